@@ -1,0 +1,54 @@
+# Every target does its own set-up in .venv, from a fresh clone; a second run skips it.
+# Needs python3 (>= 3.11) with venv, make and git. PRESET and PIP_INSTALL_ARGS may be given on the command line.
+
+PYTHON ?= python3
+PRESET ?= quick
+PIP_INSTALL_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup data verify test figures bench lint clean
+
+help:
+	@echo "make verify   derive, simulate and measure every claim (PRESET=smoke|quick|paper)"
+	@echo "make test     run the tests"
+	@echo "make figures  draw every figure into figures/"
+	@echo "make bench    time the kernels in one interleaved run"
+	@echo "make lint     ruff and mypy"
+	@echo "make clean    remove .venv"
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) --version 2>&1)"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "$(PYTHON) lacks venv: install the package python3-venv"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_INSTALL_ARGS) -c constraints.txt -e '.[dev]'
+	@touch $(READY)
+
+data: $(READY)
+	@$(BIN)/kondo data fetch
+
+verify: data
+	$(BIN)/kondo verify --preset $(PRESET)
+
+test: data
+	$(BIN)/python -m pytest -n auto
+
+figures: $(READY)
+	$(BIN)/kondo figures
+
+bench: $(READY)
+	$(BIN)/kondo bench
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV)

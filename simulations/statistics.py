@@ -1,0 +1,143 @@
+"""What a simulation says of a prediction, and what a handful of seeds says of a median.
+
+A simulated check passes when the prediction lies within 4 standard errors of the estimate *and* the standard error is
+below 1 % of the predicted value (or, for values near zero, below a stated absolute resolution). A check too noisy to
+fail is undecided, never passed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Interval", "Measured", "Simulated", "bootstrap", "mean_and_error"]
+
+N_STANDARD_ERRORS = 4.0
+RELATIVE_RESOLUTION = 0.01
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """One simulated quantity beside its prediction.
+
+    Attributes
+    ----------
+    quantity : str
+        What was simulated, with the point of the grid.
+    predicted, estimate, standard_error : float
+        The closed form, the simulation's estimate, and its Monte Carlo standard error, all in the same unit.
+    resolution : float
+        The largest standard error at which the check could still fail: 1 % of the prediction unless stated.
+    """
+
+    quantity: str
+    predicted: float
+    estimate: float
+    standard_error: float
+    resolution: float = 0.0
+
+    @property
+    def within(self) -> bool | None:
+        """True if the prediction agrees, False if it does not, None if the check is too noisy to decide."""
+        distance = abs(self.predicted - self.estimate)
+        if not (math.isfinite(distance) and math.isfinite(self.standard_error)):
+            return False
+        # Rounding: an exact zero simulated as 1e-17 has no standard error to speak of.
+        rounding = 1e-12 * max(abs(self.predicted), abs(self.estimate)) + 1e-15
+        if distance > N_STANDARD_ERRORS * self.standard_error + rounding:
+            return False
+        allowed = max(RELATIVE_RESOLUTION * abs(self.predicted), self.resolution)
+        return True if self.standard_error <= allowed else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as ``kondo verify --json`` writes it."""
+        row = asdict(self) | {"within": self.within}
+        del row["resolution"]
+        return row
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One measured quantity: its median over seeds with a 95 % interval, beside the published number if there is one.
+
+    ``origin`` says where the number came from: measured now, or a committed table with its date.
+    """
+
+    quantity: str
+    value: float
+    low: float
+    high: float
+    seeds: int
+    published: float | None
+    origin: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as ``kondo verify --json`` writes it; infinite values, which JSON lacks, become null."""
+        row = asdict(self)
+        return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in row.items()}
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A statistic over seeds with its bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrap(
+    values: ArrayLike,
+    statistic: Callable[..., NDArray[np.float64]] = np.median,
+    *,
+    level: float = 0.95,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+) -> Interval:
+    """Return the statistic over seeds with its percentile bootstrap interval.
+
+    Parameters
+    ----------
+    values : (n_seeds,) array
+        One value a seed; infinite values (a target never reached) are allowed.
+    statistic : callable with an ``axis`` argument
+    level : float
+        Coverage of the interval.
+    n_resamples, seed : int
+        Size and seed of the bootstrap: the interval is the same in every run.
+
+    Raises
+    ------
+    ValueError
+        If there are no values or one is NaN.
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    if sample.ndim != 1 or len(sample) == 0 or np.isnan(sample).any():
+        raise ValueError(f"values must be a non-empty vector without NaN, got {sample}")
+    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    draws = sample[rng.integers(len(sample), size=(n_resamples, len(sample)))]
+    with np.errstate(invalid="ignore"):  # the mean of an even number of infinities is settled below
+        resampled = np.sort(statistic(draws, axis=1))
+        value = float(statistic(sample[None, :], axis=1)[0])
+    tail = (1 - level) / 2
+    low, high = resampled[math.floor(tail * n_resamples)], resampled[math.ceil((1 - tail) * n_resamples) - 1]
+    return Interval(value, float(low), float(high))
+
+
+def mean_and_error(replicates: ArrayLike) -> tuple[float, float]:
+    """Return the mean over replicates, (n_replicates,), and its standard error.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two replicates.
+    """
+    sample = np.asarray(replicates, dtype=np.float64)
+    if sample.ndim != 1 or len(sample) < 2:
+        raise ValueError(f"at least two replicates are needed for a standard error, got shape {sample.shape}")
+    return float(sample.mean()), float(sample.std(ddof=1) / math.sqrt(len(sample)))
