@@ -163,8 +163,9 @@ _ALL: tuple[Claim, ...] = (
         rule=DecisionRule(
             statistic=_MEDIAN_RULE
             + "; backward samples to an error are those of the first evaluation at or below it, and a seed of PG that"
-            " never gets there counts with all it has spent, which can only understate the ratio",
-            undecided="an interval that straddles its margin; below 3,000 updates or 5 seeds the claim is not run",
+            " never gets there counts with all it has spent, which can only understate the ratio; a seed of DG-K that"
+            " never gets there counts as a ratio of 0",
+            undecided="an interval that straddles its margin; below 3,000 updates or 10 seeds the claim is not run",
             judged_from="quick",
             criteria=(
                 Criterion(

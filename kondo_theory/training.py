@@ -93,7 +93,9 @@ class ScreenedStep:
     gate : Gate or None
         Which samples get a backward pass; None keeps all of them (the full step).
     generator : torch.Generator or None
-        Draws the actions and the gate, on the policy's device; None uses torch's global generator.
+        Draws the actions, on the policy's device; None uses torch's global generator.
+    gate_generator : torch.Generator or None
+        Draws the gate: a stream of its own leaves the actions those of an ungated run. None uses ``generator``.
     check : bool
         Validate values at every update. Turn off in a hot loop on a GPU: validation waits for the device.
 
@@ -118,6 +120,7 @@ class ScreenedStep:
         gate: Gate | None,
         *,
         generator: torch.Generator | None = None,
+        gate_generator: torch.Generator | None = None,
         check: bool = True,
     ) -> None:
         for name, module in policy.named_modules():
@@ -127,7 +130,8 @@ class ScreenedStep:
                     " batch, so the kept rows alone would have another gradient; use eval() or a layer per row"
                 )
         self.policy, self.optimizer, self.gate = policy, optimizer, gate
-        self.generator, self.check = generator, check
+        self.generator, self.gate_generator = generator, gate_generator or generator
+        self.check = check
         self.counts = StepCounts()
 
     def act(self, observations: Observations) -> Screening:
@@ -198,7 +202,7 @@ class ScreenedStep:
             keep = torch.ones_like(score, dtype=torch.bool)
             rows = None
         else:
-            keep = self.gate(score, self.generator, check=self.check)
+            keep = self.gate(score, self.gate_generator, check=self.check)
             rows = keep.nonzero().squeeze(-1)
         n_kept = len(score) if rows is None else len(rows)
         self._backpropagate(observations, screening, coefficient, rows, n_kept)

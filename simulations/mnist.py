@@ -61,7 +61,7 @@ class Preset:
     seeds: int
 
 
-PRESETS = {"smoke": Preset(100, 2), "quick": Preset(3_000, 5), "paper": Preset(10_000, 30)}
+PRESETS = {"smoke": Preset(100, 2), "quick": Preset(3_000, 10), "paper": Preset(10_000, 30)}
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class MnistConfig:
 
     def streams(self) -> dict[str, int]:
         """Return one 63-bit seed for each random stream, the same for every method."""
-        names = ("initialisation", "minibatches", "actions")
+        names = ("initialisation", "minibatches", "actions", "gate")
         children = np.random.SeedSequence(self.seed).spawn(len(names))
         return {
             name: int(child.generate_state(1, np.uint64)[0] >> 1) for name, child in zip(names, children, strict=True)
@@ -186,14 +186,15 @@ def run_one(config: MnistConfig, data: Mnist, device: torch.device) -> tuple[pd.
     """
     started = time.perf_counter()
     seeds = config.streams()
-    generator = torch.Generator(device).manual_seed(seeds["actions"])
-    minibatches = torch.Generator(device).manual_seed(seeds["minibatches"])
+    minibatches, actions, gate = (
+        torch.Generator(device).manual_seed(seeds[name]) for name in ("minibatches", "actions", "gate")
+    )
     images, labels = _to_device(data.train_images, data.train_labels, device)
     test_images, test_labels = _to_device(data.test_images, data.test_labels, device)
     test_pixels = _pixels(test_images)
     policy = PolicyMLP((784, *config.hidden, 10), seed=seeds["initialisation"]).to(device)
     optimizer = torch.optim.Adam(policy.parameters(), lr=config.learning_rate)
-    step = ScreenedStep(policy, optimizer, config.gate, generator=generator, check=False)
+    step = ScreenedStep(policy, optimizer, config.gate, generator=actions, gate_generator=gate, check=False)
     rows = [_evaluate(step, test_pixels, test_labels, math.nan)]
     rewards: list[Tensor] = []
     for update in range(1, config.updates + 1):

@@ -42,14 +42,22 @@ class Simulated:
     resolution: float = 0.0
 
     @property
+    def distance(self) -> float:
+        """Distance of the estimate from the prediction in standard errors; rounding apart."""
+        gap = max(0.0, abs(self.predicted - self.estimate) - self._rounding)
+        return gap / self.standard_error if self.standard_error > 0 else (0.0 if gap == 0 else math.inf)
+
+    @property
+    def _rounding(self) -> float:
+        # An exact zero simulated as 1e-17 has no standard error to speak of.
+        return 1e-12 * max(abs(self.predicted), abs(self.estimate)) + 1e-15
+
+    @property
     def within(self) -> bool | None:
         """True if the prediction agrees, False if it does not, None if the check is too noisy to decide."""
-        distance = abs(self.predicted - self.estimate)
-        if not (math.isfinite(distance) and math.isfinite(self.standard_error)):
+        if not (math.isfinite(self.predicted - self.estimate) and math.isfinite(self.standard_error)):
             return False
-        # Rounding: an exact zero simulated as 1e-17 has no standard error to speak of.
-        rounding = 1e-12 * max(abs(self.predicted), abs(self.estimate)) + 1e-15
-        if distance > N_STANDARD_ERRORS * self.standard_error + rounding:
+        if self.distance > N_STANDARD_ERRORS:
             return False
         allowed = max(RELATIVE_RESOLUTION * abs(self.predicted), self.resolution)
         return True if self.standard_error <= allowed else None

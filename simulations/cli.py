@@ -1,0 +1,214 @@
+"""The ``kondo`` command.
+
+Heavy imports happen inside the commands, so that ``kondo --help`` answers at once. A user's mistake ends in one line
+and exit code 2; a failure of our own keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+__all__ = ["kondo", "main"]
+
+PRESETS = click.Choice(["smoke", "quick", "paper"])
+DEVICES = click.Choice(["auto", "cpu", "cuda"])
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 done, 1 a check failed, 2 bad input, 130 interrupted."""
+    try:
+        code = kondo.main(args=arguments, prog_name="kondo", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        code = 0
+    except click.ClickException as error:
+        click.echo(f"kondo: {error.format_message()}", err=True)
+        code = 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("kondo: interrupted", err=True)
+        code = 130
+    sys.exit(code)
+
+
+@contextmanager
+def user_input() -> Iterator[None]:
+    """Turn a ``ValueError`` or ``TypeError`` about what the user asked for into one line and exit code 2."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise click.UsageError(str(error)) from error
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 118})
+@click.version_option(package_name="kondo-theory")
+def kondo() -> None:
+    """Theory, simulation and measurement of the Kondo gate."""
+
+
+@kondo.command()
+@click.option("--preset", type=PRESETS, default="quick", show_default=True, help="Sizes; the protocol is the same.")
+@click.option("--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated.")
+@click.option("--device", type=DEVICES, default="auto", show_default=True, help="Where networks run.")
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Also write the report here."
+)
+@click.option("--workers", type=click.IntRange(min=1), help="Processes on the CPU; results do not depend on it.")
+def verify(preset: str, claims: tuple[str, ...], device: str, json_file: Path | None, workers: int | None) -> int:
+    """Derive, simulate and measure every claim, and judge it.
+
+    Exit 0: every check ran and was conclusive, whatever the verdicts. Exit 1: theory and simulation disagree, or a
+    check was too noisy to decide.
+    """
+    from rich.console import Console
+
+    from kondo_theory.claims import get_claims
+    from simulations import report
+    from simulations.results import atomic_path, require_writable
+    from simulations.verify import verify as run
+
+    errors = Console(stderr=True)
+    with user_input():
+        chosen = [claim.id for claim in get_claims(claims or None)]
+        _check_device(device)
+        if json_file is not None:
+            replaces = json_file.exists()
+            require_writable(json_file, overwrite=True)
+    with errors.status("verifying") as status:
+        result = run(preset, device=device, claims=chosen, workers=workers, progress=status.update)
+    report.show(result, report.console())
+    if json_file is not None:
+        with atomic_path(json_file) as temporary:
+            text = json.dumps(result.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
+            temporary.write_text(text + "\n", encoding="utf-8")
+        errors.print(f"{'replaced' if replaces else 'wrote'} {json_file}")
+    return result.exit_code
+
+
+@kondo.command()
+@click.argument("claim")
+@click.option("--latex", is_flag=True, help="Print the resulting formulas as LaTeX only.")
+def derive(claim: str, latex: bool) -> int:
+    """Print the checked derivation of CLAIM, step by step."""
+    from importlib import import_module
+
+    from kondo_theory.claims import get_claims
+    from simulations import report
+
+    with user_input():
+        (chosen,) = get_claims([claim])
+        if chosen.derivation_module is None:
+            raise ValueError(f"claim {claim} is measured, not derived: see kondo verify --claim {claim}")
+    derivation = import_module(chosen.derivation_module).derive()
+    if latex:
+        click.echo(derivation.latex())
+    else:
+        report.show_derivation(derivation, report.console())
+    return 0 if derivation.ok else 1
+
+
+@kondo.command()
+@click.argument("names", nargs=-1, metavar="[CLAIM]...")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("figures"), show_default=True)
+@click.option("--list", "list_only", is_flag=True, help="List the figures and what they show.")
+def figures(names: tuple[str, ...], out: Path, list_only: bool) -> int:
+    """Draw the figures of the given claims, or all of them, as PDF and PNG."""
+    from paper_figs.catalogue import FIGURES, draw
+
+    if list_only:
+        for name, figure in FIGURES.items():
+            click.echo(f"{name:24} {figure.title}")
+        return 0
+    with user_input():
+        for path in draw(names or None, out):
+            click.echo(f"wrote {path}")
+    return 0
+
+
+@kondo.group()
+def experiment() -> None:
+    """Train networks and write their learning curves."""
+
+
+@experiment.command()
+@click.option("--preset", type=PRESETS, default="quick", show_default=True, help="Updates and seeds.")
+@click.option(
+    "--method", "methods", multiple=True, metavar="NAME", help="pg, dg, dg-k, zero-price, gate, cross-entropy."
+)
+@click.option("--rate", "rates", multiple=True, type=float, help="Gate rate in (0, 1] for dg-k; may be repeated.")
+@click.option("--price", type=float, help="Price of method gate.")
+@click.option("--temperature", type=float, help="Temperature of methods gate and dg.")
+@click.option("--seeds", metavar="N|LIST", help="A number of seeds (0 … N−1), or a list such as 3,5 or 10-19.")
+@click.option("--updates", type=click.IntRange(min=1), help="Instead of the preset's number.")
+@click.option("--learning-rate", type=float, default=1e-3, show_default=True)
+@click.option("--device", type=DEVICES, default="auto", show_default=True)
+@click.option("--workers", type=click.IntRange(min=1), help="Processes; the table does not depend on it.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Default: results/mnist-PRESET.parquet.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing table.")
+def mnist(**options: Any) -> int:
+    """Run the MNIST contextual bandit and write a Parquet table with a JSON sidecar.
+
+    Without --method every method of the claim mnist-quality runs: pg, dg, dg-k at 3 %, zero-price, cross-entropy.
+    """
+    from simulations.experiment import plan_mnist, run_mnist
+
+    with user_input():
+        _check_device(options["device"])
+        plan = plan_mnist(**options)
+    table = run_mnist(plan)
+    click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
+    return 0
+
+
+@kondo.group()
+def data() -> None:
+    """Fetch and check the MNIST images."""
+
+
+@data.command()
+def fetch() -> int:
+    """Fetch what is missing, check every byte, and print where the files are."""
+    from simulations.datasets import DatasetError, fetch_mnist
+
+    try:
+        click.echo(f"MNIST is in {fetch_mnist()}")
+    except DatasetError as error:
+        raise click.ClickException(str(error)) from error
+    return 0
+
+
+@data.command()
+def check() -> int:
+    """Check the files in the cache against their hashes: exit 0 if all are good."""
+    from simulations.datasets import check_mnist
+
+    states = check_mnist()
+    for state in states:
+        click.echo(f"{state.state:8} {state.path} {state.detail}".rstrip())
+    return 0 if all(state.state == "ok" for state in states) else 1
+
+
+@kondo.command()
+@click.option("--repeats", type=click.IntRange(min=1), default=7, show_default=True, help="Interleaved repetitions.")
+@click.option("--quick", is_flag=True, help="Small sizes: to see that it runs.")
+def bench(repeats: int, quick: bool) -> int:
+    """Time the kernels against plain NumPy in one interleaved run; print medians and ratios."""
+    from rich.console import Console
+
+    from simulations import benchmark
+
+    Console().print(benchmark.main_table(benchmark.run(repeats=repeats, quick=quick)))
+    return 0
+
+
+def _check_device(device: str) -> None:
+    if device == "cuda":  # torch is slow to import: ask it only when the answer can be no
+        from simulations.devices import resolve
+
+        resolve(device)

@@ -1,0 +1,110 @@
+"""What ``kondo verify`` and ``kondo derive`` print."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from kondo_theory.derivations.proof import Derivation
+    from simulations.statistics import Measured, Simulated
+    from simulations.verify import Outcome, Report
+
+__all__ = ["console", "show", "show_derivation"]
+
+_SHOWN = 5  # simulated quantities printed when all agree; the JSON has all of them
+_COLOURS = {"holds": "green", "holds in regime": "green", "fails": "red", "undecided": "yellow"}
+
+
+def console() -> Console:
+    """Return a console for standard output, wide enough for the tables where the output is not a terminal."""
+    found = Console()
+    return found if found.is_terminal else Console(width=118)
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the report: one block a claim with its numbers, then the table of verdicts."""
+    for outcome in report.outcomes:
+        _show_outcome(outcome, console)
+    table = Table(title=f"preset {report.preset}, {report.device}, commit {report.commit[:12]}", title_justify="left")
+    for column in ("claim", "source", "derived", "simulated", "measured", "verdict"):
+        table.add_column(column, no_wrap=column in ("claim", "verdict"))
+    for outcome in report.outcomes:
+        derived = {None: "–", True: "yes", False: "[red]NO[/red]"}[outcome.derived]
+        agreed = sum(row.within is True for row in outcome.simulated)
+        simulated = f"{agreed} of {len(outcome.simulated)}" if outcome.simulated else "–"
+        measured = str(len(outcome.measured)) if outcome.measured else "–"
+        verdict = _coloured(outcome.verdict)
+        table.add_row(outcome.claim.id, outcome.claim.source, derived, simulated, measured, verdict)
+    console.print(table)
+
+
+def _show_outcome(outcome: Outcome, console: Console) -> None:
+    claim = outcome.claim
+    console.print(f"[bold]{claim.id}[/bold]  {escape(claim.statement)}")
+    console.print(f"  regime: {escape(claim.regime)}", style="dim")
+    if outcome.simulated:
+        _show_simulated(outcome.simulated, console)
+    if outcome.measured:
+        _show_measured(outcome.measured, console)
+    console.print(f"  {_coloured(outcome.verdict)}: {escape(outcome.reason)}\n")
+
+
+def _show_simulated(rows: Sequence[Simulated], console: Console) -> None:
+    """Print the quantities that disagree or are too noisy, and of the others those furthest from their prediction."""
+    by_distance = sorted(rows, key=lambda row: (row.within is True, -row.distance))
+    bad = sum(row.within is not True for row in rows)
+    shown = by_distance[: max(bad, _SHOWN)]
+    if len(rows) > len(shown):
+        console.print(f"  {len(rows)} simulated quantities; the {len(shown)} furthest from their predictions:")
+    table = Table("simulated quantity", "predicted", "estimate", "standard error", "distance", "within", box=None)
+    for row in shown:
+        within = {True: "yes", False: "[red]NO[/red]", None: "[yellow]too noisy[/yellow]"}[row.within]
+        numbers = (_number(value) for value in (row.predicted, row.estimate, row.standard_error))
+        table.add_row(escape(row.quantity), *numbers, f"{row.distance:.1f} s.e.", within)
+    console.print(table)
+
+
+def _show_measured(rows: Sequence[Measured], console: Console) -> None:
+    table = Table("measured quantity", "median", "95 % interval", "seeds", "published", box=None)
+    for row in rows:
+        interval = f"{_number(row.low)} … {_number(row.high)}"
+        published = "–" if row.published is None else _number(row.published)
+        table.add_row(escape(row.quantity), _number(row.value), interval, str(row.seeds), published)
+    console.print(table)
+    origins = ", ".join(dict.fromkeys(row.origin for row in rows))
+    console.print(f"  origin: {escape(origins)}", style="dim")
+
+
+def show_derivation(derivation: Derivation, console: Console) -> None:
+    """Print a derivation: statement, assumptions, each step with how it was checked, and the results."""
+    console.print(f"[bold]{derivation.claim}[/bold]  {escape(derivation.statement)}\n")
+    for assumption in derivation.assumptions:
+        console.print(f"  assume {escape(assumption)}")
+    console.print()
+    for number, step in enumerate(derivation.steps, start=1):
+        mark = "[green]checked[/green]" if step.ok else "[red]FAILED[/red]"
+        console.print(f"{number:3}. {escape(step.text)}  [{mark}, {escape(step.method)}]", highlight=False)
+        if step.latex:
+            console.print(f"       {escape(step.latex)}", style="dim", highlight=False)
+    console.print("\nresults", style="bold")
+    for name, value in derivation.results.items():
+        console.print(f"  {name} = {escape(str(value))}", highlight=False)
+
+
+def _coloured(verdict: str) -> str:
+    colour = _COLOURS.get(verdict, "cyan")
+    return f"[{colour}]{verdict}[/{colour}]"
+
+
+def _number(value: float) -> str:
+    if math.isinf(value):
+        return "never" if value > 0 else "−∞"
+    if value == int(value) and abs(value) < 1e9:
+        return f"{int(value):,}"
+    return f"{value:.4g}"
