@@ -1,0 +1,42 @@
+"""Every claim: what it says, where it comes from, where it holds, its proof, and how it will be judged.
+
+A claim is data, in the module of its family. Its proof is ``kondo_theory.derivations.<id with underscores>``; its
+simulation and its measurement live in :mod:`simulations.verify`, which has one entry for each claim here. The decision
+rule of a claim was written before anything was measured; changing one is a change here that a reader can see.
+
+Verdicts
+--------
+``holds``            derivation and simulation agree (and every measured criterion is met), without conditions
+``holds in regime``  the same, within the stated regime
+``fails``            a measured criterion is missed: the whole interval lies outside it
+``undecided``        an interval straddles a criterion, or a simulation is too noisy to fail
+``not comparable``   our protocol may differ from the published one
+``not run``          the preset is too small to judge, or nothing was measured
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from kondo_theory.claims import geometry, mnist
+from kondo_theory.claims.registry import SOURCES, Claim, Criterion, DecisionRule, Verdict
+
+__all__ = ["CLAIMS", "SOURCES", "Claim", "Criterion", "DecisionRule", "Verdict", "get_claims"]
+
+CLAIMS: Mapping[str, Claim] = {claim.id: claim for family in (geometry, mnist) for claim in family.CLAIMS}
+"""All claims by id, in the order in which they are verified and printed."""
+
+
+def get_claims(ids: Iterable[str] | None = None) -> list[Claim]:
+    """Return the claims with the given ids, or all of them.
+
+    Raises
+    ------
+    ValueError
+        If an id is not known; the message lists those that are.
+    """
+    wanted = list(ids) if ids is not None else list(CLAIMS)
+    for claim_id in wanted:
+        if claim_id not in CLAIMS:
+            raise ValueError(f"claim must be one of {', '.join(CLAIMS)}, got {claim_id!r}")
+    return [CLAIMS[claim_id] for claim_id in dict.fromkeys(wanted)]

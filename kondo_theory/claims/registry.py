@@ -1,0 +1,119 @@
+"""What a claim is: its statement, source, regime and decision rule, as data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["MEDIAN_RULE", "SIMULATED", "SOURCES", "Claim", "Criterion", "DecisionRule", "Verdict"]
+
+Verdict = Literal["holds", "holds in regime", "fails", "undecided", "not comparable", "not run"]
+
+SOURCES = {
+    "KG": 'I. Osband, "Does This Gradient Spark Joy?", arXiv 2603.20526 (2026)',
+    "DG": 'I. Osband, "Delightful Policy Gradient", arXiv 2603.14608 (2026)',
+    "DDG": 'I. Osband, "Delightful Distributed Policy Gradient", arXiv 2603.20521 (2026)',
+    "here": "this project; the proof is the claim's derivation",
+}
+
+SIMULATED_RULE = (
+    "the prediction lies within 4 standard errors of the simulated value, and the standard error is below 1 % of it"
+    " (for zeros: below the stated absolute resolution)"
+)
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """The claimed region [low, high] of one measured quantity, named as the measurement names it.
+
+    Attributes
+    ----------
+    quantity : str
+        What is measured.
+    low, high : float
+        The claimed region, in the quantity's unit.
+    published : float or None
+        The published value it stands for.
+    why : str
+        Where the margin comes from.
+    """
+
+    quantity: str
+    low: float = -math.inf
+    high: float = math.inf
+    published: float | None = None
+    why: str = ""
+
+    def judge(self, low: float, high: float) -> Literal["holds", "fails", "undecided"]:
+        """Judge a 95 % interval [low, high]: inside the region, outside it, or across its edge."""
+        if self.low <= low and high <= self.high:
+            return "holds"
+        if high < self.low or low > self.high:
+            return "fails"
+        return "undecided"
+
+    def __str__(self) -> str:
+        if math.isinf(self.low):
+            return f"{self.quantity} ≤ {self.high:g}"
+        if math.isinf(self.high):
+            return f"{self.quantity} ≥ {self.low:g}"
+        return f"{self.low:g} ≤ {self.quantity} ≤ {self.high:g}"
+
+
+@dataclass(frozen=True)
+class DecisionRule:
+    """How a claim is judged, fixed beforehand: the statistic, the criteria with their margins, what is undecided.
+
+    ``judged_from`` is the smallest preset whose sizes can judge the criteria; below it the verdict is ``not run``.
+    """
+
+    statistic: str
+    undecided: str
+    criteria: tuple[Criterion, ...] = ()
+    judged_from: Literal["smoke", "quick", "paper"] = "smoke"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim.
+
+    Attributes
+    ----------
+    id : str
+        Short name, in the command line and the JSON.
+    statement : str
+        What is claimed, in one sentence.
+    source : str
+        Key of ``SOURCES`` and the place in it, e.g. ``KG Prop. 1``.
+    regime : str
+        Where it holds and where it stops.
+    rule : DecisionRule
+    derived : bool
+        Whether there is a derivation (measured claims have none).
+    conditional : bool
+        Whether ``regime`` restricts the statement: success then reads ``holds in regime``.
+    """
+
+    id: str
+    statement: str
+    source: str
+    regime: str
+    rule: DecisionRule
+    derived: bool = True
+    conditional: bool = True
+
+    @property
+    def derivation_module(self) -> str | None:
+        """Dotted name of the module whose ``derive()`` proves the claim, or None."""
+        return f"kondo_theory.derivations.{self.id.replace('-', '_')}" if self.derived else None
+
+    @property
+    def success(self) -> Verdict:
+        """The verdict when everything agrees."""
+        return "holds in regime" if self.conditional else "holds"
+
+
+SIMULATED = DecisionRule(SIMULATED_RULE, "a standard error above the resolution: the check could not have failed")
+
+MEDIAN_RULE = "median over seeds, paired by seed, with its 95 % bootstrap interval (percentile, 10,000 resamples)"
