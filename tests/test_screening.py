@@ -1,0 +1,226 @@
+"""Screening rules in both libraries, the additive threshold, and what a rule keeps of a context at a rate."""
+
+import mpmath as mp
+import numpy as np
+import pytest
+import torch
+
+from kondo_theory.gate import delight, select
+from kondo_theory.moments import gradient_moments
+from kondo_theory.screening import (
+    RULES,
+    additive_odds_limit,
+    additive_threshold,
+    kept_at_rate,
+    screen_context,
+)
+
+ADVANTAGE = np.array([0.5, -1.0, 0.0, 2.0, -0.25])
+SURPRISAL = np.array([0.1, 3.0, 1.0, 0.5, 2.0])
+ENTROPY = np.array([0.2, 1.0, 0.6, 0.4, 0.8])
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "expected"),
+    [
+        ("delight", {}, ADVANTAGE * SURPRISAL),
+        ("advantage", {}, ADVANTAGE),
+        ("abs-advantage", {}, np.abs(ADVANTAGE)),
+        ("surprisal", {}, SURPRISAL),
+        ("additive", {}, (ADVANTAGE + SURPRISAL) / 2),
+        ("additive", {"alpha": 0.75}, 0.75 * ADVANTAGE + 0.25 * SURPRISAL),
+        ("additive", {"alpha": 1.0}, ADVANTAGE),
+        ("uniform", {}, np.zeros(5)),
+        ("abs-advantage-entropy", {}, np.abs(ADVANTAGE) * ENTROPY),
+        ("entropy-band", {}, [-np.inf, -np.inf, 0, 0, 0]),
+        ("entropy-band", {"low": 0.0, "high": 0.3}, [0, -np.inf, -np.inf, 0, -np.inf]),
+        ("positive-surprisal", {}, [0.1, -np.inf, -np.inf, 0.5, -np.inf]),
+    ],
+)
+def test_scores(name, parameters, expected):
+    found = RULES[name](ADVANTAGE, SURPRISAL, ENTROPY, **parameters)
+    np.testing.assert_allclose(found, expected, rtol=1e-15)
+    tensors = (torch.from_numpy(x) for x in (ADVANTAGE, SURPRISAL, ENTROPY))
+    same = RULES[name](*tensors, **parameters)
+    assert isinstance(same, torch.Tensor)
+    np.testing.assert_array_equal(same.numpy(), found)
+
+
+def test_every_rule_has_a_row_above_and_cannot_be_replaced():
+    marks = test_scores.pytestmark[0].args[1]
+    assert {row[0] for row in marks} == set(RULES)
+    with pytest.raises(TypeError):
+        RULES["delight"] = RULES["uniform"]
+    np.testing.assert_array_equal(RULES["delight"](ADVANTAGE, SURPRISAL, ENTROPY), delight(ADVANTAGE, SURPRISAL))
+
+
+def test_entropy_band_takes_quantiles_of_each_batch():
+    rng = np.random.default_rng(0)
+    entropy = rng.random((3, 1001))
+    kept = RULES["entropy-band"](np.ones_like(entropy), entropy, entropy, low=0.1, high=0.4) == 0
+    low, high = np.quantile(entropy, [0.1, 0.4], axis=-1, keepdims=True)
+    np.testing.assert_array_equal(kept, (entropy >= low) & (entropy <= high))
+
+
+def test_positive_surprisal_keeps_the_positives_alone_when_they_are_too_few():
+    rng = np.random.default_rng(1)
+    advantage = np.where(np.arange(100) < 3, 0.5, -0.5)
+    score = RULES["positive-surprisal"](advantage, rng.random(100), None)
+    np.testing.assert_array_equal(np.flatnonzero(select(score, 0.1, rng)), [0, 1, 2])
+    uniform = RULES["uniform"](advantage, advantage, None)
+    assert select(uniform, 0.1, rng).sum() == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "error", "message"),
+    [
+        ("additive", {"alpha": 1.5}, ValueError, r"alpha must be in \[0, 1\], got 1\.5"),
+        ("entropy-band", {"low": 0.6, "high": 0.4}, ValueError, "got low 0.6 and high 0.4"),
+        ("delight", {"alpha": 0.5}, TypeError, "alpha"),
+    ],
+)
+def test_parameters_are_refused(name, parameters, error, message):
+    with pytest.raises(error, match=message):
+        RULES[name](ADVANTAGE, SURPRISAL, ENTROPY, **parameters)
+
+
+# The additive threshold -----------------------------------------------------------------------------------------
+
+
+def test_threshold_matches_many_digits():
+    with mp.workdps(60):
+        for n_arms in (2, 3, 100, 10_000):
+            for p in (1 / n_arms * (1 + 1e-10), 0.6, 1 - 1e-6, 1 - 1e-12):
+                if p * n_arms <= 1:
+                    continue
+                exact = mp.log(mp.mpf(p) * (n_arms - 1) / (1 - mp.mpf(p)))
+                for gap in (0.1, 1.0, 7.0):
+                    truth = exact / (gap + exact)
+                    assert abs(additive_threshold(p, n_arms, gap) - truth) <= 1e-12 * truth, (n_arms, p, gap)
+
+
+def test_threshold_separates_the_rankings():
+    """Just below α* a rare failure outranks a common success, just above it does not, and delight never does."""
+    p, n_arms, gap = np.array([0.2, 0.5, 0.9, 0.999]), 10, 1.0
+    threshold = additive_threshold(p, n_arms, gap)
+    success, failure = -np.log(p), -np.log((1 - p) / (n_arms - 1))
+    for baseline in (0.1, 0.5, 0.9):
+        up, down = np.full_like(p, gap - baseline), np.full_like(p, -baseline)
+        for alpha, failure_first in ((threshold - 1e-9, True), (threshold + 1e-9, False)):
+            for k, a in enumerate(alpha):
+                first = RULES["additive"](up[k], success[k], None, alpha=float(a))
+                assert (RULES["additive"](down[k], failure[k], None, alpha=float(a)) > first) == failure_first
+        assert np.all(RULES["delight"](down, failure, None) < 0)
+        assert np.all(RULES["delight"](up, success, None) > 0)
+
+
+def test_odds_limit_is_the_inverse_of_the_threshold():
+    n_arms, gap = 10, 1.0
+    for alpha in (0.0, 0.3, 0.7, 0.9):
+        log_odds = additive_odds_limit(alpha, n_arms, gap)
+        p = 1 / (1 + np.exp(-log_odds))
+        if alpha == 0:
+            assert p == pytest.approx(1 / n_arms)  # surprisal alone fails from the uniform policy on
+            continue
+        assert additive_threshold(p, n_arms, gap, p_error=1 / (1 + np.exp(log_odds))) == pytest.approx(
+            alpha, rel=1e-12
+        )
+        assert additive_threshold(min(1 - (1 - p) / 2, 1 - 1e-13), n_arms, gap) > alpha  # inconsistent beyond
+    assert additive_odds_limit(0.999, 10) == pytest.approx(999 - np.log(9))  # e^997: it is the advantage rule
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: additive_threshold(0.1, 10), r"p_correct must be above 1/n_arms, got 0\.1"),
+        (lambda: additive_threshold(1.0, 10), r"p_correct must be in \(0, 1\), got 1\.0"),
+        (lambda: additive_threshold(0.5, 1), "n_arms must be an integer ≥ 2, got 1"),
+        (lambda: additive_threshold(0.5, 5, 0.0), r"reward_gap must be in \(0, inf\), got 0\.0"),
+        (lambda: additive_odds_limit(1.0, 5), r"alpha must be in \[0, 1\), got 1\.0"),
+        (lambda: kept_at_rate([0.5, 0.5], [1, 2], 0.0), r"rate must be in \(0, 1\], got 0\.0"),
+        (lambda: kept_at_rate([0.5, 0.5], [1, np.nan], 0.5), "score must be a number, got nan"),
+        (lambda: screen_context([0.5, 0.5], [1, 0], "luck", 0.5), "rule must be one of delight, .* got 'luck'"),
+        (lambda: screen_context([0.5, 0.5], [1, 1], "delight", 0.5), "advantage must vary over the arms played"),
+    ],
+)
+def test_domains_are_refused_by_name_and_value(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+# Screening at a rate --------------------------------------------------------------------------------------------
+
+
+def test_kept_at_rate():
+    policy, score = [0.1, 0.2, 0.3, 0.4], [3.0, 1.0, 1.0, -np.inf]
+    np.testing.assert_allclose(kept_at_rate(policy, score, 0.05), [0.5, 0, 0, 0])
+    np.testing.assert_allclose(kept_at_rate(policy, score, 0.1), [1, 0, 0, 0])
+    np.testing.assert_allclose(kept_at_rate(policy, score, 0.35), [1, 0.5, 0.5, 0])
+    np.testing.assert_allclose(kept_at_rate(policy, score, 1.0), [1, 1, 1, 0])
+    batch = kept_at_rate(policy, score, np.array([[0.05], [1.0]]))
+    assert batch.shape == (2, 1, 4)
+    np.testing.assert_allclose(batch[:, 0], [[0.5, 0, 0, 0], [1, 1, 1, 0]])
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_screened_context_is_the_limit_of_exact_selection(name):
+    """A large batch that keeps exactly the top ρ, ties at random, has the composition of the limit."""
+    rng = np.random.default_rng(3)
+    policy, advantage, size, rate = np.array([0.5, 0.3, 0.15, 0.05]), np.array([0.4, -0.6, 1.0, -0.6]), 400_000, 0.12
+    screened = screen_context(policy, advantage, name, rate)
+    arms = rng.choice(4, size=size, p=policy)
+    entropy = np.full(size, -np.sum(policy * np.log(policy)))
+    score = RULES[name](advantage[arms], -np.log(policy)[arms], entropy)
+    kept = select(score, rate, rng)
+    share = np.bincount(arms[kept], minlength=4) / size
+    expected = policy * screened.keep
+    assert np.all(np.abs(share - expected) < 5 * np.sqrt(policy / size))
+    np.testing.assert_allclose(screened.backward_rate, expected.sum())
+    np.testing.assert_allclose(screened.composition, expected / expected.sum())
+    np.testing.assert_allclose(screened.composition.sum(), 1)
+    if name != "uniform":  # negative control: the rule reversed keeps something else
+        reverse = kept_at_rate(policy, -score_of(name, policy, advantage), rate)
+        if not np.allclose(reverse, screened.keep):
+            assert np.any(np.abs(share - policy * reverse) > 5 * np.sqrt(policy / size))
+
+
+def score_of(name, policy, advantage):
+    return RULES[name](advantage, -np.log(policy), np.full_like(policy, -np.sum(policy * np.log(policy))))
+
+
+def test_screened_moments_and_efficiency():
+    policy, advantage = np.array([0.5, 0.3, 0.2]), np.array([0.4, -0.6, 1.0])
+    screened = screen_context(policy, advantage, "delight", 0.1)
+    np.testing.assert_allclose(screened.keep, [0, 0, 0.5])
+    expected = gradient_moments(policy, advantage, screened.keep, screened.keep)
+    assert screened.moments.signal == expected.signal
+    np.testing.assert_allclose(screened.efficiency_per_backward(10), expected.efficiency(100))
+
+
+def test_rules_in_one_correct_arm_context():
+    """At p > 1/K and a low rate, surprisal keeps only failures, delight and advantage only successes."""
+    policy = np.array([0.6, 0.1, 0.1, 0.1, 0.1])
+    advantage = np.where(np.arange(5) == 0, 0.5, -0.5)
+    correct = {
+        name: float(screen_context(policy, advantage, name, 0.2).composition[0])
+        for name in ("delight", "advantage", "surprisal", "uniform", "positive-surprisal")
+    }
+    assert correct == pytest.approx(dict(zip(correct, (1, 1, 0, 0.6, 1), strict=True)))
+    threshold = additive_threshold(0.6, 5)
+    for alpha, share in ((threshold - 1e-6, 0), (threshold + 1e-6, 1)):
+        screened = screen_context(policy, advantage, "additive", 0.2, alpha=alpha)
+        assert screened.composition[0] == pytest.approx(share)
+    assert screen_context(policy, advantage, "surprisal", 0.2).moments.cosine == pytest.approx(1)  # failures aim true
+    assert screen_context(policy, advantage, "surprisal", 0.2).moments.var_perpendicular > 0
+    assert screen_context(policy, advantage, "delight", 0.2).moments.var_perpendicular == 0
+
+
+def test_screening_broadcasts_over_contexts_and_rates():
+    policy = np.random.default_rng(4).dirichlet(np.ones(4), size=3)
+    screened = screen_context(policy, [1.0, 0.0, -1.0, 0.5], "delight", np.array([[0.1], [0.5]]))
+    assert screened.keep.shape == (2, 3, 4)
+    assert screened.moments.signal.shape == screened.backward_rate.shape == (2, 3)
+    closed = screen_context([0.5, 0.5], [1.0, -1.0], lambda u, s, h: np.full_like(u, -np.inf), 0.5)
+    assert closed.backward_rate == 0
+    assert np.all(np.isnan(closed.composition))
+    assert closed.efficiency_per_backward(5) == 0
