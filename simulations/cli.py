@@ -15,6 +15,8 @@ from typing import Any, NoReturn
 
 import click
 
+from simulations.errors import ReportedError
+
 __all__ = ["kondo", "main"]
 
 PRESETS = click.Choice(["smoke", "quick", "paper"])
@@ -22,7 +24,7 @@ DEVICES = click.Choice(["auto", "cpu", "cuda"])
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 done, 1 a check failed, 2 bad input, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 a check failed, 2 bad input or no data, 130 interrupted."""
     try:
         code = kondo.main(args=arguments, prog_name="kondo", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -30,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = 0
     except click.ClickException as error:
         click.echo(f"kondo: {error.format_message()}", err=True)
+        code = 2
+    except ReportedError as error:
+        click.echo(f"kondo: {error}", err=True)
         code = 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("kondo: interrupted", err=True)
@@ -174,12 +179,9 @@ def data() -> None:
 @data.command()
 def fetch() -> int:
     """Fetch what is missing, check every byte, and print where the files are."""
-    from simulations.datasets import DatasetError, fetch_mnist
+    from simulations.datasets import fetch_mnist
 
-    try:
-        click.echo(f"MNIST is in {fetch_mnist()}")
-    except DatasetError as error:
-        raise click.ClickException(str(error)) from error
+    click.echo(f"MNIST is in {fetch_mnist()}")
     return 0
 
 

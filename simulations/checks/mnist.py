@@ -60,7 +60,10 @@ def quality_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
 def final_error(table: pd.DataFrame, label: str) -> NDArray[np.float64]:
     """Return the mean test error of each seed's last five evaluations, (n_seeds,), as a share."""
     curves = table[table["label"] == label].sort_values(["seed", "update"]).groupby("seed")["test_error"]
-    return curves.apply(lambda errors: errors.tail(FINAL_EVALUATIONS).mean()).to_numpy(dtype=np.float64)
+    finals: NDArray[np.float64] = curves.apply(lambda errors: errors.tail(FINAL_EVALUATIONS).mean()).to_numpy(
+        np.float64
+    )
+    return finals
 
 
 def samples_to_error(table: pd.DataFrame, label: str, error: float, column: str) -> NDArray[np.float64]:
@@ -68,7 +71,7 @@ def samples_to_error(table: pd.DataFrame, label: str, error: float, column: str)
     curves = table[table["label"] == label].sort_values(["seed", "update"])
     seeds = sorted(curves["seed"].unique())
     reached = curves[curves["test_error"] <= error].groupby("seed")[column].first().astype(np.float64)
-    return reached.reindex(seeds, fill_value=np.inf).to_numpy(dtype=np.float64)
+    return np.asarray(reached.reindex(seeds, fill_value=np.inf), dtype=np.float64)
 
 
 def total_samples(table: pd.DataFrame, label: str, column: str) -> NDArray[np.float64]:

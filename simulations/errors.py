@@ -1,0 +1,7 @@
+"""The failure that is not the user's fault and not a bug: no network, no disk, a damaged file."""
+
+__all__ = ["ReportedError"]
+
+
+class ReportedError(RuntimeError):
+    """A failure whose message says all there is to do; the command line prints it in one line, without a traceback."""
