@@ -1,0 +1,98 @@
+"""Random streams for the kernels: one a replicate, from :class:`numpy.random.SeedSequence`.
+
+Every replicate owns the SFC64 generator that NumPy would build from ``SeedSequence(seed).spawn(n)[replicate]``. Its
+state is four words in an array, so that a chunk of replicates goes to a kernel as one array, and a draw costs a
+quarter of what it costs through :class:`numpy.random.Generator` inside Numba. A replicate's results depend on
+nothing but its own row: not on the number of threads, nor on how the replicates are cut into chunks.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+WordArray = npt.NDArray[np.uint64]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_TWO_TO_MINUS_53 = 1.0 / 9007199254740992.0
+
+
+def kernel(function: Function) -> Function:
+    """Compile ``function`` without the GIL; division by zero gives inf or nan, as in NumPy.
+
+    Numba keys its disk cache on the file that defines the function: after editing a module that other kernels call,
+    delete ``__pycache__``.
+    """
+    return cast(Function, njit(nogil=True, cache=True, error_model="numpy")(function))
+
+
+def inlined(function: Function) -> Function:
+    """Compile as :func:`kernel` does, into the caller: an array argument of a call costs more than a draw.
+
+    Numba counts references to the arrays that it passes, with atomic instructions.
+    """
+    return cast(Function, njit(nogil=True, cache=True, error_model="numpy", forceinline=True)(function))
+
+
+def replicate_states(seed: int, n_replicates: int, first: int = 0) -> WordArray:
+    """Return the initial stream states of replicates ``first`` to ``first + n_replicates - 1``.
+
+    Parameters
+    ----------
+    seed : int
+        Entropy of the :class:`numpy.random.SeedSequence`, nonnegative.
+    n_replicates : int
+        Number of streams.
+    first : int
+        Index of the first replicate, so that a run can be continued.
+
+    Returns
+    -------
+    ndarray of uint64, shape (n_replicates, 4)
+        Row r is the state of ``numpy.random.SFC64(SeedSequence(seed, spawn_key=(first + r,)))``.
+    """
+    states = np.ones((n_replicates, 4), dtype=np.uint64)
+    for row in range(n_replicates):
+        sequence = np.random.SeedSequence(seed, spawn_key=(first + row,))
+        states[row, :3] = sequence.generate_state(3, np.uint64)
+    _warm_up(states)
+    return states
+
+
+def in_chunks(
+    function: Callable[..., Sequence[npt.NDArray[Any]]], states: WordArray, n_threads: int, *arguments: Any
+) -> list[npt.NDArray[Any]]:
+    """Call ``function(chunk, *arguments)`` on chunks of ``states`` in threads and join the results on axis 0.
+
+    The kernels hold no GIL, so the threads run at once. Which thread runs a replicate changes nothing about it.
+    An exception in a thread is raised here.
+    """
+    if n_threads == 1:
+        return list(function(states, *arguments))
+    chunks = np.array_split(states, min(len(states), 4 * n_threads))  # small enough to balance uneven replicates
+    with ThreadPoolExecutor(n_threads) as pool:
+        parts = list(pool.map(lambda chunk: function(chunk, *arguments), chunks))
+    return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+
+
+@inlined
+def next_uniform(state: WordArray) -> float:
+    """Return a double in [0, 1) and advance the stream, shape (4,), just as ``Generator(SFC64).random()`` does."""
+    word = state[0] + state[1] + state[3]
+    state[3] += np.uint64(1)
+    state[0] = state[1] ^ (state[1] >> np.uint64(11))
+    state[1] = state[2] + (state[2] << np.uint64(3))
+    state[2] = ((state[2] << np.uint64(24)) | (state[2] >> np.uint64(40))) + word
+    return (word >> np.uint64(11)) * _TWO_TO_MINUS_53
+
+
+@kernel
+def _warm_up(states: WordArray) -> None:
+    for row in range(states.shape[0]):
+        for _ in range(12):  # as NumPy does, to mix the words of the seed
+            next_uniform(states[row])
