@@ -1,0 +1,5 @@
+"""One torch thread a test process: the processes already share the cores, and small networks gain nothing from more."""
+
+import torch
+
+torch.set_num_threads(1)
