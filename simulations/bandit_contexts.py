@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kondo_theory.gate import gate_probability
 from simulations.streams import FloatArray
 
 GATES = ("pg", "dg", "zero-price", "price", "rate")
@@ -52,7 +53,8 @@ class Gate:
     ----------
     kind : str
         ``pg`` (all), ``dg`` (all, weighted by σ(χ/η)), ``zero-price`` (χ > 0), ``price`` (kept with probability
-        σ((χ−λ)/η); χ > λ if η = 0) or ``rate`` (exactly k = max(1, round(ρB)) of highest delight, ties at random).
+        σ((χ−λ)/η); χ > λ if η = 0) or ``rate`` (exactly k =
+        :func:`kondo_theory.gate.kept_count` of highest delight, ties at random).
     price : float
         λ; used by ``price``.
     temperature : float
@@ -78,24 +80,12 @@ class Gate:
         """Return the probability of keeping a sample and the weight of a kept one, both of ``delight``'s shape."""
         one = np.ones_like(delight)
         if self.kind == "dg":
-            return one, _sigmoid(delight / self.temperature)
+            return one, gate_probability(delight, 0.0, self.temperature)
         if self.kind == "zero-price":
-            return (delight > 0).astype(np.float64), one
+            return gate_probability(delight, 0.0), one
         if self.kind == "price":
-            excess = delight - self.price
-            keep = _sigmoid(excess / self.temperature) if self.temperature > 0 else (excess > 0).astype(np.float64)
-            return keep, one
+            return gate_probability(delight, self.price, self.temperature), one
         return one, one
-
-
-def _sigmoid(x: FloatArray) -> FloatArray:
-    result: FloatArray = np.exp(-np.logaddexp(0.0, -x))
-    return result
-
-
-def n_kept(rate: float, batch_size: int) -> int:
-    """Return k = max(1, round(ρB))."""
-    return max(1, round(rate * batch_size))
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kondo_theory.gate import kept_count
 from simulations import bandit_dynamics as dynamics
 from simulations.bandit_contexts import (
     GATES,
     Gate,
-    n_kept,
     require,
     require_count,
     require_real,
@@ -111,7 +111,7 @@ class LearningCurves:
 
 
 def simulate_dynamics(config: DynamicsConfig) -> LearningCurves:
-    """Train ``n_replicates`` bandits; the gate rate, if any, keeps exactly max(1, round(ρB)) samples a batch."""
+    """Train ``n_replicates`` bandits; the gate rate, if any, keeps exactly kept_count samples a batch."""
     rewards = np.zeros(config.n_arms)
     rewards[0] = 1.0
     by_name = isinstance(config.baseline, str)
@@ -130,7 +130,7 @@ def simulate_dynamics(config: DynamicsConfig) -> LearningCurves:
         GATES.index(config.gate.kind),
         float(config.gate.price),
         float(config.gate.temperature),
-        n_kept(config.gate.rate, config.batch_size),
+        kept_count(config.gate.rate, config.batch_size),
         config.record_steps,
     )
     return LearningCurves(config.record_steps, p_correct, backward)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from kondo_theory.gate import kept_count
 from simulations import bandit_kernels as kernels
-from simulations.bandit_contexts import Context, Gate, n_kept, require, require_count, require_real, require_run
+from simulations.bandit_contexts import Context, Gate, require, require_count, require_real, require_run
 from simulations.bandit_learning import DynamicsConfig, LearningCurves, simulate_dynamics
 from simulations.streams import FloatArray, IntArray, in_chunks, replicate_states
 from simulations.symmetric_kernels import symmetric_moments
@@ -166,7 +167,7 @@ def _run_batches(
     context: Context, batch_size: int, n_batches: int, cosine: float, states: npt.NDArray[np.uint64], n_threads: int
 ) -> tuple[FloatArray, FloatArray]:
     """Return statistics, shape (n_replicates, 6), and means of ḡ_⊥, shape (n_replicates, K)."""
-    kept = kernels.EVERY if context.rate is None else n_kept(context.rate, batch_size)
+    kept = kernels.EVERY if context.rate is None else kept_count(context.rate, batch_size)
     scores = context.advantage if context.scores is None else context.scores
     keep, weight = context.keep_and_weight
     coefficient = weight * context.advantage

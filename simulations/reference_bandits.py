@@ -7,7 +7,8 @@ Each comes twice: ``sampled_*`` draws every sample, decides on it alone and buil
 import numpy as np
 import numpy.typing as npt
 
-from simulations.bandit_contexts import Context, Gate, n_kept
+from kondo_theory.gate import kept_count
+from simulations.bandit_contexts import Context, Gate
 from simulations.streams import FloatArray, IntArray
 
 Generator = np.random.Generator
@@ -71,7 +72,7 @@ def sampled_gradients(
         kept = rng.random(arms.shape) < keep[arms]
     else:
         assert context.scores is not None
-        kept = keep_top(rng, context.scores[arms], n_kept(context.rate, batch_size))
+        kept = keep_top(rng, context.scores[arms], kept_count(context.rate, batch_size))
     coefficient = kept * (weight * context.advantage)[arms]
     scores = np.eye(context.policy.size)[arms] - context.policy  # (n_batches, B, K)
     gradients: FloatArray = np.einsum("nb,nbk->nk", coefficient, scores) / batch_size
@@ -87,7 +88,7 @@ def counted_gradients(
     if context.rate is not None:
         assert context.scores is not None
         scores = np.broadcast_to(context.scores, counts.shape)
-        counts = keep_top_counts(rng, counts, scores, n_kept(context.rate, batch_size))
+        counts = keep_top_counts(rng, counts, scores, kept_count(context.rate, batch_size))
     elif (keep < 1).any():
         counts = rng.binomial(counts, keep)
     part = counts * (weight * context.advantage)
@@ -183,7 +184,7 @@ def _counted_part(
     """Return the sums of weight·advantage over each arm's kept samples, (n, K), and the numbers kept, (n,)."""
     counts = rng.multinomial(batch_size, policy)
     if gate.kind == "rate":
-        counts = keep_top_counts(rng, counts, delight, n_kept(gate.rate, batch_size))
+        counts = keep_top_counts(rng, counts, delight, kept_count(gate.rate, batch_size))
         return counts * advantage, counts.sum(axis=1)
     if gate.kind == "pg":
         return counts * advantage, counts.sum(axis=1)
@@ -203,7 +204,7 @@ def _sampled_part(
     arms = draw_arms(rng, policy, batch_size)
     own_delight = np.take_along_axis(delight, arms, axis=1)
     if gate.kind == "rate":
-        keep, weight = keep_top(rng, own_delight, n_kept(gate.rate, batch_size)).astype(float), np.ones(arms.shape)
+        keep, weight = keep_top(rng, own_delight, kept_count(gate.rate, batch_size)).astype(float), np.ones(arms.shape)
     else:
         keep, weight = gate.arm_weights(own_delight)
     kept: npt.NDArray[np.bool_] = keep > 0

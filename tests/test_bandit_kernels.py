@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from kondo_theory.gate import kept_count
 from simulations import bandit_dynamics as dynamics
 from simulations import bandit_kernels as kernels
 from simulations import draws, reference_bandits, streams, symmetric_kernels
-from simulations.bandit_contexts import Context, Gate, n_kept
+from simulations.bandit_contexts import Context, Gate
 from simulations.bandits import MomentsConfig, simulate_moments
 from simulations.streams import kernel
 from simulations.vector_math import exp_into, largest, total
@@ -205,7 +206,7 @@ def gate_outcomes(context, arms, keep, batch_size):
             mask = np.array(bits)
             yield mask, np.where(mask == 1, keep[arms], 1 - keep[arms]).prod()
         return
-    k = n_kept(context.rate, batch_size)
+    k = kept_count(context.rate, batch_size)
     best = []
     for chosen in itertools.combinations(range(batch_size), k):
         mask = np.isin(np.arange(batch_size), chosen)
@@ -398,7 +399,8 @@ def test_rate_keeps_exactly_k_every_step():
 def _step(logits, part):
     scratch = dynamics._scratch(logits.size)
     dynamics._softmax(logits, scratch)
-    scratch.part[:] = part
+    for arm in range(logits.size):
+        scratch.floats[dynamics._PART, arm] = part[arm]
     dynamics._step(logits, scratch, 10, 0.25, True)
 
 
