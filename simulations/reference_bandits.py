@@ -203,13 +203,13 @@ def _sampled_part(
     n, n_arms = policy.shape
     arms = draw_arms(rng, policy, batch_size)
     own_delight = np.take_along_axis(delight, arms, axis=1)
+    kept: npt.NDArray[np.bool_]
     if gate.kind == "rate":
-        keep, weight = keep_top(rng, own_delight, kept_count(gate.rate, batch_size)).astype(float), np.ones(arms.shape)
+        weight = np.ones(arms.shape)
+        kept = keep_top(rng, own_delight, kept_count(gate.rate, batch_size))
     else:
         keep, weight = gate.arm_weights(own_delight)
-    kept: npt.NDArray[np.bool_] = keep > 0
-    if gate.kind == "price":
-        kept = rng.random(arms.shape) < keep
+        kept = rng.random(arms.shape) < keep if gate.kind == "price" else keep > 0
     coefficient = kept * weight * np.take_along_axis(advantage, arms, axis=1)
     cells = (arms + np.arange(n)[:, None] * n_arms).ravel()
     part = np.bincount(cells, coefficient.astype(np.float64).ravel(), n * n_arms).astype(np.float64)

@@ -82,13 +82,17 @@ def _reductions(x):
     return total(x), largest(x)
 
 
-def test_streams_are_numpys():
-    states = streams.replicate_states(2026, 3)
-    later = streams.replicate_states(2026, 1, first=2)
-    np.testing.assert_array_equal(states[2], later[0])
-    for sequence, state in zip(np.random.SeedSequence(2026).spawn(3), states, strict=True):
+@pytest.mark.parametrize("seed", [0, 2026, 2**32, 2**128 - 1, 2**200 + 5])
+def test_streams_are_numpys(seed):
+    states = streams.replicate_states(seed, 3)
+    np.testing.assert_array_equal(states[2], streams.replicate_states(seed, 1, first=2)[0])
+    for sequence, state in zip(np.random.SeedSequence(seed).spawn(3), states, strict=True):
         numpys = np.random.Generator(np.random.SFC64(sequence)).random(1000)
         np.testing.assert_array_equal(_uniforms(state, 1000), numpys)
+    far = np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(2**32 - 1,))).state["state"]["state"]
+    np.testing.assert_array_equal(streams.replicate_states(seed, 1, first=2**32 - 1)[0], far)
+    with pytest.raises(ValueError, match="2\\^32"):
+        streams.replicate_states(seed, 2, first=2**32 - 1)
 
 
 def law_p_value(sample, law):
