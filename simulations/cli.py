@@ -201,11 +201,12 @@ def check() -> int:
 @click.option("--quick", is_flag=True, help="Small sizes: to see that it runs.")
 def bench(repeats: int, quick: bool) -> int:
     """Time the kernels against plain NumPy in one interleaved run; print medians and ratios."""
-    from rich.console import Console
+    from simulations import benchmark, report
 
-    from simulations import benchmark
-
-    Console().print(benchmark.main_table(benchmark.run(repeats=repeats, quick=quick)))
+    rows = benchmark.run(repeats=repeats, quick=quick)
+    out = report.console()
+    out.print(benchmark.main_table(rows))
+    out.print(benchmark.target_table(rows))
     return 0
 
 

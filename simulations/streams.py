@@ -6,13 +6,17 @@ quarter of what it costs through :class:`numpy.random.Generator` inside Numba. A
 nothing but its own row: not on the number of threads, nor on how the replicates are cut into chunks.
 """
 
+import functools
+import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+import platformdirs
+from numba import config, njit
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -24,12 +28,8 @@ _TWO_TO_MINUS_53 = 1.0 / 9007199254740992.0
 
 
 def kernel(function: Function) -> Function:
-    """Compile ``function`` without the GIL; division by zero gives inf or nan, as in NumPy.
-
-    Numba keys its disk cache on the file that defines the function: after editing a module that other kernels call,
-    delete ``__pycache__``.
-    """
-    return cast(Function, njit(nogil=True, cache=True, error_model="numpy")(function))
+    """Compile ``function`` without the GIL; division by zero gives inf or nan, as in NumPy."""
+    return _compile(function)
 
 
 def inlined(function: Function) -> Function:
@@ -37,7 +37,25 @@ def inlined(function: Function) -> Function:
 
     Numba counts references to the arrays that it passes, with atomic instructions.
     """
-    return cast(Function, njit(nogil=True, cache=True, error_model="numpy", forceinline=True)(function))
+    return _compile(function, forceinline=True)
+
+
+def _compile(function: Function, **options: Any) -> Function:
+    # Numba keys its disk cache on the file that defines a function and would go on using code that it inlined from
+    # other files after they changed. So the cache has one directory for each state of all the kernels' sources.
+    elsewhere, config.CACHE_DIR = config.CACHE_DIR, _cache_directory()  # type: ignore[attr-defined]
+    try:
+        return cast(Function, njit(nogil=True, cache=True, error_model="numpy", **options)(function))
+    finally:
+        config.CACHE_DIR = elsewhere  # type: ignore[attr-defined]
+
+
+@functools.cache
+def _cache_directory() -> str:
+    sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    kernels = [source for source in sources if b"simulations.streams" in source]  # this file and all that import it
+    fingerprint = hashlib.sha256(b"".join(kernels)).hexdigest()[:16]
+    return str(platformdirs.user_cache_path("kondo-theory") / "kernels" / fingerprint)
 
 
 def replicate_states(seed: int, n_replicates: int, first: int = 0) -> WordArray:
