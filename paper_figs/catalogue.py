@@ -19,9 +19,50 @@ class FigureEntry:
 
 
 FIGURES = {
+    "gate-law": FigureEntry(
+        "the gate's probability and its value against delight less price", "paper_figs.gate:gate_law"
+    ),
+    "price-rate-duality": FigureEntry("the value of a rate and its price", "paper_figs.gate:price_rate_duality"),
+    "quality-cost-frontier": FigureEntry(
+        "cost and quality of the gate over prices and temperatures", "paper_figs.gate:quality_cost_frontier"
+    ),
+    "exact-k-or-price": FigureEntry(
+        "noise of keeping exactly k samples and of a price at the same rate", "paper_figs.gate:exact_k_or_price"
+    ),
     "zero-price-geometry": FigureEntry(
         "perpendicular noise and direction of PG, DG and zero price in one context",
-        "paper_figs.theory:zero_price_geometry",
+        "paper_figs.geometry:zero_price_geometry",
+    ),
+    "baseline-dependence": FigureEntry(
+        "PG's perpendicular noise over p, K and the baseline",
+        "paper_figs.geometry:baseline_dependence",
+    ),
+    "dg-noise-ratio": FigureEntry(
+        "what DG keeps of PG's perpendicular noise and of its cosine gap",
+        "paper_figs.geometry:dg_noise_ratio",
+    ),
+    "forward-efficiency": FigureEntry(
+        "variance over squared signal, per forward sample and per backward pass",
+        "paper_figs.geometry:forward_efficiency",
+    ),
+    "backward-passes-to-align": FigureEntry(
+        "cosine with the true gradient against forward samples and backward passes",
+        "paper_figs.learning:backward_passes_to_align",
+    ),
+    "learning-time": FigureEntry(
+        "learning time against the number of arms, in forward and backward batches",
+        "paper_figs.learning:learning_time",
+    ),
+    "graded-rewards": FigureEntry(
+        "the angle of the zero-price direction under graded rewards",
+        "paper_figs.learning:graded_rewards",
+    ),
+    "additive-threshold": FigureEntry(
+        "where additive scores rank failures above successes, and what it costs (and additive-never-fixed)",
+        "paper_figs.screening:additive_scores",
+    ),
+    "screening-at-rate": FigureEntry(
+        "what every screening rule keeps at a rate, and what it is worth", "paper_figs.screening:screening_at_rate"
     ),
     "mnist-quality": FigureEntry(
         "test error on the MNIST bandit against forward and backward samples",

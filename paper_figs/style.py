@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 
-__all__ = ["METHODS", "MethodStyle", "label_panels", "method_style", "paper_style"]
+__all__ = ["METHODS", "MethodStyle", "draw_points", "label_panels", "method_style", "paper_style"]
 
 PANEL = (3.4, 2.7)
 """Width and height of one panel, inches."""
@@ -28,16 +30,46 @@ class MethodStyle:
     line: str = "-"
 
 
+def _hex(colour: str) -> tuple[float, float, float]:
+    red, green, blue = mpl.colors.to_rgb(colour)
+    return red, green, blue
+
+
 METHODS = {
     "PG": MethodStyle(_PALETTE[0], "o"),
     "PG, b = p": MethodStyle(_PALETTE[0], "v", "--"),
+    "PG, best b": MethodStyle(_PALETTE[0], "P", "-."),
+    "PG, b = Σπ²": MethodStyle(_PALETTE[0], "d", ":"),
+    "zero price, b = p": MethodStyle(_PALETTE[3], "v", "--"),
     "DG": MethodStyle(_PALETTE[1], "s"),
     "DG-K(3 %)": MethodStyle(_PALETTE[2], "D"),
     "DG-K(1 %)": MethodStyle(_PALETTE[8], "<"),
     "DG-K(10 %)": MethodStyle(_PALETTE[9], ">"),
     "DG-K(30 %)": MethodStyle(_PALETTE[5], "p"),
     "zero price": MethodStyle(_PALETTE[3], "^"),
+    "best price": MethodStyle(_PALETTE[2], "D", "--"),
+    # Accountings of a step, rows and tokens of a token gate, kinds of noise on delight.
+    "logical, 1 + ρc": MethodStyle(_PALETTE[7], "o", "--"),
+    "reused log-probabilities, s = 0": MethodStyle(_PALETTE[4], "s", "-."),
+    "screened, s = 1": MethodStyle(_PALETTE[2], "D"),
+    "rows, independent": MethodStyle(_PALETTE[0], "o"),
+    "rows, correlation 0.2": MethodStyle(_PALETTE[4], "s"),
+    "tokens, independent": MethodStyle(_PALETTE[1], "^", "--"),
+    "additive noise": MethodStyle(_PALETTE[2], "D"),
+    "relative noise": MethodStyle(_PALETTE[4], "s", "--"),
     "cross-entropy": MethodStyle(_PALETTE[7], "x", ":"),
+    "exact k": MethodStyle(_PALETTE[2], "D"),
+    "price at the same rate": MethodStyle(_PALETTE[3], "^", "--"),
+    # Screening rules, by their names in kondo_theory.screening.RULES; top-ρ by delight is DG-K.
+    "delight": MethodStyle(_PALETTE[2], "D"),
+    "advantage": MethodStyle(_hex("#56a3d9"), "<", "--"),
+    "abs-advantage": MethodStyle(_hex("#882255"), "h"),
+    "surprisal": MethodStyle(_hex("#332288"), "v"),
+    "additive": MethodStyle(_hex("#b8860b"), "s", "--"),
+    "uniform": MethodStyle(_hex("#000000"), "o"),
+    "abs-advantage-entropy": MethodStyle(_hex("#cc6699"), "H", "--"),
+    "entropy-band": MethodStyle(_hex("#999999"), "d", "--"),
+    "positive-surprisal": MethodStyle(_hex("#8c564b"), "^", ":"),
 }
 """Styles by the method's name; ``zero-price`` and ``zero price`` are the same method."""
 
@@ -74,6 +106,12 @@ def paper_style() -> Iterator[None]:
     }
     with sns.axes_style("ticks"), mpl.rc_context(settings):
         yield
+
+
+def draw_points(ax: Axes, x: ArrayLike, value: ArrayLike, standard_error: ArrayLike, style: MethodStyle) -> None:
+    """Draw simulated points with 95 % intervals, hollow so that the line of the theory stays visible."""
+    interval = 1.96 * np.asarray(standard_error)
+    ax.errorbar(x, value, interval, fmt=style.marker, color=style.colour, capsize=2, mfc="white")
 
 
 def label_panels(axes: list[Axes]) -> None:

@@ -29,7 +29,23 @@ class Check:
 
 
 CHECKS: dict[str, Check] = {
+    "gate-law": Check(simulate="simulations.checks.gate:gate_law"),
+    "price-rate-duality": Check(simulate="simulations.checks.gate:price_rate_duality"),
+    "quality-cost-frontier": Check(simulate="simulations.checks.frontier:quality_cost_frontier"),
+    "exact-k-or-price": Check(simulate="simulations.checks.frontier:exact_k_or_price"),
     "zero-price-geometry": Check(simulate="simulations.checks.geometry:zero_price_geometry"),
+    "dg-noise-ratio": Check(
+        simulate="simulations.checks.delightful:dg_noise_ratio",
+        measure="simulations.checks.delightful:dg_cosine_gap",
+    ),
+    "baseline-dependence": Check(simulate="simulations.checks.geometry:baseline_dependence"),
+    "forward-efficiency": Check(simulate="simulations.checks.geometry:forward_efficiency"),
+    "graded-rewards": Check(simulate="simulations.checks.graded:graded_rewards"),
+    "backward-passes-to-align": Check(simulate="simulations.checks.alignment:backward_passes_to_align"),
+    "learning-time": Check(simulate="simulations.checks.learning:learning_time"),
+    "additive-threshold": Check(simulate="simulations.checks.screening:additive_threshold_turn"),
+    "additive-never-fixed": Check(simulate="simulations.checks.screening:additive_never_fixed"),
+    "screening-at-rate": Check(simulate="simulations.checks.composition:screening_at_rate"),
     "mnist-quality": Check(measure="simulations.checks.mnist:quality"),
 }
 

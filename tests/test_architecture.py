@@ -56,7 +56,7 @@ def test_dependencies_point_one_way(path):
 
 def test_figures_and_the_command_do_not_load_torch():
     code = (
-        "import sys, simulations.cli, paper_figs.catalogue, paper_figs.theory, paper_figs.experiments;"
+        "import sys, simulations.cli, paper_figs.catalogue, paper_figs.geometry, paper_figs.experiments;"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

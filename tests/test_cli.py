@@ -28,7 +28,7 @@ def test_help_and_version(capsys):
 MISTAKES = [
     (("nope",), "No such command 'nope'"),
     (("verify", "--preset", "huge"), "'huge' is not one of 'smoke', 'quick', 'paper'"),
-    (("verify", "--claim", "nope"), "claim must be one of zero-price-geometry, .*, got 'nope'"),
+    (("verify", "--claim", "nope"), "claim must be one of gate-law, .*, got 'nope'"),
     (("verify", "--device", "tpu"), "'tpu' is not one of 'auto', 'cpu', 'cuda'"),
     (("verify", "--json", "{file}/x.json"), "cannot write .*x.json"),
     (("verify", "--workers", "0"), "0 is not in the range x>=1"),

@@ -18,12 +18,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from kondo_theory.claims import geometry, mnist
+from kondo_theory.claims import gate, geometry, mnist, screening
 from kondo_theory.claims.registry import SOURCES, Claim, Criterion, DecisionRule, Verdict
 
 __all__ = ["CLAIMS", "SOURCES", "Claim", "Criterion", "DecisionRule", "Verdict", "get_claims"]
 
-CLAIMS: Mapping[str, Claim] = {claim.id: claim for family in (geometry, mnist) for claim in family.CLAIMS}
+CLAIMS: Mapping[str, Claim] = {
+    claim.id: claim
+    for family in (gate, geometry, screening, mnist)
+    for claim in family.CLAIMS
+}
 """All claims by id, in the order in which they are verified and printed."""
 
 

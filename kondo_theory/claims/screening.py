@@ -1,0 +1,57 @@
+"""Claims about screening rules: which scores rank samples consistently, and what each rule keeps."""
+
+from kondo_theory.claims.registry import SIMULATED, Claim
+
+__all__ = ["CLAIMS"]
+
+CLAIMS = (
+    Claim(
+        id="additive-threshold",
+        statement=(
+            "For p > 1/K the score αU + (1−α)ℓ ranks a rare failure above a common success iff α < α* = L/(Δ+L), "
+            "L = log(p(K−1)/(1−p)), Δ the reward gap. Delight never does while the baseline lies between the "
+            "rewards."
+        ),
+        source="KG Prop. 2; the threshold in closed form and the baseline's side here",
+        regime=(
+            "one symmetric context, K ≥ 2, Δ > 0, 0 < α < 1; any baseline for the additive score, which never "
+            "errs for p ≤ 1/K. Delight needs the baseline on one side only: at or above the lower reward (above "
+            "both rewards it still ranks the success first for p > 1/K); below both rewards it can rank the "
+            "failure first"
+        ),
+        rule=SIMULATED,
+    ),
+    Claim(
+        id="additive-never-fixed",
+        statement=(
+            "No α < 1 is safe for all of learning: the additive rule ranks failures above successes once the odds "
+            "p/(1−p) exceed e^{αΔ/(1−α)}/(K−1). For moderate α that comes quickly; for α near 1 astronomically "
+            "late, when it has been the advantage rule in all but name. Delight never turns."
+        ),
+        source="here; from the threshold of KG Prop. 2",
+        regime=(
+            "one symmetric context, Δ > 0, 0 < α < 1 fixed while p rises from 1/K towards 1. What a turn costs is "
+            "bounded by how often a failure is drawn: past it the top of a batch is a failure with probability "
+            "1−p^B, which is below 10^−40 at K = 10, α = 0.99, B = 20"
+        ),
+        rule=SIMULATED,
+    ),
+    Claim(
+        id="screening-at-rate",
+        statement=(
+            "At rate ρ a rule keeps correct and wrong mass (X, Y): delight and advantage (min(ρ,p), (ρ−p)₊), "
+            "|advantage| the same iff b < 1/2, surprisal the reverse iff p > 1/K, the additive score the reverse "
+            "iff also α < α*, uniform (ρp, ρε). Signal is α{X(1−b)ε + Ybp} and Var_⊥ is Yb²(K−2)/(K−1); delight "
+            "attains the least cost of signal, 1, for ρ ≤ p."
+        ),
+        source="here; the rules are those of KG §3",
+        regime=(
+            "one symmetric context, R in {0, 1}, 0 ≤ b < 1, composition as B → ∞; efficiency for samples kept "
+            "independently (exactly-k selection has the same signal and B·Var_⊥ in the limit, not Var_∥). Delight "
+            "wins by noise, not by signal: for b > ε a wrong sample moves further along ∇J than a correct one. "
+            "With one policy entropy the entropy band is uniform and |advantage|·entropy is |advantage|; "
+            "surprisal among positive advantages keeps min(ρ, p) and nothing wrong"
+        ),
+        rule=SIMULATED,
+    ),
+)

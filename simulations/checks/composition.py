@@ -1,0 +1,206 @@
+"""Simulation of what every screening rule keeps at a rate, and what the kept samples are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kondo_theory.exact_rate import exact_rate_moments, kept_successes
+from kondo_theory.gate import select
+from kondo_theory.screening import RULES, Screened, additive_threshold, screen_context
+from simulations import bandit_kernels as kernels
+from simulations.bandits import Context as Bandit
+from simulations.bandits import MomentsConfig, simulate_moments
+from simulations.checks import Context
+from simulations.checks.frontier import symmetric_arms
+from simulations.checks.moments import Keep, estimated, generator, noise_per_backward, of_means, total_variance
+from simulations.statistics import Simulated
+
+__all__ = ["SETTINGS", "Setting", "claimed_order", "kept_by_arm", "screening_at_rate"]
+
+FloatArray = NDArray[np.float64]
+
+FINITE, LARGE = 6, 2_000  # batch sizes: one for the exact finite object, one for the limit
+KEPT_OF_FINITE, LARGE_RATES = (3, 5), (0.1, 0.5)
+DRAWN = 200  # batch size of samples kept independently: their moments per sample do not depend on it
+BACKWARD_BUDGET = 100  # backward passes at which efficiencies are compared
+SHARE_RESOLUTION = 0.005  # of a share of the batch
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A symmetric context and the α of its additive rule."""
+
+    n_arms: int
+    p: float
+    baseline: float
+    alpha: float
+
+    def __str__(self) -> str:
+        return f"K={self.n_arms}, p={self.p:g}, b={self.baseline:g}"
+
+    def parameters(self, rule: str) -> dict[str, float]:
+        """Return the rule's own parameters."""
+        return {"alpha": self.alpha} if rule == "additive" else {}
+
+
+SETTINGS = (
+    Setting(10, 0.3, 0.25, alpha=0.5),  # p > 1/K, α < α*: surprisal and the additive rule keep failures first
+    Setting(10, 0.06, 0.7, alpha=0.5),  # p < 1/K, b > 1/2: only the absolute advantage does
+    Setting(3, 0.6, 0.5, alpha=0.7),  # b = 1/2 ties absolute advantages; b > 1 − p: failures carry more signal
+)
+
+
+def claimed_order(rule: str, at: Setting) -> str:
+    """Return whom a rule is claimed to keep first, one of :data:`kondo_theory.exact_rate.ORDERS`.
+
+    Written from the claim, not from the scores, so that a wrong rule is not predicted to be wrong.
+    """
+    if rule in ("delight", "advantage"):
+        return "correct-first"
+    if rule == "positive-surprisal":
+        return "correct-only"
+    if rule in ("uniform", "entropy-band"):  # one context has one policy entropy: all samples tie
+        return "tie"
+    if rule in ("abs-advantage", "abs-advantage-entropy"):
+        lead = 0.5 - at.baseline
+    elif rule == "surprisal":
+        lead = 1 / at.n_arms - at.p
+    else:
+        common = at.p > 1 / at.n_arms
+        lead = at.alpha - float(additive_threshold(at.p, at.n_arms)) if common else 1.0
+    return "tie" if lead == 0 else ("correct-first" if lead > 0 else "wrong-first")
+
+
+def screening_at_rate(context: Context, keep: Keep = select) -> list[Simulated]:
+    """Let every rule keep the top ρ of real batches, and compare with the exact finite batch and with the limit.
+
+    B = 6: kept successes, signal, Var_⊥ and efficiency of exactly-k selection. B = 2,000: the kept masses against
+    the limit that the theory fills; at these rates it is reached to below 1e-8, the exact finite-batch mean says. And
+    the efficiency per backward pass of samples kept independently with the limit's probabilities. ``keep`` is a
+    parameter so that a wrong selection can be shown to fail.
+    """
+    n_samples = {"smoke": 120_000, "quick": 600_000, "paper": 10_000_000}[context.preset]
+    n_replicates = n_samples // 1_000
+    rows: list[Simulated] = []
+    settings = [(at, rule, which) for at in SETTINGS for rule in RULES for which in (0, 1)]
+    for index, (at, rule, which) in enumerate(settings):
+        finite = _Draw(keep, n_samples // FINITE, FINITE, index)
+        rows.extend(_finite_rows(at, rule, KEPT_OF_FINITE[which], finite))
+        rate = LARGE_RATES[which]
+        point = f"{rule}, {at}, ρ={rate:g}"
+        policy, advantage = symmetric_arms(at.n_arms, at.p, at.baseline)
+        limit = screen_context(policy, advantage, rule, rate, **at.parameters(rule))
+        rows.extend(_large_rows(point, at, rule, rate, _Draw(keep, n_samples // LARGE, LARGE, index), limit))
+        rows.append(
+            _efficiency_row(point, Bandit(policy, advantage, limit.keep), limit, n_replicates, index, context)
+        )
+    return rows
+
+
+def kept_by_arm(
+    at: Setting, rule: str, rate: float, *, n_batches: int, batch_size: int, seed: int, keep: Keep = select
+) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
+    """Let a rule keep the top ρ of real batches.
+
+    Returns
+    -------
+    counts : (n_batches, K) array
+        Kept samples by arm.
+    along, across : (n_batches,) array
+        The batch gradient's part along ∇J, and the squared length of its part across.
+    """
+    counts = _Draw(keep, n_batches, batch_size, seed).counts(at, rule, rate)
+    return (counts, *_gradients(counts, at, batch_size))
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """How batches are drawn and kept."""
+
+    keep: Keep
+    n_batches: int
+    batch_size: int
+    seed: int
+
+    def counts(self, at: Setting, rule: str, rate: float) -> NDArray[np.int64]:
+        """Draw batches, score every sample, and count the kept ones by arm, shape (n_batches, K)."""
+        rng = generator(20, self.batch_size, self.seed)
+        policy, advantage = symmetric_arms(at.n_arms, at.p, at.baseline)
+        edges = np.cumsum(policy)[:-1]
+        arms = np.searchsorted(edges, rng.random((self.n_batches, self.batch_size)), side="right")
+        surprisal = -np.log(policy)
+        entropy = np.full(arms.shape, policy @ surprisal)
+        scores = RULES[rule](advantage[arms], surprisal[arms], entropy, **at.parameters(rule))
+        kept = self.keep(scores, rate, rng)
+        flat = (np.arange(self.n_batches)[:, None] * at.n_arms + arms)[kept]
+        return np.bincount(flat, minlength=self.n_batches * at.n_arms).reshape(self.n_batches, at.n_arms)
+
+
+def _gradients(counts: NDArray[np.int64], at: Setting, batch_size: int) -> tuple[FloatArray, FloatArray]:
+    """Return each batch gradient's part along ∇J and the square of its part across, shapes (n_batches,)."""
+    policy, advantage = symmetric_arms(at.n_arms, at.p, at.baseline)
+    scores = np.eye(at.n_arms) - policy
+    direction = scores[0] / np.linalg.norm(scores[0])  # ∇J = p·φ₀
+    gradient = (counts * advantage) @ scores / batch_size
+    along = gradient @ direction
+    across = gradient - along[:, None] * direction
+    return along, (across**2).sum(axis=1)
+
+
+def _finite_rows(at: Setting, rule: str, n_kept: int, draw: _Draw) -> Iterator[Simulated]:
+    """Yield the rows of the exact finite object: exactly k of 6."""
+    counts = draw.counts(at, rule, n_kept / FINITE)
+    along, across = _gradients(counts, at, FINITE)
+    order = claimed_order(rule, at)
+    kept = kept_successes(at.p, FINITE, n_kept, order)
+    exact = exact_rate_moments(at.p, at.n_arms, at.baseline, FINITE, n_kept, order)
+    name = f"of {n_kept} kept of {FINITE}, {rule}, {at}"
+    yield estimated(f"successes {name}", float(kept.mean), counts[:, 0], SHARE_RESOLUTION * FINITE)
+    one_sample = float(np.sqrt(at.n_arms / (at.n_arms - 1))) / FINITE  # the longest parallel part of one sample
+    yield estimated(f"signal {name}", float(exact.signal), along, SHARE_RESOLUTION * one_sample * FINITE)
+    squared = at.baseline**2 * (at.n_arms - 2) / (at.n_arms - 1)  # of one wrong sample's perpendicular part
+    predicted = float(exact.var_perpendicular)
+    yield estimated(f"B·Var_⊥ {name}", predicted, FINITE * across, 2 * SHARE_RESOLUTION * squared)
+
+    def efficiency(signal: FloatArray, square: FloatArray, across: FloatArray) -> FloatArray:
+        return signal**2 / (square + across)
+
+    found = of_means(efficiency, along, along**2, across)
+    predicted = float(exact.efficiency(FINITE))
+    yield Simulated(f"efficiency {name}", predicted, found.value, found.standard_error, SHARE_RESOLUTION)
+
+
+def _large_rows(point: str, at: Setting, rule: str, rate: float, draw: _Draw, limit: Screened) -> Iterator[Simulated]:
+    """Yield kept masses and signal of large batches beside the limit B → ∞."""
+    counts = draw.counts(at, rule, rate)
+    along, across = _gradients(counts, at, LARGE)
+    masses = symmetric_arms(at.n_arms, at.p, at.baseline)[0] * limit.keep
+    for name, predicted, found in (
+        ("correct mass", masses[0], counts[:, 0] / LARGE),
+        ("wrong mass", masses[1:].sum(), counts[:, 1:].sum(axis=1) / LARGE),
+        ("signal", limit.moments.signal, along),
+        ("B·Var_⊥", limit.moments.var_perpendicular, LARGE * across),
+    ):
+        resolution = SHARE_RESOLUTION if name != "B·Var_⊥" else 0.05 * at.baseline**2
+        yield estimated(f"{name} kept, {point}, B={LARGE}", float(predicted), found, resolution)
+
+
+def _efficiency_row(
+    point: str, bandit: Bandit, limit: Screened, n_replicates: int, seed: int, context: Context
+) -> Simulated:
+    """Return the efficiency of 100 backward passes of samples kept independently."""
+    config = MomentsConfig(bandit, DRAWN, 200, n_replicates, seed, n_threads=context.workers)
+    found = simulate_moments(config)
+    columns = found.statistics[:, kernels.KEPT] / DRAWN, found.statistics[:, kernels.SIGNAL]
+
+    def efficiency(rate: FloatArray, signal: FloatArray, variance: FloatArray) -> FloatArray:
+        return np.asarray(1 / (1 + noise_per_backward(rate, signal, variance) / BACKWARD_BUDGET))
+
+    estimate = of_means(efficiency, *columns, total_variance(found, DRAWN))
+    predicted = float(limit.efficiency_per_backward(BACKWARD_BUDGET))
+    name = f"efficiency of {BACKWARD_BUDGET} backward passes, {point}"
+    return Simulated(name, predicted, estimate.value, estimate.standard_error, SHARE_RESOLUTION)
