@@ -7,6 +7,7 @@ from typing import Any
 
 import array_api_compat as api
 import numpy as np
+from numpy.typing import NDArray
 
 Array = Any
 """A NumPy array or a torch tensor of a real floating dtype."""
@@ -35,14 +36,21 @@ def is_half(xp: Any, dtype: Any) -> bool:
     return int(xp.finfo(dtype).bits) == 16
 
 
-def floating(values: Any, name: str) -> Array:
-    """Return ``values`` as an array of real floating numbers; Python numbers and lists become NumPy arrays."""
+def floating(values: Any, name: str, like: Any = None) -> Array:
+    """Return ``values`` as an array of real floating numbers.
+
+    Python numbers and lists become arrays like ``like`` (library, dtype, device) if that is an array, and NumPy
+    arrays otherwise.
+    """
     array: Array = values
+    if api.is_array_api_obj(like) and not isinstance(like, np.generic):
+        if isinstance(values, np.generic) or not api.is_array_api_obj(values):
+            xp = api.array_namespace(like)
+            return xp.asarray(number_or_list(values, name).tolist(), dtype=like.dtype, device=api.device(like))
+        if api.array_namespace(values) is not api.array_namespace(like):
+            raise TypeError(f"{name} must be of the other argument's library, got {type(values).__name__}")
     if not api.is_array_api_obj(values):
-        try:
-            array = np.asarray(values, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"{name} must be an array of real numbers, got {type(values).__name__}") from error
+        array = number_or_list(values, name)
     xp = api.array_namespace(array)
     if not xp.isdtype(array.dtype, "real floating"):
         raise TypeError(f"{name} must have a real floating dtype, got {array.dtype}")
@@ -85,8 +93,9 @@ def price_like(xp: Any, price: float | Array, delight: Array, check: bool) -> Ar
         if math.isnan(scalar):
             raise ValueError("price must be a number, got nan")
         wide = xp.float32 if is_half(xp, delight.dtype) else delight.dtype
-        return xp.asarray(scalar, dtype=wide, device=api.device(delight))
-    prices: Array = price
+        # Filled on the device: a scalar copied there would make a GPU wait.
+        return xp.full((), scalar, dtype=wide, device=api.device(delight))
+    prices: Array = floating(price, "price", delight)
     require_same_axes(delight.shape, prices.shape, "delight", "price")
     if check:
         require_all(xp, ~xp.isnan(prices), prices, "price", "a number")
@@ -105,6 +114,13 @@ def require_rate(rate: float) -> float:
     if not 0 < rate <= 1:
         raise ValueError(f"rate must be in (0, 1], got {rate}")
     return rate
+
+
+def number_or_list(values: Any, name: str) -> NDArray[np.float64]:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be an array of real numbers, got {type(values).__name__}") from error
 
 
 def number(value: Any, name: str) -> float:

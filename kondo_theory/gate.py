@@ -65,8 +65,8 @@ def delight(advantage: Array, surprisal: Array, *, check: bool = True) -> Array:
     Returns
     -------
     (..., B) array
-        In the promoted dtype. Products beyond the range of float16 saturate instead of overflowing, because an
-        infinite score has a meaning of its own.
+        In the promoted dtype. A product beyond its range saturates instead of overflowing, because an infinite
+        score has a meaning of its own.
 
     Raises
     ------
@@ -76,17 +76,16 @@ def delight(advantage: Array, surprisal: Array, *, check: bool = True) -> Array:
         If the shapes do not match (axes of length one are stretched, missing axes are not: a (B,) advantage
         against a (B, 1) surprisal is a mistake, not a (B, B) delight), or a value is NaN or infinite.
     """
-    advantage, surprisal = floating(advantage, "advantage"), floating(surprisal, "surprisal")
+    advantage, surprisal = floating(advantage, "advantage", surprisal), floating(surprisal, "surprisal", advantage)
     xp = api.array_namespace(advantage, surprisal)
     require_same_axes(advantage.shape, surprisal.shape, "advantage", "surprisal")
     if check:
         require_all(xp, xp.isfinite(advantage), advantage, "advantage", "finite")
         require_all(xp, xp.isfinite(surprisal), surprisal, "surprisal", "finite")
-    if not is_half(xp, xp.result_type(advantage, surprisal)):
-        return advantage * surprisal
-    product = xp.astype(advantage, xp.float32) * xp.astype(surprisal, xp.float32)
-    dtype = xp.result_type(advantage, surprisal)
-    return xp.astype(xp.clip(product, min=float(xp.finfo(dtype).min), max=float(xp.finfo(dtype).max)), dtype)
+    with np.errstate(over="ignore"):
+        product = advantage * surprisal
+    largest = float(xp.finfo(product.dtype).max)
+    return xp.clip(product, min=-largest, max=largest)
 
 
 def gate_probability(delight: Array, price: float | Array, temperature: float = 0.0, *, check: bool = True) -> Array:
@@ -127,7 +126,10 @@ def gate_probability(delight: Array, price: float | Array, temperature: float = 
     wide = xp.float32 if is_half(xp, delight.dtype) else delight.dtype
     # Infinite scores are settled separately: ∞ − ∞ would be NaN.
     finite = xp.where(xp.isinf(delight), xp.zeros_like(delight), delight)
-    argument = (xp.astype(finite, wide) - xp.astype(price, wide)) / temperature
+    # A temperature below the dtype's range is the smallest it has, not zero; a quotient above it is infinite.
+    cold = max(temperature, float(xp.finfo(wide).smallest_normal))
+    with np.errstate(over="ignore"):
+        argument = (xp.astype(finite, wide) - xp.astype(price, wide)) / cold
     tail = xp.exp(-xp.abs(argument))  # ≤ 1, so neither tail overflows or cancels
     probability = xp.where(argument >= 0, 1 / (1 + tail), tail / (1 + tail))
     probability = xp.where(xp.isinf(delight), xp.astype(delight > 0, wide), probability)
@@ -294,12 +296,14 @@ def select_exactly(delight: Array, n_kept: int, tie_breakers: Array, *, check: b
         If a value is NaN, the batch is empty, ``n_kept`` is not in 1..B, or the shapes differ.
     """
     delight = batch(delight, check)
-    tie_breakers = floating(tie_breakers, "tie_breakers")
+    tie_breakers = floating(tie_breakers, "tie_breakers", delight)
     xp = api.array_namespace(delight, tie_breakers)
     if not 1 <= n_kept <= delight.shape[-1]:
         raise ValueError(f"n_kept must be between 1 and the batch size {delight.shape[-1]}, got {n_kept}")
     if delight.shape != tie_breakers.shape:
         raise ValueError(f"tie_breakers must have the shape of delight, got {tie_breakers.shape} and {delight.shape}")
+    if check:
+        require_all(xp, ~xp.isnan(tie_breakers), tie_breakers, "tie_breakers", "numbers")
     price = _kth_largest(xp, delight, n_kept)
     above, tied = delight > price, (delight == price) & (delight > -math.inf)
     room = n_kept - _count(xp, above)  # places left for the tied; every batch of a stack has its own
@@ -413,7 +417,7 @@ def _solve_price(xp: Any, scores: Array, finite: Array, share: Array, temperatur
     # If every score were χ, the root would be χ − η·logit(share): so it lies between those of the extremes.
     offset = temperature * (xp.log(share) - xp.log1p(-share))
     low, high = lowest - offset, highest - offset
-    price = (low + high) / 2
+    price = low / 2 + high / 2
     weight = xp.astype(finite, scores.dtype)
     centred = xp.where(finite, scores, xp.zeros_like(scores))
     n_finite = xp.clip(xp.sum(weight, axis=-1, keepdims=True), min=1)
@@ -427,5 +431,5 @@ def _solve_price(xp: Any, scores: Array, finite: Array, share: Array, temperatur
         slope = xp.sum(opened * (1 - opened) * weight, axis=-1, keepdims=True) / (n_finite * temperature)
         newton = price + excess / xp.clip(slope, min=float(xp.finfo(scores.dtype).smallest_normal))
         inside = (newton > low) & (newton < high)
-        price = xp.where(inside, newton, (low + high) / 2)
+        price = xp.where(inside, newton, low / 2 + high / 2)
     return price

@@ -123,13 +123,8 @@ class ScreenedStep:
         gate_generator: torch.Generator | None = None,
         check: bool = True,
     ) -> None:
-        for name, module in policy.named_modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training:
-                raise ValueError(
-                    f"the policy's layer {name!r} is {type(module).__name__} in training mode: it mixes the rows of a"
-                    " batch, so the kept rows alone would have another gradient; use eval() or a layer per row"
-                )
         self.policy, self.optimizer, self.gate = policy, optimizer, gate
+        self._require_independent_rows()
         self.generator, self.gate_generator = generator, gate_generator or generator
         self.check = check
         self.counts = StepCounts()
@@ -144,8 +139,16 @@ class ScreenedStep:
         Returns
         -------
         Screening
-            Without a graph, unless there is no gate.
+            Without a graph, unless there is no gate; then it serves one update.
+
+        Raises
+        ------
+        ValueError
+            If the batch is empty, or a batch normalisation layer is in training mode.
         """
+        self._require_independent_rows()
+        if len(_first_tensor(observations)) == 0:
+            raise ValueError("the batch must hold at least one observation, got 0")
         with torch.set_grad_enabled(self.gate is None), _flop_counter(self.counts.forward_flops) as counter:
             log_policy = self.policy(observations).log_softmax(-1)
         if counter is not None:
@@ -166,7 +169,8 @@ class ScreenedStep:
     ) -> Tensor:
         """Gate the batch, backpropagate the kept rows, step the optimizer.
 
-        The gradient is that of −(1/B) Σ_kept weight · U · log π(a).
+        The gradient is that of −(1/B) Σ_kept weight · U · log π(a). Gradients accumulated before are cleared; the
+        optimizer must be one that steps without a closure.
 
         Parameters
         ----------
@@ -190,12 +194,10 @@ class ScreenedStep:
         ValueError
             If the shapes do not match or, with ``check``, a value is NaN or infinite.
         """
+        self._require_vectors(observations, screening, advantage=advantage, weight=weight, score=score)
         advantage = advantage.detach()
         if score is None:
             score = delight(advantage, screening.surprisal, check=self.check)
-        if score.shape != screening.actions.shape or score.ndim != 1:
-            shapes = f"{tuple(score.shape)} and {tuple(screening.actions.shape)}"
-            raise ValueError(f"scores and actions must be vectors of one length, got shapes {shapes}")
         coefficient = advantage if weight is None else advantage * weight.detach()
         self.optimizer.zero_grad(set_to_none=True)
         if self.gate is None:
@@ -212,6 +214,26 @@ class ScreenedStep:
         self.counts.backward_samples += n_kept
         return keep
 
+    def _require_vectors(self, observations: Observations, screening: Screening, **vectors: Tensor | None) -> None:
+        """Refuse what would broadcast to another gradient: everything must be a vector of the batch's length."""
+        size = len(_first_tensor(observations))
+        for name, vector in (vectors | {"actions": screening.actions, "surprisal": screening.surprisal}).items():
+            if vector is None:
+                continue
+            if tuple(vector.shape) != (size,):
+                raise ValueError(f"{name} must be a vector of the batch's length {size}, got {tuple(vector.shape)}")
+            if self.check and name in ("advantage", "weight") and not bool(torch.isfinite(vector).all()):
+                worst = vector[~torch.isfinite(vector)][0]
+                raise ValueError(f"{name} must be finite, got {float(worst)}")
+
+    def _require_independent_rows(self) -> None:
+        for name, module in self.policy.named_modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training:
+                raise ValueError(
+                    f"the policy's layer {name!r} is {type(module).__name__} in training mode: it mixes the rows of a"
+                    " batch, so the kept rows alone would have another gradient; use eval() or a layer per row"
+                )
+
     def _backpropagate(
         self,
         observations: Observations,
@@ -221,9 +243,10 @@ class ScreenedStep:
         n_kept: int,
     ) -> None:
         if n_kept == 0:
-            for parameter in self.policy.parameters():
-                if parameter.requires_grad:
-                    parameter.grad = torch.zeros_like(parameter)
+            # A zero gradient by way of autograd, for one row: parameters that the policy does not use keep none,
+            # as in the masked batch, so that weight decay and momentum treat them alike.
+            logits = self.policy(_rows(observations, slice(0, 1)))
+            logits.backward(torch.zeros_like(logits))
             return
         with _flop_counter(self.counts.backward_flops) as counter:
             if rows is None and screening.log_prob is not None:
@@ -233,7 +256,7 @@ class ScreenedStep:
                 actions = screening.actions if rows is None else screening.actions[rows]
                 log_prob = _pick(self.policy(kept).log_softmax(-1), actions)
             kept_coefficient = coefficient if rows is None else coefficient[rows]
-            loss = -(kept_coefficient * log_prob).sum() / len(coefficient)
+            loss = -(kept_coefficient * log_prob).sum() / len(screening.actions)
             loss.backward()  # type: ignore[no-untyped-call]
         if counter is not None:
             self.counts.backward_flops = counter.get_total_flops() / n_kept
@@ -249,14 +272,28 @@ def _pick(log_policy: Tensor, actions: Tensor) -> Tensor:
     return log_policy.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
 
 
-def _rows(observations: Observations, rows: Tensor) -> Observations:
+def _first_tensor(observations: Observations) -> Tensor:
+    """Return the tensor itself, or the first one in a tuple or mapping: its first axis is the batch."""
+    if isinstance(observations, Tensor):
+        return observations
+    if isinstance(observations, Mapping) and observations:
+        return _first_tensor(next(iter(observations.values())))
+    if isinstance(observations, tuple | list) and observations:
+        return _first_tensor(observations[0])
+    raise TypeError(
+        f"observations must be a tensor, a tuple or a mapping of tensors, got {type(observations).__name__}"
+    )
+
+
+def _rows(observations: Observations, rows: Tensor | slice) -> Observations:
     """Return the given rows of a tensor, or of every tensor in a tuple or mapping."""
     if isinstance(observations, Tensor):
         return observations[rows]
     if isinstance(observations, Mapping):
         return {key: _rows(value, rows) for key, value in observations.items()}
     if isinstance(observations, tuple | list):
-        return tuple(_rows(value, rows) for value in observations)
+        parts = [_rows(value, rows) for value in observations]
+        return type(observations)(*parts) if hasattr(observations, "_fields") else tuple(parts)
     raise TypeError(
         f"observations must be a tensor, a tuple or a mapping of tensors, got {type(observations).__name__}"
     )

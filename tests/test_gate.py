@@ -316,3 +316,36 @@ def test_wrong_generators_are_named():
 def test_the_gate_does_not_import_torch():
     code = "import sys, kondo_theory.gate; sys.exit('torch' in sys.modules or 'numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# --- edges of the number formats ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_delight_saturates_in_every_dtype(dtype):
+    large = np.sqrt(np.finfo(dtype).max) * np.ones(2, dtype) * 4
+    chi = gate.delight(large * np.array([1, -1], dtype), large)
+    assert_array_equal(chi, np.array([1, -1]) * np.finfo(dtype).max)
+
+
+def test_temperatures_and_scores_at_the_edge_of_the_dtype_stay_numbers():
+    chi = np.array([-3e38, -1.0, 0.0, 1.0, 3e38], dtype=np.float32)
+    for array in (chi, torch.from_numpy(chi)):
+        assert np.asarray(gate.gate_probability(array, 0.0, 1e-50)).tolist() == [0, 0, 0.5, 1, 1]
+    huge = np.array([1e308, 1e308, 1.7e308])
+    assert math.isfinite(gate.calibrated_price(huge, 0.5, 1.0))
+
+
+def test_numbers_and_lists_join_the_other_arguments_library():
+    assert torch.equal(gate.delight(0.5, torch.ones(3)), torch.full((3,), 0.5))
+    assert torch.equal(gate.delight([1.0, 2.0], torch.ones(2)), torch.tensor([1.0, 2.0]))
+    for mixed in ((np.ones(2), torch.ones(2)), (torch.ones(2), np.ones(2))):
+        with pytest.raises(TypeError, match="of the other argument's library"):
+            gate.delight(*mixed)
+    with pytest.raises(TypeError, match="price must be of the other argument's library"):
+        gate.gate_probability(torch.ones(2), np.zeros(2))
+
+
+def test_tie_breakers_must_be_numbers():
+    with pytest.raises(ValueError, match="tie_breakers must be numbers, got nan"):
+        gate.select_exactly(np.zeros(3), 1, np.array([0.1, math.nan, 0.2]))

@@ -1,7 +1,9 @@
 """The screened step against the masked full batch, its counts, and its independence of the default device."""
 
 import math
+from contextlib import nullcontext
 from itertools import pairwise
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -30,7 +32,7 @@ def masked_gradient(policy, observations, actions, coefficient):
     policy.zero_grad()
     log_prob = policy(observations).log_softmax(-1)[torch.arange(len(actions)), actions]
     (-(coefficient * log_prob).sum() / len(actions)).backward()
-    return [parameter.grad.clone() for parameter in policy.parameters()]
+    return [parameter.grad.clone() for parameter in policy.parameters() if parameter.grad is not None]
 
 
 def screened_gradient(gate, *, weight=None, normalise_by_kept=False):
@@ -85,15 +87,27 @@ def test_samples_are_counted_and_flops_measured():
     assert full.counts.flops == 64 * (forward + backward)  # one forward pass, and it keeps its graph
 
 
+class WithUnused(nn.Module):
+    """A policy with a layer that it does not use: the masked batch leaves its parameters without a gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = make_policy()
+        self.unused = PolicyMLP((3, 3), seed=1).to(torch.float64)
+
+    def forward(self, observations):
+        return self.inner(observations)
+
+
 @pytest.mark.parametrize("optimizer_type", [torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW])
 def test_an_empty_batch_steps_with_a_zero_gradient(optimizer_type):
     """Momentum goes on, exactly as for a batch in which every sample is masked."""
     observations, actions = make_batch()
     surprisal = torch.ones(64, dtype=torch.float64)
-    options = {"momentum": 0.9} if optimizer_type is torch.optim.SGD else {}
+    options = {"momentum": 0.9} if optimizer_type is torch.optim.SGD else {"weight_decay": 0.5}
     results = []
     for masked in (False, True):
-        policy = make_policy()
+        policy = WithUnused()
         optimizer = optimizer_type(policy.parameters(), lr=0.1, **options)
         step = ScreenedStep(policy, optimizer, Gate(price=0.0))
         screening = Screening(actions, surprisal)
@@ -124,21 +138,35 @@ def test_one_update_equals_a_plain_training_loop():
         torch.testing.assert_close(mine, reference, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("gate", GATES, ids=str)
-def test_no_tensor_is_made_on_the_default_device(gate):
-    """Under a meta default device a tensor made without a device has no values, and using it fails."""
+def three_updates(gate, *, elsewhere):
+    """Three updates, under a meta default device or not; return the masks and the parameters."""
     policy = make_policy()
     optimizer = torch.optim.SGD(policy.parameters(), lr=0.1, momentum=0.9)
-    step = ScreenedStep(policy, optimizer, gate, generator=torch.Generator().manual_seed(0))
+    actions, gates = torch.Generator().manual_seed(0), torch.Generator().manual_seed(1)
+    step = ScreenedStep(policy, optimizer, gate, generator=actions, gate_generator=gates)
     observations, labels = make_batch()
-    with torch.device("meta"):
-        for _ in range(2):
+    masks = []
+    with torch.device("meta") if elsewhere else nullcontext():
+        for update in range(3):
             screening = step.act(observations)
+            if update == 2:  # screened by somebody else
+                screening = Screening(screening.actions, screening.surprisal)
             advantage = (screening.actions == labels).to(torch.float64) - 0.4
             weight = gate_probability(delight(advantage, screening.surprisal), 0.0, 1.0)
-            keep = step.update(observations, screening, advantage, weight=weight)
-    assert keep.device.type == "cpu"
-    assert all(torch.isfinite(parameter).all() for parameter in policy.parameters())
+            score = -screening.surprisal if update == 1 else None
+            masks.append(step.update(observations, screening, advantage, weight=weight, score=score))
+    return masks, list(policy.parameters())
+
+
+@pytest.mark.parametrize(
+    "gate", [*GATES, Gate(price=1e9), Gate(price=-math.inf), Gate(rate=0.3, temperature=0.5)], ids=str
+)
+def test_no_tensor_is_made_on_the_default_device(gate):
+    """A tensor made on a meta default device has no values: using it fails, or gives other numbers than before."""
+    plain, under_meta = three_updates(gate, elsewhere=False), three_updates(gate, elsewhere=True)
+    for mine, reference in zip(plain[0] + plain[1], under_meta[0] + under_meta[1], strict=True):
+        assert reference.device.type == "cpu"
+        assert torch.equal(mine, reference)
 
 
 class Careless(nn.Module):
@@ -195,8 +223,50 @@ def test_bad_input_is_refused():
     screening = step.act(observations)
     with pytest.raises(ValueError, match="advantage must be finite, got nan"):
         step.update(observations, screening, torch.full((64,), math.nan))
-    with pytest.raises(ValueError, match=r"same shape, got \(64, 1\) and \(64,\)"):
-        step.update(observations, screening, torch.zeros(64, 1))
-    with pytest.raises(ValueError, match="vectors of one length"):
-        step.update(observations, screening, torch.zeros(64), score=torch.zeros(63))
+    fine = torch.zeros(64, dtype=torch.float64)
+    wrong = {
+        "advantage": (step, (observations, screening, torch.zeros(64, 1)), {}),
+        "weight": (step, (observations, screening, fine), {"weight": torch.ones(64, 1)}),
+        "score": (step, (observations, screening, fine), {"score": torch.zeros(63)}),
+        "actions": (step, (observations[:40], screening, fine[:40]), {}),
+    }
+    for name, (target, positional, named) in wrong.items():
+        with pytest.raises(ValueError, match=rf"{name} must be a vector of the batch's length \d+, got \(6"):
+            target.update(*positional, **named)
+    with pytest.raises(ValueError, match="weight must be finite, got nan"):
+        step.update(observations, screening, fine, weight=torch.full((64,), math.nan))
+    with pytest.raises(ValueError, match="advantage must be finite, got nan"):
+        step.update(observations, screening, torch.full((64,), math.nan), score=fine)
+    with pytest.raises(ValueError, match="at least one observation, got 0"):
+        step.act(observations[:0])
     assert step.counts.updates == 0
+
+
+def test_batch_normalisation_is_refused_whenever_it_is_in_training_mode():
+    mixing = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)).eval()
+    step = ScreenedStep(mixing, torch.optim.SGD(mixing.parameters(), lr=0.1), Gate(rate=0.1))
+    step.act(torch.zeros(4, 3))
+    mixing.train()
+    with pytest.raises(ValueError, match="BatchNorm1d in training mode"):
+        step.act(torch.zeros(4, 3))
+
+
+def test_observations_may_be_named_tuples():
+    class Pair(NamedTuple):
+        left: torch.Tensor
+        right: torch.Tensor
+
+    class Sum(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = make_policy()
+
+        def forward(self, pair):
+            return self.inner(pair.left + pair.right)
+
+    policy = Sum()
+    step = ScreenedStep(policy, torch.optim.SGD(policy.parameters(), lr=0.1), Gate(rate=0.1))
+    observations, _ = make_batch()
+    pair = Pair(observations, observations)
+    screening = step.act(pair)
+    assert step.update(pair, screening, torch.ones(64, dtype=torch.float64)).sum() == 6
