@@ -7,7 +7,9 @@ and exit code 2; a failure of our own keeps its traceback.
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,8 @@ DEVICES = click.Choice(["auto", "cpu", "cuda"])
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 a check failed, 2 bad input or no data, 130 interrupted."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)  # a cluster's kill must not leave worker processes behind
     try:
         code = kondo.main(args=arguments, prog_name="kondo", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -40,6 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         click.echo("kondo: interrupted", err=True)
         code = 130
     sys.exit(code)
+
+
+def _interrupt(signum: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 @contextmanager
@@ -68,8 +76,8 @@ def kondo() -> None:
 def verify(preset: str, claims: tuple[str, ...], device: str, json_file: Path | None, workers: int | None) -> int:
     """Derive, simulate and measure every claim, and judge it.
 
-    Exit 0: every check ran and was conclusive, whatever the verdicts. Exit 1: theory and simulation disagree, or a
-    check was too noisy to decide.
+    Exit 0: every check that the preset can judge was conclusive, whatever the verdicts. Exit 1: theory and simulation
+    disagree, or a check was too noisy to decide.
     """
     from rich.console import Console
 

@@ -14,9 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from simulations.devices import available_cores, describe, resolve
 from simulations.mnist import KIND, METHODS, QUALITY_METHODS, MnistConfig, preset_configs, run_many, tidy
-from simulations.results import provenance, require_writable, save
+from simulations.results import provenance, require_table_writable, save
 
 __all__ = ["MnistPlan", "parse_seeds", "plan_mnist", "run_mnist"]
+
+
+_MOST_SEEDS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -41,16 +44,19 @@ def parse_seeds(text: str) -> list[int]:
     """
     try:
         if "," not in text and "-" not in text:
-            seeds = list(range(int(text)))
+            seeds = list(range(min(int(text), _MOST_SEEDS + 1)))
         else:
             seeds = []
             for part in filter(None, text.split(",")):
                 first, _, last = part.partition("-")
-                seeds.extend(range(int(first), int(last or first) + 1))
+                low, high = int(first), int(last or first)
+                seeds.extend(range(low, min(high, low + _MOST_SEEDS) + 1))
     except ValueError as error:
         raise ValueError(f"seeds must be a number such as 5, or a list such as 3,5 or 10-19, got {text!r}") from error
     if not seeds or len(set(seeds)) != len(seeds):
         raise ValueError(f"seeds must name at least one seed and none twice, got {text!r}")
+    if len(seeds) > _MOST_SEEDS or max(seeds) >= 2**63:
+        raise ValueError(f"seeds must be at most {_MOST_SEEDS:,} integers below 2^63, got {text!r}")
     return seeds
 
 
@@ -85,7 +91,10 @@ def plan_mnist(
     out = out or Path("results") / f"mnist-{preset}.parquet"
     if out.suffix != ".parquet":
         raise ValueError(f"the table must be named *.parquet, got {out}")
-    require_writable(out, overwrite=overwrite)
+    labels = [config.label for config in configs if config.seed == configs[0].seed]
+    if len(set(labels)) != len(labels):
+        raise ValueError(f"methods must have different names, got {', '.join(labels)}")
+    require_table_writable(out, overwrite=overwrite)
     default_workers = available_cores() if resolved.type == "cpu" else 1
     return MnistPlan(preset, tuple(configs), resolved.type, workers or default_workers, out, overwrite)
 

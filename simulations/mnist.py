@@ -27,6 +27,7 @@ from torch import Tensor
 from kondo_theory.gate import Gate, delight, gate_probability
 from kondo_theory.training import ScreenedStep, Screening
 from simulations.datasets import Mnist, load_mnist
+from simulations.errors import ReportedError
 from simulations.networks import PolicyMLP
 
 __all__ = [
@@ -113,7 +114,9 @@ class MnistConfig:
             raise ValueError(f"a price belongs to gate and to it alone, got method {self.method}, price {self.price}")
         if self.temperature is not None and self.method not in ("gate", "dg"):
             raise ValueError(f"a temperature belongs to gate and dg, got method {self.method}")
-        if self.method == "dg" and self.temperature is not None and self.temperature <= 0:
+        if self.temperature is not None and not 0 <= self.temperature < math.inf:
+            raise ValueError(f"temperature must be finite and at least 0, got {self.temperature}")
+        if self.method == "dg" and self.temperature == 0:
             raise ValueError(f"the temperature of dg must be above 0, got {self.temperature}")
         for name in ("updates", "batch_size", "eval_every"):
             if getattr(self, name) < 1:
@@ -199,7 +202,13 @@ def run_one(config: MnistConfig, data: Mnist, device: torch.device) -> tuple[pd.
     rewards: list[Tensor] = []
     for update in range(1, config.updates + 1):
         index = torch.randint(len(images), (config.batch_size,), generator=minibatches, device=device)
-        rewards.append(_train_batch(config, step, _pixels(images[index]), labels[index]))
+        try:
+            rewards.append(_train_batch(config, step, _pixels(images[index]), labels[index]))
+        except RuntimeError as error:
+            if "probability tensor" not in str(error):  # torch's complaint about a policy of NaN
+                raise
+            run = f"{config.label}, seed {config.seed}, learning rate {config.learning_rate:g}"
+            raise ReportedError(f"{run} diverged: the policy is not a number at update {update}") from error
         if update % config.eval_every == 0 or update == config.updates:
             rows.append(_evaluate(step, test_pixels, test_labels, float(torch.stack(rewards).mean())))
             rewards.clear()

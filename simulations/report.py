@@ -52,6 +52,9 @@ def _show_outcome(outcome: Outcome, console: Console) -> None:
         _show_simulated(outcome.simulated, console)
     if outcome.measured:
         _show_measured(outcome.measured, console)
+    for criterion in claim.rule.criteria:
+        published = "" if criterion.published is None else f", published {_number(criterion.published)}"
+        console.print(f"  demanded beforehand: {escape(str(criterion))} ({escape(criterion.why)}{published})")
     console.print(f"  {_coloured(outcome.verdict)}: {escape(outcome.reason)}\n")
 
 
@@ -73,7 +76,7 @@ def _show_simulated(rows: Sequence[Simulated], console: Console) -> None:
 def _show_measured(rows: Sequence[Measured], console: Console) -> None:
     table = Table("measured quantity", "median", "95 % interval", "seeds", "published", box=None)
     for row in rows:
-        interval = f"{_number(row.low)} … {_number(row.high)}"
+        interval = f"{_number(row.low)} … {_number(row.high)}" + ("" if row.seeds >= 5 else " (range)")
         published = "–" if row.published is None else _number(row.published)
         table.add_row(escape(row.quantity), _number(row.value), interval, str(row.seeds), published)
     console.print(table)
@@ -103,8 +106,8 @@ def _coloured(verdict: str) -> str:
 
 
 def _number(value: float) -> str:
-    if math.isinf(value):
-        return "never" if value > 0 else "−∞"
+    if not math.isfinite(value):
+        return {math.inf: "∞", -math.inf: "−∞"}.get(value, "NaN")
     if value == int(value) and abs(value) < 1e9:
         return f"{int(value):,}"
     return f"{value:.4g}"

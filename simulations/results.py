@@ -13,6 +13,7 @@ import os
 import platform
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simulations.errors import ReportedError
+
 __all__ = ["ResultError", "Table", "atomic_path", "load", "provenance", "require_writable", "save"]
 
 SCHEMA_VERSION = 1
@@ -31,7 +34,7 @@ _METADATA_KEY = b"kondo"
 _PACKAGES = ("kondo-theory", "numpy", "scipy", "numba", "sympy", "torch", "pandas", "pyarrow")
 
 
-class ResultError(ValueError):
+class ResultError(ReportedError, ValueError):
     """A table that cannot be read or must not be written; the message names the file and what is allowed."""
 
 
@@ -79,9 +82,9 @@ def save(
     Raises
     ------
     ResultError
-        If the table exists and ``overwrite`` is not set, or the directory cannot be written.
+        If the table or its sidecar exists and ``overwrite`` is not set, or the directory cannot be written.
     """
-    require_writable(path, overwrite=overwrite)
+    require_table_writable(path, overwrite=overwrite)
     text = json.dumps(config, sort_keys=True)
     header = {
         "schema_version": SCHEMA_VERSION,
@@ -91,10 +94,11 @@ def save(
     }
     arrow = pa.Table.from_pandas(frame, preserve_index=False)
     metadata = dict(arrow.schema.metadata or {}) | {_METADATA_KEY: json.dumps(header, sort_keys=True).encode()}
-    with atomic_path(path) as temporary:
+    with atomic_path(path, overwrite=overwrite) as temporary:
         pq.write_table(arrow.replace_schema_metadata(metadata), temporary, compression="zstd")
+        digest = _digest(temporary)
     with atomic_path(path.with_suffix(".json")) as temporary:
-        body = {"table": path.name, "config_sha256": header["config_sha256"], **sidecar}
+        body = {"table": path.name, "table_sha256": digest, **sidecar}
         temporary.write_text(json.dumps(body, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return path
 
@@ -106,7 +110,7 @@ def load(path: Path, *, kind: str | None = None) -> Table:
     ------
     ResultError
         If the file is missing, cannot be read as Parquet, was not written by :func:`save`, has another schema
-        version or another kind, or its configuration does not match its hash.
+        version or another kind, or does not match the hash in its sidecar or that of its configuration.
     """
     try:
         arrow = pq.read_table(path)
@@ -117,19 +121,39 @@ def load(path: Path, *, kind: str | None = None) -> Table:
     raw = (arrow.schema.metadata or {}).get(_METADATA_KEY)
     if raw is None:
         raise ResultError(f"{path} is a Parquet file, but not a result table of this project")
-    header = json.loads(raw)
-    if header.get("schema_version") != SCHEMA_VERSION:
-        raise ResultError(
-            f"{path} has schema version {header.get('schema_version')}, this code reads {SCHEMA_VERSION}"
-        )
-    if kind is not None and header["kind"] != kind:
-        raise ResultError(f"{path} holds {header['kind']!r}, expected {kind!r}")
-    text = json.dumps(header["config"], sort_keys=True)
-    if hashlib.sha256(text.encode()).hexdigest() != header["config_sha256"]:
+    try:
+        header = json.loads(raw)
+        version, found_kind, config = header["schema_version"], header["kind"], header["config"]
+        text, config_digest = json.dumps(config, sort_keys=True), header["config_sha256"]
+        frame = arrow.to_pandas()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ResultError(f"{path} is damaged: {type(error).__name__} {error}") from error
+    if version != SCHEMA_VERSION:
+        raise ResultError(f"{path} has schema version {version}, this code reads {SCHEMA_VERSION}")
+    if kind is not None and found_kind != kind:
+        raise ResultError(f"{path} holds {found_kind!r}, expected {kind!r}")
+    if hashlib.sha256(text.encode()).hexdigest() != config_digest:
         raise ResultError(f"{path} has a configuration that does not match its hash: the file was altered")
+    return Table(frame, found_kind, config, _load_sidecar(path), path)
+
+
+def _load_sidecar(path: Path) -> dict[str, Any]:
+    """Return the sidecar of a table, empty if it is gone, and refuse one that belongs to another table."""
     beside = path.with_suffix(".json")
-    sidecar = json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else {}
-    return Table(arrow.to_pandas(), header["kind"], header["config"], sidecar, path)
+    if not beside.exists():
+        return {}
+    try:
+        sidecar: dict[str, Any] = json.loads(beside.read_text(encoding="utf-8"))
+        digest = sidecar["table_sha256"]
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise ResultError(f"{beside} is not the sidecar of a result table: {type(error).__name__} {error}") from error
+    if digest != _digest(path):
+        raise ResultError(f"{path} does not match the hash in {beside.name}: one of the two was altered")
+    return sidecar
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def provenance(device: str) -> dict[str, Any]:
@@ -161,7 +185,8 @@ def commit() -> str:
         # An installed copy may lie inside somebody else's repository: only our own tree counts.
         if Path(git("rev-parse", "--show-toplevel")).resolve() != root:
             return "unknown"
-        changed = git("status", "--porcelain", "--untracked-files=no")
+        # Untracked code counts too: a commit that lacks it could not print the numbers that it labels.
+        changed = git("status", "--porcelain", "--", "kondo_theory", "simulations", "paper_figs")
         return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
@@ -175,6 +200,8 @@ def require_writable(path: Path, *, overwrite: bool) -> None:
     ResultError
         If the file exists and ``overwrite`` is not set, or its directory cannot be made or written.
     """
+    if path.is_dir():
+        raise ResultError(f"cannot write {path}: it is a directory")
     if path.exists() and not overwrite:
         raise ResultError(f"{path} exists: pass --overwrite to replace it, or name another place")
     try:
@@ -185,9 +212,19 @@ def require_writable(path: Path, *, overwrite: bool) -> None:
         raise ResultError(f"cannot write {path}: {error.strerror or error}") from error
 
 
+def require_table_writable(path: Path, *, overwrite: bool) -> None:
+    """Refuse a table's path as :func:`require_writable` does, and that of its sidecar."""
+    require_writable(path, overwrite=overwrite)
+    require_writable(path.with_suffix(".json"), overwrite=overwrite)
+
+
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that replaces it on success and is removed on failure."""
+def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that takes its place on success and is removed on failure.
+
+    Without ``overwrite``, a file that somebody else put at ``path`` in the meantime is left alone, and the result is
+    kept beside it under the temporary name, which the :class:`ResultError` gives.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     os.close(descriptor)
@@ -195,6 +232,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o644)  # mkstemp makes files that only their owner can read
-        os.replace(temporary, path)
+        if overwrite:
+            os.replace(temporary, path)
+            return
+        try:
+            os.link(temporary, path)
+        except FileExistsError as error:
+            kept = path.with_name(f"{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
+            os.replace(temporary, kept)
+            raise ResultError(f"{path} was written by another run in the meantime: this one's is {kept}") from error
     finally:
         temporary.unlink(missing_ok=True)

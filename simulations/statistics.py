@@ -66,7 +66,7 @@ class Simulated:
         """Return the row as ``kondo verify --json`` writes it."""
         row = asdict(self) | {"within": self.within}
         del row["resolution"]
-        return row
+        return _finite(row)
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,12 @@ class Measured:
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as ``kondo verify --json`` writes it; infinite values, which JSON lacks, become null."""
-        row = asdict(self)
-        return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in row.items()}
+        return _finite(asdict(self))
+
+
+def _finite(row: dict[str, Any]) -> dict[str, Any]:
+    """Replace infinite values and NaN, which JSON lacks, by None."""
+    return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in row.items()}
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 if every check ran and was conclusive, whatever the verdicts on published claims; else 1."""
+        """0 if every check that the preset can judge was conclusive, whatever the verdicts; else 1."""
         return 0 if all(outcome.conclusive for outcome in self.outcomes) else 1
 
     def to_json(self) -> dict[str, Any]:
@@ -188,9 +188,11 @@ def judge(
 
 def _judge_criteria(claim: Claim, measured: Sequence[Measured], support: str) -> tuple[Verdict, str]:
     rows = {row.quantity: row for row in measured}
-    missing = [c.quantity for c in claim.rule.criteria if c.quantity not in rows]
-    if missing:
-        return "not run", f"not measured: {missing[0]}"
+    for criterion in claim.rule.criteria:
+        if criterion.quantity not in rows:  # a slip of ours, not a verdict
+            raise RuntimeError(
+                f"claim {claim.id} demands a quantity that its measurement lacks: {criterion.quantity}"
+            )
     verdicts = {str(c): c.judge(rows[c.quantity].low, rows[c.quantity].high) for c in claim.rule.criteria}
     for outcome in ("fails", "undecided"):
         named = [criterion for criterion, found in verdicts.items() if found == outcome]

@@ -31,6 +31,7 @@ MISTAKES = [
     (("verify", "--claim", "nope"), "claim must be one of gate-law, .*, got 'nope'"),
     (("verify", "--device", "tpu"), "'tpu' is not one of 'auto', 'cpu', 'cuda'"),
     (("verify", "--json", "{file}/x.json"), "cannot write .*x.json"),
+    (("verify", "--json", "."), "cannot write .*: it is a directory"),
     (("verify", "--workers", "0"), "0 is not in the range x>=1"),
     (("derive", "nope"), "got 'nope'"),
     (("derive", "mnist-quality"), "measured, not derived"),
@@ -45,6 +46,8 @@ MISTAKES = [
     (("experiment", "mnist", "--seeds", "x"), "seeds must be a number such as 5"),
     (("experiment", "mnist", "--learning-rate", "-1"), "learning_rate must be above 0, got -1.0"),
     (("experiment", "mnist", "--out", "{file}/t.parquet"), "cannot write"),
+    (("experiment", "mnist", "--method", "dg", "--temperature", "nan"), "temperature must be finite"),
+    (("experiment", "mnist", "--rate", "0.03", "--rate", "0.03000001"), "methods must have different names"),
     (("experiment", "mnist", "--out", "t.csv"), r"must be named \*.parquet, got t.csv"),
 ]
 

@@ -69,9 +69,52 @@ def test_foreign_and_damaged_files_are_refused_by_name(tmp_path):
     path = save(tmp_path / "t.parquet")
     with pytest.raises(ResultError, match="holds 'test', expected 'other'"):
         results.load(path, kind="other")
-    path.write_bytes(path.read_bytes()[:-200])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100] + bytes([whole[100] ^ 1]) + whole[101:])
+    with pytest.raises(ResultError, match=r"t.parquet (does not match the hash|is not a readable|is damaged)"):
+        results.load(path)
+    path.write_bytes(whole[:-200])
     with pytest.raises(ResultError, match=r"t.parquet is not a readable Parquet file"):
         results.load(path)
+
+
+def test_a_foreign_sidecar_is_refused(tmp_path):
+    path = save(tmp_path / "t.parquet")
+    sidecar = path.with_suffix(".json")
+    sidecar.write_text(json.dumps({"table_sha256": "0" * 64, "date": "1999"}))
+    with pytest.raises(ResultError, match=r"does not match the hash in t.json"):
+        results.load(path)
+    sidecar.write_text("{")
+    with pytest.raises(ResultError, match=r"t.json is not the sidecar of a result table"):
+        results.load(path)
+
+
+def test_a_file_in_the_sidecars_place_is_not_overwritten(tmp_path):
+    (tmp_path / "t.json").write_text("mine")
+    with pytest.raises(ResultError, match=r"t.json exists: pass --overwrite"):
+        save(tmp_path / "t.parquet")
+    assert [p.name for p in tmp_path.iterdir()] == ["t.json"]
+
+
+def test_a_directory_is_refused_early(tmp_path):
+    with pytest.raises(ResultError, match="it is a directory"):
+        results.require_writable(tmp_path, overwrite=True)
+
+
+def test_of_two_runs_that_end_together_neither_is_lost(tmp_path):
+    path = tmp_path / "t.parquet"
+
+    def write_late():
+        with results.atomic_path(path, overwrite=False) as temporary:
+            temporary.write_text("late")
+            path.write_text("early")
+
+    with pytest.raises(ResultError, match=r"was written by another run in the meantime: this one's is .*t-") as late:
+        write_late()
+    assert path.read_text() == "early"
+    kept = Path(str(late.value).rsplit(" ", 1)[1])
+    assert kept.read_text() == "late"
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def rewrite_header(path, **changes):
@@ -79,6 +122,7 @@ def rewrite_header(path, **changes):
     header = json.loads(table.schema.metadata[b"kondo"]) | changes
     metadata = dict(table.schema.metadata) | {b"kondo": json.dumps(header).encode()}
     pq.write_table(table.replace_schema_metadata(metadata), path)
+    path.with_suffix(".json").unlink(missing_ok=True)
 
 
 def test_another_schema_and_an_altered_configuration_are_refused(tmp_path):

@@ -54,6 +54,13 @@ def test_a_criterion_is_judged_by_the_whole_interval(low, high, expected):
     assert verdict == {"holds": "holds in regime"}.get(expected, expected)
 
 
+def test_a_strict_criterion_excludes_its_edge():
+    strict = Criterion("gap", high=0.0, strict=True)
+    assert [strict.judge(-1, high) for high in (-0.1, 0.0, 0.1)] == ["holds", "undecided", "undecided"]
+    assert strict.judge(0.0, 0.0) == "fails"
+    assert (str(strict), str(Criterion("gap", low=2))) == ("gap < 0", "gap ≥ 2")
+
+
 def test_our_own_theory_comes_first():
     claim = CLAIMS["zero-price-geometry"]
     assert verify.judge(claim, True, [AGREES], [], "smoke")[0] == "holds in regime"
@@ -62,9 +69,10 @@ def test_our_own_theory_comes_first():
     assert verify.judge(claim, True, [AGREES, NOISY], [], "smoke")[0] == "undecided"
 
 
-def test_too_small_a_preset_and_a_missing_measurement_are_not_run():
+def test_too_small_a_preset_is_not_run_and_a_missing_measurement_is_a_bug():
     assert verify.judge(MEASURED_CLAIM, None, [], [measured(0, 0.5)], "smoke")[0] == "not run"
-    assert verify.judge(MEASURED_CLAIM, None, [], [measured(0, 0.5, "other")], "quick")[0] == "not run"
+    with pytest.raises(RuntimeError, match="x demands a quantity that its measurement lacks: gap"):
+        verify.judge(MEASURED_CLAIM, None, [], [measured(0, 0.5, "other")], "quick")
 
 
 @pytest.mark.parametrize(

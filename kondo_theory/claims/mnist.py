@@ -32,16 +32,19 @@ CLAIMS = (
                     why="'matches': no more than one point worse, a third of the published final error of about 3 %",
                 ),
                 Criterion(
-                    "final test error, DG-K(3 %) − PG (percentage points)", high=0.0, why="strictly better than PG"
+                    "final test error, DG-K(3 %) − PG (percentage points)",
+                    high=0.0,
+                    strict=True,
+                    why="strictly better than PG",
                 ),
                 Criterion(
-                    "backward samples to 10 % error, PG / DG-K(3 %)",
+                    "backward samples to 10 % error, PG / DG-K(3 %), at least",
                     low=10.0,
                     published=100.0,
                     why="published as about two orders of magnitude; one is demanded",
                 ),
                 Criterion(
-                    "backward samples to 5 % error, PG / DG-K(3 %)",
+                    "backward samples to 5 % error, PG / DG-K(3 %), at least",
                     low=10.0,
                     published=100.0,
                     why="published as about two orders of magnitude; one is demanded",

@@ -37,6 +37,8 @@ class Criterion:
         The published value it stands for.
     why : str
         Where the margin comes from.
+    strict : bool
+        The edge does not belong to the region.
     """
 
     quantity: str
@@ -44,20 +46,21 @@ class Criterion:
     high: float = math.inf
     published: float | None = None
     why: str = ""
+    strict: bool = False
 
     def judge(self, low: float, high: float) -> Literal["holds", "fails", "undecided"]:
         """Judge a 95 % interval [low, high]: inside the region, outside it, or across its edge."""
-        if self.low <= low and high <= self.high:
-            return "holds"
-        if high < self.low or low > self.high:
-            return "fails"
-        return "undecided"
+        if self.strict:
+            inside, outside = self.low < low and high < self.high, high <= self.low or low >= self.high
+        else:
+            inside, outside = self.low <= low and high <= self.high, high < self.low or low > self.high
+        return "holds" if inside else "fails" if outside else "undecided"
 
     def __str__(self) -> str:
         if math.isinf(self.low):
-            return f"{self.quantity} ≤ {self.high:g}"
+            return f"{self.quantity} {'<' if self.strict else '≤'} {self.high:g}"
         if math.isinf(self.high):
-            return f"{self.quantity} ≥ {self.low:g}"
+            return f"{self.quantity} {'>' if self.strict else '≥'} {self.low:g}"
         return f"{self.low:g} ≤ {self.quantity} ≤ {self.high:g}"
 
 
