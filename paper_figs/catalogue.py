@@ -64,6 +64,16 @@ FIGURES = {
     "screening-at-rate": FigureEntry(
         "what every screening rule keeps at a rate, and what it is worth", "paper_figs.screening:screening_at_rate"
     ),
+    "context-allocation": FigureEntry(
+        "cosine to cross-entropy over many contexts, under three baselines",
+        "paper_figs.contexts:context_allocation",
+    ),
+    "step-cost": FigureEntry(
+        "speed-up against the backward cost, and rows that survive a token gate", "paper_figs.cost:step_cost"
+    ),
+    "approximate-delight": FigureEntry(
+        "backward rate, perpendicular noise and cosine under noisy delight", "paper_figs.cost:approximate_delight"
+    ),
     "mnist-quality": FigureEntry(
         "test error on the MNIST bandit against forward and backward samples",
         "paper_figs.experiments:mnist_quality",

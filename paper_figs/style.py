@@ -57,6 +57,8 @@ METHODS = {
     "tokens, independent": MethodStyle(_PALETTE[1], "^", "--"),
     "additive noise": MethodStyle(_PALETTE[2], "D"),
     "relative noise": MethodStyle(_PALETTE[4], "s", "--"),
+    "token gate": MethodStyle(_PALETTE[4], "X"),
+    "row gate": MethodStyle(_PALETTE[2], "P", "--"),
     "cross-entropy": MethodStyle(_PALETTE[7], "x", ":"),
     "exact k": MethodStyle(_PALETTE[2], "D"),
     "price at the same rate": MethodStyle(_PALETTE[3], "^", "--"),

@@ -46,6 +46,9 @@ CHECKS: dict[str, Check] = {
     "additive-threshold": Check(simulate="simulations.checks.screening:additive_threshold_turn"),
     "additive-never-fixed": Check(simulate="simulations.checks.screening:additive_never_fixed"),
     "screening-at-rate": Check(simulate="simulations.checks.composition:screening_at_rate"),
+    "context-allocation": Check(simulate="simulations.checks.contexts:context_allocation"),
+    "step-cost": Check(simulate="simulations.checks.cost:step_cost"),
+    "approximate-delight": Check(simulate="simulations.checks.cost:approximate_delight"),
     "mnist-quality": Check(measure="simulations.checks.mnist:quality"),
 }
 

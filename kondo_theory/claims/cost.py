@@ -1,0 +1,44 @@
+"""Claims about what a gated step costs, and about gates that decide on approximate delight."""
+
+from kondo_theory.claims.registry import SIMULATED, Claim
+
+__all__ = ["CLAIMS"]
+
+CLAIMS = (
+    Claim(
+        id="step-cost",
+        statement=(
+            "A screened step that keeps no activations costs s + ρ(1+c) a sample, not 1 + ρc, and beats the full "
+            "step 1 + c iff ρ < 1 − s/(1+c). A token gate at rate ρ leaves 1 − (1−ρ)^T of the rows and a mean "
+            "prefix of T − (1−ρ)(1−(1−ρ)^T)/ρ tokens to process with independent keeps, and fewer when keeps "
+            "cluster."
+        ),
+        source="KG §4; physical accounting here",
+        regime=(
+            "costs linear in samples, acting counted or not on both sides alike; 1 + ρc is physical only with all "
+            "activations kept, at the memory of the full step. Fewer rows survive than with independent keeps iff "
+            "P(none kept) ≥ (1−ρ)^T: so for a keep probability of the row's own, and for tokens that share an "
+            "advantage with λ > 0 and independent surprisals; pairwise positive correlation is not enough, and "
+            "exactly-k selection over the batch leaves slightly more. The published 6x and 10x fit one N_ref/N_gate "
+            "of 1.31 to 1.45 (logical), 1.34 to 1.48 (physical), not 2"
+        ),
+        rule=SIMULATED,
+    ),
+    Claim(
+        id="approximate-delight",
+        statement=(
+            "Gaussian noise of scale τ on delight makes zero price a Bernoulli gate with w± = Φ(χ±/τ), which "
+            "predicts signal, Var_∥, Var_⊥ = ε·w₋·b²(K−2)/(K−1), rate and recall; any error |χ̂−χ| ≤ δ|χ| with δ < "
+            "1 leaves zero price exact, decision by decision."
+        ),
+        source="here; the approximate forward pass is KG's",
+        regime=(
+            "moments: one symmetric context, R in {0, 1}, 0 ≤ b < 1, noise independent of the sample and between "
+            "samples; relative Gaussian noise has w± = Φ(±1/τ) in every context. Bounded errors may be adversarial; "
+            "at a price λ > 0 they change decisions inside [λ/(1+δ), λ/(1−δ)] only, and a top-ρ gate is not exact. "
+            "Logits wrong by at most ϵ are δ ≤ e^{2ϵ}−1 on the surprisal and never change its sign; a surprisal "
+            "rounded to 0 is δ = 1. Recall: infinitely many samples, ties drawn independently"
+        ),
+        rule=SIMULATED,
+    ),
+)
