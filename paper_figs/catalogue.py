@@ -74,6 +74,18 @@ FIGURES = {
     "approximate-delight": FigureEntry(
         "backward rate, perpendicular noise and cosine under noisy delight", "paper_figs.cost:approximate_delight"
     ),
+    "token-trap": FigureEntry(
+        "where a fixed-rate gate on tokens stalls: rate against tokens, and the stall point",
+        "paper_figs.tokens:token_trap",
+    ),
+    "row-gate": FigureEntry(
+        "drift of the token, row and zero-price gates, and the row gate with a group's mean as the baseline",
+        "paper_figs.tokens:row_gate",
+    ),
+    "token-dg": FigureEntry(
+        "temperatures at which DG on tokens stalls",
+        "paper_figs.tokens:token_dg",
+    ),
     "mnist-quality": FigureEntry(
         "test error on the MNIST bandit against forward and backward samples",
         "paper_figs.experiments:mnist_quality",

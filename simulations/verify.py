@@ -49,6 +49,9 @@ CHECKS: dict[str, Check] = {
     "context-allocation": Check(simulate="simulations.checks.contexts:context_allocation"),
     "step-cost": Check(simulate="simulations.checks.cost:step_cost"),
     "approximate-delight": Check(simulate="simulations.checks.cost:approximate_delight"),
+    "token-trap": Check(simulate="simulations.checks.tokens:token_trap"),
+    "row-gate": Check(simulate="simulations.checks.tokens:row_gate"),
+    "token-dg": Check(simulate="simulations.checks.tokens:token_dg"),
     "mnist-quality": Check(measure="simulations.checks.mnist:quality"),
 }
 

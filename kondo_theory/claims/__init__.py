@@ -25,7 +25,7 @@ __all__ = ["CLAIMS", "SOURCES", "Claim", "Criterion", "DecisionRule", "Verdict",
 
 CLAIMS: Mapping[str, Claim] = {
     claim.id: claim
-    for family in (gate, geometry, screening, contexts, cost, mnist)
+    for family in (gate, geometry, screening, contexts, cost, tokens, mnist)
     for claim in family.CLAIMS
 }
 """All claims by id, in the order in which they are verified and printed."""

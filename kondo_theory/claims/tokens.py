@@ -1,0 +1,58 @@
+"""Claims about tokens that share one advantage: which gates stall, and where."""
+
+from kondo_theory.claims.registry import SIMULATED, Claim
+
+__all__ = ["CLAIMS"]
+
+CLAIMS = (
+    Claim(
+        id="token-trap",
+        statement=(
+            "Keeping the top ρ of tokens that share their answer's advantage stalls at low rates: a rare wrong "
+            "token in a lucky answer has more delight than a common right one. Training from the uniform policy "
+            "ends at the first stable zero of the drift, p*(ρ, M, T), below ρ_c(M, T), and learns above it."
+        ),
+        source="here; KG §5 observes that fixed rates fail at large vocabularies",
+        regime=(
+            "T independent tokens, equal p, even wrong mass, exact mean as baseline, large batches and small "
+            "steps: the noise of small batches leaks out of a shallow stall, as near ρ_c. All small rates stall "
+            "iff T ≥ 5 at M = 2, T ≥ 4 at M = 3 and 4, T ≥ 3 at M = 5 to 47, T ≥ 2 from M = 48 on; T = 1 never "
+            "stalls. The drift jumps where atoms of delight change places, and a fall by a jump stalls too. ρ_c is "
+            "not monotone in T (in M it nowhere fell); high rates can stall as well, and as T → ∞ every rate does "
+            "but 1/2 and 1. p = 1 stays stable. Among the screening rules at a fixed rate, those of advantage or "
+            "|advantage| alone gate rows and do not stall"
+        ),
+        rule=SIMULATED,
+    ),
+    Claim(
+        id="row-gate",
+        statement=(
+            "Keeping or dropping answers whole, by any rule, has no stall: the drifts of the T right logits sum to "
+            "T·E[G·A²] ≥ 0. Tokens at zero price have a positive drift each."
+        ),
+        source="here",
+        regime=(
+            "independent tokens (unequal p_t allowed) and the exact mean Σp_t/T as baseline; then row by row, so "
+            "in every finite batch. One token's drift may be negative for a while. Autoregressive dependence, a "
+            "constant baseline or one shared by prompts of unequal difficulty break it. With the mean of S answers "
+            "as baseline G·A must not fall with the row's own reward: ranking rows by advantage is safe, row "
+            "delight has a shallow stall near p = 1 in small groups (M = T = 10, ρ = 3 %: for S ≤ 10, none at S = "
+            "16). Zero price survives unequal p_t, group means and deviations, and not a correlated reward"
+        ),
+        rule=SIMULATED,
+    ),
+    Claim(
+        id="token-dg",
+        statement=(
+            "DG on tokens that share one advantage stalls in a window of temperatures: as T → ∞ iff η < η_c(M) = "
+            "max_p ½p(1−p)·log((M−1)p/(1−p)), which passes 1 at M = 2,634. Cold DG (zero price) and hot DG (half "
+            "of PG) are safe at every finite T."
+        ),
+        source="here; DG is DG §2",
+        regime=(
+            "the mean field of token-trap. At finite T the window is computed: empty for short answers (at M = 10 "
+            "for T ≤ 10), and its lower end is at most about 4.8/T² for long ones, whatever M"
+        ),
+        rule=SIMULATED,
+    ),
+)

@@ -1,0 +1,84 @@
+"""Tokens whose baseline is the mean reward of a group of S answers, instead of the exact mean.
+
+A token's advantage is (1 − 1/S)·(own reward − mean reward of the other S − 1 answers). With few answers the trap
+changes: ranked by delight, row gates, which cannot stall on the exact baseline, can stall near p = 1. Source: this
+project.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kondo_theory import _domain
+from kondo_theory._domain import FloatArray
+from kondo_theory.token_rows import Atoms, binomial_masses, require_sizes, surprisals, top_drift
+
+__all__ = ["group_drift"]
+
+_MAX_ATOMS = 20_000_000
+
+
+def group_drift(
+    p: ArrayLike, n_tokens: int, vocab_size: int, rate: float, group_size: int, gate: str = "token"
+) -> FloatArray:
+    """Return the drift as :func:`kondo_theory.token_trap.drift` does, with the mean of S answers as the baseline.
+
+    Parameters
+    ----------
+    p : (...) array
+        Probability that a token is right, in (0, 1).
+    n_tokens, vocab_size : int
+        T ≥ 1 and M ≥ 2.
+    rate : float
+        ρ in (0, 1], over all tokens or rows of infinitely many groups.
+    group_size : int
+        S ≥ 2.
+    gate : {"token", "row", "row-advantage"}
+        Top ρ of the tokens or of the rows by delight; or of the rows by advantage alone, which never stalls.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is out of its domain, or T²·S is too large to enumerate.
+    """
+    probability = _domain.interval("p", p, 0, 1, "()")
+    T, M = require_sizes(n_tokens, vocab_size)
+    rho = float(_domain.interval("rate", rate, 0, 1, "(]"))
+    S = int(_domain.require("group_size", _domain.real("group_size", group_size), group_size >= 2, "at least 2"))
+    kind = _domain.choice("gate", gate, ("token", "row", "row-advantage"))
+    if 2 * T * (S * T + 1) > _MAX_ATOMS:
+        raise ValueError(f"n_tokens² · group_size must be at most {_MAX_ATOMS // 2}, got {T * T * S}")
+    atoms = _token_atoms if kind == "token" else _row_atoms
+    found = [top_drift(atoms(q, T, M, S, kind), rho)[0] for q in probability.ravel()]
+    return np.array(found).reshape(probability.shape)[()]
+
+
+def _others(p: float, T: int, S: int) -> tuple[FloatArray, FloatArray]:
+    """Return the mean reward of the other answers, and its probabilities."""
+    counts, mass = binomial_masses((S - 1) * T, np.array([p]))
+    return counts / ((S - 1) * T), mass[0]
+
+
+def _row_atoms(p: float, T: int, M: int, S: int, kind: str) -> Atoms:
+    others, other_mass = _others(p, T, S)
+    counts, mass = binomial_masses(T, np.array([p]))
+    advantage = (1 - 1 / S) * (counts[:, None] / T - others)
+    right, wrong = (float(level[0]) for level in surprisals(np.array([p]), M))
+    surprisal = counts * right + (T - counts) * wrong
+    score = advantage * surprisal[:, None] if kind == "row" else advantage
+    pull = advantage * (counts / T - p)[:, None]
+    return Atoms(*(part.reshape(1, -1) for part in (mass[0][:, None] * other_mass, score, pull)))
+
+
+def _token_atoms(p: float, T: int, M: int, S: int, kind: str) -> Atoms:
+    others, other_mass = _others(p, T, S)
+    counts, mass = binomial_masses(T - 1, np.array([p]))
+    parts = []
+    for right, level in zip((1, 0), surprisals(np.array([p]), M), strict=True):
+        advantage = (1 - 1 / S) * ((counts + right)[:, None] / T - others)
+        weight = mass[0][:, None] * other_mass * (p if right else 1 - p)
+        parts.append((weight, advantage * level[0], advantage * ((1 - p) if right else -p)))
+    return Atoms(
+        *(np.concatenate([part.ravel() for part in parts_of])[None] for parts_of in zip(*parts, strict=True))
+    )

@@ -1,0 +1,170 @@
+"""Mean field of tokens that share one advantage: exact drift of the right token's logit under any gate.
+
+A row (an answer) has T tokens from a vocabulary of M. They are independent, each is right with probability p, and the
+wrong mass is spread evenly over the M − 1 wrong tokens. The reward is the share of right tokens, the baseline its
+mean, so every token of a row carries the advantage A = (number right)/T − p. A token with N ~ Bin(T − 1, p) right
+neighbours has A = (1 + N)/T − p if it is right and N/T − p if it is wrong: 2T atoms of delight. Batches are infinite.
+
+Source: this project; that a fixed rate is "too aggressive" for large vocabularies is observed in [KG §5]
+(I. Osband, "Does This Gradient Spark Joy?", arXiv 2603.20526).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit, gammaln
+
+from kondo_theory import _domain
+from kondo_theory._domain import FloatArray
+from kondo_theory.screening import Rule
+
+__all__ = ["Atoms", "dg_drift", "require_sizes", "row_drift", "token_atoms", "top_drift", "zero_price_drift"]
+
+TIE = 1e-12
+"""Scores closer than this, relative to the largest, are one atom: at p = 1/M right and wrong tokens tie exactly."""
+
+_NEGLIGIBLE = 46.0  # −log of the mass, relative to the rate, below which neighbour counts are left out
+
+
+class Atoms(NamedTuple):
+    """The outcomes of one token, for P probabilities: right tokens first, then wrong ones, each (P, 2n).
+
+    ``pull`` is what a kept token adds to the drift of the right token's logit: A·(1 − p) if it is right, −A·p if not.
+    """
+
+    mass: FloatArray
+    score: FloatArray
+    pull: FloatArray
+
+
+def require_sizes(n_tokens: float, vocab_size: float) -> tuple[int, int]:
+    """Return T ≥ 1 and M ≥ 2 as integers, or refuse them by name and value."""
+    for name, value, least in (("n_tokens", n_tokens, 1), ("vocab_size", vocab_size, 2)):
+        number = _domain.real(name, value)
+        if number.ndim or not (number >= least and np.isfinite(number) and number == np.floor(number)):
+            raise ValueError(f"{name} must be an integer ≥ {least}, got {value!r}")
+    return int(n_tokens), int(vocab_size)
+
+
+@lru_cache(maxsize=64)
+def _log_choose(n: int) -> FloatArray:
+    """Return log C(n, N) for N = 0, …, n."""
+    counts = np.arange(n + 1.0)
+    return gammaln(n + 1.0) - gammaln(counts + 1) - gammaln(n - counts + 1)
+
+
+def binomial_masses(n: int, p: FloatArray, negligible: float = np.inf) -> tuple[FloatArray, FloatArray]:
+    """Return counts N, (c,), and their probabilities under Bin(n, p), (P, c), computed in logs.
+
+    Counts with less mass than e^{−negligible}, at every p, are left out (Bernstein's inequality); the rest is divided
+    by its sum, which removes the common rounding of the factorials.
+    """
+    low, high = 0, n
+    if np.isfinite(negligible):
+        spread = np.sqrt(negligible**2 / 9 + 2 * negligible * n * p * (1 - p)) + negligible / 3
+        low, high = max(0, int((n * p - spread).min())), min(n, int(np.ceil((n * p + spread).max())))
+    counts = np.arange(low, high + 1.0)
+    logs = _log_choose(n)[low : high + 1] + counts * np.log(p)[:, None] + (n - counts) * np.log1p(-p)[:, None]
+    mass = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return counts, mass / mass.sum(axis=1, keepdims=True)
+
+
+def surprisals(p: FloatArray, vocab_size: int) -> tuple[FloatArray, FloatArray]:
+    """Return ℓ of the right token and of any one wrong token, nats."""
+    return -np.log(p), np.log(vocab_size - 1.0) - np.log1p(-p)
+
+
+def token_atoms(p: FloatArray, n_tokens: int, vocab_size: int, rate: float = 0.0, rule: Rule | None = None) -> Atoms:
+    """Return the 2T atoms of one token at each p, (P,).
+
+    Parameters
+    ----------
+    p : (P,) array
+        Probability that a token is right, in (0, 1).
+    n_tokens, vocab_size : int
+        T ≥ 1 and M ≥ 2.
+    rate : float
+        Atoms that cannot matter at this rate are left out; 0 keeps all.
+    rule : callable, optional
+        Scores from advantage, surprisal and policy entropy; delight by default.
+    """
+    negligible = _NEGLIGIBLE - np.log(rate) if rate > 0 else np.inf
+    counts, neighbours = binomial_masses(n_tokens - 1, p, negligible)
+    column = p[:, None]
+    # Divided, not multiplied: at p = k/T the advantage of k right tokens is then exactly zero.
+    advantage = np.concatenate([(1 + counts) / n_tokens - column, counts / n_tokens - column], axis=1)
+    right, wrong = (np.broadcast_to(level[:, None], neighbours.shape) for level in surprisals(p, vocab_size))
+    surprisal = np.concatenate([right, wrong], axis=1)
+    entropy = (p * right[:, 0] + (1 - p) * wrong[:, 0])[:, None]
+    score = advantage * surprisal if rule is None else rule(advantage, surprisal, 0 * advantage + entropy)
+    half = np.ones(counts.size)
+    return Atoms(
+        np.concatenate([column * neighbours, (1 - column) * neighbours], axis=1),
+        score,
+        advantage * np.concatenate([(1 - column) * half, -column * half], axis=1),
+    )
+
+
+def top_drift(atoms: Atoms, rate: float) -> FloatArray:
+    """Return E[pull·kept], (P,), when the top ``rate`` of the atoms is kept and the atom at the price in proportion.
+
+    Scores of −∞ are never kept: fewer are kept where too few are left.
+    """
+    order = np.argsort(-atoms.score, axis=1)
+    below = np.cumsum(np.take_along_axis(atoms.mass, order, axis=1), axis=1) < rate
+    place = np.minimum(below.sum(axis=1), order.shape[1] - 1)
+    price = np.take_along_axis(atoms.score, np.take_along_axis(order, place[:, None], axis=1), axis=1)
+    possible = np.isfinite(atoms.score)
+    tolerance = TIE * np.max(np.abs(atoms.score), axis=1, where=possible, initial=0.0)[:, None]
+    with np.errstate(invalid="ignore"):  # −∞ − (−∞) where the price itself is −∞: everything possible is above it
+        tied = (np.abs(atoms.score - price) <= tolerance) & possible
+    above = (atoms.score > price) & ~tied
+    weight = atoms.mass * atoms.pull
+    mass_above, mass_tied = (np.sum(atoms.mass, axis=1, where=kept) for kept in (above, tied))
+    share = np.clip((rate - mass_above) / np.where(mass_tied > 0, mass_tied, 1.0), 0.0, 1.0)
+    return np.asarray(np.sum(weight, axis=1, where=above) + share * np.sum(weight, axis=1, where=tied))
+
+
+def row_drift(p: FloatArray, n_tokens: int, vocab_size: int, rate: float) -> FloatArray:
+    """Return the drift when rows are kept whole, the top ``rate`` by row delight: E[G·A²] ≥ 0, (P,).
+
+    A row's delight is its advantage times its summed surprisal.
+    """
+    counts, mass = binomial_masses(n_tokens, p, _NEGLIGIBLE - np.log(rate))
+    right, wrong = surprisals(p, vocab_size)
+    advantage = counts / n_tokens - p[:, None]
+    score = advantage * (counts * right[:, None] + (n_tokens - counts) * wrong[:, None])
+    return top_drift(Atoms(mass, score, advantage**2), rate)
+
+
+def zero_price_drift(p: FloatArray, n_tokens: int) -> FloatArray:
+    """Return the drift when tokens with χ > 0 are kept, (P,): a sum of terms that are never negative.
+
+    The same neighbours give a right token 1/T more advantage than a wrong one: p(1 − p)·E[(A + 1/T)₊ − A₊].
+    """
+    counts, mass = binomial_masses(n_tokens - 1, p)
+    column = p[:, None]
+    gain = np.maximum((1 + counts) / n_tokens - column, 0) - np.maximum(counts / n_tokens - column, 0)
+    return np.asarray(p * (1 - p) * np.sum(mass * gain, axis=1))
+
+
+def dg_drift(p: FloatArray, n_tokens: int, vocab_size: int, temperature: float) -> FloatArray:
+    """Return the drift under soft weights σ(χ/η), every token backpropagated, (P,)."""
+    counts, mass = binomial_masses(n_tokens - 1, p, 2 * _NEGLIGIBLE)
+    right, wrong = (level[:, None] / temperature for level in surprisals(p, vocab_size))
+    column = p[:, None]
+    lucky, unlucky = (1 + counts) / n_tokens - column, counts / n_tokens - column
+    difference = lucky * expit(lucky * right) - unlucky * expit(unlucky * wrong)
+    return np.asarray(p * (1 - p) * np.sum(mass * difference, axis=1))
+
+
+def in_chunks(function: Callable[[FloatArray], FloatArray], p: FloatArray, width: int) -> FloatArray:
+    """Apply a function of (P,) arrays in chunks of at most a million atoms."""
+    size = max(1, 1_000_000 // max(1, width))
+    if p.size <= size:
+        return function(p)
+    return np.concatenate([function(p[start : start + size]) for start in range(0, p.size, size)])

@@ -1,0 +1,206 @@
+"""Simulations of the claims about tokens that share one advantage: drifts at a policy, and where learning ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kondo_theory import token_trap as closed
+from kondo_theory.screening import RULES
+from simulations.checks import Context
+from simulations.checks.token_examples import example_rows
+from simulations.statistics import Simulated, mean_and_error
+from simulations.tokens import TokenGate, TokenTask, simulate_drift, simulate_rewards
+
+__all__ = ["Run", "end_of_learning", "row_gate", "token_dg", "token_trap"]
+
+FloatArray = NDArray[np.float64]
+Drift = Callable[..., FloatArray]
+
+DRIFT_BATCH = 10_000  # rows: the kept share of a batch then differs from the limit by far less than 1 %
+LEARNED = 0.9  # reward from which a run counts as having learned: every stall point below lies under 0.75
+REPLICATES = {"smoke": 4, "quick": 8, "paper": 32}
+SIZE = {"smoke": 1, "quick": 2, "paper": 12}  # batches a drift, and batch size of learning
+
+
+@dataclass(frozen=True)
+class Run:
+    """Training from the uniform policy: M, T, gate, and the learning rate that makes steps small."""
+
+    vocab_size: int
+    n_tokens: int
+    gate: TokenGate
+    learning_rate: float
+    batch_size: int = 2_000
+    n_steps: int = 300
+
+    def __str__(self) -> str:
+        gate = self.gate
+        how = f"η={gate.temperature:g}" if gate.kind == "dg" else f"ρ={gate.rate:g}"
+        rule = f" by {gate.rule}" if gate.rule != "delight" else ""
+        return f"{gate.kind} gate{rule}, M={self.vocab_size}, T={self.n_tokens}, {how}"
+
+
+def _token(rate: float) -> TokenGate:
+    return TokenGate("token", rate)
+
+
+STALLED = (
+    Run(2, 10, _token(0.1), 10.0),
+    Run(10, 3, _token(0.1), 10.0),
+    Run(10, 5, _token(0.1), 10.0),
+    Run(10, 10, _token(0.1), 10.0),
+    Run(100, 4, _token(0.1), 20.0),
+    Run(10, 32, _token(0.9), 20.0, batch_size=1_000, n_steps=500),
+)
+FREE = (
+    Run(10, 1, _token(0.03), 20.0),
+    Run(2, 10, _token(0.3), 10.0),
+    Run(10, 3, _token(0.3), 10.0),
+    Run(10, 5, _token(0.3), 10.0),
+    Run(10, 10, _token(0.4), 10.0),
+    Run(100, 10, _token(0.45), 20.0),
+)
+DRIFT_POINTS = ((2, 10, 0.1, 0.6), (10, 5, 0.1, 0.5), (10, 10, 0.03, 0.3), (100, 10, 0.1, 0.3), (10, 3, 0.3, 0.4))
+"""M, T, ρ and p of the drifts."""
+
+
+def token_trap(context: Context, drift: Drift = closed.drift, gate: str = "token") -> list[Simulated]:
+    """Simulate drifts of the token gate and of every screening rule, and where training ends below and above ρ_c.
+
+    ``drift`` and ``gate``, the kind that is simulated, are parameters so that wrong ones can be shown to fail.
+    """
+    rows: list[Simulated] = []
+    for index, (vocab_size, n_tokens, rate, p) in enumerate(DRIFT_POINTS):
+        predicted = float(drift(p, n_tokens, vocab_size, rate))
+        task = TokenTask(vocab_size, n_tokens, DRIFT_BATCH, p)
+        rows.append(_drift_row(context, task, TokenGate(gate, rate), predicted, 100 + index))
+    for index, rule in enumerate(RULES):
+        task, chosen = TokenTask(10, 5, DRIFT_BATCH, 0.5), TokenGate("token", 0.2, rule)
+        predicted = float(closed.screening_drift(0.5, 5, 10, 0.2, rule))
+        rows.append(_drift_row(context, task, chosen, predicted, 200 + index))
+    rows.extend(_ends(context, [_with_kind(run, gate) for run in STALLED], 300))
+    rows.extend(_learned(context, [_with_kind(run, gate) for run in STALLED[-2:]], 0.0, 400))
+    rows.extend(_learned(context, [_with_kind(run, gate) for run in FREE], 1.0, 500))
+    return rows
+
+
+def row_gate(context: Context, drift: Drift = closed.drift, gate: str = "row") -> list[Simulated]:
+    """Simulate drifts and training of whole rows and of tokens at zero price, where the token gate stalls.
+
+    The last rows are the derivation's counterexamples, each sampled. Parameters as in :func:`token_trap`.
+    """
+    rows: list[Simulated] = []
+    for index, (vocab_size, n_tokens, rate, p) in enumerate(DRIFT_POINTS):
+        task = TokenTask(vocab_size, n_tokens, DRIFT_BATCH, p)
+        for number, kind in enumerate(("row", "zero-price")):
+            predicted = float(drift(p, n_tokens, vocab_size, rate, kind))
+            used = TokenGate(gate if kind == "row" else kind, rate)
+            rows.append(_drift_row(context, task, used, predicted, 1_100 + 10 * index + number))
+    rows.extend(_learned(context, [_with_kind(run, gate) for run in STALLED], 1.0, 1_200))
+    rows.extend(_learned(context, [_with_kind(run, "zero-price") for run in STALLED], 1.0, 1_300))
+    batch_baseline = [_with_kind(run, gate) for run in STALLED[:4]]
+    rows.extend(_learned(context, batch_baseline, 1.0, 1_400, batch_mean=True))
+    by_advantage = [replace(run, gate=TokenGate("token", run.gate.rate, "advantage")) for run in STALLED[:4]]
+    rows.extend(_learned(context, by_advantage, 1.0, 1_500))
+    rows.extend(example_rows({"smoke": 200_000, "quick": 1_000_000, "paper": 10_000_000}[context.preset]))
+    return rows
+
+
+DG_POINTS = ((10, 10, 1.0, 0.5), (100, 32, 0.2, 0.6), (1000, 10, 0.2, 0.85), (10, 5, 0.02, 0.3))
+"""M, T, η and p of the drifts."""
+
+
+def _dg(temperature: float) -> TokenGate:
+    return TokenGate("dg", temperature=temperature)
+
+
+DG_STALLED = (
+    Run(100, 16, _dg(0.15), 50.0, batch_size=1_000, n_steps=400),
+    Run(10, 32, _dg(0.1), 20.0, batch_size=1_000),
+)
+DG_FREE = (
+    Run(100, 32, _dg(1.0), 40.0, batch_size=500),
+    Run(10, 32, _dg(1.0), 40.0, batch_size=500),
+    Run(10, 32, _dg(0.002), 40.0, batch_size=500),
+    Run(10, 10, _dg(0.1), 20.0),
+)
+
+
+def token_dg(context: Context, drift: Drift = closed.drift, gate: str = "dg") -> list[Simulated]:
+    """Simulate DG's drifts, and training inside and on both sides of its window; parameters as in the others."""
+    rows: list[Simulated] = []
+    for index, (vocab_size, n_tokens, eta, p) in enumerate(DG_POINTS):
+        predicted = float(drift(p, n_tokens, vocab_size, gate="dg", temperature=eta))
+        task = TokenTask(vocab_size, n_tokens, DRIFT_BATCH, p)
+        used = TokenGate(gate, temperature=eta)
+        rows.append(_drift_row(context, task, used, predicted, 2_100 + index))
+    rows.extend(_ends(context, [_with_kind(run, gate) for run in DG_STALLED], 2_200))
+    rows.extend(_learned(context, [_with_kind(run, gate) for run in DG_FREE], 1.0, 2_300))
+    return rows
+
+
+def _with_kind(run: Run, kind: str) -> Run:
+    return replace(run, gate=replace(run.gate, kind=kind))
+
+
+def _drift_row(context: Context, task: TokenTask, gate: TokenGate, predicted: float, seed: int) -> Simulated:
+    """Return the row of one drift, divided by p(1 − p); resolved to 1 % or to 2 % of PG's, which is p(1 − p)/T."""
+    assert task.p is not None
+    scale = task.p * (1 - task.p)
+    found = simulate_drift(task, gate, SIZE[context.preset], 16, seed, context.workers) / scale
+    estimate, error = mean_and_error(found)
+    how = f"η={gate.temperature:g}" if gate.kind == "dg" else f"ρ={gate.rate:g}"
+    rule = "" if gate.rule == "delight" else f" by {gate.rule}"
+    name = f"drift/(p(1−p)), {gate.kind}{rule}, M={task.vocab_size}, T={task.n_tokens}, {how}, p={task.p:g}"
+    return Simulated(name, predicted / scale, estimate, error, 0.02 / task.n_tokens)
+
+
+def _ends(context: Context, runs: Sequence[Run], seed: int) -> Iterator[Simulated]:
+    """Yield where training ends beside the stall point of the gate that the claim is about."""
+    for index, run in enumerate(runs):
+        kind = "dg" if run.gate.temperature != 1.0 else "token"
+        predicted = closed.stall_point(run.gate.rate, run.vocab_size, run.n_tokens, kind, run.gate.temperature)
+        estimate, error = end_of_learning(run, context, seed + 10 * index)
+        yield Simulated(f"end of training, {run}", math.nan if predicted is None else predicted, estimate, error)
+
+
+def end_of_learning(run: Run, context: Context, seed: int) -> tuple[float, float]:
+    """Return the reward at which training ends in the limit of small steps, and its error.
+
+    Rewards are averaged over the last half of a run. Steps and the noise of batches shift the end by c·h + o(h) at
+    the learning rate h; from h and h/2, with twice the steps, the estimate is 2x(h/2) − x(h). The correction itself
+    is added to the standard error, so that a shift of another order is covered.
+    """
+    batch_size = run.batch_size * SIZE[context.preset]
+    finer = replace(run, learning_rate=run.learning_rate / 2, n_steps=2 * run.n_steps, batch_size=batch_size)
+    coarser = replace(run, batch_size=batch_size)
+    (fine, fine_error), (coarse, coarse_error) = (
+        mean_and_error(rewards(each, context, seed + number).mean(axis=1))
+        for number, each in enumerate((finer, coarser))
+    )
+    correction = fine - coarse
+    return fine + correction, math.hypot(2 * fine_error, coarse_error, correction)
+
+
+def rewards(run: Run, context: Context, seed: int, *, batch_mean: bool = False) -> FloatArray:
+    """Return the exact mean reward over the last half of training, (n_replicates, 31)."""
+    task = TokenTask(run.vocab_size, run.n_tokens, run.batch_size, batch_mean=batch_mean)
+    steps = np.linspace(run.n_steps // 2, run.n_steps, 31).astype(np.int64)
+    replicates = REPLICATES[context.preset]
+    return simulate_rewards(task, run.gate, run.learning_rate, steps, replicates, seed, context.workers)
+
+
+def _learned(
+    context: Context, runs: Sequence[Run], predicted: float, seed: int, *, batch_mean: bool = False
+) -> Iterator[Simulated]:
+    """Yield the share of runs that end above ``LEARNED``; every run must agree."""
+    for index, run in enumerate(runs):
+        found = rewards(replace(run, batch_size=1_000), context, seed + index, batch_mean=batch_mean)[:, -1] > LEARNED
+        baseline = ", batch mean as baseline" if batch_mean else ""
+        share, error = mean_and_error(found)
+        yield Simulated(f"share of runs that learn, {run}{baseline}", predicted, share, error)
