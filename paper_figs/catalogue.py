@@ -64,6 +64,20 @@ FIGURES = {
     "screening-at-rate": FigureEntry(
         "what every screening rule keeps at a rate, and what it is worth", "paper_figs.screening:screening_at_rate"
     ),
+    "gambling-false-positives": FigureEntry(
+        "how often zero price keeps a losing gamble", "paper_figs.gambling:gambling_false_positives"
+    ),
+    "gambling-fixed-point": FigureEntry(
+        "what a gambling arm keeps under each gate, its drift, and learning on the phase diagram",
+        "paper_figs.gambling:gambling_fixed_point",
+    ),
+    "gambling-dg-floor": FigureEntry("DG's floor and drift on a gamble", "paper_figs.gambling:gambling_dg_floor"),
+    "gambling-top-rate": FigureEntry(
+        "rest points of the top-ρ gate on a gamble, and its corner", "paper_figs.gambling:gambling_top_rate"
+    ),
+    "equal-noise": FigureEntry(
+        "drift and rest points with the same noise on both arms", "paper_figs.gambling:equal_noise"
+    ),
     "context-allocation": FigureEntry(
         "cosine to cross-entropy over many contexts, under three baselines",
         "paper_figs.contexts:context_allocation",

@@ -4,4 +4,4 @@ __all__ = ["ReportedError"]
 
 
 class ReportedError(RuntimeError):
-    """A failure whose message says all there is to do; the command line prints it in one line, without a traceback."""
+    """A failure whose message says all there is to do: the command line prints that line and no traceback."""

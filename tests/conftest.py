@@ -1,4 +1,4 @@
-"""One torch thread a test process: the processes already share the cores, and small networks gain nothing from more."""
+"""One torch thread a test process: the processes already share the cores, and small networks gain nothing."""
 
 import torch
 
