@@ -36,7 +36,7 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 
-EVERYWHERE = (0.02, 0.2, 0.5, 0.8, 0.97)
+EVERYWHERE = (0.02, 0.3, 0.7, 0.97)
 
 
 def gambling_false_positives(
@@ -108,7 +108,7 @@ def gambling_top_rate(context: Context, gate: str = "rate", drift: Drift = expec
         return Gamble(r, "rate", rate=rho), Gamble(r, gate, rate=rho)
 
     settings = [(0.5, 0.1), (1.0, 0.3), (3.5, 0.3), (1.0, 0.03), (4.0, 0.7)]
-    rows = drift_rows(context, [pair(*setting) for setting in settings], (0.1, 0.4, 0.75), 40_000, drift)
+    rows = drift_rows(context, [pair(*setting) for setting in settings], (0.2, 0.4, 0.75), 40_000, drift)
     # Between these four the drift changes sign three times: two stable interior points.
     rows += drift_rows(context, [pair(0.4, 0.02)], (0.02, 0.15, 0.33, 0.6), 40_800, drift, 3e-4)
     resting = []
@@ -136,7 +136,7 @@ def equal_noise(
     each = [pair(0.5, "zero-price"), pair(3.0, "zero-price"), pair(1.0, "dg"), pair(3.0, "dg", 0.3)]
     rate = [pair(0.5, "rate", 0.1), pair(1.5, "rate", 0.1), pair(4.0, "rate", 0.3)]
     rows = drift_rows(context, each, EVERYWHERE, 50_000, drift)
-    rows += drift_rows(context, rate, (0.1, 0.4, 0.7), 50_800, drift)
+    rows += drift_rows(context, rate, (0.2, 0.4, 0.7), 50_800, drift)
     resting: list[tuple[Gamble, Gamble, tuple[float, ...], float]] = []
     floors = [(1.0, "dg", 0.3), (3.0, "dg", 1.0), (3.0, "rate", 0.1)]
     for r, gate, value in floors:

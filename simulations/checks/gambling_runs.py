@@ -3,7 +3,8 @@
 Learning runs at a finite batch B and at 2B with the same learning rate, and is extrapolated to B → ∞, 2·(2B) − (B): a
 finite step does not move a fixed point, and the noise of the batch moves it by O(1/B). What is left, O(1/B²), is
 below the stated resolution. Where learning ends in a corner, which it approaches like 1/t, the prediction is the
-iteration of the expected update with the same step and number of steps. Drifts at a rate are extrapolated in B as well.
+iteration of the expected update with the same step and number of steps. Drifts at a rate are extrapolated
+in B as well.
 """
 
 from __future__ import annotations
