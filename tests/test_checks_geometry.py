@@ -54,7 +54,8 @@ def test_the_published_cosine_gaps_are_met_and_the_criteria_can_fail(agreeing):
     measured = dg_cosine_gap(SMOKE)
     assert [row.published for row in measured] == [4.0, 1.0]
     assert all(row.high - row.low < 0.2 for row in measured)
-    assert verdict("dg-noise-ratio", rows, measured[:1]) == "not run"
+    with pytest.raises(RuntimeError, match="demands a quantity that its measurement lacks"):
+        verdict("dg-noise-ratio", rows, measured[:1])
     # w₋² in place of (w₋/κ)² would have missed what was published.
     criteria = CLAIMS["dg-noise-ratio"].rule.criteria
     for criterion, error in zip(criteria, (0.5, 0.1), strict=True):
