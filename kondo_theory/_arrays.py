@@ -29,10 +29,12 @@ def uniform(like: Array, rng: Any) -> Array:
 
 
 def widest(xp: Any, like: Array) -> Any:
+    """Return float64, or float32 on a device that lacks it."""
     return xp.float32 if str(api.device(like)).startswith("mps") else xp.float64
 
 
 def is_half(xp: Any, dtype: Any) -> bool:
+    """Return whether a dtype has 16 bits: float16 or bfloat16."""
     return int(xp.finfo(dtype).bits) == 16
 
 
@@ -58,6 +60,7 @@ def floating(values: Any, name: str, like: Any = None) -> Array:
 
 
 def batch(delight: Any, check: bool) -> Array:
+    """Return ``delight`` as an array with at least one sample on its last axis, free of NaN if ``check``."""
     delight = floating(delight, "delight")
     if delight.ndim == 0 or 0 in delight.shape:
         shape = tuple(delight.shape)
@@ -69,6 +72,7 @@ def batch(delight: Any, check: bool) -> Array:
 
 
 def require_all(xp: Any, valid: Array, values: Array, name: str, allowed: str) -> None:
+    """Refuse the first value that is not valid, naming it; reading it waits for a GPU."""
     if bool(xp.all(valid)):
         return
     flat = xp.reshape(xp.astype(valid, xp.int32), (-1,))
@@ -79,6 +83,7 @@ def require_all(xp: Any, valid: Array, values: Array, name: str, allowed: str) -
 
 
 def require_same_axes(left: tuple[int, ...], right: tuple[int, ...], left_name: str, right_name: str) -> None:
+    """Refuse shapes of other lengths, or that differ on an axis where neither is one."""
     left, right = tuple(left), tuple(right)
     if not left or not right:  # a scalar against any shape
         return
@@ -88,6 +93,7 @@ def require_same_axes(left: tuple[int, ...], right: tuple[int, ...], left_name: 
 
 
 def price_like(xp: Any, price: float | Array, delight: Array, check: bool) -> Array:
+    """Return the price as an array that broadcasts with ``delight``, on its device."""
     if isinstance(price, np.generic) or not api.is_array_api_obj(price):
         scalar = number(price, "price")
         if math.isnan(scalar):
@@ -103,6 +109,7 @@ def price_like(xp: Any, price: float | Array, delight: Array, check: bool) -> Ar
 
 
 def require_temperature(temperature: float) -> float:
+    """Return the temperature as a float, refusing what is negative or not finite."""
     temperature = number(temperature, "temperature")
     if not (temperature >= 0 and math.isfinite(temperature)):
         raise ValueError(f"temperature must be finite and at least 0, got {temperature}")
@@ -110,6 +117,7 @@ def require_temperature(temperature: float) -> float:
 
 
 def require_rate(rate: float) -> float:
+    """Return the rate as a float, refusing what is not in (0, 1]."""
     rate = number(rate, "rate")
     if not 0 < rate <= 1:
         raise ValueError(f"rate must be in (0, 1], got {rate}")
@@ -117,6 +125,7 @@ def require_rate(rate: float) -> float:
 
 
 def number_or_list(values: Any, name: str) -> NDArray[np.float64]:
+    """Return Python numbers or lists as a float64 array, refusing anything else with a TypeError."""
     try:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -124,6 +133,7 @@ def number_or_list(values: Any, name: str) -> NDArray[np.float64]:
 
 
 def number(value: Any, name: str) -> float:
+    """Return a scalar as a float, refusing anything else with a TypeError."""
     try:
         return float(value)
     except (TypeError, ValueError) as error:

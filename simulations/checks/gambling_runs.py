@@ -150,6 +150,7 @@ def _drift_estimate(gamble: Gamble, x: float, batches: int, stream: int, n_threa
 
 
 def gamble_name(gamble: Gamble) -> str:
+    """Return the gate and the noise of a gamble in a few words, for the name of a row."""
     detail = {"dg": f", η={gamble.temperature:g}", "rate": f", ρ={gamble.rate:g}"}.get(gamble.gate, "")
     noise = ", equal noise" if gamble.equal_noise else ""
     return f"{gamble.gate}{detail}, r={gamble.noise_ratio:g}{noise}"
