@@ -20,6 +20,7 @@ from simulations import bandit_kernels as kernels
 from simulations.bandits import Context, Estimate, Gate, MomentEstimates, MomentsConfig, simulate_moments
 from simulations.checks.frontier import priced_at_rate, symmetric_arms
 from simulations.checks.moments import generator, noise_per_backward, of_means, total_variance
+from simulations.statistics import mean_and_error
 
 __all__ = ["exact_k_or_price", "gate_law", "price_rate_duality", "quality_cost_frontier"]
 
@@ -101,8 +102,8 @@ def _collected(
     rng = generator(31, seed)
     batches = chi[rng.choice(len(policy), size=(2_000, size), p=policy)]
     found = [np.where(select(batches, k / size, rng), batches, 0.0).mean(axis=1) for k in n_kept]
-    error = [1.96 * x.std(ddof=1) / np.sqrt(len(x)) for x in found]
-    ax.errorbar(n_kept / size, [x.mean() for x in found], error, color=colour, **_POINTS)
+    mean, error = np.array([mean_and_error(collected) for collected in found]).T
+    ax.errorbar(n_kept / size, mean, 1.96 * error, color=colour, **_POINTS)
 
 
 def quality_cost_frontier() -> Figure:

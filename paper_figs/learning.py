@@ -15,6 +15,7 @@ from paper_figs.style import PANEL, draw_points, label_panels, method_style
 from simulations.bandits import AlignmentConfig, Context, Gate, simulate_alignment
 from simulations.checks.graded import family_cosine, simulate_direction
 from simulations.checks.learning import Run, extrapolated_times
+from simulations.statistics import mean_and_error
 
 __all__ = ["backward_passes_to_align", "graded_rewards", "learning_time", "mean_cosine"]
 
@@ -123,7 +124,7 @@ def _read_off(curve: _Curve, p: float) -> tuple[float, float, float]:
         return (float(sizes[0]),) * 3
     steps = np.log(sizes[after - 1 : after + 1])
     slope = (share[after] - share[after - 1]) / (steps[1] - steps[0])
-    error = failed[:, after].std(ddof=1) / np.sqrt(len(failed))
+    _, error = mean_and_error(failed[:, after])
     middle = steps[0] + (_DELTA - share[after - 1]) / slope
     low, high = np.exp(middle + 1.96 * error / abs(slope) * np.array([-1, 1]))
     return float(np.exp(middle)), float(low), float(high)

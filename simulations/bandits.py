@@ -13,6 +13,7 @@ from kondo_theory.gate import kept_count
 from simulations import bandit_kernels as kernels
 from simulations.bandit_contexts import Context, Gate, require, require_count, require_real, require_run
 from simulations.bandit_learning import DynamicsConfig, LearningCurves, simulate_dynamics
+from simulations.statistics import mean_and_error
 from simulations.streams import FloatArray, IntArray, in_chunks, replicate_states
 from simulations.symmetric_kernels import symmetric_moments
 
@@ -45,7 +46,7 @@ class Estimate:
     @classmethod
     def of(cls, replicates: FloatArray) -> "Estimate":
         """Return the mean of independent replicates, shape (n_replicates,)."""
-        return cls(float(replicates.mean()), float(replicates.std(ddof=1) / np.sqrt(replicates.size)))
+        return cls(*mean_and_error(replicates))
 
 
 @dataclass(frozen=True)
