@@ -104,6 +104,14 @@ FIGURES = {
         "test error on the MNIST bandit against forward and backward samples",
         "paper_figs.experiments:mnist_quality",
     ),
+    "mnist-decomposition": FigureEntry(
+        "noise and direction of every method in the network's parameters, along training",
+        "paper_figs.network_moments:mnist_decomposition",
+    ),
+    "mnist-screening": FigureEntry(
+        "signal per backward pass of every screening rule in the network's parameters, along training",
+        "paper_figs.network_moments:mnist_screening",
+    ),
 }
 
 

@@ -1,4 +1,4 @@
-"""Speed and memory of the bandit kernels against plain NumPy, in one interleaved run.
+"""Speed and memory of the bandit kernels against plain NumPy, and of training on MNIST, in one interleaved run.
 
 Every variant of every case is timed once a round, and medians over rounds are compared, so that a machine whose speed
 drifts slows all of them alike. ``the machine`` is a control: how much two threads of pure arithmetic gain here and
@@ -49,7 +49,7 @@ class BenchmarkRow:
     seconds : float
         Median time of the run.
     ratio : float
-        Time a unit over the one-thread kernel's.
+        Time a unit over that of the case's first variant, the one-thread kernel of a bandit.
     peak_bytes : int
         Most memory that Python and NumPy held at once; Numba's scratch space, some kilobytes, is not seen, the arrays
         that its kernels return are counted.
@@ -167,7 +167,10 @@ def cases(quick: bool) -> list[Case]:
     """Return all cases; ``quick`` makes them tiny."""
     gates = (Gate("pg"), Gate("dg"), Gate("zero-price"), Gate("price", temperature=0.5), Gate("rate", rate=0.03))
     alignments = [_alignment(size, symmetric, quick) for symmetric in (True, False) for size in (100, 10**6)]
-    return [_machine(quick), *(_dynamics(gate, quick) for gate in gates), *alignments, _alignment_times(quick)]
+    from simulations import benchmark_mnist
+
+    bandits = [*(_dynamics(gate, quick) for gate in gates), *alignments, _alignment_times(quick)]
+    return [_machine(quick), *bandits, *benchmark_mnist.cases(quick)]
 
 
 def run(repeats: int = 5, quick: bool = False) -> list[BenchmarkRow]:
@@ -186,7 +189,7 @@ def run(repeats: int = 5, quick: bool = False) -> list[BenchmarkRow]:
         unit = {name: median(seconds[case.name, name]) / n for name, (n, _) in case.variants.items()}
         for name in case.variants:
             key = (case.name, name)
-            ratio = unit[name] / unit[KERNEL]
+            ratio = unit[name] / unit[next(iter(case.variants))]
             rows.append(
                 BenchmarkRow(case.name, name, case.unit, 1e6 * unit[name], median(seconds[key]), ratio, peaks[key])
             )
@@ -219,12 +222,14 @@ def targets(rows: list[BenchmarkRow]) -> list[tuple[str, float, str]]:
         large, small = (time_of[alignment_name(size, symmetric), KERNEL] for size in (10**6, 100))
         kind = "symmetric" if symmetric else "general"
         found.append((f"alignment, {kind}: B = 1,000,000 / B = 100", large / small, required))
-    return found
+    from simulations import benchmark_mnist
+
+    return found + benchmark_mnist.targets(rows)
 
 
 def main_table(rows: list[BenchmarkRow]) -> Table:
     """Return the rows as a table for the terminal."""
-    table = Table("case", "variant", "µs", "per", "× kernel", "peak MB", title="Bandit kernels, medians of one run")
+    table = Table("case", "variant", "µs", "per", "× first", "peak MB", title="Medians of one run")
     for column in (2, 4, 5):
         table.columns[column].justify = "right"
     for row in rows:

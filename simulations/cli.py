@@ -73,7 +73,20 @@ def kondo() -> None:
     "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Also write the report here."
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Processes on the CPU; results do not depend on it.")
-def verify(preset: str, claims: tuple[str, ...], device: str, json_file: Path | None, workers: int | None) -> int:
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Judge by the tables in DIR, measured on another machine say, instead of measuring here.",
+)
+def verify(
+    preset: str,
+    claims: tuple[str, ...],
+    device: str,
+    json_file: Path | None,
+    workers: int | None,
+    results: Path | None,
+) -> int:
     """Derive, simulate and measure every claim, and judge it.
 
     Exit 0: every check that the preset can judge was conclusive, whatever the verdicts. Exit 1: theory and simulation
@@ -83,6 +96,7 @@ def verify(preset: str, claims: tuple[str, ...], device: str, json_file: Path | 
 
     from kondo_theory.claims import get_claims
     from simulations import report
+    from simulations.merging import MeasuredTables
     from simulations.results import atomic_path, require_writable
     from simulations.verify import verify as run
 
@@ -90,11 +104,14 @@ def verify(preset: str, claims: tuple[str, ...], device: str, json_file: Path | 
     with user_input():
         chosen = [claim.id for claim in get_claims(claims or None)]
         _check_device(device)
+        tables = MeasuredTables() if results is None else MeasuredTables.read(results)
         if json_file is not None:
             replaces = json_file.exists()
             require_writable(json_file, overwrite=True)
     with errors.status("verifying") as status:
-        result = run(preset, device=device, claims=chosen, workers=workers, progress=status.update)
+        result = run(preset, device=device, claims=chosen, workers=workers, progress=status.update, tables=tables)
+    for path in tables.unused:
+        errors.print(f"no chosen claim is judged by {path}")
     report.show(result, report.console())
     if json_file is not None:
         with atomic_path(json_file) as temporary:
@@ -144,6 +161,63 @@ def figures(names: tuple[str, ...], out: Path, list_only: bool) -> int:
     return 0
 
 
+@kondo.command()
+@click.argument("sweep", metavar="NAME|FILE.toml", required=False)
+@click.option("--preset", type=PRESETS, default="quick", show_default=True, help="Sizes; the protocol is the same.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUES", help="Replace an axis: n_arms=2,10; may be repeated."
+)
+@click.option("--workers", type=click.IntRange(min=1), help="Processes; the table does not depend on it.")
+@click.option("--scheduler", metavar="ADDRESS", help="Compute on the workers of this Dask scheduler.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Default: results/NAME-PRESET.")
+@click.option("--overwrite", is_flag=True, help="Replace the finished table of another grid in DIR.")
+@click.option("--dry-run", is_flag=True, help="Count cells, seconds and bytes; write nothing.")
+@click.option("--list", "list_only", is_flag=True, help="List the named sweeps.")
+def sweep(
+    sweep: str | None,
+    preset: str,
+    settings: tuple[str, ...],
+    workers: int | None,
+    scheduler: str | None,
+    out: Path | None,
+    overwrite: bool,
+    dry_run: bool,
+    list_only: bool,
+) -> int:
+    """Compute a named grid, or one's own from a file, into a directory; run again to resume.
+
+    Exit 0: the table is complete. Exit 1: cells failed, all others were computed and kept.
+    """
+    from simulations import report
+    from simulations.sweeps import command, run
+
+    if list_only:
+        report.console().print(command.list_sweeps(preset))
+        return 0
+    if sweep is None:
+        raise click.UsageError("name a sweep or a file: see kondo sweep --list")
+    with user_input():
+        chosen, directory = command.choose(sweep, preset, settings, out)
+    try:
+        if dry_run:
+            click.echo(command.show_estimate(chosen, directory))
+            return 0
+        with user_input(), command.progress_bar(chosen.name) as progress:
+            table = run.run_sweep(
+                chosen,
+                directory,
+                workers=workers,
+                scheduler=scheduler,
+                overwrite=overwrite,
+                progress=progress,
+            )
+    except run.SweepError as error:
+        click.echo(f"kondo: {error}", err=True)
+        return 1
+    click.echo(f"{len(table.frame):,} rows in {table.path}")
+    return 0
+
+
 @kondo.group()
 def experiment() -> None:
     """Train networks and write their learning curves."""
@@ -152,29 +226,38 @@ def experiment() -> None:
 @experiment.command()
 @click.option("--preset", type=PRESETS, default="quick", show_default=True, help="Updates and seeds.")
 @click.option(
-    "--method", "methods", multiple=True, metavar="NAME", help="pg, dg, dg-k, zero-price, gate, cross-entropy."
+    "--method", "methods", multiple=True, metavar="NAME", help="pg, dg, dg-k, zero-price, gate, screen, cross-entropy"
 )
-@click.option("--rate", "rates", multiple=True, type=float, help="Gate rate in (0, 1] for dg-k; may be repeated.")
+@click.option("--rate", "rates", multiple=True, type=float, help="Rate in (0, 1] of dg-k, screen; may be repeated.")
 @click.option("--price", type=float, help="Price of method gate.")
 @click.option("--temperature", type=float, help="Temperature of methods gate and dg.")
+@click.option("--rule", "rules", multiple=True, metavar="NAME", help="Screening rule of screen; may be repeated.")
+@click.option("--alpha", type=float, help="Weight of the advantage in the rule additive.")
 @click.option("--seeds", metavar="N|LIST", help="A number of seeds (0 … N−1), or a list such as 3,5 or 10-19.")
 @click.option("--updates", type=click.IntRange(min=1), help="Instead of the preset's number.")
 @click.option("--learning-rate", type=float, default=1e-3, show_default=True)
 @click.option("--device", type=DEVICES, default="auto", show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; the table does not depend on it.")
+@click.option(
+    "--checkpoint-seconds", type=click.FloatRange(min=0), default=30, show_default=True, help="Between checkpoints."
+)
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Default: results/mnist-PRESET.parquet.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing table.")
 def mnist(**options: Any) -> int:
-    """Run the MNIST contextual bandit and write a Parquet table with a JSON sidecar.
+    """Run the MNIST contextual bandit and write a Parquet table with a JSON sidecar; run again to resume.
 
-    Without --method every method of the claim mnist-quality runs: pg, dg, dg-k at 3 %, zero-price, cross-entropy.
+    Without --method every method of the claim mnist-quality runs: pg, dg, dg-k at 3 %, zero-price, cross-entropy;
+    at preset paper dg-k also at 1 %, 10 % and 30 %. An unfinished run is kept beside the table in FILE.partial.
     """
+    from simulations import mnist_summary, report
     from simulations.experiment import plan_mnist, run_mnist
+    from simulations.results import load
 
     with user_input():
         _check_device(options["device"])
         plan = plan_mnist(**options)
     table = run_mnist(plan)
+    report.console().print(mnist_summary.summary_table(mnist_summary.summarise(load(table).frame)))
     click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
     return 0
 

@@ -1,14 +1,16 @@
-"""Where an experiment runs."""
+"""Where an experiment runs. Torch, slow to import, is imported only to look for a GPU."""
 
 from __future__ import annotations
 
 import os
 import platform
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
-__all__ = ["DEVICES", "available_cores", "describe", "resolve"]
+__all__ = ["DEVICES", "available_cores", "describe", "describe_cpu", "resolve"]
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -21,6 +23,8 @@ def resolve(name: str) -> torch.device:
     ValueError
         If the name is unknown or the device is absent.
     """
+    import torch
+
     if name not in DEVICES:
         raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {name!r}")
     if name == "cuda" and not torch.cuda.is_available():
@@ -32,8 +36,15 @@ def resolve(name: str) -> torch.device:
 
 def describe(device: torch.device) -> str:
     """Return the device's type and model, for the record of a run."""
+    import torch
+
     if device.type == "cuda":
         return f"cuda: {torch.cuda.get_device_name(device)}"
+    return describe_cpu()
+
+
+def describe_cpu() -> str:
+    """Return ``cpu:`` and the processor's model."""
     return f"cpu: {_cpu_model()}"
 
 

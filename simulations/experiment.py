@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from simulations.checkpoints import CheckpointDirectory
+from simulations.datasets import load_mnist
 from simulations.devices import available_cores, describe, resolve
-from simulations.mnist import KIND, METHODS, QUALITY_METHODS, MnistConfig, preset_configs, run_many, tidy
+from simulations.mnist import KIND, METHODS, PAPER_METHODS, QUALITY_METHODS, MnistConfig, preset_configs
+from simulations.mnist_runs import identity, run_many
 from simulations.results import provenance, require_table_writable, save
 
 __all__ = ["MnistPlan", "parse_seeds", "plan_mnist", "run_mnist"]
@@ -32,6 +34,12 @@ class MnistPlan:
     workers: int
     out: Path
     overwrite: bool
+    checkpoint_seconds: float = 30.0
+
+    @property
+    def checkpoints(self) -> Path:
+        """The directory beside the table that holds the state of an unfinished run."""
+        return self.out.with_suffix(".partial")
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -67,6 +75,8 @@ def plan_mnist(
     rates: Sequence[float],
     price: float | None,
     temperature: float | None,
+    rules: Sequence[str],
+    alpha: float | None,
     seeds: str | None,
     updates: int | None,
     learning_rate: float,
@@ -74,6 +84,7 @@ def plan_mnist(
     workers: int | None,
     out: Path | None,
     overwrite: bool,
+    checkpoint_seconds: float,
 ) -> MnistPlan:
     """Check what was asked for, before anything runs.
 
@@ -82,7 +93,10 @@ def plan_mnist(
     ValueError
         If a name, a rate, a price, the seeds or the device is not allowed, or the table could not be written.
     """
-    chosen = _methods(methods, rates, price, temperature) if methods or rates else list(QUALITY_METHODS)
+    if methods or rates or rules:
+        chosen = _methods(methods, rates, price, temperature, rules, alpha)
+    else:
+        chosen = list(PAPER_METHODS if preset == "paper" else QUALITY_METHODS)
     changes: dict[str, Any] = {"learning_rate": learning_rate}
     if updates is not None:
         changes["updates"] = updates
@@ -96,28 +110,50 @@ def plan_mnist(
         raise ValueError(f"methods must have different names, got {', '.join(labels)}")
     require_table_writable(out, overwrite=overwrite)
     default_workers = available_cores() if resolved.type == "cpu" else 1
-    return MnistPlan(preset, tuple(configs), resolved.type, workers or default_workers, out, overwrite)
+    workers = workers or default_workers
+    return MnistPlan(preset, tuple(configs), resolved.type, workers, out, overwrite, checkpoint_seconds)
 
 
 def _methods(
-    methods: Sequence[str], rates: Sequence[float], price: float | None, temperature: float | None
+    methods: Sequence[str],
+    rates: Sequence[float],
+    price: float | None,
+    temperature: float | None,
+    rules: Sequence[str],
+    alpha: float | None,
 ) -> list[MnistConfig]:
-    names = list(dict.fromkeys(methods or ["dg-k"]))
+    """Return one configuration a method and rate, each setting going to the methods that take it."""
+    names = list(dict.fromkeys(methods or (["screen"] if rules else ["dg-k"])))
     for name in names:
         if name not in METHODS:
             raise ValueError(f"method must be one of {', '.join(METHODS)}, got {name!r}")
-    if rates and "dg-k" not in names:
-        raise ValueError(f"a rate belongs to method dg-k, got rate {rates[0]} with {', '.join(names)}")
-    if price is not None and "gate" not in names:
-        raise ValueError(f"a price belongs to method gate, got price {price} with {', '.join(names)}")
-    if temperature is not None and not {"gate", "dg"} & set(names):
-        raise ValueError(f"a temperature belongs to methods gate and dg, got {temperature} with {', '.join(names)}")
+    for setting, value, takers in (
+        ("rate", rates[0] if rates else None, {"dg-k", "screen"}),
+        ("price", price, {"gate"}),
+        ("temperature", temperature, {"gate", "dg"}),
+        ("rule", rules[0] if rules else None, {"screen"}),
+        ("alpha", alpha, {"screen"}),
+    ):
+        if value is not None and not takers & set(names):
+            belongs = f"a {setting} belongs to method {' or '.join(sorted(takers))}"
+            raise ValueError(f"{belongs}, got {setting} {value} with {', '.join(names)}")
     if "gate" in names and price is None:
         raise ValueError("method gate needs a --price")
+    if "screen" in names and not rules:
+        raise ValueError("method screen needs a --rule")
+    if alpha is not None and "additive" not in rules:
+        raise ValueError(f"alpha belongs to the rule additive, got {alpha} with {', '.join(rules)}")
+    chosen_rates = list(dict.fromkeys(rates or [0.03]))
     configs: list[MnistConfig] = []
     for name in names:
         if name == "dg-k":
-            configs.extend(MnistConfig(name, rate=rate) for rate in dict.fromkeys(rates or [0.03]))
+            configs.extend(MnistConfig(name, rate=rate) for rate in chosen_rates)
+        elif name == "screen":
+            configs.extend(
+                MnistConfig(name, rate=rate, rule=rule, alpha=alpha if rule == "additive" else None)
+                for rule in dict.fromkeys(rules)
+                for rate in chosen_rates
+            )
         elif name == "gate":
             configs.append(MnistConfig(name, price=price, temperature=temperature))
         else:
@@ -126,21 +162,45 @@ def _methods(
 
 
 def run_mnist(plan: MnistPlan) -> Path:
-    """Run the plan with a progress bar on standard error, and return the table's path."""
-    curves: list[pd.DataFrame | None] = [None] * len(plan.configs)
-    seconds = [0.0] * len(plan.configs)
+    """Run the plan with a progress bar on standard error, and return the table's path.
+
+    What an earlier call of the same plan left unfinished is continued.
+
+    Raises
+    ------
+    ReportedError
+        If the data are missing, a policy stops being a number, another process runs the same plan, or the directory
+        of checkpoints belongs to another run.
+    """
+    data = load_mnist()  # before anything is written
+    device = describe(resolve(plan.device))
+    console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
-        task = progress.add_task(f"mnist {plan.preset}", total=len(plan.configs))
-        for index, curve, elapsed in run_many(plan.configs, device=plan.device, workers=plan.workers):
-            curves[index], seconds[index] = curve, elapsed
-            progress.update(task, advance=1, description=f"mnist {plan.preset}: {plan.configs[index].label}")
-    frame = tidy(plan.configs, [curve for curve in curves if curve is not None])
-    config = {"preset": plan.preset, "runs": [json.loads(json.dumps(asdict(config))) for config in plan.configs]}
-    sidecar = provenance(describe(resolve(plan.device))) | {
-        "preset": plan.preset,
-        "seeds": sorted({config.seed for config in plan.configs}),
-        "seconds": [round(value, 3) for value in seconds],
-        "workers": plan.workers,
-    }
-    return save(frame, plan.out, kind=KIND, config=config, sidecar=sidecar, overwrite=plan.overwrite)
+    with CheckpointDirectory(plan.checkpoints, identity(plan.configs, device)) as checkpoints:
+        for path in checkpoints.damaged:
+            console.print(f"{path} was damaged: that part starts afresh", soft_wrap=True)
+        with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
+            task = bar.add_task(f"mnist {plan.preset}", total=len(plan.configs))
+
+            def progress(done: int, total: int, config: MnistConfig) -> None:
+                bar.update(task, completed=done, description=f"mnist {plan.preset}: {config.label}")
+
+            runs = run_many(
+                plan.configs,
+                device=plan.device,
+                workers=plan.workers,
+                data=data,
+                progress=progress,
+                checkpoints=checkpoints,
+                checkpoint_seconds=plan.checkpoint_seconds,
+            )
+        config = {"preset": plan.preset, "runs": [json.loads(json.dumps(asdict(config))) for config in plan.configs]}
+        sidecar = provenance(device) | {
+            "preset": plan.preset,
+            "seeds": sorted({config.seed for config in plan.configs}),
+            "seconds": [round(value, 3) for value in runs.seconds],
+            "workers": plan.workers,
+        }
+        path = save(runs.table, plan.out, kind=KIND, config=config, sidecar=sidecar, overwrite=plan.overwrite)
+        checkpoints.remove()
+    return path

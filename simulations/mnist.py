@@ -5,40 +5,31 @@ b(x) = Σ_a π(a|x)²; Adam, learning rate 1e-3, 100 images a batch, drawn with 
 10,000 test images every 100 updates.
 
 Every seed has its own initialisation, minibatches, actions and gate draws, and the methods share them: differences
-between methods are paired by seed. Each run uses one CPU thread, so a table has the same bytes for any number of
-workers.
+between methods are paired by seed. This module says what a run is; :mod:`simulations.mnist_training` trains it, many
+seeds side by side, and :mod:`simulations.mnist_runs` runs all methods of an experiment.
 """
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
-from joblib import Parallel, delayed
-from torch import Tensor
 
-from kondo_theory.gate import Gate, delight, gate_probability
-from kondo_theory.training import ScreenedStep, Screening
-from simulations.datasets import Mnist, load_mnist
-from simulations.errors import ReportedError
-from simulations.networks import PolicyMLP
+from kondo_theory.gate import Gate
+from kondo_theory.screening import RULES
 
 __all__ = [
     "METHODS",
+    "PAPER_METHODS",
     "PRESETS",
     "QUALITY_METHODS",
     "MnistConfig",
     "Preset",
     "preset_configs",
-    "run_many",
-    "run_one",
     "tidy",
 ]
 
@@ -50,8 +41,13 @@ METHODS = {
     "dg-k": "Kondo gate at a rate: the top ρ of each batch by delight",
     "zero-price": "Kondo gate at zero price: delight > 0",
     "gate": "Kondo gate at a price and a temperature, drawn as Bernoulli(σ((χ − λ)/η))",
+    "screen": "a screening rule at a rate: the top ρ of each batch by the rule's score",
     "cross-entropy": "supervised oracle: the gradient of the cross-entropy to the true label",
 }
+
+_NEEDS = {"rate": ("dg-k", "screen"), "price": ("gate",), "rule": ("screen",)}
+_TAKES = _NEEDS | {"temperature": ("gate", "dg"), "alpha": ("screen",)}
+DTYPES = ("float32", "float64")
 
 
 @dataclass(frozen=True)
@@ -74,9 +70,13 @@ class MnistConfig:
     method : str
         One of ``METHODS``.
     rate : float or None
-        ρ in (0, 1] for ``dg-k``, None for every other method.
+        ρ in (0, 1] for ``dg-k`` and ``screen``, None for every other method.
     price, temperature : float or None
         λ and η for ``gate``; η for ``dg`` (1 if not given).
+    rule : str or None
+        For ``screen``, the name of a score in :data:`kondo_theory.screening.RULES`.
+    alpha : float or None
+        For the rule ``additive``, α in [0, 1] (1/2 if not given).
     seed : int
         Seed of every random stream of the run.
     updates, batch_size, eval_every : int
@@ -85,6 +85,8 @@ class MnistConfig:
         Adam's.
     hidden : tuple of int
         Widths of the hidden layers.
+    dtype : str
+        Of parameters and pixels: float32 or float64.
 
     Raises
     ------
@@ -96,41 +98,57 @@ class MnistConfig:
     rate: float | None = None
     price: float | None = None
     temperature: float | None = None
+    rule: str | None = None
+    alpha: float | None = None
     seed: int = 0
     updates: int = 10_000
     batch_size: int = 100
     learning_rate: float = 1e-3
     eval_every: int = 100
     hidden: tuple[int, ...] = (100, 100)
+    dtype: str = "float32"
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"method must be one of {', '.join(METHODS)}, got {self.method!r}")
-        if (self.rate is not None) != (self.method == "dg-k"):
-            raise ValueError(
-                f"a rate belongs to dg-k and to it alone, got method {self.method} with rate {self.rate}"
-            )
-        if (self.price is not None) != (self.method == "gate"):
-            raise ValueError(f"a price belongs to gate and to it alone, got method {self.method}, price {self.price}")
-        if self.temperature is not None and self.method not in ("gate", "dg"):
-            raise ValueError(f"a temperature belongs to gate and dg, got method {self.method}")
+        self._require_own_settings()
+        self._require_numbers()
+        self.gate  # refuses a rate, price or temperature out of range  # noqa: B018
+
+    def _require_own_settings(self) -> None:
+        for name, methods in _TAKES.items():
+            value = getattr(self, name)
+            if value is not None and self.method not in methods:
+                raise ValueError(f"{name} belongs to {' and '.join(methods)}, got {value} with method {self.method}")
+            if value is None and self.method in _NEEDS.get(name, ()):
+                raise ValueError(f"method {self.method} needs a {name}, got none")
+        if self.rule is not None and self.rule not in RULES:
+            raise ValueError(f"rule must be one of {', '.join(RULES)}, got {self.rule!r}")
+        if self.alpha is not None and self.rule != "additive":
+            raise ValueError(f"alpha belongs to the rule additive, got {self.alpha} with rule {self.rule}")
+        if self.alpha is not None and not 0 <= self.alpha <= 1:
+            raise ValueError(f"alpha must be in [0, 1], got {self.alpha}")
         if self.temperature is not None and not 0 <= self.temperature < math.inf:
             raise ValueError(f"temperature must be finite and at least 0, got {self.temperature}")
         if self.method == "dg" and self.temperature == 0:
             raise ValueError(f"the temperature of dg must be above 0, got {self.temperature}")
-        for name in ("updates", "batch_size", "eval_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.seed < 0:
-            raise ValueError(f"seed must be at least 0, got {self.seed}")
+
+    def _require_numbers(self) -> None:
+        for name, lowest in (("updates", 1), ("batch_size", 1), ("eval_every", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < lowest:
+                raise ValueError(f"{name} must be at least {lowest} and whole, got {value}")
+        if not all(isinstance(width, int) and width > 0 for width in self.hidden):
+            raise ValueError(f"hidden must be positive widths, got {self.hidden}")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
-        self.gate  # refuses a rate, price or temperature out of range  # noqa: B018
+        if self.dtype not in DTYPES:
+            raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {self.dtype!r}")
 
     @property
     def gate(self) -> Gate | None:
         """The gate of the method; None where every sample is backpropagated."""
-        if self.method == "dg-k":
+        if self.rate is not None:
             return Gate(rate=self.rate)
         if self.method == "zero-price":
             return Gate(price=0.0)
@@ -141,8 +159,9 @@ class MnistConfig:
     @property
     def label(self) -> str:
         """The method's name in tables and figures, e.g. ``DG-K(3 %)``."""
-        if self.method == "dg-k":
-            return f"DG-K({100 * self.rate:g} %)" if self.rate is not None else "DG-K"
+        if self.rate is not None:
+            alpha = "" if self.alpha is None else f", α={self.alpha:g}"
+            return f"{'DG-K' if self.rule is None else self.rule}({100 * self.rate:g} %{alpha})"
         if self.method == "gate":
             return f"gate(λ={self.price:g}, η={self.temperature or 0.0:g})"
         if self.method == "dg" and self.temperature not in (None, 1.0):
@@ -167,86 +186,21 @@ QUALITY_METHODS = (
 )
 """The methods that the claim ``mnist-quality`` compares."""
 
-
-def run_one(config: MnistConfig, data: Mnist, device: torch.device) -> tuple[pd.DataFrame, float]:
-    """Train one policy and return its learning curve and the seconds it took.
-
-    Parameters
-    ----------
-    config : MnistConfig
-    data : Mnist
-    device : torch.device
-
-    Returns
-    -------
-    DataFrame
-        One row an evaluation (at update 0, every ``eval_every`` and at the end): update, forward_samples,
-        backward_samples (both cumulative counts), flops (cumulative, counted; forward and backward passes of
-        training, not of evaluation), test_error (share of the 10,000 test images), train_reward (mean reward since
-        the last evaluation, NaN at update 0 and for the oracle, which draws no actions).
-    float
-        Seconds, evaluation included.
-    """
-    started = time.perf_counter()
-    seeds = config.streams()
-    minibatches, actions, gate = (
-        torch.Generator(device).manual_seed(seeds[name]) for name in ("minibatches", "actions", "gate")
-    )
-    images, labels = _to_device(data.train_images, data.train_labels, device)
-    test_images, test_labels = _to_device(data.test_images, data.test_labels, device)
-    test_pixels = _pixels(test_images)
-    policy = PolicyMLP((784, *config.hidden, 10), seed=seeds["initialisation"]).to(device)
-    optimizer = torch.optim.Adam(policy.parameters(), lr=config.learning_rate)
-    step = ScreenedStep(policy, optimizer, config.gate, generator=actions, gate_generator=gate, check=False)
-    rows = [_evaluate(step, test_pixels, test_labels, math.nan)]
-    rewards: list[Tensor] = []
-    for update in range(1, config.updates + 1):
-        index = torch.randint(len(images), (config.batch_size,), generator=minibatches, device=device)
-        try:
-            rewards.append(_train_batch(config, step, _pixels(images[index]), labels[index]))
-        except RuntimeError as error:
-            if "probability tensor" not in str(error):  # torch's complaint about a policy of NaN
-                raise
-            run = f"{config.label}, seed {config.seed}, learning rate {config.learning_rate:g}"
-            raise ReportedError(f"{run} diverged: the policy is not a number at update {update}") from error
-        if update % config.eval_every == 0 or update == config.updates:
-            rows.append(_evaluate(step, test_pixels, test_labels, float(torch.stack(rewards).mean())))
-            rewards.clear()
-    return pd.DataFrame(rows), time.perf_counter() - started
-
-
-def run_many(
-    configs: Sequence[MnistConfig], *, device: str = "cpu", workers: int = 1, data: Mnist | None = None
-) -> Iterator[tuple[int, pd.DataFrame, float]]:
-    """Run every configuration, in processes side by side, and yield (index, curve, seconds) as each run ends.
-
-    Parameters
-    ----------
-    configs : sequence of MnistConfig
-    device : str
-        A torch device; on a GPU one worker is usually best.
-    workers : int
-        Processes. They do not change the results: every run has its own streams and a single thread.
-    data : Mnist, optional
-        Loaded (and fetched if need be) when not given.
-
-    Raises
-    ------
-    ValueError
-        If ``workers`` is below 1.
-    """
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1, got {workers}")
-    data = load_mnist() if data is None else data
-    jobs: Iterable[Any] = (delayed(_run_indexed)(index, config, data, device) for index, config in enumerate(configs))
-    yield from Parallel(n_jobs=min(workers, len(configs) or 1), return_as="generator_unordered")(jobs)
+PAPER_METHODS = (
+    MnistConfig("pg"),
+    MnistConfig("dg"),
+    *(MnistConfig("dg-k", rate=rate) for rate in (0.01, 0.03, 0.1, 0.3)),
+    MnistConfig("zero-price"),
+    MnistConfig("cross-entropy"),
+)
+"""The methods of the published figure, with every rate."""
 
 
 def tidy(configs: Sequence[MnistConfig], curves: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Join the curves into one table with the configuration of each run in front, in the order of ``configs``."""
     frames = []
     for config, curve in zip(configs, curves, strict=True):
-        columns = {key: value for key, value in asdict(config).items() if key != "hidden"}
+        columns = asdict(config) | {"hidden": "-".join(map(str, config.hidden)), "rule": config.rule or ""}
         nullable = {key: math.nan if value is None else value for key, value in columns.items()}
         frames.append(curve.assign(label=config.label, **nullable)[["label", *nullable, *curve.columns]])
     return pd.concat(frames, ignore_index=True)
@@ -261,63 +215,3 @@ def preset_configs(
     return [
         replace(method, **({"updates": size.updates} | changes), seed=seed) for method in methods for seed in chosen
     ]
-
-
-def _train_batch(config: MnistConfig, step: ScreenedStep, pixels: Tensor, labels: Tensor) -> Tensor:
-    """Take one update of the method and return the batch's mean reward, a 0-d tensor."""
-    if config.method == "cross-entropy":
-        # The label stands for the action, at an advantage of one: −mean log π(label) is the cross-entropy.
-        one = torch.ones_like(labels, dtype=pixels.dtype)
-        step.update(pixels, Screening(labels, surprisal=torch.zeros_like(one)), one)
-        return torch.full_like(one[0], math.nan)
-    screening = step.act(pixels)
-    assert screening.log_policy is not None
-    reward = (screening.actions == labels).to(pixels.dtype)
-    baseline = screening.log_policy.exp().square().sum(-1)
-    advantage = reward - baseline
-    weight = None
-    if config.method == "dg":
-        chi = delight(advantage, screening.surprisal, check=False)
-        weight = gate_probability(chi, 0.0, config.temperature or 1.0, check=False)
-    step.update(pixels, screening, advantage, weight=weight)
-    return reward.mean()
-
-
-def _evaluate(step: ScreenedStep, pixels: Tensor, labels: Tensor, train_reward: float) -> dict[str, float | int]:
-    with torch.no_grad():
-        wrong = (step.policy(pixels).argmax(-1) != labels).sum()
-    counts = step.counts
-    return {
-        "update": counts.updates,
-        "forward_samples": counts.forward_samples,
-        "backward_samples": counts.backward_samples,
-        "flops": counts.flops,
-        "test_error": int(wrong) / len(labels),
-        "train_reward": train_reward,
-    }
-
-
-def _run_indexed(index: int, config: MnistConfig, data: Mnist, device: str) -> tuple[int, pd.DataFrame, float]:
-    with _single_thread():
-        curve, seconds = run_one(config, data, torch.device(device))
-    return index, curve, seconds
-
-
-@contextmanager
-def _single_thread() -> Iterator[None]:
-    """Run torch on one CPU thread: the order of a sum, and so its last bits, depends on the number of threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _to_device(images: Any, labels: Any, device: torch.device) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(images.copy()).to(device), torch.from_numpy(labels.astype(np.int64)).to(device)
-
-
-def _pixels(images: Tensor) -> Tensor:
-    """Return uint8 images (n, 28, 28) as float32 pixels in [0, 1], (n, 784)."""
-    return images.flatten(1).to(torch.float32) / 255

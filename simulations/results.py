@@ -25,17 +25,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simulations.errors import ReportedError
+from simulations.errors import ResultError
+from simulations.shards import CELL_KEY, INDEX, finished_tables, read_index, read_shards
 
-__all__ = ["ResultError", "Table", "atomic_path", "load", "provenance", "require_writable", "save"]
+__all__ = ["SWEEP", "ResultError", "Table", "atomic_path", "load", "provenance", "require_writable", "save"]
 
 SCHEMA_VERSION = 1
+SWEEP = "sweep"
+"""The kind of a sweep's table."""
 _METADATA_KEY = b"kondo"
 _PACKAGES = ("kondo-theory", "numpy", "scipy", "numba", "sympy", "torch", "pandas", "pyarrow")
-
-
-class ResultError(ReportedError, ValueError):
-    """A table that cannot be read or must not be written; the message names the file and what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,11 @@ class Table:
 
     @property
     def origin(self) -> str:
-        """Where the numbers came from, in a few words: file, date, device."""
+        """Where the numbers came from, in a few words: file, date, device, commit."""
         date = str(self.sidecar.get("date", "date unknown"))[:10]
-        return f"{self.path.name}, {date}, {self.sidecar.get('device', 'device unknown')}"
+        commit = str(self.sidecar.get("commit", "unknown")).removesuffix("-dirty")[:12]
+        changed = ", changed" if str(self.sidecar.get("commit", "")).endswith("-dirty") else ""
+        return f"{self.path.name}, {date}, {self.sidecar.get('device', 'device unknown')}, commit {commit}{changed}"
 
 
 def save(
@@ -98,20 +99,35 @@ def save(
         pq.write_table(arrow.replace_schema_metadata(metadata), temporary, compression="zstd")
         digest = _digest(temporary)
     with atomic_path(path.with_suffix(".json")) as temporary:
-        body = {"table": path.name, "table_sha256": digest, **sidecar}
+        body = {**sidecar, "table": path.name, "table_sha256": digest}
         temporary.write_text(json.dumps(body, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return path
 
 
-def load(path: Path, *, kind: str | None = None) -> Table:
+def load(path: Path, *, kind: str | None = None, partial: bool = False) -> Table:
     """Read a table back, refusing what is not one of ours.
+
+    Parameters
+    ----------
+    path : Path
+        A table, or the directory of a sweep.
+    kind : str, optional
+        What it must hold.
+    partial : bool
+        Of a sweep's directory, take every cell that was computed, in no particular order, instead of the finished
+        table.
 
     Raises
     ------
     ResultError
         If the file is missing, cannot be read as Parquet, was not written by :func:`save`, has another schema
-        version or another kind, or does not match the hash in its sidecar or that of its configuration.
+        version or another kind, or does not match the hash in its sidecar or that of its configuration; if a
+        directory is not a sweep's, or has no finished table or several.
     """
+    if path.is_dir():
+        if partial:
+            return _load_partial(path)
+        path = _finished(path)
     try:
         arrow = pq.read_table(path)
     except FileNotFoundError as error:
@@ -135,6 +151,23 @@ def load(path: Path, *, kind: str | None = None) -> Table:
     if hashlib.sha256(text.encode()).hexdigest() != config_digest:
         raise ResultError(f"{path} has a configuration that does not match its hash: the file was altered")
     return Table(frame, found_kind, config, _load_sidecar(path), path)
+
+
+def _finished(directory: Path) -> Path:
+    """Return the one finished table of a sweep's directory."""
+    cells = sum(shard["cells"] for shard in read_index(directory))
+    tables = finished_tables(directory)
+    if not tables:
+        raise ResultError(f"{directory} has no finished table; its {cells:,} cells so far: load(…, partial=True)")
+    if len(tables) > 1:
+        raise ResultError(f"{directory} has several tables, name one: {', '.join(path.name for path in tables)}")
+    return tables[0]
+
+
+def _load_partial(directory: Path) -> Table:
+    found = read_shards(directory, read_index(directory))
+    frame = pd.DataFrame() if found is None else found.drop_columns([CELL_KEY]).to_pandas()
+    return Table(frame, SWEEP, {"partial": True}, {}, directory / INDEX)
 
 
 def _load_sidecar(path: Path) -> dict[str, Any]:

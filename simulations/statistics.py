@@ -73,7 +73,8 @@ class Simulated:
 class Measured:
     """One measured quantity: its median over seeds with a 95 % interval, beside the published number if there is one.
 
-    ``origin`` says where the number came from: measured now, or a committed table with its date.
+    ``origin`` says where the number came from: measured now, or a table with its date and device. ``preset`` is the
+    one whose sizes it was measured at, where that is not the preset of the report.
     """
 
     quantity: str
@@ -83,10 +84,13 @@ class Measured:
     seeds: int
     published: float | None
     origin: str
+    preset: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as ``kondo verify --json`` writes it; infinite values, which JSON lacks, become null."""
-        return _finite(asdict(self))
+        row = asdict(self)
+        del row["preset"]
+        return _finite(row)
 
 
 def _finite(row: dict[str, Any]) -> dict[str, Any]:

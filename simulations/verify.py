@@ -13,11 +13,10 @@ from typing import Any
 
 from kondo_theory.claims import Claim, Verdict, get_claims
 from simulations.checks import Context, Progress
+from simulations.merging import PRESETS, MeasuredTables
 from simulations.statistics import Measured, Simulated
 
 __all__ = ["CHECKS", "PRESETS", "Check", "Outcome", "Report", "judge", "verify"]
-
-PRESETS = ("smoke", "quick", "paper")
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,8 @@ CHECKS: dict[str, Check] = {
     "row-gate": Check(simulate="simulations.checks.tokens:row_gate"),
     "token-dg": Check(simulate="simulations.checks.tokens:token_dg"),
     "mnist-quality": Check(measure="simulations.checks.mnist:quality"),
+    "mnist-decomposition": Check(measure="simulations.checks.mnist_moments:decomposition"),
+    "mnist-screening": Check(measure="simulations.checks.mnist_moments:screening"),
 }
 
 
@@ -121,6 +122,7 @@ def verify(
     claims: Iterable[str] | None = None,
     workers: int | None = None,
     progress: Progress = lambda _: None,
+    tables: MeasuredTables | None = None,
 ) -> Report:
     """Verify the claims and return the report.
 
@@ -136,6 +138,8 @@ def verify(
         Processes for experiments on the CPU, by default one a core. Results do not depend on it.
     progress : callable
         Called with a short text before each part.
+    tables : MeasuredTables, optional
+        Measured elsewhere: a claim that finds its table here is judged by it, at the table's sizes.
 
     Raises
     ------
@@ -150,7 +154,7 @@ def verify(
     chosen = get_claims(claims)
     resolved = resolve(device)
     cores = available_cores() if resolved.type == "cpu" else 1
-    context = Context(preset, resolved.type, workers or cores, progress)
+    context = Context(preset, resolved.type, workers or cores, progress, tables or MeasuredTables())
     outcomes = [_verify_claim(claim, context) for claim in chosen]
     record = provenance(describe(resolved))
     return Report(preset, record["device"], record["commit"], record["versions"], outcomes)
@@ -192,8 +196,9 @@ def judge(
     support = f"{len(simulated)} simulated quantities agree" if simulated else ""
     if not claim.rule.criteria:
         return claim.success, support
-    if PRESETS.index(preset) < PRESETS.index(claim.rule.judged_from):
-        return "not run", f"preset {preset} is too small to judge the criteria: use {claim.rule.judged_from}"
+    smallest = min((row.preset or preset for row in measured), key=PRESETS.index, default=preset)
+    if PRESETS.index(smallest) < PRESETS.index(claim.rule.judged_from):
+        return "not run", f"preset {smallest} is too small to judge the criteria: use {claim.rule.judged_from}"
     return _judge_criteria(claim, measured, support)
 
 
@@ -208,8 +213,9 @@ def _judge_criteria(claim: Claim, measured: Sequence[Measured], support: str) ->
     for outcome in ("fails", "undecided"):
         named = [criterion for criterion, found in verdicts.items() if found == outcome]
         if named:
-            others = len(verdicts) - len(named)
-            return outcome, f"{'missed' if outcome == 'fails' else 'open'}: {'; '.join(named)} ({others} others hold)"
+            hold = sum(found == "holds" for found in verdicts.values())
+            rest = f"{hold} of {len(verdicts)} hold"
+            return outcome, f"{'missed' if outcome == 'fails' else 'open'}: {'; '.join(named)} ({rest})"
     return claim.success, "; ".join(filter(None, [support, f"all {len(verdicts)} measured criteria are met"]))
 
 

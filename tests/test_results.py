@@ -25,7 +25,7 @@ def test_round_trip(tmp_path):
     pd.testing.assert_frame_equal(table.frame, FRAME)
     assert table.config == CONFIG
     assert table.sidecar["device"] == "cpu: x"
-    assert table.origin == "t.parquet, 2026, cpu: x"
+    assert table.origin == "t.parquet, 2026, cpu: x, commit unknown"
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["t.json", "t.parquet"]
 
 

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from simulations.checks import Context
-from simulations.mnist import QUALITY_METHODS, preset_configs, run_many, tidy
+from simulations.errors import ResultError
+from simulations.merging import preset_of
+from simulations.mnist import KIND, QUALITY_METHODS, MnistConfig, preset_configs
+from simulations.mnist_runs import run_many
+from simulations.mnist_summary import final_error, samples_to_error, total_samples
 from simulations.statistics import Interval, Measured, bootstrap
 
 __all__ = ["quality", "quality_rows"]
 
 PUBLISHED_ERROR = {"DG": 3.0, "DG-K(3 %)": 3.0}  # percent, [KG §3]
 PUBLISHED_UPDATES = 10_000
-FINAL_EVALUATIONS = 5
+COMPARED = ("PG", "DG", "DG-K(3 %)")
 
 
 def quality(context: Context) -> list[Measured]:
-    """Train every method at the preset's sizes and return the measured rows of the claim ``mnist-quality``."""
+    """Return the measured rows of the claim ``mnist-quality``: from a table measured elsewhere, or measured now."""
+    table = context.tables.find(KIND)
+    if table is not None:
+        lacking = [label for label in COMPARED if label not in set(table.frame["label"])]
+        if lacking:
+            raise ResultError(f"{table.path} lacks {', '.join(lacking)}, which mnist-quality compares")
+        rows = quality_rows(table.frame, table.origin)
+        return [replace(row, preset=preset_of(table)) for row in rows]
+
+    def progress(done: int, total: int, config: MnistConfig) -> None:
+        context.progress(f"mnist-quality: run {done} of {total}")
+
     configs = preset_configs(context.preset, QUALITY_METHODS)
-    curves: list[pd.DataFrame | None] = [None] * len(configs)
-    runs = run_many(configs, device=context.device, workers=context.workers)
-    for done, (index, curve, _) in enumerate(runs, start=1):
-        curves[index] = curve
-        context.progress(f"mnist-quality: run {done} of {len(configs)}")
-    return quality_rows(tidy(configs, [c for c in curves if c is not None]), f"measured now, {context.device}")
+    runs = run_many(configs, device=context.device, workers=context.workers, progress=progress)
+    return quality_rows(runs.table, f"measured now, {context.device}")
 
 
 def quality_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
@@ -66,28 +78,6 @@ def quality_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
         name = f"backward samples to {percent} % error, PG / {gate}, at least"
         rows.append(_row(name, ratio, len(never), 100.0, f"{origin}; to {percent} % error {reached}"))
     return rows
-
-
-def final_error(table: pd.DataFrame, label: str) -> NDArray[np.float64]:
-    """Return the mean test error of each seed's last five evaluations, (n_seeds,), as a share."""
-    curves = table[table["label"] == label].sort_values(["seed", "update"]).groupby("seed")["test_error"]
-    finals: NDArray[np.float64] = curves.apply(lambda errors: errors.tail(FINAL_EVALUATIONS).mean()).to_numpy(
-        np.float64
-    )
-    return finals
-
-
-def samples_to_error(table: pd.DataFrame, label: str, error: float, column: str) -> NDArray[np.float64]:
-    """Return each seed's samples spent at its first evaluation at or below the error, (n_seeds,); ∞ if never."""
-    curves = table[table["label"] == label].sort_values(["seed", "update"])
-    seeds = sorted(curves["seed"].unique())
-    reached = curves[curves["test_error"] <= error].groupby("seed")[column].first().astype(np.float64)
-    return np.asarray(reached.reindex(seeds, fill_value=np.inf), dtype=np.float64)
-
-
-def total_samples(table: pd.DataFrame, label: str, column: str) -> NDArray[np.float64]:
-    """Return what each seed spent in all, (n_seeds,)."""
-    return table[table["label"] == label].groupby("seed")[column].max().sort_index().to_numpy(dtype=np.float64)
 
 
 def _row(quantity: str, interval: Interval, seeds: int, published: float | None, origin: str) -> Measured:

@@ -1,0 +1,163 @@
+"""Where chunks of cells run: in processes on this machine, or on the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import joblib
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from simulations.errors import ReportedError
+from simulations.sweeps.compute import Chunk, ChunkResult, Failure, Job, compute
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["Executor", "SweepError", "executor"]
+
+_CONNECT_SECONDS = 10
+_WAIT_FOR_WORKERS_SECONDS = 60
+_WATCH_SECONDS = 0.5
+_LOOK_SECONDS = 10
+_IN_FLIGHT = 2
+"""Chunks handed out for each worker: one to compute, and one waiting so that the worker does not."""
+
+
+class SweepError(ReportedError, RuntimeError):
+    """Cells failed, or a worker died; what was computed is kept, and another run goes on from there."""
+
+
+@dataclass(frozen=True)
+class Executor:
+    """Workers: how many, what they are, and how to run a lazy sequence of chunks on them in any order."""
+
+    workers: int
+    name: str
+    run: Callable[[Job, Iterator[Chunk]], Iterator[ChunkResult]]
+
+
+@contextmanager
+def executor(workers: int | None, scheduler: str | None) -> Iterator[Executor]:
+    """Open the workers: ``workers`` processes, one a core by default, or those of the Dask scheduler at an address.
+
+    Raises
+    ------
+    ValueError
+        If ``workers`` is below 1, or given together with a scheduler, or the scheduler does not answer or has no
+        worker, or Dask is not installed.
+    """
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
+    if scheduler is None:
+        yield _processes(workers or joblib.cpu_count())
+        return
+    if workers is not None:
+        raise ValueError(f"a cluster has its own workers: give workers {workers} or the scheduler, not both")
+    with _cluster(scheduler) as cluster:
+        yield cluster
+
+
+def _processes(workers: int) -> Executor:
+    def run(job: Job, chunks: Iterator[Chunk]) -> Iterator[ChunkResult]:
+        pool = joblib.Parallel(
+            n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch=_IN_FLIGHT * workers
+        )
+        try:
+            yield from pool(joblib.delayed(_compute)(os.getpid(), job, chunk) for chunk in chunks)
+        except TerminatedWorkerError as error:
+            raise SweepError("a worker process died, killed or out of memory: run again to go on") from error
+
+    return Executor(workers, f"{workers} processes", run)
+
+
+def _compute(parent: int, job: Job, chunk: Chunk) -> ChunkResult:
+    if os.getpid() != parent:
+        _die_with(parent)
+    return compute(job, chunk)
+
+
+@functools.cache
+def _die_with(parent: int) -> None:
+    """Make this worker process end soon after its parent, which may have been killed without a word to anyone."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_WATCH_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Executor]:
+    try:
+        from distributed import Client, TimeoutError
+    except ModuleNotFoundError as error:
+        raise ValueError("a scheduler needs Dask: pip install 'kondo-theory[cluster]'") from error
+    try:
+        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError, ValueError, TypeError) as error:
+        raise ValueError(f"no Dask scheduler answers at {address}: {str(error).splitlines()[0]}") from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=_WAIT_FOR_WORKERS_SECONDS)
+        except TimeoutError as error:
+            raise ValueError(f"the Dask scheduler at {address} has no worker") from error
+        workers = sum(client.nthreads().values())
+        yield Executor(
+            workers, f"Dask, {workers} threads at the start", lambda job, chunks: _run(client, job, chunks)
+        )
+
+
+def _run(client: Client, job: Job, chunks: Iterator[Chunk]) -> Iterator[ChunkResult]:
+    """Keep every worker busy and no more: the scheduler holds a few chunks a worker, however large the sweep."""
+    from distributed import KilledWorker, as_completed
+
+    running: dict[Any, Chunk] = {}
+    finished = as_completed(loop=client.loop)
+    room = _Room(client)
+
+    def submit(chunk: Chunk) -> None:
+        future = client.submit(compute, job, chunk, pure=False)
+        running[future.key] = chunk
+        finished.add(future)
+
+    for chunk in islice(chunks, room.chunks()):
+        submit(chunk)
+    for future in finished:
+        chunk = running.pop(future.key)
+        error = future.exception()
+        if isinstance(error, KilledWorker) and len(chunk) > 1:  # find the cell that does it
+            for cell in chunk:
+                submit([cell])
+        elif isinstance(error, KilledWorker):  # the scheduler tried it on several workers
+            yield ChunkResult(1, None, (Failure(chunk[0].config, "killed its worker, again and again"),))
+        elif error is not None:
+            raise error
+        else:
+            yield future.result()
+        for following in islice(chunks, max(0, room.chunks() - len(running))):
+            submit(following)
+
+
+class _Room:
+    """How many chunks a cluster may hold, looked up now and then: workers come and go."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self._found, self._looked = 0, -math.inf
+
+    def chunks(self) -> int:
+        now = time.monotonic()
+        if now - self._looked > _LOOK_SECONDS:
+            self._found, self._looked = _IN_FLIGHT * max(1, sum(self.client.nthreads().values())), now
+        return self._found

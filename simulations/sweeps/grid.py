@@ -1,0 +1,249 @@
+"""What a sweep is: a pure function of typed keywords, and the grids of configurations to call it with.
+
+A cell is one configuration. Its key is the hash of the configuration and of the code that computes it, so that a
+result is found again wherever its grid is cut differently, and never after its code has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import itertools
+import json
+import math
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from simulations.sweeps.fingerprint import code_version
+from simulations.sweeps.seeds import stream_seed
+
+__all__ = ["MOST_CELLS", "Cell", "Grid", "Kind", "Sweep", "load_cell", "stream_seed"]
+
+MOST_CELLS = 1_000_000
+"""Cells of one sweep: the keys of all of them are held in memory."""
+
+Scalar = bool | int | float | str | None
+Config = Mapping[str, Scalar]
+Grid = Mapping[str, Sequence[Scalar]]
+"""Axes by name; their product is the grid, the last axis running fastest."""
+
+Kind = Literal["analytical", "simulated", "experiment"]
+"""Closed forms alone; Numba kernels beside closed forms; networks."""
+
+_SCALARS = {bool: "bool", int: "int64", float: "float64", str: "string"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One configuration and its key, 32 hexadecimal digits."""
+
+    key: str
+    config: dict[str, Scalar]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A named grid of calls of one function.
+
+    Attributes
+    ----------
+    name : str
+        Names the table: letters, digits, ``-`` and ``_``.
+    cell : callable or "module:function"
+        Pure: keyword arguments annotated with bool, int, float, str or a ``Literal`` of them, each with or without
+        ``| None``, or with pydantic's ``Annotated`` bounds; returns a mapping of column to number or text, a
+        sequence of such mappings, or a DataFrame, always with the same columns. Everything random comes from its
+        configuration, for instance through :func:`~simulations.sweeps.seeds.stream_seed`. A function that was
+        defined in no file is refused: a change of it would go unseen.
+    grids : tuple of Grid
+        Their union is computed, a configuration that occurs twice once. A keyword that a grid leaves out has the
+        function's default.
+    title : str
+        What it is about, in a few words.
+    kind : {"analytical", "simulated", "experiment"}
+    presets : mapping
+        For each preset, the sizes that replace what the grids say.
+    probe : (str, int) or None
+        For a function whose cost is proportional to one keyword: that keyword and the value at which ``--dry-run``
+        times it.
+
+    Raises
+    ------
+    ValueError
+        If the name or a grid is not allowed: a keyword unknown, missing or without a value, a value of a wrong type
+        or out of range, more than ``MOST_CELLS`` cells.
+    TypeError
+        If the function's signature is not as described.
+    """
+
+    name: str
+    cell: Callable[..., Any] | str
+    grids: tuple[Grid, ...]
+    title: str = ""
+    kind: Kind = "analytical"
+    presets: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)
+    probe: tuple[str, int] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name or not self.name.replace("-", "").replace("_", "").isalnum():
+            raise ValueError(f"a sweep's name must be letters, digits, - and _, got {self.name!r}")
+
+    @cached_property
+    def function(self) -> Callable[..., Any]:
+        """The function behind ``cell``."""
+        return load_cell(self.cell) if isinstance(self.cell, str) else self.cell
+
+    @cached_property
+    def parameters(self) -> dict[str, Any]:
+        """The function's keywords with their annotations, in its order."""
+        hints = typing.get_type_hints(self.function, include_extras=True)
+        for name, parameter in inspect.signature(self.function).parameters.items():
+            if parameter.kind not in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+                raise TypeError(f"cell function {self.function_name}: parameter {name} must be a keyword")
+            if name not in hints:
+                raise TypeError(f"cell function {self.function_name}: parameter {name} needs an annotation")
+            _scalar_type(hints[name], name)
+        return {name: hints[name] for name in inspect.signature(self.function).parameters}
+
+    @property
+    def function_name(self) -> str:
+        """``module:function``."""
+        return self.cell if isinstance(self.cell, str) else f"{self.cell.__module__}:{self.cell.__qualname__}"
+
+    @cached_property
+    def column_types(self) -> dict[str, str]:
+        """Arrow's type of each keyword's column."""
+        return {name: _SCALARS[_scalar_type(hint, name)] for name, hint in self.parameters.items()}
+
+    def is_nullable(self, name: str) -> bool:
+        """Whether a keyword may be None."""
+        return type(None) in _members(self.parameters[name])
+
+    @cached_property
+    def version(self) -> str:
+        """Hash of the code that a cell runs."""
+        return code_version(self.function)
+
+    def checked(self) -> Sweep:
+        """Return the sweep with every value of every grid checked and typed; raises as the class does."""
+        if not self.grids:
+            raise ValueError(f"sweep {self.name}: there is no grid")
+        # Counted first: a grid of 10^12 cells must not be looked at value by value.
+        sizes = [math.prod(len(values) for values in grid.values()) for grid in self.grids]
+        if sum(sizes) > MOST_CELLS:
+            raise ValueError(f"sweep {self.name}: at most {MOST_CELLS:,} cells are allowed, got {sum(sizes):,}")
+        checked = tuple(self._checked_grid(grid) for grid in self.grids)
+        return replace(self, grids=checked)
+
+    def _checked_grid(self, grid: Grid) -> Grid:
+        for name in grid:
+            self._require_known(name)
+        defaults = inspect.signature(self.function).parameters
+        full: dict[str, Sequence[Scalar]] = {}
+        for name, hint in self.parameters.items():
+            if name in grid:
+                values = grid[name]
+                if len(values) == 0:
+                    raise ValueError(f"sweep {self.name}: {name} has no value: the grid is empty")
+                adapter = _adapter(hint)
+                full[name] = tuple(self._checked_value(adapter, name, value) for value in values)
+            elif defaults[name].default is inspect.Parameter.empty:
+                raise ValueError(f"sweep {self.name}: {name} needs a value")
+            else:
+                full[name] = (defaults[name].default,)
+        return full
+
+    def _checked_value(self, adapter: TypeAdapter[Any], name: str, value: Scalar) -> Scalar:
+        try:
+            checked: Scalar = adapter.validate_python(value)
+        except ValidationError as error:
+            problem = error.errors()[0]["msg"]
+            problem = problem[:1].lower() + problem[1:]
+            raise ValueError(f"sweep {self.name}: {name} is {value!r}: {problem}") from None
+        return checked
+
+    def _require_known(self, name: str) -> None:
+        if name not in self.parameters:
+            raise ValueError(f"sweep {self.name}: unknown key {name!r}: allowed are {', '.join(self.parameters)}")
+
+    def with_values(self, values: Grid) -> Sweep:
+        """Return the sweep with these axes replaced in every grid.
+
+        Raises
+        ------
+        ValueError
+            If a key is unknown.
+        """
+        for name in values:
+            self._require_known(name)
+        # An axis keeps its place, and with it the order of the table.
+        return replace(self, grids=tuple({**grid, **values} for grid in self.grids))
+
+    def at_preset(self, preset: str) -> Sweep:
+        """Return the sweep at a preset's sizes, as it is if it has none."""
+        return self.with_values({name: (value,) for name, value in self.presets.get(preset, {}).items()})
+
+    def configs(self) -> Iterator[dict[str, Scalar]]:
+        """Yield the configurations of a checked sweep in the order of its table; some may occur twice."""
+        for grid in self.grids:
+            for values in itertools.product(*grid.values()):
+                yield dict(zip(grid, values, strict=True))
+
+    def cells(self) -> Iterator[Cell]:
+        """Yield every cell of a checked sweep once."""
+        seen: set[str] = set()
+        for config in self.configs():
+            key = cell_key(config, self.function_name, self.version)
+            if key not in seen:
+                seen.add(key)
+                yield Cell(key, config)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the sweep as a JSON value, for the table's header."""
+        grids = [{name: list(values) for name, values in grid.items()} for grid in self.grids]
+        return {"name": self.name, "function": self.function_name, "version": self.version, "grids": grids}
+
+
+def load_cell(name: str) -> Callable[..., Any]:
+    """Return the function ``module:function``."""
+    module, _, function = name.partition(":")
+    loaded: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return loaded
+
+
+def cell_key(config: Config, function: str, version: str) -> str:
+    """Return the hash of a configuration and the code that computes it."""
+    text = json.dumps([function, version, config], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _adapter(hint: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(hint, config=ConfigDict(strict=True, allow_inf_nan=True))
+
+
+def _scalar_type(hint: Any, name: str) -> type:
+    """Return the one scalar type behind an annotation, None apart."""
+    found = {kind for kind in _members(hint) if kind is not type(None)}
+    if len(found) != 1 or not found <= set(_SCALARS):
+        raise TypeError(f"parameter {name} must be bool, int, float or str, with or without None, got {hint}")
+    return found.pop()
+
+
+def _members(hint: Any) -> Iterator[type]:
+    origin = typing.get_origin(hint)
+    if origin is typing.Annotated:
+        yield from _members(typing.get_args(hint)[0])
+    elif origin is Literal:
+        yield from (type(value) for value in typing.get_args(hint))
+    elif origin in (typing.Union, types.UnionType):
+        for member in typing.get_args(hint):
+            yield from _members(member)
+    else:
+        yield hint

@@ -1,0 +1,263 @@
+"""The policy of token reversal: a small decoder-only transformer, and its sampler with a key/value cache.
+
+One answer token follows each position from the prompt's last one on, so a prompt of H tokens with an answer of T is a
+row of H + T − 1 input positions: the last answer token is never read. Forward pass, prefill and decoding are the same
+lines of code; only the cache tells them apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+__all__ = ["Architecture", "Rollout", "Transformer", "sample"]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes of the network; the defaults are the protocol's.
+
+    Attributes
+    ----------
+    width, heads, layers, feed_forward : int
+        Residual width (a multiple of ``heads``), attention heads, blocks, hidden width of each block's perceptron.
+
+    Raises
+    ------
+    ValueError
+        If a size is below 1 or the heads do not divide the width.
+    """
+
+    width: int = 64
+    heads: int = 4
+    layers: int = 3
+    feed_forward: int = 128
+
+    def __post_init__(self) -> None:
+        for name in ("width", "heads", "layers", "feed_forward"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.width % self.heads:
+            raise ValueError(f"width must be a multiple of heads, got width {self.width} and {self.heads} heads")
+
+    def forward_flops(self, rows: int, positions: int, logits: int, vocab_size: int, *, cached: int = 0) -> int:
+        """Return the FLOPs of the matrix products of a forward pass: two a multiply-add.
+
+        Each position uses the block's 4·width² attention and 2·width·feed_forward perceptron weights once, and takes
+        2·width multiply-adds for each key (scores, and their weighted sum). Keys that the causal mask hides are
+        counted. The backward pass costs twice as much: one product for each of the two factors.
+
+        Parameters
+        ----------
+        rows, positions, logits : int
+            Rows, new input positions of each, and how many of them get logits.
+        vocab_size : int
+            M.
+        cached : int
+            Positions before the new ones, read from the cache.
+        """
+        block = 4 * self.width**2 + 2 * self.width * self.feed_forward + 2 * self.width * (positions + cached)
+        return 2 * rows * (positions * self.layers * block + logits * self.width * vocab_size)
+
+    def sampling_flops(self, prompts: int, answers: int, length: int, answer: int, vocab_size: int) -> int:
+        """Return the FLOPs of :func:`sample`: prompts of ``length`` once, then the answers' ``answer`` − 1 inputs."""
+        steps = (
+            self.forward_flops(prompts * answers, 1, 1, vocab_size, cached=length + step)
+            for step in range(answer - 1)
+        )
+        return self.forward_flops(prompts, length, 1, vocab_size) + sum(steps)
+
+
+class Block(nn.Module):
+    """Pre-norm attention and perceptron, without biases."""
+
+    def __init__(self, size: Architecture) -> None:
+        super().__init__()
+        self.heads = size.heads
+        self.attention_norm = nn.LayerNorm(size.width, bias=False)
+        self.queries_keys_values = nn.Linear(size.width, 3 * size.width, bias=False)
+        self.mix = nn.Linear(size.width, size.width, bias=False)
+        self.perceptron_norm = nn.LayerNorm(size.width, bias=False)
+        self.up = nn.Linear(size.width, size.feed_forward, bias=False)
+        self.down = nn.Linear(size.feed_forward, size.width, bias=False)
+
+    def forward(self, x: Tensor, cache: Tensor | None = None, start: int = 0) -> Tensor:
+        """Map (B, L, width) to the same shape; a cache (2, B, heads, positions, width/heads) is read and filled."""
+        B, L, width = x.shape
+        projected = self.queries_keys_values(self.attention_norm(x)).view(B, L, 3, self.heads, width // self.heads)
+        query, key, value = projected.permute(2, 0, 3, 1, 4)  # (B, heads, L, width/heads) each
+        if cache is not None:
+            cache[0, :, :, start : start + L] = key
+            cache[1, :, :, start : start + L] = value
+            key, value = cache[0, :, :, : start + L], cache[1, :, :, : start + L]
+        mixed = scaled_dot_product_attention(query, key, value, is_causal=L > 1)  # (B, heads, L, width/heads)
+        x = x + self.mix(mixed.transpose(1, 2).reshape(B, L, width))
+        hidden = self.up(self.perceptron_norm(x)).relu()  # (B, L, feed_forward)
+        return x + self.down(hidden)
+
+
+class Transformer(nn.Module):
+    """Decoder-only transformer over a vocabulary of M tokens: learned positions, pre-norm, ReLU, no biases.
+
+    Linear layers keep PyTorch's default initialisation (uniform within 1/√(inputs)); embeddings of tokens and
+    positions are normal. The head starts at zero, so that the untrained policy is uniform, p = 1/M.
+
+    Parameters
+    ----------
+    vocab_size : int
+        M ≥ 1.
+    positions : int
+        The longest row: H + T − 1 for prompts of H and answers of T tokens.
+    size : Architecture
+    seed : int
+        Seeds the initialisation; torch's global stream is left as it was.
+
+    Raises
+    ------
+    ValueError
+        If ``vocab_size`` or ``positions`` is below 1.
+    """
+
+    def __init__(self, vocab_size: int, positions: int, size: Architecture | None = None, *, seed: int) -> None:
+        super().__init__()
+        for name, value in (("vocab_size", vocab_size), ("positions", positions)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        self.size, self.vocab_size, self.n_positions = size or Architecture(), vocab_size, positions
+        width = self.size.width
+        with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+            torch.default_generator.manual_seed(seed)  # the CPU's alone: a GPU's stream would not be restored
+            self.tokens = nn.Embedding(vocab_size, width)
+            self.positions = nn.Parameter(torch.randn(positions, width))
+            self.blocks = nn.ModuleList(Block(self.size) for _ in range(self.size.layers))
+            self.final_norm = nn.LayerNorm(width, bias=False)
+            self.head = nn.Linear(width, vocab_size, bias=False)
+            nn.init.zeros_(self.head.weight)
+
+    def forward(
+        self, tokens: Tensor, n_logits: int | None = None, cache: Tensor | None = None, start: int = 0
+    ) -> Tensor:
+        """Map tokens (B, L) to the logits (B, n, M) of what follows each of the last n positions, by default of all.
+
+        Parameters
+        ----------
+        tokens : (B, L) int64 tensor
+            Positions ``start`` to ``start`` + L − 1 of each row.
+        n_logits : int, optional
+        cache : (layers, 2, B, heads, positions, width/heads) tensor, optional
+            Keys and values of the positions before ``start``; those of ``tokens`` are written into it.
+        start : int
+            0, or with a cache any position, one at a time (L = 1).
+        """
+        x = self.tokens(tokens) + self.positions[start : start + tokens.shape[1]]  # (B, L, width)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, None if cache is None else cache[layer], start)
+        if n_logits is not None:
+            x = x[:, -n_logits:]
+        logits: Tensor = self.head(self.final_norm(x))  # (B, n, M)
+        return logits
+
+    def empty_cache(self, rows: int) -> Tensor:
+        """Return room for keys and values, (layers, 2, rows, heads, positions, width/heads)."""
+        size = self.size
+        shape = (size.layers, 2, rows, size.heads, self.n_positions, size.width // size.heads)
+        return self.positions.new_empty(shape, requires_grad=False)
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Answers of a policy to a batch of prompts; the answers to one prompt are neighbours.
+
+    Attributes
+    ----------
+    tokens : (B, H + T) int64 tensor
+        Prompt and answer.
+    log_policy : (B, T, M) tensor
+        Log-probabilities of every token at each answer position, without a graph.
+    """
+
+    tokens: Tensor
+    log_policy: Tensor
+
+    @property
+    def prompts(self) -> Tensor:
+        """The prompt of each answer, (B, H)."""
+        return self.tokens[:, : -self.log_policy.shape[1]]
+
+    @property
+    def answers(self) -> Tensor:
+        """The answers, (B, T)."""
+        return self.tokens[:, -self.log_policy.shape[1] :]
+
+    @property
+    def surprisal(self) -> Tensor:
+        """ℓ = −log π of the answers' tokens under the sampler, nats, (B, T)."""
+        return -self.log_prob(self.log_policy)
+
+    def log_prob(self, log_policy: Tensor) -> Tensor:
+        """Return log π of the answers' tokens, (B, T), under any policy's log-probabilities (B, T, M)."""
+        return log_policy.gather(-1, self.answers.unsqueeze(-1)).squeeze(-1)
+
+    def part(self, rows: Tensor, length: int) -> Rollout:
+        """Return the given rows (R,), their answers cut to ``length`` tokens."""
+        prompt = self.tokens.shape[1] - self.log_policy.shape[1]
+        return Rollout(self.tokens[rows, : prompt + length], self.log_policy[rows, :length])
+
+
+@torch.no_grad()
+def sample(
+    policy: Transformer,
+    prompts: Tensor,
+    answer_length: int,
+    *,
+    answers: int = 1,
+    generator: torch.Generator | None = None,
+    greedy: bool = False,
+) -> Rollout:
+    """Let the policy answer every prompt, one token at a time.
+
+    A prompt is read once, whatever the number of its answers; after that each step reads one token a row. Tokens are
+    drawn by the Gumbel–max rule: argmax of logits − log E with E exponential, all of one draw for the whole answer.
+
+    Parameters
+    ----------
+    policy : Transformer
+    prompts : (P, H) int64 tensor
+        H ≥ 1.
+    answer_length : int
+        T ≥ 1, with H + T − 1 at most the policy's positions.
+    answers : int
+        Answers to each prompt: B = P·answers rows.
+    generator : torch.Generator, optional
+        Draws the tokens, on the policy's device; None uses torch's global one.
+    greedy : bool
+        Take the most probable token instead of drawing one; the first among equals.
+
+    Raises
+    ------
+    ValueError
+        If the prompts are empty, or longer with their answers than the policy's positions.
+    """
+    if prompts.ndim != 2 or 0 in prompts.shape:
+        raise ValueError(f"prompts must be a matrix of at least one token, got shape {tuple(prompts.shape)}")
+    H, T, B = prompts.shape[1], answer_length, len(prompts) * answers
+    if not (answers >= 1 and T >= 1 and policy.n_positions >= H + T - 1):
+        raise ValueError(
+            f"answers and answer_length must be at least 1 and a row at most {policy.n_positions} positions,"
+            f" got {answers} answers of {T} tokens to prompts of {H}"
+        )
+    tokens = torch.cat([prompts.repeat_interleave(answers, 0), prompts.new_zeros(B, T)], 1)  # (B, H + T)
+    logits = policy.positions.new_empty(B, T, policy.vocab_size, requires_grad=False)
+    offset = torch.zeros_like(logits) if greedy else torch.empty_like(logits).exponential_(generator=generator).log_()
+    prefilled = policy.empty_cache(len(prompts))
+    logits[:, :1] = policy(prompts, 1, prefilled).repeat_interleave(answers, 0)
+    cache = policy.empty_cache(B)
+    cache[..., :H, :] = prefilled[..., :H, :].repeat_interleave(answers, 2)
+    for step in range(T):
+        if step > 0:
+            logits[:, step : step + 1] = policy(tokens[:, H + step - 1 : H + step], 1, cache, H + step - 1)
+        tokens[:, H + step] = (logits[:, step] - offset[:, step]).argmax(-1)
+    return Rollout(tokens, logits.log_softmax(-1))

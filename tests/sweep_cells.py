@@ -1,0 +1,76 @@
+"""Cell functions for the tests of sweeps, importable by worker processes."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from simulations.sweeps.seeds import stream_seed
+
+
+def product(*, a: int, b: float, pause: float = 0.0) -> dict[str, float]:
+    time.sleep(pause)
+    return {"product": a * b / 7}
+
+
+def draws(*, n: Annotated[int, Field(ge=1)], seed: int = 0, kind: Literal["mean", "sum"] = "mean") -> dict[str, Any]:
+    values = np.random.default_rng(stream_seed(n=n, seed=seed, kind=kind)).standard_normal((n, n))
+    # A matrix product, whose last bits depend on the number of threads.
+    return {"value": float((values @ values.T).sum()), "kind_of_value": kind}
+
+
+def several(*, a: int, note: str | None = None) -> list[dict[str, float]]:
+    return [{"row": row, "square": a * row} for row in range(3)]
+
+
+def fails_on_odd(*, a: int) -> dict[str, int]:
+    if a % 2:
+        raise ValueError(f"{a} is odd")
+    return {"half": a // 2}
+
+
+def kills_once(*, a: int, mark: str) -> dict[str, int]:
+    """End the worker process the first time that a = 3 is computed anywhere."""
+    if a == 3:
+        try:
+            Path(mark).touch(exist_ok=False)
+        except FileExistsError:
+            pass
+        else:
+            os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.02)
+    return {"double": 2 * a}
+
+
+def other_columns(*, a: int) -> dict[str, int]:
+    return {"even": a} if a % 2 == 0 else {"odd": a}
+
+
+def reserved(*, a: int) -> dict[str, int]:
+    return {"a": a}
+
+
+def nothing(*, a: int) -> list[dict[str, int]]:
+    return []
+
+
+def positional_only(a: int, /) -> dict[str, int]:
+    return {"x": a}
+
+
+def unannotated(*, a) -> dict[str, int]:  # type: ignore[no-untyped-def]
+    return {"x": a}
+
+
+def mixed(*, a: int | str) -> dict[str, int]:
+    return {"x": 1}
+
+
+def kills_always(*, a: int) -> dict[str, int]:
+    if a == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"double": 2 * a}

@@ -1,0 +1,450 @@
+"""Computing sweeps: resuming, killing, refusing, and the same bytes whatever computed them."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import sweep_cells as cells
+from distributed import Client, LocalCluster
+
+import simulations.sweeps.run as runs
+from simulations.cli import main
+from simulations.results import SWEEP, ResultError, load
+from simulations.sweeps import Sweep, run_sweep
+from simulations.sweeps.catalogue import SWEEPS
+from simulations.sweeps.executors import SweepError
+from simulations.sweeps.store import Store
+
+HERE = Path(__file__).parent
+PRODUCT = Sweep("product", cells.product, ({"a": tuple(range(20)), "b": tuple(i / 4 for i in range(10))},))
+DRAWS = Sweep("draws", cells.draws, ({"n": tuple(range(1, 61)), "seed": (0, 1)},))
+
+
+def temporary_files(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir() if path.name.startswith(".") and path.name != ".lock")
+
+
+# What a sweep returns and writes.
+
+
+def test_the_table_has_configurations_and_results_in_the_order_of_the_grid(tmp_path):
+    table = run_sweep(PRODUCT, tmp_path / "out", workers=1)
+    frame = table.frame
+    assert list(frame.columns) == ["a", "b", "pause", "product"]
+    assert frame["a"].tolist() == [a for a in range(20) for _ in range(10)]
+    pd.testing.assert_series_equal(frame["product"], frame["a"] * frame["b"] / 7, check_names=False)
+    assert table.kind == SWEEP
+    assert table.config["grids"][0]["a"] == list(range(20))
+    assert {"commit", "versions", "device", "date", "workers", "seconds"} <= set(table.sidecar)
+    assert load(tmp_path / "out").frame.equals(frame)
+
+
+def test_several_rows_a_cell_stay_together_and_none_is_null(tmp_path):
+    sweep = Sweep("several", cells.several, ({"a": (3, 1), "note": (None, "x")},))
+    frame = run_sweep(sweep, tmp_path, workers=1).frame
+    assert frame["row"].tolist() == [0, 1, 2] * 4
+    assert frame["note"].isna().tolist() == [True] * 3 + [False] * 3 + [True] * 3 + [False] * 3
+
+
+@pytest.mark.parametrize(
+    ("cell", "problem"),
+    [
+        (cells.reserved, "a column 'a', which is one of its keywords"),
+        (cells.nothing, "returned no row"),
+        (cells.other_columns, "every cell must return the same columns"),
+    ],
+)
+def test_what_makes_no_tidy_table_is_refused(tmp_path, cell, problem):
+    with pytest.raises((SweepError, ResultError), match=problem):
+        run_sweep(Sweep("bad", cell, ({"a": (0, 1, 2, 3)},)), tmp_path, workers=1)
+
+
+def test_columns_are_compared_across_chunks_and_runs_too(tmp_path):
+    run_sweep(Sweep("bad", cells.other_columns, ({"a": (0, 2)},)), tmp_path, workers=1)
+    with pytest.raises(ResultError, match=r"the same columns, got .*even and .*odd"):
+        run_sweep(Sweep("worse", cells.other_columns, ({"a": (1,)},)), tmp_path, workers=1)
+
+
+def test_failing_cells_are_named_and_the_others_kept(tmp_path):
+    sweep = Sweep("half", cells.fails_on_odd, ({"a": tuple(range(16))},))
+    with pytest.raises(SweepError, match=r"8 of 16 cells failed") as raised:
+        run_sweep(sweep, tmp_path, workers=1)
+    assert "a=1: ValueError: 1 is odd" in str(raised.value)
+    assert "and 3 more" in str(raised.value)
+    with pytest.raises(ResultError, match=r"has no finished table; its 8 cells so far"):
+        load(tmp_path)
+    assert sorted(load(tmp_path, partial=True).frame["half"]) == list(range(8))
+    even = replace(sweep, grids=({"a": tuple(range(0, 16, 2))},))
+    assert run_sweep(even, tmp_path, workers=1).sidecar["cells_computed"] == 0
+
+
+# Resuming.
+
+
+def test_a_second_run_computes_nothing_and_touches_nothing(tmp_path):
+    run_sweep(PRODUCT, tmp_path, workers=1)
+    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir() if path.name != ".lock"}
+    assert run_sweep(PRODUCT, tmp_path, workers=1).sidecar["cells_computed"] == 200
+    after = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir() if path.name != ".lock"}
+    assert after == before
+
+
+def test_a_larger_grid_reuses_the_cells_and_replaces_the_table_only_when_told(tmp_path):
+    run_sweep(PRODUCT, tmp_path, workers=1)
+    larger = PRODUCT.with_values({"a": tuple(range(25))})
+    with pytest.raises(ResultError, match="holds another grid or code: pass --overwrite"):
+        run_sweep(larger, tmp_path, workers=1)
+    table = run_sweep(larger, tmp_path, workers=1, overwrite=True)
+    assert (len(table.frame), table.sidecar["cells_computed"]) == (250, 50)
+    again = run_sweep(larger, tmp_path / "fresh", workers=1)
+    assert again.path.read_bytes() == table.path.read_bytes()
+
+
+def test_changed_code_computes_anew(tmp_path, monkeypatch):
+    run_sweep(PRODUCT, tmp_path, workers=1)
+    changed = replace(PRODUCT, grids=PRODUCT.grids)
+    monkeypatch.setattr("simulations.sweeps.grid.code_version", lambda function: "other")
+    monkeypatch.setattr("simulations.sweeps.compute.code_version", lambda function: "other")
+    monkeypatch.setattr("simulations.sweeps.compute._version", lambda cell: "other")
+    assert run_sweep(changed, tmp_path, workers=1, overwrite=True).sidecar["cells_computed"] == 200
+
+
+def test_a_worker_with_other_code_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("simulations.sweeps.compute._version", lambda cell: "other")
+    with pytest.raises(RuntimeError, match="runs other code or libraries for sweep_cells:product"):
+        run_sweep(PRODUCT, tmp_path, workers=1)
+
+
+def test_an_interrupted_run_keeps_what_it_has(tmp_path):
+    def interrupt(done: int, total: int) -> None:
+        if done >= 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(PRODUCT, tmp_path, workers=1, progress=interrupt)
+    assert 7 <= len(load(tmp_path, partial=True).frame) < 200
+    table = run_sweep(PRODUCT, tmp_path, workers=1)
+    assert table.path.read_bytes() == run_sweep(PRODUCT, tmp_path / "fresh", workers=1).path.read_bytes()
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import simulations.sweeps.run as runs
+import sweep_cells as cells
+from simulations.sweeps import Sweep
+runs._FLUSH_SECONDS = 0.01
+runs._CHUNK_SECONDS = 0.02
+runs._IN_PROCESS_SECONDS = 0.05
+sweep = Sweep("slow", cells.product, ({"a": tuple(range(40)), "b": (1.0, 2.0, 3.0), "pause": (0.02,)},))
+out, workers = Path(sys.argv[1]), int(sys.argv[2])
+runs.run_sweep(sweep, out, workers=workers, progress=lambda done, total: print(done, flush=True))
+"""
+
+
+def start(script: Path, *arguments: object) -> subprocess.Popen:
+    command = [sys.executable, str(script), *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": f"{HERE}{os.pathsep}{HERE.parent}"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def test_killed_at_random_moments_twenty_times_over(tmp_path):
+    script, out = tmp_path / "script.py", tmp_path / "out"
+    script.write_text(SCRIPT)
+    rng, killed = random.Random(0), 0
+    for _ in range(20):
+        with start(script, out, 1) as process:
+            process.stdout.readline()  # the directory is open
+            time.sleep(rng.uniform(0, 0.25))
+            process.kill()
+        killed += process.returncode == -signal.SIGKILL
+    assert killed == 20
+    last = start(script, out, 2)
+    text, errors = last.communicate(timeout=120)
+    assert last.returncode == 0, errors
+    assert int(text.split()[0]) > 0, "nothing survived the kills"
+    assert temporary_files(out) == []
+    runs_once = tmp_path / "once"
+    whole = start(script, runs_once, 1)
+    whole.communicate(timeout=120)
+    assert (out / "slow.parquet").read_bytes() == (runs_once / "slow.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("moment", ["after the shard", "before the sidecar", "half a temporary file"])
+def test_killed_between_two_files(tmp_path, moment):
+    table = run_sweep(PRODUCT, tmp_path, workers=1)
+    content = table.path.read_bytes()
+    if moment == "after the shard":
+        shard = next(tmp_path.glob("cells-*.parquet"))
+        (tmp_path / "cells-000077.parquet").write_bytes(shard.read_bytes())
+    elif moment == "before the sidecar":
+        table.path.with_suffix(".json").unlink()
+    else:
+        (tmp_path / ".cells-000002.parquet.abc.parquet").write_bytes(content[:100])
+        (tmp_path / ".index.json.xyz.json").write_bytes(b"{")
+        (tmp_path / ".product.parquet.xyz.parquet").write_bytes(b"")
+    again = run_sweep(PRODUCT, tmp_path, workers=1)
+    assert again.path.read_bytes() == content
+    assert temporary_files(tmp_path) == []
+    assert len(list(tmp_path.glob("cells-*.parquet"))) == len(
+        json.loads((tmp_path / "index.json").read_text())["shards"]
+    )
+
+
+def test_killed_processes_leave_no_workers(tmp_path):
+    psutil = pytest.importorskip("psutil")
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    with start(script, tmp_path / "out", 2) as process:
+        while int(process.stdout.readline()) < 30:  # by now the worker processes run
+            pass
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert children
+    assert not [child for child in alive if child.status() != psutil.STATUS_ZOMBIE]
+
+
+# What must not be used.
+
+
+def test_a_second_writer_is_refused(tmp_path):
+    with Store(tmp_path, PRODUCT.checked()), pytest.raises(ResultError, match="another run is writing to"):
+        run_sweep(PRODUCT, tmp_path, workers=1)
+    run_sweep(PRODUCT, tmp_path, workers=1)
+
+
+def test_two_processes_on_one_directory(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    first = start(script, tmp_path / "out", 1)
+    first.stdout.readline()
+    second = start(script, tmp_path / "out", 1)
+    _, errors = second.communicate(timeout=60)
+    first.communicate(timeout=60)
+    assert (first.returncode, second.returncode) == (0, 1)
+    assert "another run is writing to" in errors.splitlines()[-1]
+
+
+def test_foreign_directories_and_files_are_refused_untouched(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(ResultError, match=r"is not a sweep's directory: it holds thesis.txt"):
+        run_sweep(PRODUCT, tmp_path, workers=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["thesis.txt"]
+    with pytest.raises(ResultError, match="is not a directory"):
+        run_sweep(PRODUCT, tmp_path / "thesis.txt", workers=1)
+
+
+def test_cells_of_another_function_are_refused(tmp_path):
+    run_sweep(PRODUCT, tmp_path, workers=1)
+    with pytest.raises(ResultError, match=r"holds cells of sweep_cells:product, not of sweep_cells:draws"):
+        run_sweep(DRAWS, tmp_path, workers=1)
+
+
+@pytest.mark.parametrize("partial", [False, True])
+@pytest.mark.parametrize("damage", ["half", "foreign", "altered"])
+def test_damaged_shards_are_refused_by_name(tmp_path, damage, partial):
+    run_sweep(PRODUCT, tmp_path, workers=1)
+    shard = sorted(tmp_path.glob("cells-*.parquet"))[0]
+    content = shard.read_bytes()
+    if damage == "half":
+        shard.write_bytes(content[: len(content) // 2])
+    elif damage == "foreign":
+        pd.DataFrame({"x": [1]}).to_parquet(shard)
+    else:
+        shard.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+    match = rf"{shard.name} does not match its hash"
+    with pytest.raises(ResultError, match=match):
+        load(tmp_path, partial=True) if partial else run_sweep(PRODUCT, tmp_path, workers=1)
+    shard.unlink()  # as the message says
+    assert len(run_sweep(PRODUCT, tmp_path, workers=1).frame) == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{", "is damaged"),
+        ('{"schema_version": 1}', "is damaged"),
+        ('{"schema_version": 1, "function": "x", "shards": [{"file": "../x"}]}', "is damaged"),
+        ('{"schema_version": 9, "function": "x", "shards": []}', "has schema version 9, this code reads 1"),
+    ],
+)
+def test_damaged_indexes_are_refused_by_name(tmp_path, text, problem):
+    run_sweep(PRODUCT, tmp_path, workers=1)
+    (tmp_path / "index.json").write_text(text)
+    for action in (lambda: run_sweep(PRODUCT, tmp_path, workers=1), lambda: load(tmp_path)):
+        with pytest.raises(ResultError, match=rf"index\.json.* {problem}"):
+            action()
+
+
+def test_loading_a_directory_says_what_is_wrong(tmp_path):
+    with pytest.raises(ResultError, match=r"it has no index\.json"):
+        load(tmp_path)
+    run_sweep(PRODUCT, tmp_path, workers=1)
+    run_sweep(replace(PRODUCT, name="twin"), tmp_path, workers=1)
+    with pytest.raises(ResultError, match=r"several tables, name one: product.parquet, twin.parquet"):
+        load(tmp_path)
+
+
+# The same bytes.
+
+
+def test_the_table_does_not_depend_on_the_number_of_workers(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "_IN_PROCESS_SECONDS", 0.0)
+    tables = [run_sweep(DRAWS, tmp_path / str(n), workers=n).path.read_bytes() for n in (1, 2, 4)]
+    assert tables[0] == tables[1] == tables[2]
+    other = DRAWS.with_values({"seed": (0, 2)})  # the control: other seeds make other bytes
+    assert run_sweep(other, tmp_path / "other", workers=2).path.read_bytes() != tables[0]
+
+
+def test_a_dead_worker_process_ends_in_one_line_and_the_next_run_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "_IN_PROCESS_SECONDS", 0.0)
+    sweep = Sweep("kills", cells.kills_once, ({"a": tuple(range(40)), "mark": (str(tmp_path / "mark"),)},))
+    with pytest.raises(SweepError, match="a worker process died"):
+        run_sweep(sweep, tmp_path / "out", workers=2)
+    assert len(run_sweep(sweep, tmp_path / "out", workers=2).frame) == 40
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    path = os.environ.get("PYTHONPATH", "")
+    os.environ["PYTHONPATH"] = f"{HERE}{os.pathsep}{path}"  # worker processes import the tests' cells
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as found:
+        yield found
+    os.environ["PYTHONPATH"] = path
+
+
+def test_a_dask_cluster_gives_the_same_bytes(tmp_path, cluster):
+    table = run_sweep(DRAWS, tmp_path / "dask", scheduler=cluster.scheduler_address)
+    assert table.path.read_bytes() == run_sweep(DRAWS, tmp_path / "here", workers=1).path.read_bytes()
+    assert table.sidecar["workers"].startswith("Dask, 2 threads")
+
+
+def test_a_dask_worker_killed_on_the_way_changes_nothing(tmp_path, cluster):
+    sweep = PRODUCT.with_values({"pause": (0.02,)})
+    with Client(cluster.scheduler_address, set_as_default=False) as client:
+        pids = list(client.run(os.getpid).values())
+    killed = []
+
+    def kill_one(done: int, total: int) -> None:
+        if done >= 20 and not killed:
+            killed.append(pids[0])
+            os.kill(pids[0], signal.SIGKILL)
+
+    table = run_sweep(sweep, tmp_path / "dask", scheduler=cluster.scheduler_address, progress=kill_one)
+    assert killed
+    assert table.path.read_bytes() == run_sweep(sweep, tmp_path / "here", workers=2).path.read_bytes()
+
+
+def test_a_cell_that_kills_every_dask_worker_is_reported_and_the_others_finish(tmp_path, cluster):
+    """The nanny restarts the workers; the scheduler gives up on the cell, and so do we."""
+    sweep = Sweep("deadly", cells.kills_always, ({"a": tuple(range(6))},))
+    with pytest.raises(SweepError, match=r"a=3: killed its worker, again and again"):
+        run_sweep(sweep, tmp_path, scheduler=cluster.scheduler_address)
+    assert set(load(tmp_path, partial=True).frame["a"]) == {0, 1, 2, 4, 5}
+
+
+def test_no_scheduler_and_too_many_answers(tmp_path, monkeypatch):
+    monkeypatch.setattr("simulations.sweeps.executors._CONNECT_SECONDS", 1)
+    with pytest.raises(ValueError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        run_sweep(PRODUCT, tmp_path / "out", scheduler="tcp://127.0.0.1:9")
+    with pytest.raises(ValueError, match="not both"):
+        run_sweep(PRODUCT, tmp_path / "out", scheduler="tcp://127.0.0.1:9", workers=2)
+    with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
+        run_sweep(PRODUCT, tmp_path / "out", workers=0)
+    assert not (tmp_path / "out").exists()
+
+
+# The command.
+
+
+def kondo(capsys, *arguments: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as raised:
+        main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return raised.value.code, captured.out, captured.err
+
+
+FRONTIER = ("sweep", "frontier", "--preset", "smoke", "--set", "p_correct=0.2", "--set", "n_arms=10", "--workers", 1)
+
+
+def test_the_command_writes_a_table_and_resumes(tmp_path, capsys):
+    code, out, _ = kondo(capsys, *FRONTIER, "--out", tmp_path / "out")
+    assert (code, "rows in" in out) == (0, True)
+    assert load(tmp_path / "out").frame["n_arms"].unique().tolist() == [10]
+    assert kondo(capsys, *FRONTIER, "--out", tmp_path / "out")[0] == 0
+
+
+def test_the_dry_run_counts_and_writes_nothing(tmp_path, capsys):
+    code, out, _ = kondo(capsys, *FRONTIER, "--out", tmp_path / "out", "--dry-run")
+    cells_named = sum(
+        1 for _ in SWEEPS["frontier"].with_values({"p_correct": (0.2,), "n_arms": (10,)}).checked().cells()
+    )
+    assert code == 0
+    assert f"frontier: {cells_named:,} cells" in out
+    assert "core seconds" in out
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_list_names_every_sweep(capsys):
+    code, out, _ = kondo(capsys, "sweep", "--list")
+    assert code == 0
+    assert all(name in out for name in SWEEPS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ((), "name a sweep or a file"),
+        (("frontiers",), "a sweep must be a file"),
+        (("frontier", "--set", "p_correct=2.0"), "p_correct is 2.0"),
+        (("frontier", "--set", "price="), "the grid is empty"),
+        (("frontier", "--set", "p=1"), "unknown key 'p'"),
+        (("missing.toml",), "no such file"),
+        (("frontier", "--scheduler", "nowhere", "--workers", "2"), "not both"),
+    ],
+)
+def test_bad_input_ends_in_one_line_exit_2_and_no_file(tmp_path, capsys, monkeypatch, arguments, problem):
+    monkeypatch.chdir(tmp_path)
+    code, _, errors = kondo(capsys, "sweep", *arguments)
+    assert code == 2
+    assert problem in errors.strip().splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_grid_of_a_million_million_cells_ends_at_once(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    axis = "{ start = 0.1, stop = 0.2, num = 1000000 }"
+    (tmp_path / "huge.toml").write_text(
+        f'sweep = "frontier"\n[grid]\np_correct = {axis}\nprice = {axis}\ntemperature = 1.0\n'
+    )
+    code, _, errors = kondo(capsys, "sweep", "huge.toml")
+    assert code == 2
+    assert "at most 1,000,000 cells are allowed, got 1,000,000,000,000" in errors
+    assert [path.name for path in tmp_path.iterdir()] == ["huge.toml"]
+
+
+def test_failing_cells_exit_1(tmp_path, capsys, monkeypatch):
+    failing = Sweep("half", cells.fails_on_odd, ({"a": (0, 1, 2)},))
+    monkeypatch.setattr("simulations.sweeps.command.SWEEPS", {"half": failing})
+    code, _, errors = kondo(capsys, "sweep", "half", "--out", tmp_path / "out", "--workers", 1)
+    assert code == 1
+    assert "1 of 3 cells failed" in errors
+    assert "a=1: ValueError: 1 is odd" in errors
+
+
+def test_shards_are_few(tmp_path):
+    """Not one file a cell."""
+    run_sweep(PRODUCT, tmp_path, workers=1)
+    shards = list(tmp_path.glob("cells-*.parquet"))
+    assert len(shards) <= 2
+    assert sum(pq.read_metadata(shard).num_rows for shard in shards) == 200
