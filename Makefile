@@ -9,11 +9,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data verify test figures bench lint clean
+.PHONY: help setup data verify test tables figures bench lint clean
 
 help:
 	@echo "make verify   derive, simulate and measure every claim (PRESET=smoke|quick|paper)"
 	@echo "make test     run the tests"
+	@echo "make tables   compute the committed tables of all named sweeps again (minutes)"
 	@echo "make figures  draw every figure into figures/"
 	@echo "make bench    time the kernels in one interleaved run"
 	@echo "make lint     ruff and mypy"
@@ -38,6 +39,16 @@ verify: data
 
 test: data
 	$(BIN)/python -m pytest -n auto
+
+# All are computed before one is replaced: a changed table would mark the commit in the next one's sidecar as dirty.
+tables: $(READY)
+	rm -rf results/tables
+	@for name in $$($(BIN)/python -c 'from simulations.sweeps.catalogue import SWEEPS; print(*SWEEPS)'); do \
+	  $(BIN)/kondo sweep $$name --preset quick --out results/tables/$$name || exit; \
+	done
+	@for directory in results/tables/*; do \
+	  name=$$(basename $$directory); cp $$directory/$$name.parquet $$directory/$$name.json simulations/tables/; \
+	done
 
 figures: $(READY)
 	$(BIN)/kondo figures

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
+from scipy.special import expit, ndtri
 
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
@@ -31,10 +32,17 @@ __all__ = [
     "dg_closer_limit",
     "gap_to_cross_entropy",
     "self_consistent_counts",
+    "spread_probabilities",
 ]
 
 METHODS = ("oracle", "pg", "dg", "kondo")
 """Cross-entropy, policy gradient, delightful policy gradient, and the hard Kondo gate at a price λ ≥ 0."""
+
+
+def spread_probabilities(centre: float, spread: float, n_contexts: int) -> FloatArray:
+    """Return p_n, shape (N,), whose log-odds are the quantiles of a normal law of this mean and deviation (nats)."""
+    quantiles = ndtri((np.arange(n_contexts) + 0.5) / n_contexts)
+    return np.asarray(expit(centre + spread * quantiles))
 
 
 def cosine_to_cross_entropy(

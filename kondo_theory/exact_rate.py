@@ -21,7 +21,7 @@ from kondo_theory._domain import FloatArray
 from kondo_theory.moments import GradientMoments
 from kondo_theory.symmetric import SymmetricContext
 
-__all__ = ["ORDERS", "KeptSuccesses", "exact_rate_moments", "finite_rate_value", "kept_successes"]
+__all__ = ["ORDERS", "KeptSuccesses", "exact_rate_moments", "finite_rate_value", "kept_successes", "price_weights"]
 
 ORDERS = ("correct-first", "wrong-first", "tie", "correct-only")
 """Who is kept first: successes, failures, both alike at random, or successes and nothing else.
@@ -171,6 +171,15 @@ def finite_rate_value(
         reached = _minimum_moments(*np.broadcast_arrays(mass[: j + 1].sum(), mass[j + 1 :].sum(), B, k))[0]
         value = value + (chi[j] - chi[j + 1]) * reached
     return np.asarray(value / B)[()]
+
+
+def price_weights(p_correct: ArrayLike, rate: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Return (w₊, w₋) of the price gate at rate ρ, successes first: it draws at the atom that the rate splits.
+
+    The gate that :func:`exact_rate_moments` is held against: ρ/p and 0 below ρ = p, 1 and (ρ − p)/(1 − p) above.
+    """
+    p, rho = _domain.interval("p_correct", p_correct, 0, 1, "()"), _domain.interval("rate", rate, 0, 1, "[]")
+    return np.asarray(np.minimum(1.0, rho / p)), np.asarray(np.maximum(0.0, (rho - p) / (1 - p)))
 
 
 def _batch(batch_size: ArrayLike, n_kept: ArrayLike) -> tuple[FloatArray, FloatArray]:

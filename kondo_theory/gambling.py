@@ -17,11 +17,12 @@ Temperatures are in units of Δ·nats. Source: [KG] I. Osband, "Does This Gradie
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, lambertw, log_ndtr, ndtr
+from scipy.special import expit, lambertw, log_ndtr, logit, ndtr
 
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
@@ -33,6 +34,7 @@ __all__ = [
     "GATES",
     "dg_threshold",
     "drift",
+    "expected_path",
     "false_positive_probability",
     "fixed_point",
     "log_false_positive_probability",
@@ -109,6 +111,27 @@ def drift(
     with np.errstate(divide="ignore"):  # surprisals at the ends are infinite
         safe, gambling = np.log(others) - np.log1p(-x), -np.log(x)
     return np.asarray(x * expit(x * safe / eta) - r * soft_part((1 - x) / r, r * gambling / (2 * eta)))
+
+
+def expected_path(speed: Callable[[float], float], x_start: float, learning_rate: float, n_steps: int) -> FloatArray:
+    """Return the log-odds of arm 2 after each step of the expected update, shape (n_steps,): learning as B → ∞.
+
+    Parameters
+    ----------
+    speed : callable
+        The drift f at x, of any gate, in units of Δ.
+    x_start : float
+        Probability of the gambling arm at the start, in (0, 1).
+    learning_rate : float
+        In units of 1/Δ.
+    n_steps : int
+    """
+    z, path = float(logit(x_start)), np.empty(n_steps)
+    for step in range(n_steps):
+        x = float(expit(z))
+        z -= 2 * learning_rate * x * float(expit(-z)) * speed(x)
+        path[step] = z
+    return path
 
 
 def log_fixed_point(

@@ -16,7 +16,7 @@ from kondo_theory._domain import FloatArray
 from kondo_theory._scores import Context, total
 from kondo_theory.moments import gradient_moments
 
-__all__ = ["ascent_guaranteed", "direction_kept", "graded_worst_case", "zero_price_cosine"]
+__all__ = ["ascent_guaranteed", "direction_kept", "evenly_graded", "graded_worst_case", "zero_price_cosine"]
 
 
 def zero_price_cosine(policy: ArrayLike, rewards: ArrayLike, baseline: ArrayLike | None = None) -> FloatArray:
@@ -99,6 +99,15 @@ def ascent_guaranteed(policy: ArrayLike, rewards: ArrayLike, baseline: ArrayLike
     played = pi > 0
     varied = np.max(U, axis=-1, where=played, initial=-np.inf) > np.min(U, axis=-1, where=played, initial=np.inf)
     return np.asarray(np.any(played & (U > 0), axis=-1) & varied & (slopes[0] * slopes[1] >= 0))[()]
+
+
+def evenly_graded(n_arms: int, p_best: float, baseline: float) -> tuple[FloatArray, FloatArray]:
+    """Return policy and advantage, shapes (K,), of arms whose rewards fall evenly from 1 to 0: K values of delight.
+
+    The first arm has probability ``p_best``, the others share the rest; U = R − b.
+    """
+    policy = np.array([p_best, *[(1 - p_best) / (n_arms - 1)] * (n_arms - 1)])
+    return policy, np.linspace(1.0, 0.0, n_arms) - baseline
 
 
 def graded_worst_case(n: int) -> tuple[FloatArray, FloatArray]:

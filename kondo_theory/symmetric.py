@@ -31,6 +31,7 @@ __all__ = [
     "forward_efficiency",
     "optimal_pg_baseline",
     "pg_moments",
+    "symmetric_arms",
     "symmetric_moments",
     "value_baseline",
     "zero_price_moments",
@@ -121,6 +122,12 @@ class SymmetricContext:
         cosine = np.where(signal == 0, np.nan, np.sign(signal))
         fields = np.broadcast_arrays(signal, np.zeros_like(signal), var_parallel, var_perpendicular, cosine)
         return GradientMoments(*(field[()] for field in fields))
+
+
+def symmetric_arms(n_arms: int, p_correct: float, baseline: float) -> tuple[FloatArray, FloatArray]:
+    """Return policy and advantage of a symmetric context, shapes (K,), the correct arm first."""
+    policy = np.array([p_correct, *[(1 - p_correct) / (n_arms - 1)] * (n_arms - 1)])
+    return policy, np.array([1 - baseline, *[-baseline] * (n_arms - 1)])
 
 
 def symmetric_moments(

@@ -115,13 +115,16 @@ FIGURES = {
 }
 
 
-def draw(names: Iterable[str] | None, out: Path) -> Iterator[Path]:
+def draw(names: Iterable[str] | None, out: Path, results: Path | None = None) -> Iterator[Path]:
     """Draw figures as PDF and PNG into ``out`` and yield each path as it is written.
+
+    Simulated points are those of the committed tables, or of ``results/NAME.parquet`` or ``results/*/NAME.parquet``
+    where there is one.
 
     Raises
     ------
     ValueError
-        If a name is unknown, or ``out`` cannot be written.
+        If a name is unknown, ``out`` cannot be written, or a table in ``results`` lacks what a figure shows.
     """
     wanted = list(FIGURES) if names is None else list(dict.fromkeys(names))
     for name in wanted:
@@ -132,22 +135,24 @@ def draw(names: Iterable[str] | None, out: Path) -> Iterator[Path]:
     for name in wanted:
         for suffix in (".pdf", ".png"):
             require_writable(out / f"{name}{suffix}", overwrite=True)
-    return _draw(wanted, out)
+    return _draw(wanted, out, results)
 
 
-def _draw(wanted: list[str], out: Path) -> Iterator[Path]:
+def _draw(wanted: list[str], out: Path, results: Path | None) -> Iterator[Path]:
     import matplotlib as mpl
 
     mpl.use("Agg")  # no window, whatever the machine
     from matplotlib import pyplot as plt
 
     from paper_figs.style import paper_style
+    from paper_figs.tables import results_from
     from simulations.results import atomic_path
 
     for name in wanted:
         module, function = FIGURES[name].function.split(":")
         with paper_style():
-            figure = getattr(importlib.import_module(module), function)()
+            with results_from(results):
+                figure = getattr(importlib.import_module(module), function)()
             for suffix in (".pdf", ".png"):
                 path = out / f"{name}{suffix}"
                 # No date in the file: the same numbers give the same bytes.

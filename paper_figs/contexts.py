@@ -7,14 +7,20 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kondo_theory.contexts import best_price, context_weights, cosine_to_cross_entropy, gap_to_cross_entropy
-from paper_figs.style import PANEL, label_panels, method_style
-from simulations.checks.contexts import METHODS, Population, simulate_cosine, spread_population
+from kondo_theory.contexts import (
+    best_price,
+    context_weights,
+    cosine_to_cross_entropy,
+    gap_to_cross_entropy,
+    spread_probabilities,
+)
+from paper_figs.style import PANEL, draw_rows, label_panels, method_style
+from paper_figs.tables import points
 
 __all__ = ["context_allocation"]
 
 _CENTRE, _N_ARMS, _N_CONTEXTS = -0.5, 10, 12
-_LINES = {"PG": "pg", "DG": "dg", "zero price": "kondo", "best price": "kondo"}
+_LINES = {"PG": "pg", "DG": "dg", "zero price": "zero-price", "best price": "best-price"}
 _TITLES: dict[float | str, str] = {
     0.5: "constant baseline, b = 1/2",
     "value": "value baseline, b = p",
@@ -45,19 +51,16 @@ def context_allocation() -> Figure:
 
 def _near_one(ax: Axes) -> None:
     """Draw the gap to cross-entropy of contexts that move together towards p = 1, K = 2, constant baseline."""
-    lines, points = np.linspace(0, 7, 120), np.array([0.3, 1.2, 2.1, 3.0, 3.9])
-    for number, name in enumerate(("PG", "DG")):
-        style = method_style(name)
-        populations = [spread_population(float(centre), 0.5, 6, 2) for centre in lines]
-        exact = [gap_to_cross_entropy(context_weights(_LINES[name], q.p, 2, 0.5), q.p, 2) for q in populations]
+    lines = np.linspace(0, 7, 120)
+    for name in ("PG", "DG"):
+        style, method = method_style(name), _LINES[name]
+        exact = []
+        for centre in lines:
+            p = spread_probabilities(float(centre), 0.5, 6)
+            exact.append(gap_to_cross_entropy(context_weights(method, p, 2, 0.5), p, 2))
         ax.plot(lines, exact, style.line, color=style.colour)
-        found = []
-        for index, centre in enumerate(points):
-            population, seed = spread_population(float(centre), 0.5, 6, 2), 95_000 + 10 * number + index
-            found.append(simulate_cosine(population, METHODS[_LINES[name]], 0.5, 0.0, 30_000, seed, 1)[0])
-        errors = [1.96 * each.standard_error for each in found]
-        values = [each.value for each in found]
-        ax.errorbar(points, values, errors, fmt=style.marker, color=style.colour, capsize=2, mfc="white")
+        found = points("contexts", "cosine gap", method=method, baseline="constant", n_arms=2, spread=0.5)
+        draw_rows(ax, found, "centre", style)
     ax.set(
         yscale="log",
         xlabel="mean of the contexts' log-odds (nats)",
@@ -67,34 +70,21 @@ def _near_one(ax: Axes) -> None:
     ax.text(0.03, 0.05, "6 contexts, K = 2,\nspread 0.5", transform=ax.transAxes, fontsize=7.5, va="bottom")
 
 
-def _population(spread: float) -> Population:
-    return spread_population(_CENTRE, spread, _N_CONTEXTS, _N_ARMS)
-
-
-def _price(name: str, population: Population, baseline: float | str) -> float:
-    if name != "best price":
-        return 0.0
-    return float(best_price(population.p, population.n_arms, population.baselines(baseline)).price)
-
-
-def _cosine(name: str, population: Population, baseline: float | str) -> float:
-    price = _price(name, population, baseline)
-    weights = context_weights(_LINES[name], population.p, population.n_arms, baseline, price=price)
-    return float(cosine_to_cross_entropy(weights, population.p, population.n_arms))
+def _cosine(name: str, spread: float, baseline: float | str) -> float:
+    p = spread_probabilities(_CENTRE, spread, _N_CONTEXTS)
+    price = float(best_price(p, _N_ARMS, baseline).price) if name == "best price" else 0.0
+    kind = _LINES[name] if name in ("PG", "DG") else "kondo"
+    weights = context_weights(kind, p, _N_ARMS, baseline, price=price)
+    return float(cosine_to_cross_entropy(weights, p, _N_ARMS))
 
 
 def _draw(ax: Axes, baseline: float | str) -> None:
-    lines, points = np.linspace(0.02, 4.0, 120), np.linspace(0.4, 3.9, 6)
-    for number, name in enumerate(_LINES):
+    lines = np.linspace(0.02, 4.0, 120)
+    for name, method in _LINES.items():
         style = method_style(name)
-        exact = [_cosine(name, _population(spread), baseline) for spread in lines]
-        ax.plot(lines, exact, style.line, color=style.colour, label=name)
-        found = []
-        for index, spread in enumerate(points):
-            population = _population(float(spread))
-            price = _price(name, population, baseline)
-            seed = 90_000 + 100 * number + index
-            found.append(simulate_cosine(population, METHODS[_LINES[name]], baseline, price, 1_000, seed, 1)[0])
-        estimate = 1 - np.array([gap.value for gap in found])
-        error = 1.96 * np.array([gap.standard_error for gap in found])
-        ax.errorbar(points, estimate, error, fmt=style.marker, color=style.colour, capsize=2, mfc="white")
+        ax.plot(
+            lines, [_cosine(name, spread, baseline) for spread in lines], style.line, color=style.colour, label=name
+        )
+        context = {"centre": _CENTRE, "n_contexts": _N_CONTEXTS, "n_arms": _N_ARMS}
+        kind = baseline if isinstance(baseline, str) else "constant"
+        draw_rows(ax, points("contexts", "cosine", method=method, baseline=kind, **context), "spread", style)

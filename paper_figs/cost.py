@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from kondo_theory import approximate, cost
-from paper_figs.style import PANEL, label_panels, method_style
-from simulations import bandit_kernels
-from simulations.bandits import Estimate
-from simulations.checks.cost import BATCH_SIZE, keep_patterns, noisy_statistics
-from simulations.checks.estimates import jackknife
+from paper_figs.style import PANEL, draw_rows, label_panels, method_style
+from paper_figs.tables import points
 
 __all__ = ["approximate_delight", "step_cost"]
-
-FloatArray = NDArray[np.float64]
 
 _RATIO = 1.37  # N_PG/N_gate: what the published 6x and 10x stand for, about
 _ACCOUNTINGS = (
@@ -29,6 +21,7 @@ _ACCOUNTINGS = (
 )
 _P, _N_ARMS, _BASELINE = 0.1, 20, 0.5
 _NOISES = ("additive", "relative")
+_BATCH_SIZE, _N_TOKENS = 100, 10
 
 
 def step_cost() -> Figure:
@@ -82,18 +75,17 @@ def _step(ax: Axes) -> None:
 
 def _survival(ax: Axes) -> None:
     """Draw rows that survive and tokens to process at T = 10, keeps independent or clustered, with simulations."""
-    rates, points, n_tokens = np.geomspace(1e-3, 1, 200), np.geomspace(2e-3, 0.6, 7), 10
-    settings = (("rows, independent", 0.0), ("rows, correlation 0.2", 0.2))
-    for number, (name, r) in enumerate(settings):
+    rates = np.geomspace(1e-3, 1, 200)
+    for name, r in (("rows, independent", 0.0), ("rows, correlation 0.2", 0.2)):
         style = method_style(name)
-        ax.plot(rates, cost.surviving_rows(rates, n_tokens, r), style.line, color=style.colour, label=name)
-        _points(ax, points, n_tokens, r, name, lambda keeps: keeps.any(axis=1).mean(), number)
+        ax.plot(rates, cost.surviving_rows(rates, _N_TOKENS, r), style.line, color=style.colour, label=name)
+        draw_rows(ax, points("survival", "rows", n_tokens=_N_TOKENS, correlation=r), "rate", style)
     style = method_style("tokens, independent")
-    ax.plot(rates, cost.token_share(rates, n_tokens), style.line, color=style.colour, label="tokens, independent")
-    positions = np.arange(1, n_tokens + 1)
-    _points(ax, points, n_tokens, 0.0, "tokens, independent", lambda k: (k * positions).max(axis=1).mean() / 10, 2)
+    ax.plot(rates, cost.token_share(rates, _N_TOKENS), style.line, color=style.colour, label="tokens, independent")
+    found = points("survival", "tokens to the last kept", n_tokens=_N_TOKENS, correlation=0.0)
+    draw_rows(ax, found, "rate", style)
     ax.plot(rates, rates, ":", color="0.5", label="kept tokens, ρ")
-    ax.plot([0.03], cost.surviving_rows(0.03, n_tokens), "k*", ms=8, zorder=5)
+    ax.plot([0.03], cost.surviving_rows(0.03, _N_TOKENS), "k*", ms=8, zorder=5)
     ax.annotate(
         "26 % at ρ = 3 %", (0.03, 0.2626), (0.0012, 0.45), fontsize=7.5, arrowprops={"arrowstyle": "-", "lw": 0.6}
     )
@@ -108,61 +100,28 @@ def _survival(ax: Axes) -> None:
     ax.legend(loc="lower right")
 
 
-def _points(
-    ax: Axes,
-    rates: FloatArray,
-    n_tokens: int,
-    r: float,
-    name: str,
-    statistic: Callable[[NDArray[np.bool_]], float],
-    seed: int,
-) -> None:
-    style = method_style(name)
-    found = []
-    for index, rate in enumerate(rates):
-        children = np.random.SeedSequence([91_000, seed, index]).spawn(20)
-        generators = [np.random.default_rng(child) for child in children]
-        values = [statistic(keep_patterns(each, 2_000, n_tokens, float(rate), r, "row")) for each in generators]
-        found.append(Estimate.of(np.array(values, dtype=float)))
-    errors = [1.96 * each.standard_error for each in found]
-    ax.errorbar(
-        rates, [each.value for each in found], errors, fmt=style.marker, color=style.colour, capsize=2, mfc="white"
-    )
-
-
 def approximate_delight() -> Figure:
     """Show rate, noise and cosine of zero price on noisy delight, against noise in deviations or relative to |χ|."""
     figure, axes = plt.subplots(1, 3, figsize=(3 * PANEL[0], PANEL[1]))
-    lines, points = np.linspace(0.01, 3, 150), np.linspace(0.25, 2.75, 6)
+    lines = np.linspace(0.01, 3, 150)
     scale = float(approximate.delight_scale(_P, _N_ARMS, _BASELINE))
-    for number, kind in enumerate(_NOISES):
+    for kind in _NOISES:
         style = method_style(f"{kind} noise")
         unit = scale if kind == "additive" else 1.0
         moments = approximate.noisy_moments(_P, _N_ARMS, _BASELINE, lines * unit, kind)
         rate = approximate.noisy_rate(_P, _N_ARMS, _BASELINE, lines * unit, kind)
-        exact = (rate, moments.var_perpendicular, approximate.rms_cosine(moments, BATCH_SIZE))
-        tables = [
-            noisy_statistics(_P, _N_ARMS, _BASELINE, kind, float(x) * unit, 50, 92_000 + 10 * number + i, 1)
-            for i, x in enumerate(points)
-        ]
-        for ax, line, found in zip(axes, exact, zip(*map(_measured, tables), strict=True), strict=True):
+        exact = {
+            "backward rate": rate,
+            "perpendicular variance": moments.var_perpendicular,
+            "r.m.s. cosine": approximate.rms_cosine(moments, _BATCH_SIZE),
+        }
+        context = {"p_correct": _P, "n_arms": _N_ARMS, "baseline": _BASELINE, "batch_size": _BATCH_SIZE}
+        for ax, (quantity, line) in zip(axes, exact.items(), strict=True):
             label = "τ in deviations of χ" if kind == "additive" else "τ relative to |χ|"
             ax.plot(lines, line, style.line, color=style.colour, label=label)
-            errors = [1.96 * each.standard_error for each in found]
-            values = [each.value for each in found]
-            ax.errorbar(points, values, errors, fmt=style.marker, color=style.colour, capsize=2, mfc="white")
+            draw_rows(ax, points("noise", quantity, kind=kind, **context), "noise", style)
     _finish(list(axes))
     return figure
-
-
-def _measured(table: FloatArray) -> tuple[Estimate, Estimate, Estimate]:
-    """Return backward rate, Var_⊥ and r.m.s. cosine of the kernel's statistics."""
-    signal, square = table[:, bandit_kernels.SIGNAL], table[:, bandit_kernels.PERPENDICULAR_SQUARE]
-    return (
-        Estimate.of(table[:, bandit_kernels.KEPT] / BATCH_SIZE),
-        Estimate.of(BATCH_SIZE * square),
-        jackknife(lambda s, q: np.asarray(s / np.sqrt(s**2 + q)), signal, square),
-    )
 
 
 def _finish(axes: list[Axes]) -> None:
@@ -172,7 +131,7 @@ def _finish(axes: list[Axes]) -> None:
     signal = float(plain.signal) / (1 - _BASELINE)
     references = {
         "zero price": (_P, 0.0, 1.0),
-        "PG": (1.0, pg_noise, signal / np.sqrt(signal**2 + pg_noise / BATCH_SIZE)),
+        "PG": (1.0, pg_noise, signal / np.sqrt(signal**2 + pg_noise / _BATCH_SIZE)),
     }
     for ax, title, label, place in zip(
         axes,
@@ -180,7 +139,7 @@ def _finish(axes: list[Axes]) -> None:
         (
             "backward rate",
             "perpendicular variance\n(per sample, squared reward)",
-            f"r.m.s. cosine with ∇J\n(B = {BATCH_SIZE})",
+            f"r.m.s. cosine with ∇J\n(B = {_BATCH_SIZE})",
         ),
         range(3),
         strict=True,

@@ -9,23 +9,35 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-__all__ = ["METHODS", "MethodStyle", "draw_points", "label_panels", "method_style", "paper_style"]
+__all__ = [
+    "METHODS",
+    "Colour",
+    "MethodStyle",
+    "draw_points",
+    "draw_rows",
+    "label_panels",
+    "method_style",
+    "paper_style",
+]
 
 PANEL = (3.4, 2.7)
 """Width and height of one panel, inches."""
 
 _PALETTE = sns.color_palette("colorblind", 10)
 
+Colour = str | tuple[float, float, float]
+
 
 @dataclass(frozen=True)
 class MethodStyle:
     """How a method looks: colour, marker, line style."""
 
-    colour: tuple[float, float, float]
+    colour: Colour
     marker: str
     line: str = "-"
 
@@ -59,7 +71,14 @@ METHODS = {
     "relative noise": MethodStyle(_PALETTE[4], "s", "--"),
     "token gate": MethodStyle(_PALETTE[4], "X"),
     "row gate": MethodStyle(_PALETTE[2], "P", "--"),
+    "PPO": MethodStyle(_hex("#6b6b6b"), "1", "-."),
+    "PMPO": MethodStyle(_hex("#44aa99"), "2", "-."),
     "cross-entropy": MethodStyle(_PALETTE[7], "x", ":"),
+    # What screens a batch in place of the exact forward pass.
+    "screened: bfloat16": MethodStyle(_hex("#117733"), "P", "--"),
+    "screened: int8": MethodStyle(_hex("#aa4499"), "X", "-."),
+    "screened: parameters": MethodStyle(_PALETTE[5], "<", ":"),
+    "screened: network": MethodStyle(_hex("#b8860b"), "h", "--"),
     "exact k": MethodStyle(_PALETTE[2], "D"),
     "price at the same rate": MethodStyle(_PALETTE[3], "^", "--"),
     # Screening rules, by their names in kondo_theory.screening.RULES; top-ρ by delight is DG-K.
@@ -110,10 +129,17 @@ def paper_style() -> Iterator[None]:
         yield
 
 
-def draw_points(ax: Axes, x: ArrayLike, value: ArrayLike, standard_error: ArrayLike, style: MethodStyle) -> None:
+def draw_points(
+    ax: Axes, x: ArrayLike, value: ArrayLike, standard_error: ArrayLike, style: MethodStyle, **look: Any
+) -> None:
     """Draw simulated points with 95 % intervals, hollow so that the line of the theory stays visible."""
     interval = 1.96 * np.asarray(standard_error)
-    ax.errorbar(x, value, interval, fmt=style.marker, color=style.colour, capsize=2, mfc="white")
+    ax.errorbar(x, value, interval, fmt=style.marker, color=style.colour, capsize=2, mfc="white", **look)
+
+
+def draw_rows(ax: Axes, frame: pd.DataFrame, x: str, style: MethodStyle, **look: Any) -> None:
+    """Draw rows of a simulated sweep against one of their columns, with 95 % intervals."""
+    draw_points(ax, frame[x], frame["estimate"], frame["standard_error"], style, **look)
 
 
 def label_panels(axes: list[Axes]) -> None:

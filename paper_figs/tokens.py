@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from kondo_theory import token_trap as closed
 from kondo_theory.token_groups import group_drift
-from paper_figs.style import PANEL, label_panels, method_style
-from simulations.checks import Context
-from simulations.checks.tokens import LEARNED, Run, rewards
-from simulations.statistics import bootstrap
-from simulations.tokens import TokenGate
+from paper_figs.style import PANEL, MethodStyle, draw_rows, label_panels, method_style
+from paper_figs.tables import points, rows
 
 __all__ = ["row_gate", "token_dg", "token_trap"]
 
-FloatArray = NDArray[np.float64]
-
-_CONTEXT = Context("smoke", "cpu", 2, lambda _: None)
-_TOKENS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 45, 64, 90, 128)
 _VOCABULARIES = (2, 10, 100, 1000)
 _SHADE = 0.22
 
@@ -43,18 +33,15 @@ def token_trap() -> Figure:
 def _phase_diagram(ax: Axes, vocab_size: int) -> None:
     """Shade the stalling rates at each T, and mark the simulated runs by what became of them."""
     style = method_style("token gate")
-    for n_tokens in _TOKENS:
-        for low, high in closed.stalling_rates(vocab_size, n_tokens):
-            left, right = n_tokens * 0.9, n_tokens * 1.1
-            ax.fill_between([left, right], low, high, color=style.colour, alpha=_SHADE + 0.15, lw=0)
-    for seed, (n_tokens, rate) in enumerate((t, r) for t in (2, 4, 10, 32) for r in (0.1, 0.25, 0.45, 0.85)):
-        gate = TokenGate("token", rate)
-        # Small steps: noise must not kick a run across a shallow stall. Rare right tokens need larger ones.
-        run = Run(vocab_size, n_tokens, gate, 6.0 + 0.1 * vocab_size, 8_000 // n_tokens + 400, 500)
-        if vocab_size > 100:
-            continue  # a thousand arms at every position cost minutes; the areas are exact
-        learned = float(np.median(rewards(run, _CONTEXT, 600 + seed)[:, -1])) > LEARNED
-        ax.plot(n_tokens, rate, "o" if learned else "X", color="black", ms=4.5, mfc="white" if learned else "black")
+    intervals = rows("token-windows", gate="token", vocab_size=vocab_size)[["n_tokens", "low", "high"]]
+    for n_tokens, low, high in intervals.to_numpy(dtype=np.float64):
+        left, right = n_tokens * 0.9, n_tokens * 1.1
+        ax.fill_between([left, right], low, high, color=style.colour, alpha=_SHADE + 0.15, lw=0)
+    if vocab_size <= 100:  # a thousand arms at every position cost minutes; the areas are exact
+        runs = points("token-runs", "share that learned", vocab_size=vocab_size, gate="token", n_steps=500)
+        for learned, marker, face in ((True, "o", "white"), (False, "X", "black")):
+            shown = runs[(runs["estimate"] > 0.5) == learned]
+            ax.plot(shown["n_tokens"], shown["rate"], marker, color="black", ms=4.5, mfc=face)
     ax.set(
         xscale="log",
         ylim=(0, 1),
@@ -71,8 +58,8 @@ def _phase_diagram(ax: Axes, vocab_size: int) -> None:
         )
     if vocab_size == 2:
         ax.plot([], [], "s", color=style.colour, alpha=_SHADE + 0.15, label="stalls (exact)", ms=7)
-        ax.plot([], [], "X", color="black", label="run stalled", ms=4.5)
-        ax.plot([], [], "o", color="black", mfc="white", label="run learned", ms=4.5)
+        ax.plot([], [], "X", color="black", label="most runs stalled", ms=4.5)
+        ax.plot([], [], "o", color="black", mfc="white", label="most runs learned", ms=4.5)
         ax.legend(loc="center left", bbox_to_anchor=(0.0, 0.64))
 
 
@@ -80,20 +67,18 @@ def _stall_points(ax: Axes, vocab_size: int) -> None:
     """Draw p* against ρ, and where simulated training ends."""
     shades = dict(zip((3, 10, 32), ("#c994c7", "#df65b0", "#980043"), strict=True))
     for n_tokens, colour in shades.items():
-        rates = np.linspace(0.01, 0.99, 99)
-        points = [closed.stall_point(float(rate), vocab_size, n_tokens) for rate in rates]
-        ax.plot(rates, [np.nan if p is None else p for p in points], "-", color=colour, label=f"T = {n_tokens}")
-        for index, rate in enumerate((0.1, 0.15, 0.2, 0.25, 0.4, 0.6, 0.9)):
-            run = Run(vocab_size, n_tokens, TokenGate("token", rate), 5.0, 1_000 + 6_000 // n_tokens, 800)
-            ends = rewards(run, _CONTEXT, 700 + 10 * n_tokens + index).mean(axis=1)
-            found = bootstrap(ends, n_resamples=1_000)
-            bars = [[found.value - found.low], [found.high - found.value]]
-            ax.errorbar([rate], [found.value], bars, fmt="o", color=colour, capsize=2, mfc="white")
+        stall = rows("token-trap", gate="token", vocab_size=vocab_size, n_tokens=n_tokens).sort_values("rate")
+        ax.plot(stall["rate"], stall["stall_point"], "-", color=colour, label=f"T = {n_tokens}")
+        found = points("token-runs", "reward at the end", vocab_size=vocab_size, n_tokens=n_tokens, n_steps=800)
+        draw_rows(ax, found, "rate", MethodStyle(colour, "o"))
+    runs = found["n_replicates"].iloc[0]
     ax.axhline(1 / vocab_size, color="0.6", lw=0.8, ls=":")
     ax.text(0.99, 1 / vocab_size, "uniform", fontsize=7, color="0.4", va="bottom", ha="right")
     ax.set(xlabel="gate rate, ρ", ylabel="mean reward at the end", title=f"stall point, M = {vocab_size}")
     ax.set(ylim=(0, 1.05), xlim=(0, 1))
-    ax.legend(loc="lower left", bbox_to_anchor=(0.42, 0.42), title="line: exact, point: 4 runs", title_fontsize=7.5)
+    ax.legend(
+        loc="lower left", bbox_to_anchor=(0.42, 0.42), title=f"line: exact, point: {runs} runs", title_fontsize=7.5
+    )
 
 
 def _drifts(ax: Axes) -> None:
@@ -155,41 +140,33 @@ def _groups(ax: Axes) -> None:
 
 def _training(ax: Axes) -> None:
     """Draw training from the uniform policy under each gate at the same rate."""
-    for index, (name, kind) in enumerate(
-        (("token gate", "token"), ("row gate", "row"), ("zero price", "zero-price"))
-    ):
+    for name, gate in (("token gate", "token"), ("row gate", "row"), ("zero price", "zero-price")):
         style = method_style(name)
-        steps = np.unique(np.geomspace(1, 400, 30).astype(int))
-        run = Run(10, 10, TokenGate(kind, 0.1), 10.0, 2_000, 2)
-        curves = np.stack([_reward_after(run, int(n), 900 + index) for n in steps], axis=1)
-        ax.plot(steps, np.median(curves, axis=0), style.line, color=style.colour, label=name)
-        ax.fill_between(steps, curves.min(axis=0), curves.max(axis=0), color=style.colour, alpha=_SHADE, lw=0)
+        context = {"vocab_size": 10, "n_tokens": 10, "rate": 0.1, "learning_rate": 10.0}
+        found = points("token-learning", "reward", gate=gate, **context)
+        ax.plot(found["update"], found["estimate"], style.line, color=style.colour, label=name)
+        ax.fill_between(found["update"], found["low"], found["high"], color=style.colour, alpha=_SHADE, lw=0)
+    runs = found["n_replicates"].iloc[0]
     stall = closed.stall_point(0.1, 10, 10)
     assert stall is not None
     ax.axhline(stall, color="0.4", lw=0.8, ls=":")
     ax.text(1.1, stall + 0.02, "predicted stall", fontsize=7.5, color="0.3")
     ax.set(xscale="log", xlabel="updates (learning rate 10)", ylabel="mean reward", ylim=(0, 1))
-    ax.set_title("training, M = T = 10, ρ = 0.1, 4 seeds")
+    ax.set_title(f"training, M = T = 10, ρ = 0.1, {runs} seeds")
     ax.legend(loc="upper left")
-
-
-def _reward_after(run: Run, n_steps: int, seed: int) -> FloatArray:
-    """Return the reward after so many updates; runs with the same seed are the same run, further on."""
-    return rewards(replace(run, n_steps=n_steps), _CONTEXT, seed)[:, -1]
 
 
 def token_dg() -> Figure:
     """Show the stalling temperatures against T, the critical temperature against M, and DG's drift."""
     figure, axes = plt.subplots(1, 3, figsize=(3 * PANEL[0], PANEL[1]))
     colours = dict(zip(_VOCABULARIES, ("#fdbe85", "#fd8d3c", "#d94801", "#7f2704"), strict=True))
-    tokens = np.array([10, 12, 14, 16, 18, 20, 24, 28, 32, 45, 64, 90, 128])
     for vocab_size, colour in colours.items():
-        windows = [closed.stalling_temperatures(vocab_size, int(n)) for n in tokens]
-        ends = np.array([window[-1] if window else (np.nan, np.nan) for window in windows])
-        axes[0].plot(tokens, ends[:, 1], "-", color=colour, label=f"M = {vocab_size}")
-        axes[0].plot(tokens, ends[:, 0], "-", color=colour)
+        window = rows("token-windows", gate="dg", vocab_size=vocab_size).groupby("n_tokens").last()
+        axes[0].plot(window.index, window["high"], "-", color=colour, label=f"M = {vocab_size}")
+        axes[0].plot(window.index, window["low"], "-", color=colour)
         axes[0].axhline(closed.critical_temperature(vocab_size), color=colour, lw=0.8, ls=":")
-    axes[0].plot(tokens[4:], 4.79 / tokens[4:] ** 2.0, "--", color="0.4", lw=0.9)
+    tokens = np.array([18, 128])
+    axes[0].plot(tokens, 4.79 / tokens**2.0, "--", color="0.4", lw=0.9)
     axes[0].text(45, 0.001, "4.79/T²", fontsize=7.5, color="0.3", ha="right")
     axes[0].text(55, 0.03, "DG stalls between\nits two lines", fontsize=7.5, color="0.3", ha="center", va="center")
     axes[0].set(xscale="log", yscale="log", xlabel="tokens per answer, T", ylabel="temperature, η")
@@ -208,9 +185,8 @@ def _critical(ax: Axes) -> None:
     style = method_style("DG")
     ax.plot(sizes, [closed.critical_temperature(int(m)) for m in sizes], color=style.colour, label="T → ∞: η_c(M)")
     for n_tokens, marker in ((32, "v"), (128, "s")):
-        few = np.unique(np.geomspace(2, 100_000, 9).astype(int))
-        ends = [closed.stalling_temperatures(int(m), n_tokens)[-1][1] for m in few]
-        ax.plot(few, ends, marker, color=style.colour, mfc="white", label=f"T = {n_tokens}, exact")
+        ends = rows("token-windows", gate="dg", n_tokens=n_tokens).groupby("vocab_size")["high"].max()
+        ax.plot(ends.index, ends, marker, color=style.colour, mfc="white", label=f"T = {n_tokens}, exact")
     ax.axhline(1, color="0.5", lw=0.8, ls=":")
     ax.axvline(2634, color="0.5", lw=0.8, ls=":")
     ax.text(2300, 0.12, "M = 2,634", rotation=90, fontsize=7.5, ha="right", va="bottom", color="0.3")
@@ -222,19 +198,11 @@ def _critical(ax: Axes) -> None:
 def _ends(ax: Axes) -> None:
     """Draw DG's stall point against the temperature, and where simulated training ends."""
     style = method_style("DG")
-    temperatures = np.geomspace(0.004, 1.0, 120)
-    points = [closed.stall_point(None, 10, 32, "dg", float(eta)) for eta in temperatures]
-    ax.plot(
-        temperatures, [np.nan if p is None else p for p in points], color=style.colour, label="stall point, exact"
-    )
-    for index, eta in enumerate((0.004, 0.03, 0.06, 0.1, 0.2, 0.25, 0.4, 1.0)):
-        run = Run(10, 32, TokenGate("dg", temperature=eta), 30.0, 1_000, 400)
-        found = bootstrap(rewards(run, _CONTEXT, 800 + index).mean(axis=1), n_resamples=1_000)
-        bars = [[found.value - found.low], [found.high - found.value]]
-        label = "end of training, 4 runs" if index == 0 else None
-        ax.errorbar(
-            [eta], [found.value], bars, fmt=style.marker, color=style.colour, capsize=2, mfc="white", label=label
-        )
+    stall = rows("token-trap", gate="dg", vocab_size=10, n_tokens=32)
+    ax.plot(stall["temperature"], stall["stall_point"], color=style.colour, label="stall point, exact")
+    found = points("token-runs", "reward at the end", vocab_size=10, n_tokens=32, gate="dg")
+    label = f"end of training, {found['n_replicates'].iloc[0]} runs"
+    draw_rows(ax, found, "temperature", style, label=label)
     ax.set(xscale="log", xlabel="temperature, η", ylabel="mean reward at the end", ylim=(0, 1.05))
     ax.set_title("DG on tokens, M = 10, T = 32")
     ax.legend(loc="lower right")

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kondo_theory.exact_rate import price_weights
 from kondo_theory.gate import gate_probability
+from kondo_theory.symmetric import symmetric_arms
 from simulations.streams import FloatArray
 
 GATES = ("pg", "dg", "zero-price", "price", "rate")
@@ -157,11 +159,14 @@ class Context:
         require_real("p_correct", p_correct, 0.0, 1.0, open_ends=True)
         require_count("n_arms", n_arms, 2)
         require_real("baseline", baseline, -np.inf, np.inf)
-        policy = np.full(n_arms, (1.0 - p_correct) / (n_arms - 1))
-        policy[0] = p_correct
-        advantage = np.full(n_arms, -float(baseline))
-        advantage[0] = 1.0 - baseline
-        return cls.gated(policy, advantage, gate)
+        return cls.gated(*symmetric_arms(n_arms, p_correct, float(baseline)), gate)
+
+    @classmethod
+    def priced_at_rate(cls, p_correct: float, n_arms: int, baseline: float, rate: float) -> "Context":
+        """Return :meth:`symmetric` under the price gate of rate ρ, which draws at the price."""
+        right, wrong = price_weights(p_correct, rate)
+        policy, advantage = symmetric_arms(n_arms, p_correct, baseline)
+        return cls(policy, advantage, keep=np.array([right, *[wrong] * (n_arms - 1)]))
 
     @property
     def keep_and_weight(self) -> tuple[FloatArray, FloatArray]:

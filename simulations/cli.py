@@ -111,13 +111,13 @@ def verify(
     with errors.status("verifying") as status:
         result = run(preset, device=device, claims=chosen, workers=workers, progress=status.update, tables=tables)
     for path in tables.unused:
-        errors.print(f"no chosen claim is judged by {path}")
+        errors.print(f"no chosen claim is judged by {path}", markup=False)
     report.show(result, report.console())
     if json_file is not None:
         with atomic_path(json_file) as temporary:
             text = json.dumps(result.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")
-        errors.print(f"{'replaced' if replaces else 'wrote'} {json_file}")
+        errors.print(f"{'replaced' if replaces else 'wrote'} {json_file}", markup=False)
     return result.exit_code
 
 
@@ -146,9 +146,18 @@ def derive(claim: str, latex: bool) -> int:
 @kondo.command()
 @click.argument("names", nargs=-1, metavar="[CLAIM]...")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("figures"), show_default=True)
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Own tables of sweeps, in DIR or in directories below it.",
+)
 @click.option("--list", "list_only", is_flag=True, help="List the figures and what they show.")
-def figures(names: tuple[str, ...], out: Path, list_only: bool) -> int:
-    """Draw the figures of the given claims, or all of them, as PDF and PNG."""
+def figures(names: tuple[str, ...], out: Path, results: Path | None, list_only: bool) -> int:
+    """Draw the figures of the given claims, or all of them, as PDF and PNG.
+
+    Simulated points come from committed tables, or from those that kondo sweep wrote below --results.
+    """
     from paper_figs.catalogue import FIGURES, draw
 
     if list_only:
@@ -156,7 +165,11 @@ def figures(names: tuple[str, ...], out: Path, list_only: bool) -> int:
             click.echo(f"{name:24} {figure.title}")
         return 0
     with user_input():
-        for path in draw(names or None, out):
+        if results is not None:
+            from paper_figs.tables import names_in
+
+            click.echo(f"tables in {results}: {', '.join(names_in(results))}; all others as committed", err=True)
+        for path in draw(names or None, out, results):
             click.echo(f"wrote {path}")
     return 0
 
@@ -202,7 +215,7 @@ def sweep(
         if dry_run:
             click.echo(command.show_estimate(chosen, directory))
             return 0
-        with user_input(), command.progress_bar(chosen.name) as progress:
+        with command.progress_bar(chosen.name) as progress:
             table = run.run_sweep(
                 chosen,
                 directory,

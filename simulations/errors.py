@@ -1,6 +1,6 @@
 """The failure that is not the user's fault and not a bug: no network, no disk, a damaged file."""
 
-__all__ = ["ReportedError", "ResultError"]
+__all__ = ["InputError", "ReportedError", "ResultError"]
 
 
 class ReportedError(RuntimeError):
@@ -9,3 +9,7 @@ class ReportedError(RuntimeError):
 
 class ResultError(ReportedError, ValueError):
     """A table that cannot be read or must not be written; the message names the file and what is allowed."""
+
+
+class InputError(ReportedError, ValueError):
+    """What the user asked for is not allowed, or not there; the message says what was wrong and what is allowed."""

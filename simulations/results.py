@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simulations.errors import ResultError
-from simulations.shards import CELL_KEY, INDEX, finished_tables, read_index, read_shards
+from simulations.shards import CELL_KEY, INDEX, Index, finished_tables, join, read_shard, shards_with_keys
 
 __all__ = ["SWEEP", "ResultError", "Table", "atomic_path", "load", "provenance", "require_writable", "save"]
 
@@ -95,8 +95,11 @@ def save(
     }
     arrow = pa.Table.from_pandas(frame, preserve_index=False)
     metadata = dict(arrow.schema.metadata or {}) | {_METADATA_KEY: json.dumps(header, sort_keys=True).encode()}
+    # A table that lost its sidecar can be read; one beside another table's sidecar could not.
+    path.with_suffix(".json").unlink(missing_ok=True)
     with atomic_path(path, overwrite=overwrite) as temporary:
-        pq.write_table(arrow.replace_schema_metadata(metadata), temporary, compression="zstd")
+        table = arrow.replace_schema_metadata(metadata)
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
         digest = _digest(temporary)
     with atomic_path(path.with_suffix(".json")) as temporary:
         body = {**sidecar, "table": path.name, "table_sha256": digest}
@@ -129,7 +132,7 @@ def load(path: Path, *, kind: str | None = None, partial: bool = False) -> Table
             return _load_partial(path)
         path = _finished(path)
     try:
-        arrow = pq.read_table(path)
+        arrow = pq.read_table(path, page_checksum_verification=True)
     except FileNotFoundError as error:
         raise ResultError(f"no result table at {path}") from error
     except (OSError, pa.ArrowException) as error:
@@ -155,7 +158,7 @@ def load(path: Path, *, kind: str | None = None, partial: bool = False) -> Table
 
 def _finished(directory: Path) -> Path:
     """Return the one finished table of a sweep's directory."""
-    cells = sum(shard["cells"] for shard in read_index(directory))
+    cells = sum(shard.cells for shard in Index.read(directory).shards)
     tables = finished_tables(directory)
     if not tables:
         raise ResultError(f"{directory} has no finished table; its {cells:,} cells so far: load(…, partial=True)")
@@ -165,8 +168,11 @@ def _finished(directory: Path) -> Path:
 
 
 def _load_partial(directory: Path) -> Table:
-    found = read_shards(directory, read_index(directory))
-    frame = pd.DataFrame() if found is None else found.drop_columns([CELL_KEY]).to_pandas()
+    """Return all cells that the code of the latest shard has computed."""
+    index = Index.read(directory)
+    latest = index.of_version(index.shards[-1].version) if index.shards else []
+    parts = [read_shard(directory, shard) for shard, _ in shards_with_keys(directory, latest)]
+    frame = join(parts).drop_columns([CELL_KEY]).to_pandas() if parts else pd.DataFrame()
     return Table(frame, SWEEP, {"partial": True}, {}, directory / INDEX)
 
 

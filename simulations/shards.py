@@ -1,7 +1,7 @@
 """Reading a sweep's directory: an index, and the shards that it names.
 
 ``index.json`` holds the function whose cells these are, and of every shard ``cells-000001.parquet`` its SHA-256, its
-number of cells and the devices that computed them. What the index does not name does not count.
+number of cells, the hash of the code and the devices that computed them. What the index does not name does not count.
 """
 
 from __future__ import annotations
@@ -9,26 +9,27 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from simulations.errors import ResultError
 
 __all__ = [
     "CELL_KEY",
     "INDEX",
-    "INDEX_VERSION",
     "SHARD",
+    "Index",
     "Shard",
     "digest",
     "finished_tables",
     "join",
-    "read_index",
-    "read_shards",
+    "read_shard",
+    "shards_with_keys",
 ]
 
 CELL_KEY = "cell_key"
@@ -37,81 +38,109 @@ INDEX = "index.json"
 INDEX_VERSION = 1
 SHARD = re.compile(r"cells-(\d{6})\.parquet")
 
-Shard = Mapping[str, Any]
+
+class Shard(BaseModel):
+    """What the index says of a shard: file, hash, number of cells, hash of the code, devices."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    file: str = Field(pattern=r"^cells-\d{6}\.parquet$")
+    sha256: str
+    cells: int = Field(ge=1)
+    version: str
+    devices: list[str]
 
 
-def read_index(directory: Path, function: str | None = None) -> list[Shard]:
-    """Return the shards that a directory's index names; one whose file was deleted no longer counts.
+class Index(BaseModel):
+    """The index of a sweep's directory."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    schema_version: int = INDEX_VERSION
+    function: str
+    shards: list[Shard] = []
+
+    @classmethod
+    def read(cls, directory: Path) -> Index:
+        """Read a directory's index; a shard whose file was deleted no longer counts.
+
+        Raises
+        ------
+        ResultError
+            If there is none, it is damaged, or of another schema version.
+        """
+        path = directory / INDEX
+        try:
+            body: Any = json.loads(path.read_text(encoding="utf-8"))
+            version = body["schema_version"]
+            if version != INDEX_VERSION:
+                raise ResultError(f"{path} has schema version {version}, this code reads {INDEX_VERSION}")
+            index = cls.model_validate(body)
+        except FileNotFoundError as error:
+            raise ResultError(f"{directory} is not a sweep's directory: it has no {INDEX}") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise ResultError(f"{path} is damaged: {where}: {first['msg']}") from error
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            if isinstance(error, ResultError):
+                raise
+            raise ResultError(f"{path} is damaged: {type(error).__name__} {error}") from error
+        files = [shard.file for shard in index.shards]
+        if len(set(files)) < len(files):
+            raise ResultError(f"{path} is damaged: it names a shard twice")
+        there = [shard for shard in index.shards if (directory / shard.file).exists()]
+        return index.model_copy(update={"shards": there})
+
+    def of_version(self, version: str) -> list[Shard]:
+        """Return the shards that this code computed."""
+        return [shard for shard in self.shards if shard.version == version]
+
+
+def read_shard(directory: Path, shard: Shard, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return the rows of a shard, checked against its hash.
 
     Raises
     ------
     ResultError
-        If there is no index, it is damaged, of another schema version, or of another function than the one given.
+        If it was altered or cannot be read; the message names it.
     """
-    path = directory / INDEX
+    path = directory / shard.file
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
-        version, found, shards = body["schema_version"], body["function"], list(body["shards"])
-        if not all(
-            SHARD.fullmatch(shard["file"]) and {"sha256", "cells", "devices"} <= set(shard) for shard in shards
-        ):
-            raise ValueError("a shard's entry")
-    except FileNotFoundError as error:
-        raise ResultError(f"{directory} is not a sweep's directory: it has no {INDEX}") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ResultError(f"{path} is damaged: {type(error).__name__} {error}") from error
-    if version != INDEX_VERSION:
-        raise ResultError(f"{path} has schema version {version}, this code reads {INDEX_VERSION}")
-    if function is not None and found != function:
-        raise ResultError(f"{directory} holds cells of {found}, not of {function}: take another directory")
-    return [shard for shard in shards if (directory / shard["file"]).exists()]
+        if digest(path) != shard.sha256:
+            raise ResultError(f"{path} does not match its hash in {INDEX}: delete it to compute its cells again")
+        return pq.read_table(path, columns=columns)
+    except (OSError, pa.ArrowException) as error:
+        raise ResultError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
 
 
-def read_shards(directory: Path, shards: Sequence[Shard], columns: list[str] | None = None) -> pa.Table | None:
-    """Return the rows of shards, every one checked against its hash; None without any shard.
+def shards_with_keys(directory: Path, shards: Iterable[Shard]) -> Iterator[tuple[Shard, set[str]]]:
+    """Yield each shard with the keys of its cells.
 
     Raises
     ------
     ResultError
-        If a shard was altered, cannot be read or has other columns than the others; the message names it.
+        If a shard cannot be used, or repeats a cell of another.
     """
-    return join([_read(directory, shard, columns) for shard in shards]) if shards else None
+    seen: set[str] = set()
+    for shard in shards:
+        keys = set(read_shard(directory, shard, [CELL_KEY])[CELL_KEY].to_pylist())
+        if not seen.isdisjoint(keys):
+            raise ResultError(f"{directory / shard.file} repeats cells of another shard: delete it")
+        seen |= keys
+        yield shard, keys
 
 
-def join(parts: Iterable[pa.Table]) -> pa.Table:
-    """Join tables of the same columns; a column of nulls or of whole numbers yields to one of numbers.
-
-    Raises
-    ------
-    ResultError
-        If the columns differ.
-    """
-    tables = list(parts)
-    for table in tables[1:]:
-        if table.column_names != tables[0].column_names:
-            both = ", ".join(tables[0].column_names), ", ".join(table.column_names)
-            raise ResultError(f"every cell must return the same columns, got {both[0]} and {both[1]}")
-    try:
-        return pa.concat_tables(tables, promote_options="permissive")
-    except pa.ArrowException as error:
-        raise ResultError(f"cells returned columns of different types: {str(error).splitlines()[0]}") from error
+def join(tables: Sequence[pa.Table]) -> pa.Table:
+    """Join tables of the same columns; a column of nulls or of whole numbers yields to one of numbers."""
+    return pa.concat_tables(tables, promote_options="permissive")
 
 
 def finished_tables(directory: Path) -> list[Path]:
-    """Return the tables in a sweep's directory that are not shards."""
+    """Return the tables in a directory that are not shards of a sweep."""
     return sorted(path for path in directory.glob("[!.]*.parquet") if not SHARD.fullmatch(path.name))
 
 
 def digest(path: Path) -> str:
     """Return the SHA-256 of a file, hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _read(directory: Path, shard: Shard, columns: list[str] | None) -> pa.Table:
-    path = directory / shard["file"]
-    try:
-        if digest(path) != shard["sha256"]:
-            raise ResultError(f"{path} does not match its hash in {INDEX}: delete it to compute its cells again")
-        return pq.read_table(path, columns=columns)
-    except (OSError, pa.ArrowException) as error:
-        raise ResultError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error

@@ -1,7 +1,9 @@
 """Cell functions for the tests of sweeps, importable by worker processes."""
 
+import functools
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,6 +17,10 @@ from simulations.sweeps.seeds import stream_seed
 def product(*, a: int, b: float, pause: float = 0.0) -> dict[str, float]:
     time.sleep(pause)
     return {"product": a * b / 7}
+
+
+def product_and_sum(*, a: int, b: float, pause: float = 0.0) -> dict[str, float]:
+    return {"product": a * b / 7, "sum": a + b}
 
 
 def draws(*, n: Annotated[int, Field(ge=1)], seed: int = 0, kind: Literal["mean", "sum"] = "mean") -> dict[str, Any]:
@@ -74,3 +80,49 @@ def kills_always(*, a: int) -> dict[str, int]:
     if a == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return {"double": 2 * a}
+
+
+def values_of(*, a: int, what: str = "float") -> dict[str, Any]:
+    """Return one value of the kind asked for."""
+    odd = a % 2 == 1
+    kinds: dict[str, Any] = {
+        "float": 1.5 * a,
+        "int or float": a / 2 if odd else a,
+        "float16 or int": np.float16(1.5) if odd else a,
+        "numpy bool": np.bool_(odd),
+        "none or float": None if odd else 0.5 * a,
+        "text or float": "diverged" if a == 10 else float(a),
+        "object": object(),
+        "list": [1, 2],
+        "huge": 2**70,
+        "surrogate": "\ud800",
+    }
+    return {"place": a, "value": kinds[what]}
+
+
+def exits(*, a: int) -> dict[str, int]:
+    if a == 3:
+        sys.exit(7)
+    if a == 4:
+        raise BaseException("of a kind of its own")
+    return {"double": 2 * a}
+
+
+def factory(k: int) -> Any:
+    def cell(*, a: int) -> dict[str, int]:
+        return {"x": k * a}
+
+    return cell
+
+
+def int_default(*, a: int, b: float = 1, c: int = 2) -> dict[str, float]:
+    return {"sum": a + b + c}
+
+
+def bad_default(*, a: int = 1.5) -> dict[str, int]:  # type: ignore[assignment]
+    return {"x": a}
+
+
+@functools.wraps(product)
+def wraps_product(**config: Any) -> dict[str, float]:
+    return {"product": 99.0}

@@ -15,7 +15,9 @@ from simulations import verify
 from simulations.checks import Context
 from simulations.checks import contexts as context_checks
 from simulations.checks import cost as cost_checks
+from simulations.many_contexts import METHODS
 from simulations.streams import in_chunks, replicate_states
+from simulations.token_keeps import keep_patterns
 
 SMOKE = Context("smoke", "cpu", 2, lambda _: None)
 SIMULATIONS = {
@@ -58,7 +60,7 @@ def test_negative_control_wrong_weights_and_wrong_methods_fail():
     assert verdict("context-allocation", context_checks.context_allocation(SMOKE, wrong_weights)) == "fails"
     swapped = {"pg": kernels.DG, "dg": kernels.PG, "kondo": kernels.KONDO}
     assert verdict("context-allocation", context_checks.context_allocation(SMOKE, methods=swapped)) == "fails"
-    no_gate = dict(context_checks.METHODS) | {"kondo": kernels.PG}
+    no_gate = dict(METHODS) | {"kondo": kernels.PG}
     assert verdict("context-allocation", context_checks.context_allocation(SMOKE, methods=no_gate)) == "fails"
 
 
@@ -131,6 +133,6 @@ def test_normals_are_normal():
 
 @pytest.mark.parametrize(("clustering", "lag"), [("row", 3), ("run", 1)])
 def test_keep_patterns_have_the_stated_rate_and_correlation(clustering, lag):
-    keeps = cost_checks.keep_patterns(np.random.default_rng(6), 100_000, 4, 0.3, 0.4, clustering)
+    keeps = keep_patterns(np.random.default_rng(6), 100_000, 4, 0.3, 0.4, clustering)
     assert keeps.mean() == pytest.approx(0.3, abs=0.005)
     assert np.corrcoef(keeps[:, 0], keeps[:, lag])[0, 1] == pytest.approx(0.4, abs=0.015)

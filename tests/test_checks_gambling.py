@@ -12,7 +12,7 @@ from kondo_theory.claims import CLAIMS
 from simulations import verify
 from simulations.checks import Context
 from simulations.checks import gambling as checks
-from simulations.checks.gambling_runs import expected_drift
+from simulations.gambling import expected_drift
 from simulations.gambling_kernels import Gamble, simulate_drift, simulate_learning
 
 SMOKE = Context("smoke", "cpu", 2, lambda _: None)

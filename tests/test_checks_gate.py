@@ -7,11 +7,12 @@ from scipy.special import expit
 from kondo_theory.claims import CLAIMS
 from kondo_theory.frontier import frontier
 from kondo_theory.gate import gate_probability, select
+from kondo_theory.symmetric import symmetric_arms
 from simulations.bandits import Gate
 from simulations.checks import Context
-from simulations.checks.frontier import exact_k_or_price, quality_cost_frontier, symmetric_arms
+from simulations.checks.frontier import exact_k_or_price, quality_cost_frontier
 from simulations.checks.gate import gate_law, price_rate_duality
-from simulations.checks.moments import cost_of_signal, of_means
+from simulations.estimates import cost_of_signal, of_means
 from simulations.verify import judge
 
 SMOKE = Context("smoke", "cpu", 2, lambda _: None)

@@ -13,10 +13,11 @@ from simulations.bandits import Gate
 from simulations.checks import Context
 from simulations.checks.alignment import COSINE, GATES, backward_passes_to_align, exact_failure
 from simulations.checks.delightful import dg_cosine_gap, dg_noise_ratio
-from simulations.checks.estimates import jackknife
 from simulations.checks.geometry import baseline_dependence, forward_efficiency, pg_noise
 from simulations.checks.graded import family_cosine, graded_rewards
-from simulations.checks.learning import Run, learning_time, times_to_reach
+from simulations.checks.learning import learning_time
+from simulations.estimates import jackknife
+from simulations.learning_times import Run, times_to_reach
 
 SMOKE = Context("smoke", "cpu", 2, lambda _: None)
 SIMULATIONS = {

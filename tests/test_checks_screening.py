@@ -7,10 +7,11 @@ from kondo_theory.claims import CLAIMS
 from kondo_theory.exact_rate import kept_successes
 from kondo_theory.gate import select
 from kondo_theory.screening import RULES, additive_odds_limit, additive_threshold, kept_at_rate
+from kondo_theory.symmetric import symmetric_arms
 from simulations.checks import Context
-from simulations.checks.composition import LARGE, LARGE_RATES, SETTINGS, claimed_order, screening_at_rate
-from simulations.checks.frontier import symmetric_arms
+from simulations.checks.composition import LARGE, LARGE_RATES, SETTINGS, screening_at_rate
 from simulations.checks.screening import additive_never_fixed, additive_threshold_turn
+from simulations.kept_batches import claimed_order
 from simulations.verify import judge
 
 SMOKE = Context("smoke", "cpu", 2, lambda _: None)

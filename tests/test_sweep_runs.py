@@ -1,8 +1,10 @@
 """Computing sweeps: resuming, killing, refusing, and the same bytes whatever computed them."""
 
+import errno
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -44,7 +46,7 @@ def test_the_table_has_configurations_and_results_in_the_order_of_the_grid(tmp_p
     pd.testing.assert_series_equal(frame["product"], frame["a"] * frame["b"] / 7, check_names=False)
     assert table.kind == SWEEP
     assert table.config["grids"][0]["a"] == list(range(20))
-    assert {"commit", "versions", "device", "date", "workers", "seconds"} <= set(table.sidecar)
+    assert {"commit", "versions", "device", "date", "last_run"} <= set(table.sidecar)
     assert load(tmp_path / "out").frame.equals(frame)
 
 
@@ -60,7 +62,7 @@ def test_several_rows_a_cell_stay_together_and_none_is_null(tmp_path):
     [
         (cells.reserved, "a column 'a', which is one of its keywords"),
         (cells.nothing, "returned no row"),
-        (cells.other_columns, "every cell must return the same columns"),
+        (cells.other_columns, "returned the columns odd, other cells even"),
     ],
 )
 def test_what_makes_no_tidy_table_is_refused(tmp_path, cell, problem):
@@ -70,7 +72,7 @@ def test_what_makes_no_tidy_table_is_refused(tmp_path, cell, problem):
 
 def test_columns_are_compared_across_chunks_and_runs_too(tmp_path):
     run_sweep(Sweep("bad", cells.other_columns, ({"a": (0, 2)},)), tmp_path, workers=1)
-    with pytest.raises(ResultError, match=r"the same columns, got .*even and .*odd"):
+    with pytest.raises(SweepError, match=r"a=1: returned the columns odd, other cells even"):
         run_sweep(Sweep("worse", cells.other_columns, ({"a": (1,)},)), tmp_path, workers=1)
 
 
@@ -84,7 +86,54 @@ def test_failing_cells_are_named_and_the_others_kept(tmp_path):
         load(tmp_path)
     assert sorted(load(tmp_path, partial=True).frame["half"]) == list(range(8))
     even = replace(sweep, grids=({"a": tuple(range(0, 16, 2))},))
-    assert run_sweep(even, tmp_path, workers=1).sidecar["cells_computed"] == 0
+    assert run_sweep(even, tmp_path, workers=1).sidecar["last_run"]["cells_computed"] == 0
+
+
+def cell_of(what: str, a: tuple[int, ...]) -> Sweep:
+    return Sweep("kinds", cells.values_of, ({"a": a, "what": (what,)},))
+
+
+@pytest.mark.parametrize("what", ["int or float", "float16 or int", "numpy bool", "none or float"])
+def test_types_depend_on_the_cells_alone(tmp_path, monkeypatch, what):
+    """Neither on how the cells are cut into chunks, nor on what the directory held before."""
+    sweep = cell_of(what, (0, 1, 2, 3))
+    together = run_sweep(sweep, tmp_path / "together", workers=1).path.read_bytes()
+    monkeypatch.setattr(runs, "_LARGEST_CHUNK", 1)
+    monkeypatch.setattr(runs, "_FLUSH_SECONDS", 0.0)
+    assert run_sweep(sweep, tmp_path / "apart", workers=1).path.read_bytes() == together
+    even = cell_of(what, (0, 2))
+    alone = run_sweep(even, tmp_path / "alone", workers=1).path.read_bytes()
+    assert run_sweep(even, tmp_path / "together", workers=1, overwrite=True).path.read_bytes() == alone
+    values = load(tmp_path / "apart").frame["value"]
+    expected = {"int or float": [0, 0.5, 2, 1.5], "float16 or int": [0, 1.5, 2, 1.5], "numpy bool": [0, 1, 0, 1]}
+    if what in expected:
+        assert values.tolist() == expected[what]
+
+
+@pytest.mark.parametrize("what", ["object", "list", "huge", "surrogate"])
+def test_values_that_fit_no_table_are_the_cell_s_failure(tmp_path, what):
+    with pytest.raises(SweepError, match="2 of 2 cells failed"):
+        run_sweep(cell_of(what, (0, 1)), tmp_path, workers=1)
+
+
+def test_a_cell_of_another_type_is_named_and_the_others_kept(tmp_path):
+    sweep = cell_of("text or float", tuple(range(50)))
+    for _ in range(2):  # and a second run does not stumble over the first
+        with pytest.raises(SweepError, match=r"1 of 50 cells failed.*\n.*a=10.*returned text in column value"):
+            run_sweep(sweep, tmp_path, workers=1)
+        assert len(load(tmp_path, partial=True).frame) == 49
+
+
+def test_a_cell_that_exits_is_a_failure_like_any_other(tmp_path):
+    sweep = Sweep("exits", cells.exits, ({"a": tuple(range(8))},))
+    with pytest.raises(SweepError, match=r"2 of 8 cells failed.*\n.*a=3: SystemExit: 7\n.*a=4: BaseException"):
+        run_sweep(sweep, tmp_path, workers=1)
+    assert len(load(tmp_path, partial=True).frame) == 6
+
+
+def test_the_function_that_was_passed_is_the_one_that_runs(tmp_path):
+    sweep = Sweep("wrapped", cells.wraps_product, ({"a": (1,), "b": (1.0,)},))
+    assert run_sweep(sweep, tmp_path, workers=1).frame["product"].tolist() == [99.0]
 
 
 # Resuming.
@@ -93,7 +142,7 @@ def test_failing_cells_are_named_and_the_others_kept(tmp_path):
 def test_a_second_run_computes_nothing_and_touches_nothing(tmp_path):
     run_sweep(PRODUCT, tmp_path, workers=1)
     before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir() if path.name != ".lock"}
-    assert run_sweep(PRODUCT, tmp_path, workers=1).sidecar["cells_computed"] == 200
+    assert run_sweep(PRODUCT, tmp_path, workers=1).sidecar["last_run"]["cells_computed"] == 200
     after = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir() if path.name != ".lock"}
     assert after == before
 
@@ -104,7 +153,7 @@ def test_a_larger_grid_reuses_the_cells_and_replaces_the_table_only_when_told(tm
     with pytest.raises(ResultError, match="holds another grid or code: pass --overwrite"):
         run_sweep(larger, tmp_path, workers=1)
     table = run_sweep(larger, tmp_path, workers=1, overwrite=True)
-    assert (len(table.frame), table.sidecar["cells_computed"]) == (250, 50)
+    assert (len(table.frame), table.sidecar["last_run"]["cells_computed"]) == (250, 50)
     again = run_sweep(larger, tmp_path / "fresh", workers=1)
     assert again.path.read_bytes() == table.path.read_bytes()
 
@@ -114,12 +163,11 @@ def test_changed_code_computes_anew(tmp_path, monkeypatch):
     changed = replace(PRODUCT, grids=PRODUCT.grids)
     monkeypatch.setattr("simulations.sweeps.grid.code_version", lambda function: "other")
     monkeypatch.setattr("simulations.sweeps.compute.code_version", lambda function: "other")
-    monkeypatch.setattr("simulations.sweeps.compute._version", lambda cell: "other")
-    assert run_sweep(changed, tmp_path, workers=1, overwrite=True).sidecar["cells_computed"] == 200
+    assert run_sweep(changed, tmp_path, workers=1, overwrite=True).sidecar["last_run"]["cells_computed"] == 200
 
 
 def test_a_worker_with_other_code_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("simulations.sweeps.compute._version", lambda cell: "other")
+    monkeypatch.setattr("simulations.sweeps.compute.code_version", lambda function: "other")
     with pytest.raises(RuntimeError, match="runs other code or libraries for sweep_cells:product"):
         run_sweep(PRODUCT, tmp_path, workers=1)
 
@@ -134,6 +182,80 @@ def test_an_interrupted_run_keeps_what_it_has(tmp_path):
     assert 7 <= len(load(tmp_path, partial=True).frame) < 200
     table = run_sweep(PRODUCT, tmp_path, workers=1)
     assert table.path.read_bytes() == run_sweep(PRODUCT, tmp_path / "fresh", workers=1).path.read_bytes()
+
+
+@pytest.mark.parametrize("method", ["_write_index", "_write_shard"])
+def test_an_interrupt_while_writing_doubles_nothing(tmp_path, monkeypatch, method):
+    original, calls = getattr(Store, method), []
+
+    def interrupted(self, *arguments):
+        found = original(self, *arguments)
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return found
+
+    monkeypatch.setattr(runs, "_FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(Store, method, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(PRODUCT, tmp_path / "out", workers=1)
+    monkeypatch.undo()
+    table = run_sweep(PRODUCT, tmp_path / "out", workers=1)
+    assert table.path.read_bytes() == run_sweep(PRODUCT, tmp_path / "fresh", workers=1).path.read_bytes()
+
+
+def test_a_shard_that_repeats_cells_is_refused(tmp_path):
+    run_sweep(PRODUCT, tmp_path, workers=1)
+    index = json.loads((tmp_path / "index.json").read_text())
+    first = index["shards"][0]
+    shutil.copy(tmp_path / first["file"], tmp_path / "cells-000099.parquet")
+    index["shards"].append({**first, "file": "cells-000099.parquet"})
+    (tmp_path / "index.json").write_text(json.dumps(index))
+    with pytest.raises(ResultError, match=r"cells-000099\.parquet repeats cells of another shard"):
+        run_sweep(PRODUCT, tmp_path, workers=1)
+
+
+def test_a_new_column_needs_no_new_directory(tmp_path, monkeypatch):
+    """Shards of other code are left alone."""
+    run_sweep(Sweep("s", "sweep_cells:product", ({"a": (1,), "b": (1.0,)},)), tmp_path, workers=1)
+    monkeypatch.setattr("simulations.sweeps.grid.code_version", lambda function: "other")
+    monkeypatch.setattr("simulations.sweeps.compute.code_version", lambda function: "other")
+    monkeypatch.setattr(cells, "product", cells.product_and_sum)
+    later = Sweep("s", "sweep_cells:product", ({"a": (1,), "b": (1.0,)},))
+    table = run_sweep(later, tmp_path, workers=1, overwrite=True)
+    assert "sum" in table.frame.columns
+    assert list(load(tmp_path, partial=True).frame.columns) == list(table.frame.columns)
+
+
+def test_killed_between_the_new_table_and_its_sidecar(tmp_path, monkeypatch):
+    """A table of one grid beside the sidecar of another would be refused for ever."""
+    run_sweep(PRODUCT, tmp_path, workers=1)
+    larger = PRODUCT.with_values({"a": tuple(range(25))})
+    replaced = []
+
+    def dies(self, target):
+        replaced.append(target.name)
+        if target.name == "product.json":
+            raise KeyboardInterrupt
+        return
+
+    original = os.replace
+    monkeypatch.setattr("os.replace", lambda a, b: dies(a, Path(b)) or original(a, b))
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(larger, tmp_path, workers=1, overwrite=True)
+    monkeypatch.undo()
+    assert "product.parquet" in replaced
+    assert len(run_sweep(larger, tmp_path, workers=1).frame) == 250
+
+
+def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("simulations.sweeps.store.pq.write_table", full)
+    with pytest.raises(ResultError, match=r"cannot write .*: No space left on device"):
+        run_sweep(PRODUCT, tmp_path, workers=1)
+    assert temporary_files(tmp_path) == []
 
 
 SCRIPT = """
@@ -276,6 +398,8 @@ def test_damaged_shards_are_refused_by_name(tmp_path, damage, partial):
         ('{"schema_version": 1}', "is damaged"),
         ('{"schema_version": 1, "function": "x", "shards": [{"file": "../x"}]}', "is damaged"),
         ('{"schema_version": 9, "function": "x", "shards": []}', "has schema version 9, this code reads 1"),
+        ('{"schema_version": 1, "function": "x", "shards": {}}', "is damaged: shards: "),
+        ('{"schema_version": 1, "function": "x", "shards": [{"file": 5}]}', "is damaged: shards.0.file: "),
     ],
 )
 def test_damaged_indexes_are_refused_by_name(tmp_path, text, problem):
@@ -326,7 +450,7 @@ def cluster():
 def test_a_dask_cluster_gives_the_same_bytes(tmp_path, cluster):
     table = run_sweep(DRAWS, tmp_path / "dask", scheduler=cluster.scheduler_address)
     assert table.path.read_bytes() == run_sweep(DRAWS, tmp_path / "here", workers=1).path.read_bytes()
-    assert table.sidecar["workers"].startswith("Dask, 2 threads")
+    assert table.sidecar["last_run"]["workers"].startswith("Dask, 2 threads")
 
 
 def test_a_dask_worker_killed_on_the_way_changes_nothing(tmp_path, cluster):
@@ -357,6 +481,9 @@ def test_no_scheduler_and_too_many_answers(tmp_path, monkeypatch):
     monkeypatch.setattr("simulations.sweeps.executors._CONNECT_SECONDS", 1)
     with pytest.raises(ValueError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         run_sweep(PRODUCT, tmp_path / "out", scheduler="tcp://127.0.0.1:9")
+    for nonsense in ("", "nowhere", "tcp://", "http://host:80", "scheduler.json"):
+        with pytest.raises(ValueError, match="a scheduler's address is tcp://host:port"):
+            run_sweep(PRODUCT, tmp_path / "out", scheduler=nonsense)
     with pytest.raises(ValueError, match="not both"):
         run_sweep(PRODUCT, tmp_path / "out", scheduler="tcp://127.0.0.1:9", workers=2)
     with pytest.raises(ValueError, match="workers must be at least 1, got 0"):

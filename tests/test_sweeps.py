@@ -1,10 +1,12 @@
 """What a sweep is: grids, keys, the hash of the code, and sweeps from files and settings."""
 
+import functools
 import itertools
 import math
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sweep_cells as cells
 
@@ -77,10 +79,37 @@ def test_signatures_that_make_no_table_are_refused(cell):
         Sweep("bad", cell, ({"a": (1,)},)).checked()
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "../x", "a b"])
+@pytest.mark.parametrize("name", ["", "a/b", "../x", "a b", "index", "cells-000001", "a" * 101])
 def test_names_that_make_no_file_are_refused(name):
-    with pytest.raises(ValueError, match="name must be"):
+    with pytest.raises(ValueError, match="name must"):
         Sweep(name, cells.product, ())
+
+
+def test_functions_with_hidden_state_are_refused():
+    """A closure's value is in no key: two of them would share their results."""
+    with pytest.raises(TypeError, match="closes over k: make it a keyword"):
+        Sweep("closure", cells.factory(2), ({"a": (1,)},)).checked()
+    for cell in (functools.partial(cells.product, b=1.0), len, PRODUCT, functools.lru_cache(cells.product)):
+        with pytest.raises(TypeError, match="must be a plain function"):
+            Sweep("odd", cell, ({"a": (1,)},)).checked()
+    for name in ("sweep_cells:none", "no_such_module:cell", ":", "sweep_cells"):
+        with pytest.raises(TypeError, match="no function"):
+            Sweep("odd", name, ({"a": (1,)},)).checked()
+
+
+def test_defaults_are_checked_and_typed_like_values():
+    given = Sweep("given", cells.int_default, ({"a": (1,), "b": (1.0,)},)).checked()
+    left_out = Sweep("left-out", cells.int_default, ({"a": (1,)},)).checked()
+    assert [cell.key for cell in given.cells()] == [cell.key for cell in left_out.cells()]
+    with pytest.raises(ValueError, match=r"a is 1\.5: .*integer"):
+        Sweep("bad", cells.bad_default, ({},)).checked()
+
+
+def test_numbers_of_one_value_are_one_cell():
+    sweep = Sweep("p", cells.product, ({"a": np.arange(2), "b": (0.0, -0.0, 0)},)).checked()
+    assert len(list(sweep.cells())) == 2
+    with pytest.raises(ValueError, match="must fit 64 bits"):
+        Sweep("p", cells.product, ({"a": (2**63,), "b": (1.0,)},)).checked()
 
 
 def test_a_sweep_without_a_grid_is_refused():
@@ -122,7 +151,6 @@ def module(tmp_path, monkeypatch):
         path.write_text(text)
         sys.modules.pop("a_users_cells", None)
         importlib.invalidate_caches()
-        fingerprint._read.cache_clear()
         return code_version(importlib.import_module("a_users_cells").cell)
 
     monkeypatch.setattr("sys.dont_write_bytecode", True)
@@ -138,15 +166,37 @@ def test_the_hash_sees_code_and_not_comments(module):
     assert module(CODE.replace('"x": a', '"x": a + 1')) != before
 
 
+DECORATOR = """
+import functools
+def decorator(function):
+    @functools.wraps(function)
+    def inner(**config):
+        return function(**config)
+    return inner
+"""
+DECORATED = """
+from a_users_decorators import decorator
+@decorator
+def cell(*, a: int):
+    return {"x": 1}
+"""
+
+
+def test_the_hash_sees_behind_decorators_and_after_a_reload(module, tmp_path):
+    (tmp_path / "a_users_decorators.py").write_text(DECORATOR)
+    before = module(DECORATED)
+    assert module(DECORATED.replace('"x": 1', '"x": 2')) != before
+    assert module(DECORATED) == before
+
+
 def test_the_hash_sees_what_is_imported_from_the_project(module, monkeypatch):
     before = module(CODE)
     read = fingerprint._read
 
-    def changed(file: Path):
-        source = read(file)
+    def changed(file: Path, *state: object):
+        source = read(file, *state)
         return replace(source, code=source.code + "changed") if file.name == changed.name else source
 
-    changed.cache_clear = lambda: None
     monkeypatch.setattr(fingerprint, "_read", changed)
     changed.name = "cost.py"
     assert module(CODE) != before
@@ -226,6 +276,11 @@ def test_whole_numbers_of_a_range_come_once(tmp_path):
         ("sweep = 'product'\n[grid]\na = {start = 1, stop = 2, step = 3}", "unknown key 'step' of a range"),
         ("sweep = 'several'\n[grid]\nnote = {start = 1, stop = 2, num = 3}", "a range is for numbers"),
         ("sweep = 'product'\n[grid]\na = [[1]]\nb = 1", r"a is \[1\]"),
+        ("sweep = 'product'\n[grid]\na = 1\nb = {start = -inf, stop = inf, num = 3}", r"b: a range needs numbers"),
+        ("sweep = 'product'\n[grid]\na = 1\nb = {start = nan, stop = 1, num = 3}", r"b: a range needs numbers"),
+        ("sweep = 'product'\n[grid]\na = " + "9" * 400 + "\nb = 1", r"a is 9+\.\.\.9+: "),
+        ("sweep = 'product'\n[grid]\na = " + "9" * 5000 + "\nb = 1", "is not TOML"),
+        ("sweep = 'product'\n[grid]\na = " + "[" * 3000 + "]" * 3000 + "\nb = 1", "is not TOML"),
     ],
 )
 def test_bad_files_end_in_one_line_that_names_the_problem(tmp_path, text, problem):

@@ -10,16 +10,18 @@ from numpy.typing import NDArray
 
 from kondo_theory.exact_rate import exact_rate_moments, kept_successes
 from kondo_theory.gate import select
-from kondo_theory.screening import RULES, Screened, additive_threshold, screen_context
+from kondo_theory.screening import RULES, Screened, screen_context
+from kondo_theory.symmetric import symmetric_arms
 from simulations import bandit_kernels as kernels
 from simulations.bandits import Context as Bandit
 from simulations.bandits import MomentsConfig, simulate_moments
 from simulations.checks import Context
-from simulations.checks.frontier import symmetric_arms
-from simulations.checks.moments import Keep, estimated, generator, noise_per_backward, of_means, total_variance
+from simulations.checks.moments import estimated, generator
+from simulations.estimates import noise_per_backward, of_means, total_variance
+from simulations.kept_batches import Keep, Setting, batch_gradients, claimed_order, kept_by_arm
 from simulations.statistics import Simulated
 
-__all__ = ["SETTINGS", "Setting", "claimed_order", "kept_by_arm", "screening_at_rate"]
+__all__ = ["SETTINGS", "screening_at_rate"]
 
 FloatArray = NDArray[np.float64]
 
@@ -29,50 +31,11 @@ DRAWN = 200  # batch size of samples kept independently: their moments per sampl
 BACKWARD_BUDGET = 100  # backward passes at which efficiencies are compared
 SHARE_RESOLUTION = 0.005  # of a share of the batch
 
-
-@dataclass(frozen=True)
-class Setting:
-    """A symmetric context and the α of its additive rule."""
-
-    n_arms: int
-    p: float
-    baseline: float
-    alpha: float
-
-    def __str__(self) -> str:
-        return f"K={self.n_arms}, p={self.p:g}, b={self.baseline:g}"
-
-    def parameters(self, rule: str) -> dict[str, float]:
-        """Return the rule's own parameters."""
-        return {"alpha": self.alpha} if rule == "additive" else {}
-
-
 SETTINGS = (
     Setting(10, 0.3, 0.25, alpha=0.5),  # p > 1/K, α < α*: surprisal and the additive rule keep failures first
     Setting(10, 0.06, 0.7, alpha=0.5),  # p < 1/K, b > 1/2: only the absolute advantage does
     Setting(3, 0.6, 0.5, alpha=0.7),  # b = 1/2 ties absolute advantages; b > 1 − p: failures carry more signal
 )
-
-
-def claimed_order(rule: str, at: Setting) -> str:
-    """Return whom a rule is claimed to keep first, one of :data:`kondo_theory.exact_rate.ORDERS`.
-
-    Written from the claim, not from the scores, so that a wrong rule is not predicted to be wrong.
-    """
-    if rule in ("delight", "advantage"):
-        return "correct-first"
-    if rule == "positive-surprisal":
-        return "correct-only"
-    if rule in ("uniform", "entropy-band"):  # one context has one policy entropy: all samples tie
-        return "tie"
-    if rule in ("abs-advantage", "abs-advantage-entropy"):
-        lead = 0.5 - at.baseline
-    elif rule == "surprisal":
-        lead = 1 / at.n_arms - at.p
-    else:
-        common = at.p > 1 / at.n_arms
-        lead = at.alpha - float(additive_threshold(at.p, at.n_arms)) if common else 1.0
-    return "tie" if lead == 0 else ("correct-first" if lead > 0 else "wrong-first")
 
 
 def screening_at_rate(context: Context, keep: Keep = select) -> list[Simulated]:
@@ -101,22 +64,6 @@ def screening_at_rate(context: Context, keep: Keep = select) -> list[Simulated]:
     return rows
 
 
-def kept_by_arm(
-    at: Setting, rule: str, rate: float, *, n_batches: int, batch_size: int, seed: int, keep: Keep = select
-) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
-    """Let a rule keep the top ρ of real batches.
-
-    Returns
-    -------
-    counts : (n_batches, K) array
-        Kept samples by arm.
-    along, across : (n_batches,) array
-        The batch gradient's part along ∇J, and the squared length of its part across.
-    """
-    counts = _Draw(keep, n_batches, batch_size, seed).counts(at, rule, rate)
-    return (counts, *_gradients(counts, at, batch_size))
-
-
 @dataclass(frozen=True)
 class _Draw:
     """How batches are drawn and kept."""
@@ -127,34 +74,15 @@ class _Draw:
     seed: int
 
     def counts(self, at: Setting, rule: str, rate: float) -> NDArray[np.int64]:
-        """Draw batches, score every sample, and count the kept ones by arm, shape (n_batches, K)."""
+        """Return the kept samples by arm, shape (n_batches, K)."""
         rng = generator(20, self.batch_size, self.seed)
-        policy, advantage = symmetric_arms(at.n_arms, at.p, at.baseline)
-        edges = np.cumsum(policy)[:-1]
-        arms = np.searchsorted(edges, rng.random((self.n_batches, self.batch_size)), side="right")
-        surprisal = -np.log(policy)
-        entropy = np.full(arms.shape, policy @ surprisal)
-        scores = RULES[rule](advantage[arms], surprisal[arms], entropy, **at.parameters(rule))
-        kept = self.keep(scores, rate, rng)
-        flat = (np.arange(self.n_batches)[:, None] * at.n_arms + arms)[kept]
-        return np.bincount(flat, minlength=self.n_batches * at.n_arms).reshape(self.n_batches, at.n_arms)
-
-
-def _gradients(counts: NDArray[np.int64], at: Setting, batch_size: int) -> tuple[FloatArray, FloatArray]:
-    """Return each batch gradient's part along ∇J and the square of its part across, shapes (n_batches,)."""
-    policy, advantage = symmetric_arms(at.n_arms, at.p, at.baseline)
-    scores = np.eye(at.n_arms) - policy
-    direction = scores[0] / np.linalg.norm(scores[0])  # ∇J = p·φ₀
-    gradient = (counts * advantage) @ scores / batch_size
-    along = gradient @ direction
-    across = gradient - along[:, None] * direction
-    return along, (across**2).sum(axis=1)
+        return kept_by_arm(at, rule, rate, self.n_batches, self.batch_size, rng, self.keep)
 
 
 def _finite_rows(at: Setting, rule: str, n_kept: int, draw: _Draw) -> Iterator[Simulated]:
     """Yield the rows of the exact finite object: exactly k of 6."""
     counts = draw.counts(at, rule, n_kept / FINITE)
-    along, across = _gradients(counts, at, FINITE)
+    along, across = batch_gradients(counts, at, FINITE)
     order = claimed_order(rule, at)
     kept = kept_successes(at.p, FINITE, n_kept, order)
     exact = exact_rate_moments(at.p, at.n_arms, at.baseline, FINITE, n_kept, order)
@@ -177,7 +105,7 @@ def _finite_rows(at: Setting, rule: str, n_kept: int, draw: _Draw) -> Iterator[S
 def _large_rows(point: str, at: Setting, rule: str, rate: float, draw: _Draw, limit: Screened) -> Iterator[Simulated]:
     """Yield kept masses and signal of large batches beside the limit B → ∞."""
     counts = draw.counts(at, rule, rate)
-    along, across = _gradients(counts, at, LARGE)
+    along, across = batch_gradients(counts, at, LARGE)
     masses = symmetric_arms(at.n_arms, at.p, at.baseline)[0] * limit.keep
     for name, predicted, found in (
         ("correct mass", masses[0], counts[:, 0] / LARGE),

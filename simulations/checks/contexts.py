@@ -3,55 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, ndtri
 
 from kondo_theory import contexts as closed
-from simulations import context_kernels as kernels
-from simulations.bandits import Estimate
 from simulations.checks import Context
+from simulations.many_contexts import METHODS, Population, simulate_cosine, spread_population
 from simulations.statistics import Simulated
-from simulations.streams import in_chunks, replicate_states
 
-__all__ = ["METHODS", "Population", "context_allocation", "simulate_cosine", "spread_population"]
+__all__ = ["context_allocation"]
 
 FloatArray = NDArray[np.float64]
 Weights = Callable[..., FloatArray]
 
-METHODS: Mapping[str, int] = {"pg": kernels.PG, "dg": kernels.DG, "kondo": kernels.KONDO}
 SAMPLES = {"smoke": 5_000, "quick": 20_000, "paper": 150_000}
 GAP_RESOLUTION = 1e-4  # of one minus the cosine
-
-
-@dataclass(frozen=True, eq=False)
-class Population:
-    """Contexts with K arms each: p_n, shape (N,), and how many times the usual number of samples they need."""
-
-    name: str
-    p: FloatArray
-    n_arms: int
-    effort: int = 1
-
-    def baselines(self, baseline: float | str) -> FloatArray:
-        """Return b_n, shape (N,)."""
-        if baseline == "value":
-            return self.p
-        if baseline == "confidence":
-            return self.p**2 + (1 - self.p) ** 2 / (self.n_arms - 1)
-        return np.full_like(self.p, float(baseline))
-
-
-def spread_population(
-    centre: float, spread: float, n_contexts: int = 12, n_arms: int = 10, effort: int = 1
-) -> Population:
-    """Return contexts whose log-odds of success are the quantiles of a normal law, mean and deviation given."""
-    quantiles = ndtri((np.arange(n_contexts) + 0.5) / n_contexts)
-    p = expit(centre + spread * quantiles)
-    return Population(f"log-odds {centre:g} ± {spread:g}, K={n_arms}", p, n_arms, effort)
-
 
 POPULATIONS = (
     spread_population(-1.0, 1.5),
@@ -114,39 +81,3 @@ def _rows(
     weight = found[moved]
     name = f"weight of p={population.p[moved]:.2g} under {point}"
     yield Simulated(name, float(predicted[moved]), weight.value, weight.standard_error)
-
-
-def simulate_cosine(
-    population: Population, method: int, baseline: float | str, price: float, n_samples: int, seed: int, threads: int
-) -> tuple[Estimate, Estimate, list[Estimate]]:
-    """Return one minus the cosine to cross-entropy, the backward rate, and the weights c_n, with standard errors."""
-    gradients, kept = in_chunks(
-        kernels.context_gradients,
-        replicate_states(seed, 64),
-        threads,
-        population.p,
-        population.n_arms,
-        population.baselines(baseline).copy(),
-        method,
-        price,
-        1.0,
-        n_samples,
-    )
-    error = 1 - population.p
-    oracle = np.repeat(-error[:, None] / (population.n_arms - 1), population.n_arms, axis=1)
-    oracle[:, 0] = error
-    along = np.einsum("rnk,nk->rn", gradients, oracle) / (oracle**2).sum(axis=1)
-    cosine = _cosine(gradients.reshape(len(gradients), -1), oracle.ravel())
-    return Estimate(1 - cosine.value, cosine.standard_error), Estimate.of(kept), [Estimate.of(c) for c in along.T]
-
-
-def _cosine(vectors: FloatArray, direction: FloatArray) -> Estimate:
-    """Return the cosine of E v with a vector from independent v, (n, D): the squared length is Σ_{i≠j} v_i·v_j."""
-    n = len(vectors)
-    total, squares = vectors.sum(axis=0), (vectors**2).sum(axis=1)
-    along = vectors @ direction / np.linalg.norm(direction)
-    length = (total @ total - squares.sum()) / (n * (n - 1))
-    whole = along.mean() / np.sqrt(length)
-    rest = ((total - vectors) ** 2).sum(axis=1) - (squares.sum() - squares)
-    without = (along.sum() - along) / (n - 1) / np.sqrt(rest / ((n - 1) * (n - 2)))
-    return Estimate(float(n * whole - (n - 1) * without.mean()), float(np.sqrt((n - 1) * without.var())))

@@ -11,17 +11,17 @@ from scipy import integrate
 
 from kondo_theory import approximate, cost
 from kondo_theory.gate import kept_count, select
-from simulations import bandit_kernels, context_kernels
+from simulations import bandit_kernels
 from simulations.bandits import Estimate
 from simulations.checks import Context
-from simulations.checks.estimates import jackknife
+from simulations.estimates import jackknife
+from simulations.noisy_delight import noisy_batches
 from simulations.statistics import Simulated
-from simulations.streams import in_chunks, replicate_states
+from simulations.token_keeps import Keeps, keep_patterns, surviving
 
-__all__ = ["approximate_delight", "keep_patterns", "noisy_statistics", "step_cost"]
+__all__ = ["approximate_delight", "step_cost"]
 
 FloatArray = NDArray[np.float64]
-Keeps = NDArray[np.bool_]
 
 ROWS = {"smoke": 3_000, "quick": 8_000, "paper": 100_000}  # of tokens, a replicate
 REPLICATES = 40
@@ -50,7 +50,7 @@ def step_cost(context: Context, formulas: ModuleType = cost) -> list[Simulated]:
     rows = list(_batch_rows(context, formulas))
     for index, (rate, n_tokens, clustering, r) in enumerate(TOKEN_GRID):
         generators, size = _generators(71_000 + index), ROWS[context.preset]
-        counts = [_count(keep_patterns(each, size, n_tokens, rate, r, clustering)) for each in generators]
+        counts = [surviving(keep_patterns(each, size, n_tokens, rate, r, clustering)) for each in generators]
         survived, prefix = (Estimate.of(column) for column in np.array(counts).T)
         point = f"ρ={rate:g}, T={n_tokens}, {clustering} correlation {r:g}"
         rows.append(_row(f"rows at {point}", formulas.surviving_rows(rate, n_tokens, r, clustering), survived))
@@ -58,32 +58,6 @@ def step_cost(context: Context, formulas: ModuleType = cost) -> list[Simulated]:
     rows.extend(_shared_advantage_rows(context, formulas))
     rows.append(_exact_row(context, formulas))
     return rows
-
-
-def keep_patterns(
-    generator: np.random.Generator, n_rows: int, n_tokens: int, rate: float, correlation: float, clustering: str
-) -> Keeps:
-    """Return which tokens are kept, (n_rows, T): independent, or clustered by rows or by runs."""
-    if correlation == 0:
-        return generator.random((n_rows, n_tokens)) < rate
-    if clustering == "run":  # a token copies the decision before it with probability r, or draws its own
-        keeps = generator.random((n_rows, n_tokens)) < rate
-        copies = generator.random((n_rows, n_tokens)) < correlation
-        for t in range(1, n_tokens):
-            keeps[:, t] = np.where(copies[:, t], keeps[:, t - 1], keeps[:, t])
-        return keeps
-    if correlation == 1:
-        own = (generator.random((n_rows, 1)) < rate).astype(float)
-    else:
-        size = 1 / correlation - 1
-        own = generator.beta(rate * size, (1 - rate) * size, (n_rows, 1))
-    return generator.random((n_rows, n_tokens)) < own
-
-
-def _count(keeps: Keeps) -> tuple[float, float]:
-    """Return the share of rows with a kept token, and the mean position of the last one."""
-    positions = np.arange(1, keeps.shape[1] + 1)
-    return float(keeps.any(axis=1).mean()), float((keeps * positions).max(axis=1).mean())
 
 
 def _shared_advantage_rows(context: Context, formulas: ModuleType) -> Iterator[Simulated]:
@@ -102,7 +76,7 @@ def _shared_advantage_rows(context: Context, formulas: ModuleType) -> Iterator[S
     for generator in _generators(72_000):
         advantage = generator.uniform(-1, 1, (ROWS[context.preset], 1))
         keeps = advantage * generator.exponential(size=(len(advantage), n_tokens)) > price
-        found.append((float(keeps.mean()), _count(keeps)[0]))
+        found.append((float(keeps.mean()), surviving(keeps)[0]))
     table = np.array(found)
     yield _row("rate of tokens that share an advantage", rate, Estimate.of(table[:, 0]))
     yield _row("rows of tokens that share an advantage", exact, Estimate.of(table[:, 1]))
@@ -117,7 +91,7 @@ def _exact_row(context: Context, formulas: ModuleType) -> Simulated:
     for generator in _generators(73_000):
         scores = generator.random((ROWS[context.preset], n_rows * n_tokens))
         keeps = select(scores, n_kept / (n_rows * n_tokens), generator).reshape(-1, n_tokens)
-        found.append(_count(keeps)[0])
+        found.append(surviving(keeps)[0])
     predicted = formulas.surviving_rows_exact(n_rows, n_tokens, n_kept)
     return _row("rows under exactly-k selection, 4 of 12 tokens", predicted, Estimate.of(np.array(found)))
 
@@ -166,7 +140,7 @@ def approximate_delight(context: Context, formulas: ModuleType = approximate) ->
             rows.extend(_moment_rows(p, n_arms, baseline, kind, noise, price, formulas, seed, context))
     for error in (0.5, 0.99):
         seed += 1
-        differing = _noisy(0.3, 5, 0.4, 0.0, error, context_kernels.BOUNDED, seed, context)[1]
+        differing = _noisy(0.3, 5, 0.4, 0.0, error, "bounded", seed, context)[1]
         name = f"changed decisions at zero price, relative error below {error:g}"
         rows.append(_row(name, 0.0, Estimate.of(differing), ZERO_RESOLUTION))
     rows.extend(_outside_band(formulas, context))
@@ -174,22 +148,11 @@ def approximate_delight(context: Context, formulas: ModuleType = approximate) ->
     return rows
 
 
-def noisy_statistics(
-    p: float, n_arms: int, baseline: float, kind: str, noise: float, n_batches: int, seed: int, threads: int
-) -> FloatArray:
-    """Return the kernel's statistics at zero price, (n_replicates, 6): batches of 100, noise really added."""
-    code = {"additive": context_kernels.ADDITIVE, "relative": context_kernels.RELATIVE}[kind]
-    arguments = (p, n_arms, baseline, 0.0, noise, code, BATCH_SIZE, n_batches)
-    return in_chunks(context_kernels.noisy_batches, replicate_states(seed, 200), threads, *arguments)[0]
-
-
 def _noisy(
-    p: float, n_arms: int, baseline: float, price: float, noise: float, kind: int, seed: int, context: Context
+    p: float, n_arms: int, baseline: float, price: float, noise: float, kind: str, seed: int, context: Context
 ) -> tuple[FloatArray, FloatArray]:
-    states = replicate_states(seed, 200)
-    arguments = (p, n_arms, baseline, price, noise, kind, BATCH_SIZE, N_BATCHES[context.preset])
-    statistics, differing = in_chunks(context_kernels.noisy_batches, states, context.workers, *arguments)
-    return statistics, differing
+    sizes = (BATCH_SIZE, N_BATCHES[context.preset], 200)
+    return noisy_batches(p, n_arms, baseline, price, noise, kind, *sizes, seed, context.workers)
 
 
 def _moment_rows(
@@ -203,8 +166,7 @@ def _moment_rows(
     seed: int,
     context: Context,
 ) -> Iterator[Simulated]:
-    code = {"additive": context_kernels.ADDITIVE, "relative": context_kernels.RELATIVE}[kind]
-    table, _ = _noisy(p, n_arms, baseline, price, noise, code, seed, context)
+    table, _ = _noisy(p, n_arms, baseline, price, noise, kind, seed, context)
     predicted = formulas.noisy_moments(p, n_arms, baseline, noise, kind, price=price)
     rate = formulas.noisy_rate(p, n_arms, baseline, noise, kind, price=price)
     point = f"p={p:g}, K={n_arms}, b={baseline:g}, {kind} τ={noise:g}, λ={price:g}"

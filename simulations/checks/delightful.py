@@ -13,7 +13,7 @@ from simulations import bandit_kernels as kernels
 from simulations.bandits import Context as Bandit
 from simulations.bandits import Gate, MomentsConfig, simulate_moments
 from simulations.checks import Context
-from simulations.checks.estimates import jackknife
+from simulations.estimates import jackknife
 from simulations.statistics import Measured, Simulated, bootstrap
 
 __all__ = ["GAP_QUANTITY", "cosine_gap_ratio", "dg_cosine_gap", "dg_noise_ratio"]

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
-from kondo_theory.exact_rate import exact_rate_moments
+from kondo_theory.exact_rate import exact_rate_moments, price_weights
 from kondo_theory.frontier import frontier
 from kondo_theory.moments import GradientMoments
-from kondo_theory.symmetric import pg_moments, symmetric_moments
+from kondo_theory.symmetric import pg_moments, symmetric_arms, symmetric_moments
 from simulations import bandit_kernels as kernels
 from simulations.bandits import Context as Bandit
 from simulations.bandits import Gate, MomentEstimates, MomentsConfig, simulate_moments
 from simulations.checks import Context
-from simulations.checks.moments import cost_of_signal, noise_per_backward, of_means, total_variance
+from simulations.estimates import cost_of_signal, noise_per_backward, of_means, total_variance
 from simulations.statistics import Simulated
 
-__all__ = ["ExactGate", "PricedGate", "exact_k_or_price", "priced_at_rate", "quality_cost_frontier", "symmetric_arms"]
+__all__ = ["ExactGate", "PricedGate", "exact_k_or_price", "quality_cost_frontier"]
 
 PricedGate = Callable[[float, float], Gate]
 """The gate of a price and a temperature."""
@@ -86,12 +85,6 @@ def quality_cost_frontier(context: Context, gate: PricedGate = priced) -> list[S
     return rows
 
 
-def symmetric_arms(n_arms: int, p: float, baseline: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return policy and advantage of a symmetric context, shapes (K,), the correct arm first."""
-    policy = np.array([p, *[(1 - p) / (n_arms - 1)] * (n_arms - 1)])
-    return policy, np.array([1 - baseline, *[-baseline] * (n_arms - 1)])
-
-
 def _across(n_arms: int, p: float, baseline: float) -> float:
     """Return the resolution of Var_⊥, for gates that keep almost no wrong sample."""
     return ZERO_RESOLUTION + PERPENDICULAR_RESOLUTION * float(pg_moments(p, n_arms, baseline).var_perpendicular)
@@ -147,8 +140,8 @@ def exact_k_or_price(context: Context, gate: ExactGate = by_rank) -> list[Simula
     rows: list[Simulated] = []
     for index, (n_arms, p, b, rate) in enumerate(EXACT_GRID):
         point = f"K={n_arms}, p={p:g}, b={b:g}, ρ={rate:g}"
-        bandits = Bandit.symmetric(p, n_arms, b, gate(rate)), priced_at_rate(n_arms, p, b, rate)
-        price = symmetric_moments(p, n_arms, b, *_weights(p, rate), bernoulli=True)
+        bandits = Bandit.symmetric(p, n_arms, b, gate(rate)), Bandit.priced_at_rate(p, n_arms, b, rate)
+        price = symmetric_moments(p, n_arms, b, *price_weights(p, rate), bernoulli=True)
         resolutions = (0.01 * float(price.var_parallel), _across(n_arms, p, b))
         found = {
             (size, which): simulate_moments(
@@ -165,18 +158,6 @@ def exact_k_or_price(context: Context, gate: ExactGate = by_rank) -> list[Simula
         if rate != p:
             rows.extend(_limit_rows(point, p, price, found[LARGE_BATCH, 0], found[LARGE_BATCH, 1], (n_arms, b, rate)))
     return rows
-
-
-def _weights(p: float, rate: float) -> tuple[float, float]:
-    """Return the price gate's (w₊, w₋) at rate ρ: it draws at the atom that the rate splits."""
-    return min(1.0, rate / p), max(0.0, (rate - p) / (1 - p))
-
-
-def priced_at_rate(n_arms: int, p: float, baseline: float, rate: float) -> Bandit:
-    """Return a symmetric context under the price gate of rate ρ, which draws at the price."""
-    policy, advantage = symmetric_arms(n_arms, p, baseline)
-    right, wrong = _weights(p, rate)
-    return Bandit(policy, advantage, keep=np.array([right, *[wrong] * (n_arms - 1)]))
 
 
 def _limit_rows(

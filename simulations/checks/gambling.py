@@ -15,14 +15,8 @@ from scipy.special import expit, logit
 
 from kondo_theory import gambling as closed
 from simulations.checks import Context
-from simulations.checks.gambling_runs import (
-    Drift,
-    corner_rows,
-    drift_rows,
-    expected_drift,
-    rest_rows,
-    stable_points,
-)
+from simulations.checks.gambling_runs import Drift, corner_rows, drift_rows, rest_rows
+from simulations.gambling import expected_drift, stable_points
 from simulations.gambling_kernels import Gamble, simulate_drift, simulate_learning
 from simulations.statistics import Simulated, mean_and_error
 

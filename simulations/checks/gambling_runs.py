@@ -1,117 +1,29 @@
-"""Runs of the gamble beside their predictions: gated advantages at fixed policies, and where learning ends.
+"""Rows of the gamble beside their predictions: gated advantages at fixed policies, and where learning ends.
 
-Learning runs at a finite batch B and at 2B with the same learning rate, and is extrapolated to B → ∞, 2·(2B) − (B): a
-finite step does not move a fixed point, and the noise of the batch moves it by O(1/B). What is left, O(1/B²), is
-below the stated resolution. Where learning ends in a corner, which it approaches like 1/t, the prediction is the
-iteration of the expected update with the same step and number of steps. Drifts at a rate are extrapolated
-in B as well.
+The runs are those of :mod:`simulations.gambling`; what their extrapolation leaves out is below the stated resolution.
+Where learning ends in a corner, which it approaches like 1/t, the prediction is the iteration of the expected update
+with the same step and number of steps.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import expit
 
-from kondo_theory import gambling as closed
-from kondo_theory.gambling_equal_noise import (
-    equal_noise_drift,
-    equal_noise_fixed_point,
-    equal_noise_top_rate_drift,
-    equal_noise_top_rate_points,
-)
-from kondo_theory.gambling_top_rate import top_rate_drift, top_rate_points
+from kondo_theory.gambling import expected_path
 from simulations.checks import Context
-from simulations.gambling_kernels import Gamble, simulate_drift, simulate_learning
-from simulations.statistics import Simulated, mean_and_error
+from simulations.gambling import estimate_drift, learned_end, schedule
+from simulations.gambling_kernels import Gamble
+from simulations.statistics import Simulated
 
-__all__ = [
-    "Drift",
-    "End",
-    "corner_rows",
-    "drift_rows",
-    "expected_drift",
-    "iterate",
-    "learned_end",
-    "rest_rows",
-    "schedule",
-    "stable_points",
-]
+__all__ = ["Drift", "corner_rows", "drift_rows", "gamble_name", "rest_rows"]
 
-FloatArray = NDArray[np.float64]
 Drift = Callable[[float, Gamble], float]
 
 DRIFT_RESOLUTION = 0.004  # in units of Δ; a wrong gate is off by 0.05 and more
 SHARE_RESOLUTION = 0.004  # of x at the end of learning
-
-
-def expected_drift(x: float, gamble: Gamble) -> float:
-    """Return the closed form of the drift towards arm 1, in units of Δ."""
-    r = gamble.noise_ratio
-    if gamble.gate == "rate":
-        function = equal_noise_top_rate_drift if gamble.equal_noise else top_rate_drift
-        return float(function(x, r, gamble.rate))
-    soft = equal_noise_drift if gamble.equal_noise else closed.drift
-    return float(soft(x, r, gamble.gate, gamble.temperature))
-
-
-def stable_points(gamble: Gamble) -> list[float]:
-    """Return the predicted stable interior points, ascending."""
-    r = gamble.noise_ratio
-    if gamble.gate == "rate":
-        points = (equal_noise_top_rate_points if gamble.equal_noise else top_rate_points)(r, gamble.rate)
-        return [point.x for point in points if point.stable]
-    find = equal_noise_fixed_point if gamble.equal_noise else closed.fixed_point
-    found = find(r, gamble.gate, gamble.temperature)
-    return [] if found is None else [found]
-
-
-def iterate(gamble: Gamble, x_start: float, rate: float, n_steps: int, drift: Drift = expected_drift) -> FloatArray:
-    """Iterate the expected update on the log-odds of arm 2; return them after each step, shape (n_steps,)."""
-    z, path = float(logit(x_start)), np.empty(n_steps)
-    for step in range(n_steps):
-        x = float(expit(z))
-        z -= 2 * rate * x * float(expit(-z)) * drift(x, gamble)
-        path[step] = z
-    return path
-
-
-@dataclass(frozen=True)
-class End:
-    """Where learning ended: mean x (or 1 − x) over the last steps, extrapolated in B, and its standard error."""
-
-    value: float
-    standard_error: float
-
-
-def learned_end(
-    gamble: Gamble,
-    x_start: float,
-    rate: float,
-    n_steps: int,
-    *,
-    batch_size: int,
-    n_replicates: int,
-    seed: int,
-    n_threads: int,
-    n_averaged: int = 1,
-    safe: bool = False,
-) -> End:
-    """Learn with batches B and 2B from independent streams and extrapolate to B → ∞."""
-    column = 1 if safe else 0
-    means, errors = [], []
-    for number, size in enumerate((batch_size, 2 * batch_size)):
-        found = simulate_learning(
-            gamble, x_start, size, rate, n_steps, n_averaged, n_replicates, 2 * seed + number, n_threads
-        )
-        mean, error = mean_and_error(found[column])
-        means.append(mean)
-        errors.append(error)
-    return End(2 * means[1] - means[0], math.hypot(errors[0], 2 * errors[1]))
 
 
 def drift_rows(
@@ -128,25 +40,11 @@ def drift_rows(
     for number, (predicted, simulated) in enumerate(gambles):
         for place, x in enumerate(points):
             stream = seed + 100 * number + place
-            value, error = _drift_estimate(simulated, x, batches, stream, context.workers)
+            value, error = estimate_drift(simulated, x, batches, stream, context.workers)
             name = f"drift (Δ) of {gamble_name(predicted)} at x={x:g}"
             allowed = resolution * max(1.0, predicted.noise_ratio)
             rows.append(Simulated(name, drift(x, predicted), value, error, allowed))
     return rows
-
-
-def _drift_estimate(gamble: Gamble, x: float, batches: int, stream: int, n_threads: int) -> tuple[float, float]:
-    """Estimate f; keeping exactly k of B shifts it by O(1/B), so at a rate B and 2B are extrapolated to B → ∞."""
-
-    def at(size: int, seed: int) -> tuple[float, float]:
-        found = simulate_drift(gamble, x, size, batches, 100, seed, n_threads)
-        return mean_and_error(found[:, 0] - found[:, 1])
-
-    value, error = at(2_000, stream)
-    if gamble.gate != "rate":
-        return value, error
-    larger, larger_error = at(4_000, stream + 50)
-    return 2 * larger - value, math.hypot(error, 2 * larger_error)
 
 
 def gamble_name(gamble: Gamble) -> str:
@@ -154,21 +52,6 @@ def gamble_name(gamble: Gamble) -> str:
     detail = {"dg": f", η={gamble.temperature:g}", "rate": f", ρ={gamble.rate:g}"}.get(gamble.gate, "")
     noise = ", equal noise" if gamble.equal_noise else ""
     return f"{gamble.gate}{detail}, r={gamble.noise_ratio:g}{noise}"
-
-
-def schedule(gamble: Gamble, start: float, target: float) -> tuple[float, int, int]:
-    """Choose learning rate, steps and batch from the expected update: stable, at rest, and quiet enough."""
-    x, m = target, 1 - target
-    width = 1e-4 * m
-    slope = (expected_drift(x + width * x, gamble) - expected_drift(x - width * x, gamble)) / (2 * width * x)
-    decay = 2 * (x * m) ** 2 * slope
-    path = expit(np.linspace(logit(start), logit(target), 30))
-    force = max(abs(2 * p * (1 - p) * expected_drift(p, gamble)) for p in path)
-    rate = min(0.25 / decay, 0.5 / force)
-    # The spread of the log-odds is about rate·v/(2B·decay), v the variance of one sample's update.
-    noise = 4 * x * m * (x * x * (x + gamble.noise_ratio**2 / 2) + m * gamble.noise_ratio**2 * 0.5)
-    batch = int(np.clip(rate * noise / (2 * decay * 0.02), 500, 20_000))
-    return rate, math.ceil(24 / (rate * decay)), batch
 
 
 def rest_rows(
@@ -206,7 +89,8 @@ def corner_rows(
     rows = []
     for number, (predicted, simulated, start) in enumerate(gambles):
         sign = -1 if safe else 1
-        predicted_end = float(expit(sign * iterate(predicted, start, 2.0, 300, drift)[-1]))
+        path = expected_path(partial(_speed, drift, predicted), start, 2.0, 300)
+        predicted_end = float(expit(sign * path[-1]))
         end = learned_end(
             simulated,
             start,
@@ -221,3 +105,7 @@ def corner_rows(
         name = f"{'1 − x' if safe else 'x'} after 300 steps, {gamble_name(predicted)}, from {start:g}"
         rows.append(Simulated(name, predicted_end, end.value, end.standard_error, SHARE_RESOLUTION))
     return rows
+
+
+def _speed(drift: Drift, gamble: Gamble, x: float) -> float:
+    return drift(x, gamble)

@@ -14,7 +14,8 @@ from kondo_theory.frontier import arm_delight, expected_rate, rate_value
 from kondo_theory.gate import Gate as DelightGate
 from kondo_theory.gate import gate_probability, quantile_price, sample_gate, select
 from simulations.checks import Context
-from simulations.checks.moments import Keep, estimated, generator
+from simulations.checks.moments import estimated, generator
+from simulations.kept_batches import Keep
 from simulations.statistics import Simulated
 
 __all__ = ["gate_law", "price_rate_duality"]

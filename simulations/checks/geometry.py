@@ -15,7 +15,7 @@ from simulations import bandit_kernels as kernels
 from simulations.bandits import Context as Bandit
 from simulations.bandits import Estimate, Gate, MomentEstimates, MomentsConfig, simulate_moments
 from simulations.checks import Context
-from simulations.checks.estimates import jackknife
+from simulations.estimates import jackknife
 from simulations.statistics import Simulated
 
 __all__ = ["baseline_dependence", "forward_efficiency", "moment_rows", "pg_noise", "zero_price_geometry"]

@@ -12,7 +12,7 @@ from simulations import bandit_kernels as kernels
 from simulations.bandits import Context as Bandit
 from simulations.bandits import Gate, MomentEstimates, MomentsConfig, simulate_moments
 from simulations.checks import Context
-from simulations.checks.estimates import jackknife
+from simulations.estimates import jackknife
 from simulations.statistics import Simulated
 
 __all__ = ["family_cosine", "graded_rewards", "simulate_direction"]

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kondo_theory.gate import select
 from kondo_theory.screening import RULES, Rule, additive_odds_limit, additive_threshold
 from simulations.checks import Context
 from simulations.checks.moments import generator
 from simulations.statistics import Simulated
+from simulations.top_samples import Setting, failure_on_top, successes_on_top
 
-__all__ = ["Setting", "additive_never_fixed", "additive_threshold_turn", "failure_on_top"]
+__all__ = ["additive_never_fixed", "additive_threshold_turn"]
 
 FloatArray = NDArray[np.float64]
 Threshold = Callable[..., FloatArray]
@@ -25,25 +24,6 @@ OddsLimit = Callable[..., FloatArray]
 FREQUENCY_RESOLUTION = 0.002  # of a probability, for those too small to resolve to 1 %
 TURN_RESOLUTION = 1e-7  # of a turning point found by bisection: α, or a log-odds
 TOP_OF = 4  # samples a batch of which the best one is kept
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A symmetric context whose rewards are 0 and Δ, and whether delight ranks successes first there."""
-
-    n_arms: int
-    p: float
-    gap: float
-    baseline: float
-    delight_errs: bool = False
-
-    def __str__(self) -> str:
-        return f"K={self.n_arms}, p={self.p:g}, Δ={self.gap:g}, b={self.baseline:g}"
-
-    @property
-    def log_odds(self) -> float:
-        """Return log(p/(1 − p))."""
-        return float(np.log(self.p) - np.log1p(-self.p))
 
 
 COMMON = (  # p > 1/K: the additive rule has a threshold
@@ -76,7 +56,7 @@ def additive_threshold_turn(
         mixed = np.array([[True, False]])
 
         def errs(alpha: float, at: Setting = at, mixed: NDArray[np.bool_] = mixed) -> bool:
-            return not _successes_on_top(mixed, at, at.log_odds, rule, alpha=alpha)[0]
+            return not successes_on_top(mixed, at, at.log_odds, rule, alpha=alpha)[0]
 
         rows.append(_turn(f"α* at {at}", star, errs, 1.0, 0.0))
         always, only = 1 - at.p**TOP_OF, (1 - at.p) ** TOP_OF
@@ -109,7 +89,7 @@ def additive_never_fixed(
         at = Setting(n_arms, 0.5, float(gap), gap / 2)
 
         def errs(log_odds: float, at: Setting = at, alpha: float = alpha) -> bool:
-            return not _successes_on_top(mixed, at, log_odds, rule, alpha=alpha)[0]
+            return not successes_on_top(mixed, at, log_odds, rule, alpha=alpha)[0]
 
         name = f"log of the critical odds at K={n_arms}, Δ={gap}, α={alpha:g}"
         rows.append(_turn(name, float(limit(alpha, n_arms, gap)), errs, -20.0, 1_000.0))
@@ -132,39 +112,6 @@ def _around_the_turn(alpha: float, rule: Rule, limit: OddsLimit, n_batches: int,
         yield _frequency(f"failure on top of 20 at {point}", always if side == "after" else only, found)
         found = failure_on_top(n_batches, LATE_BATCH, at, log_odds, RULES["delight"], rng)
         yield _frequency(f"failure on top of 20 at {point}, delight", only, found)
-
-
-def failure_on_top(
-    n_batches: int,
-    batch_size: int,
-    at: Setting,
-    log_odds: float,
-    rule: Rule,
-    rng: np.random.Generator,
-    **parameters: float,
-) -> FloatArray:
-    """Draw batches and return whether the best sample of each is a failure, shape (n_batches,)."""
-    error = float(np.exp(-np.logaddexp(0.0, log_odds)))
-    correct = rng.random((n_batches, batch_size)) >= error
-    return (~_successes_on_top(correct, at, log_odds, rule, rng, **parameters)).astype(np.float64)
-
-
-def _successes_on_top(
-    correct: NDArray[np.bool_],
-    at: Setting,
-    log_odds: float,
-    rule: Rule,
-    rng: np.random.Generator | None = None,
-    **parameters: float,
-) -> NDArray[np.bool_]:
-    """Score batches (n, B) of successes and failures, keep one sample of each, and return whether it is a success."""
-    advantage = np.where(correct, at.gap, 0.0) - at.baseline
-    # −log p and −log((1 − p)/(K − 1)); all failures tie, so which wrong arm one drew does not matter.
-    right, wrong = np.logaddexp(0.0, -log_odds), np.log(at.n_arms - 1) + np.logaddexp(0.0, log_odds)
-    surprisal = np.where(correct, right, wrong)
-    scores = rule(advantage, surprisal, np.zeros_like(surprisal), **parameters)
-    kept = select(scores, 1 / correct.shape[-1], rng if rng is not None else generator(13))
-    return np.asarray((kept & correct).any(axis=-1))
 
 
 def _frequency(quantity: str, predicted: float, found: FloatArray) -> Simulated:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,35 +14,17 @@ from kondo_theory.screening import RULES
 from simulations.checks import Context
 from simulations.checks.token_examples import example_rows
 from simulations.statistics import Simulated, mean_and_error
-from simulations.tokens import TokenGate, TokenTask, simulate_drift, simulate_rewards
+from simulations.token_runs import LEARNED, Run, end_of_learning, rewards
+from simulations.tokens import TokenGate, TokenTask, simulate_drift
 
-__all__ = ["Run", "end_of_learning", "row_gate", "token_dg", "token_trap"]
+__all__ = ["row_gate", "token_dg", "token_trap"]
 
 FloatArray = NDArray[np.float64]
 Drift = Callable[..., FloatArray]
 
 DRIFT_BATCH = 10_000  # rows: the kept share of a batch then differs from the limit by far less than 1 %
-LEARNED = 0.9  # reward from which a run counts as having learned: every stall point below lies under 0.75
 REPLICATES = {"smoke": 4, "quick": 8, "paper": 32}
 SIZE = {"smoke": 1, "quick": 2, "paper": 12}  # batches a drift, and batch size of learning
-
-
-@dataclass(frozen=True)
-class Run:
-    """Training from the uniform policy: M, T, gate, and the learning rate that makes steps small."""
-
-    vocab_size: int
-    n_tokens: int
-    gate: TokenGate
-    learning_rate: float
-    batch_size: int = 2_000
-    n_steps: int = 300
-
-    def __str__(self) -> str:
-        gate = self.gate
-        how = f"η={gate.temperature:g}" if gate.kind == "dg" else f"ρ={gate.rate:g}"
-        rule = f" by {gate.rule}" if gate.rule != "delight" else ""
-        return f"{gate.kind} gate{rule}, M={self.vocab_size}, T={self.n_tokens}, {how}"
 
 
 def _token(rate: float) -> TokenGate:
@@ -165,34 +147,9 @@ def _ends(context: Context, runs: Sequence[Run], seed: int) -> Iterator[Simulate
     for index, run in enumerate(runs):
         kind = "dg" if run.gate.temperature != 1.0 else "token"
         predicted = closed.stall_point(run.gate.rate, run.vocab_size, run.n_tokens, kind, run.gate.temperature)
-        estimate, error = end_of_learning(run, context, seed + 10 * index)
+        larger = replace(run, batch_size=run.batch_size * SIZE[context.preset])
+        estimate, error = end_of_learning(larger, REPLICATES[context.preset], seed + 10 * index, context.workers)
         yield Simulated(f"end of training, {run}", math.nan if predicted is None else predicted, estimate, error)
-
-
-def end_of_learning(run: Run, context: Context, seed: int) -> tuple[float, float]:
-    """Return the reward at which training ends in the limit of small steps, and its error.
-
-    Rewards are averaged over the last half of a run. Steps and the noise of batches shift the end by c·h + o(h) at
-    the learning rate h; from h and h/2, with twice the steps, the estimate is 2x(h/2) − x(h). The correction itself
-    is added to the standard error, so that a shift of another order is covered.
-    """
-    batch_size = run.batch_size * SIZE[context.preset]
-    finer = replace(run, learning_rate=run.learning_rate / 2, n_steps=2 * run.n_steps, batch_size=batch_size)
-    coarser = replace(run, batch_size=batch_size)
-    (fine, fine_error), (coarse, coarse_error) = (
-        mean_and_error(rewards(each, context, seed + number).mean(axis=1))
-        for number, each in enumerate((finer, coarser))
-    )
-    correction = fine - coarse
-    return fine + correction, math.hypot(2 * fine_error, coarse_error, correction)
-
-
-def rewards(run: Run, context: Context, seed: int, *, batch_mean: bool = False) -> FloatArray:
-    """Return the exact mean reward over the last half of training, (n_replicates, 31)."""
-    task = TokenTask(run.vocab_size, run.n_tokens, run.batch_size, batch_mean=batch_mean)
-    steps = np.linspace(run.n_steps // 2, run.n_steps, 31).astype(np.int64)
-    replicates = REPLICATES[context.preset]
-    return simulate_rewards(task, run.gate, run.learning_rate, steps, replicates, seed, context.workers)
 
 
 def _learned(
@@ -200,7 +157,8 @@ def _learned(
 ) -> Iterator[Simulated]:
     """Yield the share of runs that end above ``LEARNED``; every run must agree."""
     for index, run in enumerate(runs):
-        found = rewards(replace(run, batch_size=1_000), context, seed + index, batch_mean=batch_mean)[:, -1] > LEARNED
+        smaller, replicates = replace(run, batch_size=1_000), REPLICATES[context.preset]
+        found = rewards(smaller, replicates, seed + index, context.workers, batch_mean=batch_mean)[:, -1] > LEARNED
         baseline = ", batch mean as baseline" if batch_mean else ""
         share, error = mean_and_error(found)
         yield Simulated(f"share of runs that learn, {run}{baseline}", predicted, share, error)

@@ -46,7 +46,10 @@ def choose(name: str, preset: str, settings: Sequence[str], out: Path | None) ->
         default = Path("results") / f"{name}-{preset}"
     else:
         raise ValueError(f"a sweep must be a file *.toml or one of {', '.join(SWEEPS)}, got {name!r}")
-    sweep = sweep.with_values(parse_settings(settings, sweep)).checked()
+    try:
+        sweep = sweep.with_values(parse_settings(settings, sweep)).checked()
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}" if name.endswith(".toml") else str(error)) from None
     return sweep, out or default
 
 
@@ -60,11 +63,12 @@ def list_sweeps(preset: str) -> RichTable:
 
 
 def show_estimate(sweep: Sweep, out: Path) -> str:
-    """Return what the sweep would take, in one line."""
+    """Return what the sweep would take, in one line, and a second one if a timed cell failed."""
     found = run.estimate(sweep, out)
     done = f" ({found.cells - found.missing:,} of them done)" if found.missing < found.cells else ""
     cost = f"about {found.core_seconds:.2g} core seconds and at most {decimal(int(found.bytes))}"
-    return f"{sweep.name}: {found.cells:,} cells{done}, {cost}, in {out}"
+    failed = f"\n{len(found.failures)} of the timed cells failed: {found.failures[0]}" if found.failures else ""
+    return f"{sweep.name}: {found.cells:,} cells{done}, {cost}, in {out}{failed}"
 
 
 class _RateColumn(ProgressColumn):
@@ -78,13 +82,16 @@ class _RateColumn(ProgressColumn):
 def progress_bar(name: str) -> Iterator[run.Progress]:
     """Show cells done, rate and time left on standard error."""
     columns = (TextColumn(name), BarColumn(), MofNCompleteColumn(), _RateColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(name, total=None)
+    bar = Progress(*columns, console=Console(stderr=True))
 
-        def update(done: int, total: int) -> None:
-            if bar.tasks[0].total is None:  # what was there before does not count as speed
-                bar.reset(task, total=total, completed=done)
-            else:
-                bar.update(task, completed=done)
+    def update(done: int, total: int) -> None:
+        if not bar.tasks:  # only now: a refusal is one line, and what was there before does not count as speed
+            bar.add_task(name, total=total, completed=done)
+            bar.start()
+        bar.update(bar.task_ids[0], completed=done)
 
+    try:
         yield update
+    finally:
+        if bar.tasks:
+            bar.stop()

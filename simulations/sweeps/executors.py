@@ -5,9 +5,12 @@ from __future__ import annotations
 import functools
 import math
 import os
+import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -16,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from simulations.errors import ReportedError
-from simulations.sweeps.compute import Chunk, ChunkResult, Failure, Job, compute
+from simulations.errors import InputError, ReportedError
+from simulations.sweeps.compute import Chunk, ChunkResult, Failure, Job, compute_here, compute_in_worker
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -56,12 +59,12 @@ def executor(workers: int | None, scheduler: str | None) -> Iterator[Executor]:
         worker, or Dask is not installed.
     """
     if workers is not None and workers < 1:
-        raise ValueError(f"workers must be at least 1, got {workers}")
+        raise InputError(f"workers must be at least 1, got {workers}")
     if scheduler is None:
         yield _processes(workers or joblib.cpu_count())
         return
     if workers is not None:
-        raise ValueError(f"a cluster has its own workers: give workers {workers} or the scheduler, not both")
+        raise InputError(f"a cluster has its own workers: give workers {workers} or the scheduler, not both")
     with _cluster(scheduler) as cluster:
         yield cluster
 
@@ -80,9 +83,10 @@ def _processes(workers: int) -> Executor:
 
 
 def _compute(parent: int, job: Job, chunk: Chunk) -> ChunkResult:
-    if os.getpid() != parent:
-        _die_with(parent)
-    return compute(job, chunk)
+    if os.getpid() == parent:  # a single worker is this process
+        return compute_here(job, chunk)
+    _die_with(parent)
+    return compute_in_worker(job, chunk)
 
 
 @functools.cache
@@ -102,20 +106,32 @@ def _cluster(address: str) -> Iterator[Executor]:
     try:
         from distributed import Client, TimeoutError
     except ModuleNotFoundError as error:
-        raise ValueError("a scheduler needs Dask: pip install 'kondo-theory[cluster]'") from error
+        raise InputError("a scheduler needs Dask: pip install 'kondo-theory[cluster]'") from error
+    _require_listener(address)
     try:
         client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError, ValueError, TypeError) as error:
-        raise ValueError(f"no Dask scheduler answers at {address}: {str(error).splitlines()[0]}") from error
+        raise InputError(f"no Dask scheduler answers at {address}: {str(error).splitlines()[0]}") from error
     with client:
         try:
             client.wait_for_workers(1, timeout=_WAIT_FOR_WORKERS_SECONDS)
         except TimeoutError as error:
-            raise ValueError(f"the Dask scheduler at {address} has no worker") from error
+            raise InputError(f"the Dask scheduler at {address} has no worker") from error
         workers = sum(client.nthreads().values())
         yield Executor(
             workers, f"Dask, {workers} threads at the start", lambda job, chunks: _run(client, job, chunks)
         )
+
+
+def _require_listener(address: str) -> None:
+    """Refuse an address that nothing listens at, before Dask tries for long and fails in several threads."""
+    match = re.fullmatch(r"(?:tcp|tls)://([^/:\s]+|\[[^\]]+\]):(\d{1,5})", address)
+    if match is None:
+        raise InputError(f"a scheduler's address is tcp://host:port or tls://host:port, got {address!r}")
+    try:
+        socket.create_connection((match[1].strip("[]"), int(match[2])), timeout=_CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"no Dask scheduler answers at {address}: {error}") from error
 
 
 def _run(client: Client, job: Job, chunks: Iterator[Chunk]) -> Iterator[ChunkResult]:
@@ -127,7 +143,7 @@ def _run(client: Client, job: Job, chunks: Iterator[Chunk]) -> Iterator[ChunkRes
     room = _Room(client)
 
     def submit(chunk: Chunk) -> None:
-        future = client.submit(compute, job, chunk, pure=False)
+        future = client.submit(compute_in_worker, job, chunk, pure=False)
         running[future.key] = chunk
         finished.add(future)
 
@@ -135,12 +151,15 @@ def _run(client: Client, job: Job, chunks: Iterator[Chunk]) -> Iterator[ChunkRes
         submit(chunk)
     for future in finished:
         chunk = running.pop(future.key)
-        error = future.exception()
+        try:
+            error = future.exception()
+        except (CancelledError, OSError) as lost:
+            raise SweepError("the Dask scheduler was lost: run again to go on") from lost
         if isinstance(error, KilledWorker) and len(chunk) > 1:  # find the cell that does it
             for cell in chunk:
                 submit([cell])
         elif isinstance(error, KilledWorker):  # the scheduler tried it on several workers
-            yield ChunkResult(1, None, (Failure(chunk[0].config, "killed its worker, again and again"),))
+            yield ChunkResult(1, (), (Failure(chunk[0].config, "killed its worker, again and again"),))
         elif error is not None:
             raise error
         else:

@@ -1,7 +1,8 @@
 """Which code a function runs: a hash over its module and over all that it imports from this project.
 
-The packages above a module, whose ``__init__`` runs with it, do not count unless they are imported by name.
-Comments, formatting and docstrings do not enter it; the versions of the numerical libraries do.
+Comments, formatting and docstrings do not enter it; the versions of Python and of the numerical libraries do. It does
+not see the packages above a module, whose ``__init__`` runs with it, modules imported by a computed name, data files,
+and a user's modules other than those that define the function and its decorators.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 __all__ = ["code_version"]
 
 _OURS = ("kondo_theory", "simulations")
-_NUMERICAL = ("numba", "numpy", "scipy", "torch")
+_NUMERICAL = ("numba", "numpy", "pandas", "scipy", "sympy", "torch")
 
 
 @dataclass(frozen=True)
@@ -38,27 +39,48 @@ def code_version(function: Callable[..., Any]) -> str:
     Parameters
     ----------
     function : callable
-        Defined in a file: in this project, or in a user's own module or script. Of a user's code the file that
-        defines the function counts, and what it imports from this project; not the user's other modules.
+        Defined in a file: in this project, or in a user's own module or script.
 
     Raises
     ------
     TypeError
         If the function has no source file, for instance because it was typed at a prompt.
     """
-    try:
-        file = inspect.getsourcefile(function)
-    except TypeError:
-        file = None
-    if file is None or not Path(file).is_file():
-        raise TypeError(f"{function!r} was defined in no file, so a change of it would go unseen: put it in a module")
-    root = _read(Path(file))
-    sources = {"": root} | _closure(root.imports)
-    lines = [f"python {sys.version_info.major}.{sys.version_info.minor}"]
-    lines += [f"{name}: {sources[name].code}" for name in sorted(sources)]
-    imported = {module.partition(".")[0] for source in sources.values() for module in source.imports}
+    roots = [_read_now(file) for file in _files(function)]
+    imports = frozenset().union(*(root.imports for root in roots))
+    modules = _closure(imports)
+    lines = [f"python {sys.version_info.major}.{sys.version_info.minor}", *(root.code for root in roots)]
+    lines += [f"{name}: {modules[name].code}" for name in sorted(modules)]
+    imported = {name.partition(".")[0] for source in (*roots, *modules.values()) for name in source.imports}
     lines += [f"{name} {importlib.metadata.version(name)}" for name in _NUMERICAL if name in imported]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _files(function: Callable[..., Any]) -> list[Path]:
+    """Return the files of a function: of what it wraps and of every decorator around that."""
+    found: dict[Path, None] = {}
+    layer: Any = function
+    while layer is not None:
+        file = _source_file(layer)
+        if file is None:
+            raise TypeError(
+                f"{function!r} was defined in no file, so a change of it would go unseen: put it in a module"
+            )
+        found[file] = None
+        # The code of a decorated function lies with its decorator; its module is where it was written.
+        written = _source_file(sys.modules.get(layer.__module__))
+        if written is not None:
+            found[written] = None
+        layer = getattr(layer, "__wrapped__", None)
+    return list(found)
+
+
+def _source_file(place: Any) -> Path | None:
+    try:
+        file = inspect.getsourcefile(place)
+    except TypeError:
+        return None
+    return Path(file) if file is not None and Path(file).is_file() else None
 
 
 def _closure(imports: frozenset[str]) -> dict[str, _Source]:
@@ -70,7 +92,7 @@ def _closure(imports: frozenset[str]) -> dict[str, _Source]:
         file = _project_file(name)
         if name in found or file is None:
             continue
-        found[name] = _read(file)
+        found[name] = _read_now(file, name)
         waiting |= found[name].imports
     return found
 
@@ -87,22 +109,29 @@ def _project_file(module: str) -> Path | None:
     return Path(spec.origin) if spec is not None and spec.origin is not None else None
 
 
-@functools.cache
-def _read(file: Path) -> _Source:
+def _read_now(file: Path, module: str = "") -> _Source:
+    """Read a file again if it changed: a session may edit and reload a module."""
+    state = file.stat()
+    return _read(file, module, state.st_mtime_ns, state.st_size)
+
+
+@functools.lru_cache(maxsize=1024)
+def _read(file: Path, module: str, modified: int, size: int) -> _Source:
     tree = ast.parse(file.read_bytes())
-    imports = frozenset(_imports(tree))
+    imports = frozenset(_imports(tree, module))
     _drop_docstrings(tree)
     return _Source(ast.dump(tree), imports)
 
 
-def _imports(tree: ast.AST) -> Iterator[str]:
+def _imports(tree: ast.AST, module: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module is not None and node.level == 0:
-            yield node.module
-            for alias in node.names:
-                yield f"{node.module}.{alias.name}"
+        elif isinstance(node, ast.ImportFrom):
+            package = module.split(".")[: -node.level] if node.level else []
+            base = ".".join([*package, *([node.module] if node.module else [])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
 def _drop_docstrings(tree: ast.AST) -> None:

@@ -12,6 +12,7 @@ import inspect
 import itertools
 import json
 import math
+import reprlib
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,15 +20,18 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from simulations.shards import CELL_KEY
 from simulations.sweeps.fingerprint import code_version
-from simulations.sweeps.seeds import stream_seed
 
-__all__ = ["MOST_CELLS", "Cell", "Grid", "Kind", "Sweep", "load_cell", "stream_seed"]
+__all__ = ["MOST_CELLS", "Cell", "Grid", "Kind", "Sweep", "load_cell"]
 
 MOST_CELLS = 1_000_000
 """Cells of one sweep: the keys of all of them are held in memory."""
+
+_LONGEST_NAME = 100
 
 Scalar = bool | int | float | str | None
 Config = Mapping[str, Scalar]
@@ -56,12 +60,13 @@ class Sweep:
     ----------
     name : str
         Names the table: letters, digits, ``-`` and ``_``.
-    cell : callable or "module:function"
-        Pure: keyword arguments annotated with bool, int, float, str or a ``Literal`` of them, each with or without
-        ``| None``, or with pydantic's ``Annotated`` bounds; returns a mapping of column to number or text, a
-        sequence of such mappings, or a DataFrame, always with the same columns. Everything random comes from its
-        configuration, for instance through :func:`~simulations.sweeps.seeds.stream_seed`. A function that was
-        defined in no file is refused: a change of it would go unseen.
+    cell : function or "module:function"
+        Pure, and without a closure: keyword arguments annotated with bool, int, float, str or a ``Literal`` of them,
+        each with or without ``| None``, or with pydantic's ``Annotated`` bounds; returns a mapping of column to
+        number, text, bool or None, a sequence of such mappings, or a DataFrame, always with the same columns.
+        Everything random comes from its configuration, for instance through
+        :func:`~simulations.sweeps.seeds.stream_seed`; what it reads from globals or files is not in a cell's key. A
+        function that was defined in no file is refused: a change of it would go unseen.
     grids : tuple of Grid
         Their union is computed, a configuration that occurs twice once. A keyword that a grid leaves out has the
         function's default.
@@ -92,13 +97,25 @@ class Sweep:
     probe: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
-        if not self.name or not self.name.replace("-", "").replace("_", "").isalnum():
-            raise ValueError(f"a sweep's name must be letters, digits, - and _, got {self.name!r}")
+        short = 0 < len(self.name) <= _LONGEST_NAME
+        if not short or not self.name.replace("-", "").replace("_", "").isalnum():
+            raise ValueError(
+                f"a sweep's name must be at most {_LONGEST_NAME} letters, digits, - and _, got {_shown(self.name)}"
+            )
+        if self.name == "index" or self.name.startswith("cells-"):
+            raise ValueError(f"a sweep's name must not be index or cells-…, which name its files, got {self.name}")
 
     @cached_property
     def function(self) -> Callable[..., Any]:
         """The function behind ``cell``."""
-        return load_cell(self.cell) if isinstance(self.cell, str) else self.cell
+        function = load_cell(self.cell) if isinstance(self.cell, str) else self.cell
+        if not isinstance(function, types.FunctionType):
+            raise TypeError(f"a cell must be a plain function or 'module:function', got {function!r}")
+        if function.__closure__ and not hasattr(function, "__wrapped__"):
+            # What it closes over is no part of a cell's key: another value would be given the same results.
+            names = ", ".join(function.__code__.co_freevars)
+            raise TypeError(f"cell function {function.__qualname__} closes over {names}: make it a keyword")
+        return function
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
@@ -107,8 +124,9 @@ class Sweep:
         for name, parameter in inspect.signature(self.function).parameters.items():
             if parameter.kind not in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD):
                 raise TypeError(f"cell function {self.function_name}: parameter {name} must be a keyword")
-            if name not in hints:
-                raise TypeError(f"cell function {self.function_name}: parameter {name} needs an annotation")
+            if name not in hints or name == CELL_KEY:
+                what = "needs an annotation" if name not in hints else "has a name that is taken"
+                raise TypeError(f"cell function {self.function_name}: parameter {name} {what}")
             _scalar_type(hints[name], name)
         return {name: hints[name] for name in inspect.signature(self.function).parameters}
 
@@ -135,6 +153,8 @@ class Sweep:
         """Return the sweep with every value of every grid checked and typed; raises as the class does."""
         if not self.grids:
             raise ValueError(f"sweep {self.name}: there is no grid")
+        if not isinstance(self.grids, tuple | list) or not all(isinstance(grid, Mapping) for grid in self.grids):
+            raise TypeError(f"sweep {self.name}: grids must be a tuple of mappings, got {_shown(self.grids)}")
         # Counted first: a grid of 10^12 cells must not be looked at value by value.
         sizes = [math.prod(len(values) for values in grid.values()) for grid in self.grids]
         if sum(sizes) > MOST_CELLS:
@@ -152,22 +172,25 @@ class Sweep:
                 values = grid[name]
                 if len(values) == 0:
                     raise ValueError(f"sweep {self.name}: {name} has no value: the grid is empty")
-                adapter = _adapter(hint)
-                full[name] = tuple(self._checked_value(adapter, name, value) for value in values)
             elif defaults[name].default is inspect.Parameter.empty:
                 raise ValueError(f"sweep {self.name}: {name} needs a value")
             else:
-                full[name] = (defaults[name].default,)
+                values = (defaults[name].default,)
+            adapter = _adapter(hint)
+            full[name] = tuple(self._checked_value(adapter, name, value) for value in values)
         return full
 
     def _checked_value(self, adapter: TypeAdapter[Any], name: str, value: Scalar) -> Scalar:
+        plain = value.item() if isinstance(value, np.generic) else value
         try:
-            checked: Scalar = adapter.validate_python(value)
+            checked: Scalar = adapter.validate_python(plain)
         except ValidationError as error:
             problem = error.errors()[0]["msg"]
             problem = problem[:1].lower() + problem[1:]
-            raise ValueError(f"sweep {self.name}: {name} is {value!r}: {problem}") from None
-        return checked
+            raise ValueError(f"sweep {self.name}: {name} is {_shown(value)}: {problem}") from None
+        if isinstance(checked, int) and not -(2**63) <= checked < 2**63:
+            raise ValueError(f"sweep {self.name}: {name} is {_shown(value)}: whole numbers must fit 64 bits")
+        return 0.0 if isinstance(checked, float) and checked == 0 else checked  # -0.0 would be another cell
 
     def _require_known(self, name: str) -> None:
         if name not in self.parameters:
@@ -212,9 +235,18 @@ class Sweep:
 
 
 def load_cell(name: str) -> Callable[..., Any]:
-    """Return the function ``module:function``."""
+    """Return the function ``module:function``.
+
+    Raises
+    ------
+    TypeError
+        If there is none.
+    """
     module, _, function = name.partition(":")
-    loaded: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    try:
+        loaded: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise TypeError(f"no function {name!r}: {error}") from error
     return loaded
 
 
@@ -222,6 +254,11 @@ def cell_key(config: Config, function: str, version: str) -> str:
     """Return the hash of a configuration and the code that computes it."""
     text = json.dumps([function, version, config], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _shown(value: object) -> str:
+    """Return a value as a message may show it: in one line of bounded length."""
+    return reprlib.repr(value)
 
 
 def _adapter(hint: Any) -> TypeAdapter[Any]:

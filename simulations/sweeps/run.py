@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from simulations.results import Table
-from simulations.sweeps.compute import ChunkResult, Failure, Job, compute
+from simulations.shards import CELL_KEY
+from simulations.sweeps.compute import ChunkResult, Failure, Job, compute_here
 from simulations.sweeps.executors import Executor, SweepError, executor
-from simulations.sweeps.grid import Cell, Sweep
+from simulations.sweeps.grid import Cell, Sweep, load_cell
 from simulations.sweeps.store import Store, done_cells, require_table
 
 __all__ = ["Estimate", "Progress", "SweepError", "estimate", "run_sweep"]
@@ -81,16 +83,19 @@ def run_sweep(
             if failures:
                 raise SweepError(_describe(failures, len(cells), out))
             seconds = round(time.perf_counter() - started, 3)
-            record = {"seconds": seconds, "cells_computed": len(missing), "workers": workers_found.name}
-            return store.finish(record)
+            last = {"seconds": seconds, "cells_computed": len(missing), "workers": workers_found.name}
+            return store.finish({"last_run": last})
 
 
 def _by_name(sweep: Sweep) -> Callable[..., object] | str:
     """Return the function's importable name; the function itself if it has none, to be sent by value."""
     if isinstance(sweep.cell, str):
         return sweep.cell
-    importable = sweep.cell.__module__ != "__main__" and sweep.cell.__qualname__.isidentifier()
-    return sweep.function_name if importable else sweep.cell
+    try:
+        named = load_cell(sweep.function_name)
+    except TypeError:
+        named = None
+    return sweep.function_name if named is sweep.cell and sweep.cell.__module__ != "__main__" else sweep.cell
 
 
 def _results(job: Job, missing: Sequence[Cell], workers: Executor, *, in_process: bool) -> Iterator[ChunkResult]:
@@ -102,7 +107,7 @@ def _results(job: Job, missing: Sequence[Cell], workers: Executor, *, in_process
         chunk = chunks.following(_IN_PROCESS_SECONDS / 4)
         if not chunk:
             return
-        yield chunks.measured(compute(job, chunk))
+        yield chunks.measured(compute_here(job, chunk))
     for result in workers.run(job, iter(chunks.following, [])):
         yield chunks.measured(result)
 
@@ -132,26 +137,35 @@ def _keep(
     store: Store, results: Iterator[ChunkResult], done: int, total: int, progress: Progress
 ) -> tuple[Failure, ...]:
     """Write results as they come, a shard every few seconds and fewer as a run grows old; return the failures."""
-    waiting: list[pa.Table] = []
-    devices: set[str] = set()
+    waiting: list[tuple[pa.Table, str]] = []
     failures: list[Failure] = []
     started = flushed = time.monotonic()
     try:
         for result in results:
             failures.extend(result.failures)
-            if result.table is not None:
-                waiting.append(result.table)
-                devices.add(result.device)
+            for table in result.tables:
+                problem = store.mismatch(table)
+                if problem is None:
+                    waiting.append((table, result.device))
+                else:
+                    failures.extend(Failure(config, problem) for config in _configs(table, store.sweep))
             done += result.cells
             progress(done, total)
             now = time.monotonic()
             if waiting and now - flushed > max(_FLUSH_SECONDS, _FLUSH_SHARE * (now - started)):
-                store.append(waiting, devices)
-                waiting, flushed = [], now
+                written, waiting, flushed = waiting, [], now  # emptied first: no interrupt makes us write it twice
+                store.append(written)
     finally:  # an interrupted run keeps what it has
         if waiting:
-            store.append(waiting, devices)
+            store.append(waiting)
     return tuple(failures)
+
+
+def _configs(table: pa.Table, sweep: Sweep) -> list[dict[str, Any]]:
+    """Return the configurations of the cells in a table."""
+    columns = [CELL_KEY, *sweep.column_types]
+    rows = {row[CELL_KEY]: row for row in table.select(columns).to_pylist()}
+    return [{name: row[name] for name in sweep.column_types} for row in rows.values()]
 
 
 def _describe(failures: Sequence[Failure], total: int, out: Path) -> str:
@@ -172,16 +186,19 @@ class Estimate:
         For those missing, on one core of this machine.
     bytes : float
         Of the shards and the table, before compression.
+    failures : tuple of Failure
+        Of the cells that were timed.
     """
 
     cells: int
     missing: int
     core_seconds: float
     bytes: float
+    failures: tuple[Failure, ...]
 
 
 def estimate(sweep: Sweep, out: Path) -> Estimate:
-    """Return what a sweep would take, by timing a few of its cells, spread over the grid; writes nothing.
+    """Return what a sweep would take, by timing a few of its missing cells, spread over the grid; writes nothing.
 
     Raises
     ------
@@ -189,27 +206,27 @@ def estimate(sweep: Sweep, out: Path) -> Estimate:
         If the sweep is not allowed.
     ResultError
         If ``out`` holds something else.
-    SweepError
-        If one of the timed cells fails.
     """
     sweep = sweep.checked()
     job = Job(_by_name(sweep), sweep.version, sweep.column_types)
-    cells = list(sweep.cells())
     done = done_cells(out, sweep)
+    cells = list(sweep.cells())
     missing = [cell for cell in cells if cell.key not in done]
-    compute(job, [_probe(sweep, cells[0])[0]])  # imports and compiles
-    places = sorted({round(i * (len(cells) - 1) / (_TIMED_CELLS - 1)) for i in range(_TIMED_CELLS)})
+    places = sorted({round(i * (len(missing) - 1) / (_TIMED_CELLS - 1)) for i in range(_TIMED_CELLS)})
     seconds, size, timed = 0.0, 0.0, 0
-    for place in places:
-        cell, factor = _probe(sweep, cells[place])
-        result = compute(job, [cell])
-        if result.table is None:
-            raise SweepError(f"a timed cell failed\n  {result.failures[0]}")
-        seconds, size, timed = seconds + factor * result.seconds, size + factor * result.table.nbytes, timed + 1
+    failures: list[Failure] = []
+    for place in places if missing else []:
+        cell, factor = _probe(sweep, missing[place])
+        result = compute_here(job, [cell])
+        if timed == 0 and result.seconds < _TIMING_SECONDS:  # the first one also imports and compiles
+            result = compute_here(job, [cell])
+        failures.extend(result.failures)
+        seconds, timed = seconds + factor * result.seconds, timed + 1
+        size += factor * sum(table.nbytes for table in result.tables)
         if seconds > _TIMING_SECONDS:
             break
-    share = len(missing) / timed
-    return Estimate(len(cells), len(missing), share * seconds, share * 2 * size)
+    share = len(missing) / max(timed, 1)
+    return Estimate(len(cells), len(missing), share * seconds, share * 2 * size, tuple(failures))
 
 
 def _probe(sweep: Sweep, cell: Cell) -> tuple[Cell, float]:

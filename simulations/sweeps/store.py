@@ -2,7 +2,7 @@
 
 ::
 
-    DIR/index.json           the function, and every shard with its SHA-256, cells and devices
+    DIR/index.json           the function, and every shard with its SHA-256, cells, code and devices
     DIR/cells-000001.parquet a shard: cell keys, configurations, results
     DIR/NAME.parquet, .json  the finished table with its sidecar: the grid's cells in the grid's order
     DIR/.lock                held by the one process that writes here; the kernel frees it when the process dies
@@ -14,11 +14,14 @@ run is killed at, the index tells the truth; what it does not name is removed, u
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,10 +29,13 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from simulations.results import SWEEP, ResultError, Table, atomic_path, load, provenance, save
-from simulations.shards import CELL_KEY, INDEX, INDEX_VERSION, SHARD, Shard, digest, join, read_index, read_shards
+from simulations.shards import CELL_KEY, INDEX, SHARD, Index, Shard, digest, join, read_shard, shards_with_keys
 from simulations.sweeps.grid import Sweep
 
 __all__ = ["Store", "done_cells", "require_table"]
+
+_TEMPORARY = re.compile(r"\..+\.(parquet|json)\.\w+(\.(parquet|json))?")
+"""Names of :func:`~simulations.results.atomic_path`."""
 
 
 class Store:
@@ -45,7 +51,7 @@ class Store:
     Attributes
     ----------
     done : set of str
-        Keys of the cells that the shards hold, of this grid or any other.
+        Keys of the cells that this code has computed, of this grid or any other.
 
     Raises
     ------
@@ -57,24 +63,25 @@ class Store:
     def __init__(self, directory: Path, sweep: Sweep) -> None:
         self.directory, self.sweep = directory, sweep
         self.done: set[str] = set()
-        self._shards: list[Shard] = []
-        self._schema: list[pa.Table] = []  # empty, of the columns that all shards have
+        self._index = Index(function=sweep.function_name)
+        self._kinds: dict[str, str | None] = {}
         self._lock = FileLock(directory / ".lock", timeout=0)
 
     def __enter__(self) -> Store:
-        try:
+        with _writing(self.directory):
             _refuse_foreign(self.directory)
             self.directory.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire()
-        except Timeout as error:
-            raise ResultError(f"another run is writing to {self.directory}: wait for it, or take another") from error
-        except OSError as error:
-            raise ResultError(f"cannot write {self.directory}: {error.strerror or error}") from error
-        try:
-            self._open()
-        except BaseException:
-            self._lock.release()
-            raise
+            try:
+                self._lock.acquire()
+            except Timeout as error:
+                raise ResultError(
+                    f"another run is writing to {self.directory}: wait for it, or take another"
+                ) from error
+            try:
+                self._open()
+            except BaseException:
+                self._lock.release()
+                raise
         return self
 
     def __exit__(
@@ -84,43 +91,63 @@ class Store:
 
     def _open(self) -> None:
         if (self.directory / INDEX).exists():
-            self._shards = read_index(self.directory, self.sweep.function_name)
+            self._index = _index_of(self.directory, self.sweep)
         else:
-            self._write_index()
-        self._remove_leftovers()
-        found = read_shards(self.directory, self._shards, [CELL_KEY])
-        if found is not None:
-            self.done.update(found[CELL_KEY].to_pylist())
-            self._schema = [pq.read_schema(self.directory / self._shards[0]["file"]).empty_table()]
-
-    def _remove_leftovers(self) -> None:
-        """Remove what a killed run left: temporary files, and a shard that the index does not name yet."""
-        known = {shard["file"] for shard in self._shards}
-        for path in self.directory.iterdir():
-            temporary = path.name.startswith((f".{INDEX}.", ".cells-", f".{self.sweep.name}."))
-            if temporary or (SHARD.fullmatch(path.name) and path.name not in known):
+            self._write_index([])
+        known = {shard.file for shard in self._index.shards}
+        for path in self.directory.iterdir():  # what a killed run left: it is in no index, or has a passing name
+            left = _TEMPORARY.fullmatch(path.name) or (SHARD.fullmatch(path.name) and path.name not in known)
+            if left and path.is_file():
                 path.unlink()
+        for shard, keys in shards_with_keys(self.directory, self._index.of_version(self.sweep.version)):
+            self.done |= keys
+            self._note(pq.read_schema(self.directory / shard.file))
 
-    def append(self, parts: Iterable[pa.Table], devices: Iterable[str]) -> None:
-        """Write the parts, each with whole cells, as one more shard; ``devices`` computed them."""
-        table = join([*self._schema, *parts])
-        self._schema = [table.schema.empty_table()]
-        numbers = [int(shard["file"][6:12]) for shard in self._shards]
-        path = self.directory / f"cells-{max(numbers, default=0) + 1:06d}.parquet"
+    def mismatch(self, table: pa.Table) -> str | None:
+        """Return how the columns of some cells differ from those of the cells before them, None if they agree."""
+        found = _kinds(table.schema, self.sweep)
+        if not self._kinds or (list(found) == list(self._kinds) and self._agrees(found)):
+            self._note(table.schema)
+            return None
+        if list(found) != list(self._kinds):
+            return f"returned the columns {', '.join(found)}, other cells {', '.join(self._kinds)}"
+        name = next(name for name, kind in found.items() if kind and self._kinds[name] not in (None, kind))
+        return f"returned {found[name]} in column {name}, other cells {self._kinds[name]}"
+
+    def _agrees(self, found: dict[str, str | None]) -> bool:
+        return all(kind is None or self._kinds[name] in (None, kind) for name, kind in found.items())
+
+    def _note(self, schema: pa.Schema) -> None:
+        for name, kind in _kinds(schema, self.sweep).items():
+            self._kinds[name] = self._kinds.get(name) or kind
+
+    def append(self, parts: Sequence[tuple[pa.Table, str]]) -> None:
+        """Write rows of whole cells, each part with what computed it, as one more shard for each set of types."""
+        alike: dict[tuple[str, ...], list[tuple[pa.Table, str]]] = {}
+        for table, device in parts:
+            alike.setdefault(tuple(map(str, table.schema.types)), []).append((table, device))
+        with _writing(self.directory):
+            shards = [self._write_shard(same) for same in alike.values()]
+            self._write_index([*self._index.shards, *shards])
+
+    def _write_shard(self, parts: Sequence[tuple[pa.Table, str]]) -> Shard:
+        table = join([table for table, _ in parts])
+        keys = set(table[CELL_KEY].to_pylist())
+        self.done |= keys
+        taken = [int(match[1]) for path in self.directory.iterdir() if (match := SHARD.fullmatch(path.name))]
+        path = self.directory / f"cells-{max(taken, default=0) + 1:06d}.parquet"
         with atomic_path(path) as temporary:
             pq.write_table(table, temporary, compression="zstd")
             sha256 = digest(temporary)
-        keys = table[CELL_KEY].unique().to_pylist()
-        self._shards.append(
-            {"file": path.name, "sha256": sha256, "cells": len(keys), "devices": sorted(set(devices))}
-        )
-        self._write_index()
-        self.done.update(keys)
+        devices = sorted({device for _, device in parts})
+        version = self.sweep.version
+        return Shard(file=path.name, sha256=sha256, cells=len(keys), version=version, devices=devices)
 
-    def _write_index(self) -> None:
-        body = {"schema_version": INDEX_VERSION, "function": self.sweep.function_name, "shards": self._shards}
+    def _write_index(self, shards: list[Shard]) -> None:
+        index = self._index.model_copy(update={"shards": shards})
         with atomic_path(self.directory / INDEX) as temporary:
-            temporary.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(index.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        self._index = index
 
     def finish(self, record: dict[str, Any]) -> Table:
         """Write the table of the sweep's grid, which must be complete, unless it is there already; return it.
@@ -128,13 +155,32 @@ class Store:
         ``record`` is what the sidecar says of this run, beside versions, commit, devices and date.
         """
         path = _table_path(self.directory, self.sweep)
-        if path.with_suffix(".json").exists() and _is_current(path, self.sweep):
+        with _writing(self.directory):
+            if not (path.with_suffix(".json").exists() and _is_current(path, self.sweep)):
+                frame, devices = self._in_order()
+                sidecar = provenance("; ".join(sorted(devices))) | record
+                save(frame, path, kind=SWEEP, config=self.sweep.describe(), sidecar=sidecar, overwrite=True)
             return load(path, kind=SWEEP)
-        frame = _in_order(read_shards(self.directory, self._shards), self.sweep)
-        devices = {device for shard in self._shards for device in shard["devices"]}
-        sidecar = provenance("; ".join(sorted(devices))) | record
-        save(frame, path, kind=SWEEP, config=self.sweep.describe(), sidecar=sidecar, overwrite=True)
-        return load(path, kind=SWEEP)
+
+    def _in_order(self) -> tuple[pd.DataFrame, set[str]]:
+        """Return the rows of the grid's cells in its order, without their keys, and the devices behind them.
+
+        The types of the columns come from these rows alone: shards hold other grids' cells too.
+        """
+        keys = pa.array([cell.key for cell in self.sweep.cells()])
+        parts, places, devices = [], [], set()
+        for shard in self._index.of_version(self.sweep.version):
+            table = read_shard(self.directory, shard)
+            place = pc.index_in(table[CELL_KEY], value_set=keys)
+            wanted = pc.is_valid(place)
+            if pc.any(wanted).as_py():
+                parts.append(table.filter(wanted).drop_columns([CELL_KEY]))
+                places.append(place.filter(wanted).to_numpy())
+                devices |= set(shard.devices)
+        order = np.concatenate(places)
+        assert len(np.unique(order)) == len(keys), "a cell of the grid is missing"
+        frame: pd.DataFrame = join(parts).take(np.argsort(order, kind="stable")).to_pandas()
+        return frame, devices
 
 
 def done_cells(directory: Path, sweep: Sweep) -> set[str]:
@@ -142,8 +188,8 @@ def done_cells(directory: Path, sweep: Sweep) -> set[str]:
     if not (directory / INDEX).exists():
         _refuse_foreign(directory)
         return set()
-    found = read_shards(directory, read_index(directory, sweep.function_name), [CELL_KEY])
-    return set() if found is None else set(found[CELL_KEY].to_pylist())
+    shards = _index_of(directory, sweep).of_version(sweep.version)
+    return set().union(*(keys for _, keys in shards_with_keys(directory, shards)))
 
 
 def require_table(directory: Path, sweep: Sweep, *, overwrite: bool) -> None:
@@ -152,7 +198,7 @@ def require_table(directory: Path, sweep: Sweep, *, overwrite: bool) -> None:
     Raises
     ------
     ResultError
-        If there is one and ``overwrite`` is not set, or what is in its place cannot be read.
+        If there is one, or what is in its place cannot be read, and ``overwrite`` is not set.
     """
     path = _table_path(directory, sweep)
     if path.exists() and not overwrite and not _is_current(path, sweep):
@@ -169,14 +215,20 @@ def _is_current(path: Path, sweep: Sweep) -> bool:
     return path.exists() and load(path, kind=SWEEP).config == described
 
 
-def _in_order(table: pa.Table, sweep: Sweep) -> pd.DataFrame:
-    """Return the rows of the sweep's cells, in the order of the grid and without their keys."""
-    keys = pa.array([cell.key for cell in sweep.cells()])
-    places = pc.index_in(table[CELL_KEY], value_set=keys)
-    kept = table.append_column("place", places).filter(pc.is_valid(places))
-    order = pc.sort_indices(kept["place"])  # stable: a cell's rows keep their order
-    frame: pd.DataFrame = kept.take(order).drop_columns([CELL_KEY, "place"]).to_pandas()
-    return frame
+def _index_of(directory: Path, sweep: Sweep) -> Index:
+    index = Index.read(directory)
+    if index.function != sweep.function_name:
+        raise ResultError(
+            f"{directory} holds cells of {index.function}, not of {sweep.function_name}: take another directory"
+        )
+    return index
+
+
+def _kinds(schema: pa.Schema, sweep: Sweep) -> dict[str, str | None]:
+    """Return what each result column holds: numbers, text, bool, or None where it is empty."""
+    keywords = {CELL_KEY, *sweep.column_types}
+    kinds = {"int64": "numbers", "double": "numbers", "string": "text", "bool": "bool", "null": None}
+    return {field.name: kinds[str(field.type)] for field in schema if field.name not in keywords}
 
 
 def _refuse_foreign(directory: Path) -> None:
@@ -188,3 +240,13 @@ def _refuse_foreign(directory: Path) -> None:
     foreign = sorted(path.name for path in directory.iterdir() if not path.name.startswith((".lock", f".{INDEX}.")))
     if foreign:
         raise ResultError(f"{directory} is not a sweep's directory: it holds {foreign[0]}")
+
+
+@contextmanager
+def _writing(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, ResultError):
+            raise
+        raise ResultError(f"cannot write {directory}: {error.strerror or error}") from error

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,6 +27,7 @@ from simulations.sweeps.grid import MOST_CELLS, Grid, Sweep
 __all__ = ["parse_settings", "read_sweep"]
 
 _KEYS = ("sweep", "name", "grid")
+_LARGEST_END = 1e18  # whole numbers stay below 2^63, and differences finite
 _RANGE = ("start", "stop", "num", "scale")
 
 
@@ -44,12 +46,12 @@ def read_sweep(path: Path, sweeps: Mapping[str, Sweep]) -> Sweep:
         If the file is missing, is not TOML, or describes no sweep that is allowed; one line that names the file.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ValueError(f"no such file: {path}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # of bad syntax, of integers and of nestings without end
         raise ValueError(f"{path} is not TOML: {error}") from None
     try:
         return _from_content(content, path.stem, sweeps)
@@ -98,16 +100,22 @@ def parse_settings(settings: Sequence[str], sweep: Sweep) -> Grid:
 def _parse(text: str) -> Any:
     """Return a TOML value, or the list of the values and bare words between commas."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return _value(text)
+    except (ValueError, RecursionError):
         return [_parse_word(word.strip()) for word in text.split(",")] if text else []
 
 
 def _parse_word(word: str) -> Any:
     try:
-        return tomllib.loads(f"value = {word}")["value"]
-    except tomllib.TOMLDecodeError:
+        return _value(word)
+    except (ValueError, RecursionError):
         return word
+
+
+def _value(text: str) -> Any:
+    if "\n" in text:
+        raise ValueError("a value is one line")
+    return tomllib.loads(f"value = {text}")["value"]
 
 
 def _values(sweep: Sweep, key: str, value: Any) -> Sequence[Any]:
@@ -121,15 +129,22 @@ def _values(sweep: Sweep, key: str, value: Any) -> Sequence[Any]:
     return [None if nullable and item == "none" else item for item in values]
 
 
+def _is_moderate(end: object) -> bool:
+    return isinstance(end, int | float) and not isinstance(end, bool) and -_LARGEST_END <= end <= _LARGEST_END
+
+
 def _range(key: str, value: Mapping[str, Any], column_type: str) -> Sequence[Any]:
     for name in value:
         if name not in _RANGE:
             raise ValueError(f"{key}: unknown key {name!r} of a range: allowed are {', '.join(_RANGE)}")
     start, stop, num, scale = (value.get(name) for name in ("start", "stop", "num", "scale"))
-    if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in (start, stop)):
-        raise ValueError(f"{key}: a range needs numbers start and stop, got {dict(value)}")
+    if not all(_is_moderate(end) for end in (start, stop)):
+        limit = f"numbers start and stop of at most ±{_LARGEST_END:g}"
+        raise ValueError(f"{key}: a range needs {limit}, got {reprlib.repr(dict(value))}")
     if not isinstance(num, int) or isinstance(num, bool) or not 1 <= num <= MOST_CELLS:
-        raise ValueError(f"{key}: a range needs num, a whole number from 1 to {MOST_CELLS:,}, got {num!r}")
+        raise ValueError(
+            f"{key}: a range needs num, a whole number from 1 to {MOST_CELLS:,}, got {reprlib.repr(num)}"
+        )
     if scale not in (None, "linear", "log"):
         raise ValueError(f"{key}: scale must be linear or log, got {scale!r}")
     if column_type not in ("int64", "float64"):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from kondo_theory.frontier import frontier as closed_frontier
-from simulations.sweeps.cells.types import Arms, NonNegative, Probability
+from kondo_theory.symmetric import symmetric_arms
+from simulations.sweeps.cells.types import Arms, Fraction, NonNegative, Probability
 
 __all__ = ["frontier"]
 
 
 def frontier(
-    *, p_correct: Probability, n_arms: Arms = 10, baseline: float = 0.5, price: float, temperature: NonNegative
+    *, p_correct: Probability, n_arms: Arms = 10, baseline: Fraction = 0.5, price: float, temperature: NonNegative
 ) -> dict[str, float]:
     """Return the gate's backward rate, signal and noise per forward sample at a price and a temperature.
 
@@ -22,13 +21,11 @@ def frontier(
     n_arms : int
         K ≥ 2.
     baseline : float
-        b, constant; reward 1 for the correct arm and 0 for the others.
+        b in [0, 1), constant; reward 1 for the correct arm and 0 for the others.
     price, temperature : float
         λ and η ≥ 0, in units of delight.
     """
-    policy = np.array([p_correct, *[(1 - p_correct) / (n_arms - 1)] * (n_arms - 1)])
-    advantage = np.array([1 - baseline, *[-baseline] * (n_arms - 1)])
-    found = closed_frontier(policy, advantage, price, temperature)
+    found = closed_frontier(*symmetric_arms(n_arms, p_correct, baseline), price, temperature)
     moments = found.moments
     return {
         "backward_rate": float(found.backward_rate),

@@ -9,7 +9,7 @@ import numpy as np
 from kondo_theory import token_trap as closed
 from simulations.sweeps.cells.types import Arms, Count, Positive, Rate
 
-__all__ = ["token_trap"]
+__all__ = ["stalling", "token_trap"]
 
 
 def token_trap(
@@ -20,7 +20,7 @@ def token_trap(
     rate: Rate | None = None,
     temperature: Positive = 1.0,
 ) -> dict[str, float | bool]:
-    """Return the stall point p* met from the uniform policy, and the drift's least value on a grid of p.
+    """Return whether training from the uniform policy stalls, and the stall point p*, nan where it does not.
 
     Parameters
     ----------
@@ -34,3 +34,17 @@ def token_trap(
     """
     stall = closed.stall_point(rate, vocab_size, n_tokens, gate, temperature)
     return {"stalls": stall is not None, "stall_point": np.nan if stall is None else stall}
+
+
+def stalling(*, vocab_size: Arms, n_tokens: Count, gate: Literal["token", "dg"] = "token") -> list[dict[str, float]]:
+    """Return the intervals of rates, or of DG's temperatures, at which training stalls; nan where there is none.
+
+    Parameters
+    ----------
+    vocab_size, n_tokens : int
+        M ≥ 2 and T ≥ 1.
+    gate : {"token", "dg"}
+        Intervals of ρ for ``token``, of η for ``dg``.
+    """
+    intervals = (closed.stalling_temperatures if gate == "dg" else closed.stalling_rates)(vocab_size, n_tokens)
+    return [{"low": float(low), "high": float(high)} for low, high in intervals or [(np.nan, np.nan)]]

@@ -1,0 +1,131 @@
+"""Sweeps of the gate itself and of screening rules."""
+
+from __future__ import annotations
+
+from simulations.sweeps.grid import Sweep
+
+__all__ = ["GATES"]
+
+_CELLS = "simulations.sweeps.cells"
+_TEMPERATURES = (0.1, 0.5, 2.0)
+_RULES = (
+    "delight",
+    "advantage",
+    "abs-advantage",
+    "surprisal",
+    "additive",
+    "uniform",
+    "abs-advantage-entropy",
+    "entropy-band",
+    "positive-surprisal",
+)
+
+GATES = (
+    Sweep(
+        name="gate-frequency",
+        title="how often the gate opens, over delight less price and temperature",
+        kind="simulated",
+        cell=f"{_CELLS}.gate:gate_frequency",
+        grids=({"temperature": (0.0, *_TEMPERATURES), "excess": tuple(n / 2 - 2.25 for n in range(10))},),
+        presets={"smoke": {"n_draws": 200}, "paper": {"n_draws": 1_000_000}},
+    ),
+    Sweep(
+        name="rate-value",
+        title="delight that the best k of B samples collect",
+        kind="simulated",
+        cell=f"{_CELLS}.gate:rate_value",
+        grids=(
+            {"batch_size": (8,), "n_kept": tuple(range(1, 9))},
+            {"batch_size": (40,), "n_kept": (4, 10, 16, 22, 28, 34, 40)},
+        ),
+        presets={"smoke": {"n_batches": 100}, "paper": {"n_batches": 200_000}},
+    ),
+    Sweep(
+        name="frontier",
+        title="cost and quality of a Bernoulli gate over price and temperature",
+        cell=f"{_CELLS}.frontier:frontier",
+        grids=(
+            {
+                "p_correct": (0.05, 0.2, 0.5, 0.8),
+                "n_arms": (2, 10, 100),
+                "baseline": (0.1, 0.5, 0.9),
+                "temperature": (0.0, *_TEMPERATURES),
+                "price": tuple(n / 4 for n in range(-12, 13)),
+            },
+        ),
+    ),
+    Sweep(
+        name="price-gates",
+        title="moments, cost and efficiency of drawn gates over price and temperature",
+        kind="simulated",
+        cell=f"{_CELLS}.moments:moments",
+        grids=(
+            {
+                "method": ("price",),
+                "p_correct": (0.2,),
+                "temperature": _TEMPERATURES,
+                "price": (-2.0, -1.3, -0.6, 0.1, 0.8, 1.5),
+                "n_batches": (200,),
+            },
+        ),
+        presets={"smoke": {"n_batches": 10, "n_replicates": 20}, "paper": {"n_replicates": 10_000}},
+    ),
+    Sweep(
+        name="rate-gates",
+        title="moments of exactly k of B by delight, and of the price gate of that rate",
+        kind="simulated",
+        cell=f"{_CELLS}.moments:moments",
+        grids=tuple(
+            {
+                "method": ("exact-k", "price-at-rate"),
+                "p_correct": (0.3,),
+                "constant_baseline": (0.25,),
+                "batch_size": batch_sizes,
+                "rate": rates,
+                "n_batches": (200,),
+                "n_replicates": (500,),
+            }
+            for batch_sizes, rates in (((10, 20, 40, 80), (0.2, 0.5)), ((40,), (0.2, 0.3, 0.4, 0.6, 0.8)))
+        ),
+        presets={"smoke": {"n_batches": 10, "n_replicates": 20}, "paper": {"n_replicates": 20_000}},
+    ),
+    Sweep(
+        name="additive",
+        title="threshold α* and critical odds of additive scores",
+        cell=f"{_CELLS}.additive:additive",
+        grids=(
+            {
+                "n_arms": (2, 10, 100, 1000),
+                "p_correct": (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999, 0.9999),
+                "alpha": (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99),
+            },
+        ),
+    ),
+    Sweep(
+        name="additive-top",
+        title="how often a failure tops a batch while the policy learns",
+        kind="simulated",
+        cell=f"{_CELLS}.additive:top_failures",
+        grids=tuple(
+            {"rule": (rule,), "alpha": alphas, "log_odds": tuple(float(n) for n in range(-3, 13))}
+            for rule, alphas in (("additive", (0.5, 0.8, 0.9)), ("delight", (0.0,)))
+        ),
+        presets={"smoke": {"n_batches": 50}, "paper": {"n_batches": 100_000}},
+    ),
+    Sweep(
+        name="screening",
+        title="composition and value of what every screening rule keeps at a rate",
+        kind="simulated",
+        cell=f"{_CELLS}.screening:screening",
+        grids=tuple(
+            {
+                "rule": _RULES,
+                "p_correct": (p,),
+                "baseline": (baseline,),
+                "rate": (0.05, 0.2, 0.4, 0.6, 0.8, 1.0),
+            }
+            for p, baseline in ((0.3, 0.25), (0.06, 0.7))
+        ),
+        presets={"smoke": {"batch_size": 100, "n_batches": 20}, "paper": {"n_batches": 20_000}},
+    ),
+)
