@@ -107,12 +107,12 @@ def save(
     return path
 
 
-def load(path: Path, *, kind: str | None = None, partial: bool = False) -> Table:
+def load(path: Path | str, *, kind: str | None = None, partial: bool = False) -> Table:
     """Read a table back, refusing what is not one of ours.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
         A table, or the directory of a sweep.
     kind : str, optional
         What it must hold.
@@ -127,6 +127,7 @@ def load(path: Path, *, kind: str | None = None, partial: bool = False) -> Table
         version or another kind, or does not match the hash in its sidecar or that of its configuration; if a
         directory is not a sweep's, or has no finished table or several.
     """
+    path = Path(path)
     if path.is_dir():
         if partial:
             return _load_partial(path)

@@ -122,6 +122,8 @@ def test_named_sweeps_are_immutable_and_valid():
         SWEEPS["frontier"].name = "x"
     with pytest.raises(TypeError):
         SWEEPS["x"] = PRODUCT
+    with pytest.raises(TypeError):
+        SWEEPS["frontier"].grids[0]["n_arms"] = (3,)
     for name, sweep in SWEEPS.items():
         assert name == sweep.name
         for preset in ("smoke", "quick", "paper"):

@@ -118,6 +118,8 @@ def _compute(job: Job, chunk: Chunk) -> ChunkResult:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # sys.exit in a cell too is that cell's failure
+            if isinstance(error.__cause__, KeyboardInterrupt):  # it came while a compiled kernel ran
+                raise KeyboardInterrupt from error
             failures.append(Failure(cell.config, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"))
             continue
         _extend(alike.setdefault(signature, {}), cell, rows)

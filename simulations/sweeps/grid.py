@@ -104,6 +104,9 @@ class Sweep:
             )
         if self.name == "index" or self.name.startswith("cells-"):
             raise ValueError(f"a sweep's name must not be index or cells-…, which name its files, got {self.name}")
+        if not isinstance(self.grids, tuple | list) or not all(isinstance(grid, Mapping) for grid in self.grids):
+            raise TypeError(f"sweep {self.name}: grids must be a tuple of mappings, got {_shown(self.grids)}")
+        object.__setattr__(self, "grids", tuple(types.MappingProxyType(dict(grid)) for grid in self.grids))
 
     @cached_property
     def function(self) -> Callable[..., Any]:
@@ -153,8 +156,6 @@ class Sweep:
         """Return the sweep with every value of every grid checked and typed; raises as the class does."""
         if not self.grids:
             raise ValueError(f"sweep {self.name}: there is no grid")
-        if not isinstance(self.grids, tuple | list) or not all(isinstance(grid, Mapping) for grid in self.grids):
-            raise TypeError(f"sweep {self.name}: grids must be a tuple of mappings, got {_shown(self.grids)}")
         # Counted first: a grid of 10^12 cells must not be looked at value by value.
         sizes = [math.prod(len(values) for values in grid.values()) for grid in self.grids]
         if sum(sizes) > MOST_CELLS:
