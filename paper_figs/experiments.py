@@ -18,7 +18,7 @@ from simulations.statistics import bootstrap
 
 __all__ = ["MNIST_TABLE", "mnist_quality"]
 
-MNIST_TABLE = Path(__file__).resolve().parent.parent / "simulations" / "tables" / "mnist-quick.parquet"
+MNIST_TABLE = Path(__file__).resolve().parent.parent / "simulations" / "tables" / "mnist-paper.parquet"
 MNIST_KIND = "mnist-learning-curves"
 
 

@@ -29,8 +29,14 @@ from simulations.sweeps.cells import screening as screening_cells
 from simulations.sweeps.cells.rows import baseline_value
 from simulations.sweeps.grid import MOST_CELLS, load_cell
 from simulations.sweeps.named.axes import log_spaced, log_spaced_counts
+from simulations.sweeps.named.contexts import CONTEXTS
+from simulations.sweeps.named.experiments import EXPERIMENTS
+from simulations.sweeps.named.gambling import GAMBLING
+from simulations.sweeps.named.gates import GATES
+from simulations.sweeps.named.tokens import TOKENS
 
 ROOT = Path(__file__).resolve().parent.parent
+COMMITTED = [name for name, sweep in SWEEPS.items() if sweep.kind != "experiment"]  # computed in minutes
 PRESETS = ("smoke", "quick", "paper")
 SIMULATED = ["quantity", "predicted", "estimate", "standard_error", "exact"]
 
@@ -39,11 +45,7 @@ SIMULATED = ["quantity", "predicted", "estimate", "standard_error", "exact"]
 
 
 def test_names_are_unique_and_the_catalogue_is_immutable():
-    modules = [
-        importlib.import_module(f"simulations.sweeps.named.{name}") for name in ("gates", "contexts", "gambling")
-    ]
-    families = [*modules[0].GATES, *modules[1].CONTEXTS, *modules[2].GAMBLING]
-    families += importlib.import_module("simulations.sweeps.named.tokens").TOKENS
+    families = [*GATES, *CONTEXTS, *GAMBLING, *TOKENS, *EXPERIMENTS]
     assert len({sweep.name for sweep in families}) == len(families) == len(SWEEPS)
     with pytest.raises(TypeError):
         SWEEPS["x"] = families[0]
@@ -81,7 +83,7 @@ def test_keywords_are_documented(name):
         assert re.search(rf"\b{keyword}\b", documents), keyword
 
 
-@pytest.mark.parametrize("name", SWEEPS)
+@pytest.mark.parametrize("name", COMMITTED)
 def test_first_and_last_cells_run_and_return_the_same_columns_everywhere(name):
     sweep = SWEEPS[name].at_preset("smoke").checked()
     configs = list(sweep.configs())
@@ -96,7 +98,7 @@ def test_first_and_last_cells_run_and_return_the_same_columns_everywhere(name):
                 assert record["standard_error"] >= 0
 
 
-@pytest.mark.parametrize("name", SWEEPS)
+@pytest.mark.parametrize("name", COMMITTED)
 def test_committed_tables_hold_the_quick_grid_and_are_small(name):
     path = ROOT / "simulations" / "tables" / f"{name}.parquet"
     assert path.stat().st_size < 150_000
@@ -110,9 +112,10 @@ def test_committed_tables_hold_the_quick_grid_and_are_small(name):
 
 def test_the_documentation_lists_every_sweep_with_its_columns():
     text = (ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\| `([a-z-]+)` \| (?:simulated|analytical) \|", text, flags=re.MULTILINE)
+    listed = re.findall(r"^\| `([a-z-]+)` \| (?:simulated|analytical|experiment) \|", text, flags=re.MULTILINE)
     assert listed == list(SWEEPS)
-    for name, sweep in SWEEPS.items():
+    for name in COMMITTED:
+        sweep = SWEEPS[name]
         line = next(line for line in text.splitlines() if line.startswith(f"| `{name}` |"))
         frame = load(ROOT / "simulations" / "tables" / f"{name}.parquet").frame
         names = frame["quantity"].unique() if sweep.kind == "simulated" else frame.columns[len(sweep.parameters) :]
