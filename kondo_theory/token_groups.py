@@ -14,9 +14,10 @@ from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
 from kondo_theory.token_rows import Atoms, binomial_masses, require_sizes, surprisals, top_drift
 
-__all__ = ["group_drift"]
+__all__ = ["group_drift", "group_stall_point"]
 
 _MAX_ATOMS = 20_000_000
+_ROUNDING = 1e-12  # drifts are sums of terms of order one; as p → 1 they vanish
 
 
 def group_drift(
@@ -52,6 +53,33 @@ def group_drift(
     atoms = _token_atoms if kind == "token" else _row_atoms
     found = [top_drift(atoms(q, T, M, S, kind), rho)[0] for q in probability.ravel()]
     return np.array(found).reshape(probability.shape)[()]
+
+
+def group_stall_point(
+    rate: float, vocab_size: int, n_tokens: int, group_size: int, gate: str = "token"
+) -> float | None:
+    """Return the first fall of :func:`group_drift` through zero from the uniform policy p = 1/M up; None without one.
+
+    As :func:`kondo_theory.token_trap.stall_point`, to which it tends as S → ∞, but on a grid of 500 points: a dip
+    below zero that is narrower is missed, and so is one above p = 0.999.
+
+    Parameters
+    ----------
+    rate, vocab_size, n_tokens, group_size, gate
+        As in :func:`group_drift`.
+    """
+    low, high = 1 / vocab_size, 1 - 1e-3
+    for n_points in (500, 25, 25):
+        p = np.linspace(low, high, n_points + 1)
+        for start in range(1, p.size, 25):  # the first fall is often early: stop there
+            part = p[start : start + 25]
+            falls = np.flatnonzero(group_drift(part, n_tokens, vocab_size, rate, group_size, gate) < -_ROUNDING)
+            if falls.size:
+                low, high = float(p[start + falls[0] - 1]), float(p[start + falls[0]])
+                break
+        else:
+            return None
+    return (low + high) / 2
 
 
 def _others(p: float, T: int, S: int) -> tuple[FloatArray, FloatArray]:

@@ -112,6 +112,11 @@ FIGURES = {
         "signal per backward pass of every screening rule in the network's parameters, along training",
         "paper_figs.network_moments:mnist_screening",
     ),
+    "reversal-token-trap": FigureEntry(
+        "where the transformer's token gates stall, against predictions (and reversal-row-gate; reversal-quality,"
+        " reversal-physical-cost and reversal-scaling wait for their tables)",
+        "paper_figs.reversal:reversal_token_trap",
+    ),
 }
 
 

@@ -167,10 +167,10 @@ def cases(quick: bool) -> list[Case]:
     """Return all cases; ``quick`` makes them tiny."""
     gates = (Gate("pg"), Gate("dg"), Gate("zero-price"), Gate("price", temperature=0.5), Gate("rate", rate=0.03))
     alignments = [_alignment(size, symmetric, quick) for symmetric in (True, False) for size in (100, 10**6)]
-    from simulations import benchmark_mnist
+    from simulations import benchmark_mnist, benchmark_reversal
 
     bandits = [*(_dynamics(gate, quick) for gate in gates), *alignments, _alignment_times(quick)]
-    return [_machine(quick), *bandits, *benchmark_mnist.cases(quick)]
+    return [_machine(quick), *bandits, *benchmark_mnist.cases(quick), *benchmark_reversal.cases(quick)]
 
 
 def run(repeats: int = 5, quick: bool = False) -> list[BenchmarkRow]:
@@ -222,9 +222,9 @@ def targets(rows: list[BenchmarkRow]) -> list[tuple[str, float, str]]:
         large, small = (time_of[alignment_name(size, symmetric), KERNEL] for size in (10**6, 100))
         kind = "symmetric" if symmetric else "general"
         found.append((f"alignment, {kind}: B = 1,000,000 / B = 100", large / small, required))
-    from simulations import benchmark_mnist
+    from simulations import benchmark_mnist, benchmark_reversal
 
-    return found + benchmark_mnist.targets(rows)
+    return found + benchmark_mnist.targets(rows) + benchmark_reversal.case_targets(rows)
 
 
 def main_table(rows: list[BenchmarkRow]) -> Table:

@@ -1,21 +1,34 @@
-"""What an update of token reversal takes, in one interleaved run: its phases by method, and ways of sampling."""
+"""What an update of token reversal takes, in one interleaved run: its phases by method, and ways of sampling.
+
+``python -m simulations.benchmark_reversal FILE.parquet`` writes the phases as a table, which the figures draw.
+"""
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from statistics import median
+from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor
 
+from simulations.benchmark import BenchmarkRow, Case
+from simulations.devices import describe_cpu
+from simulations.results import provenance, save
 from simulations.reversal import ReversalRun, single_thread
 from simulations.reversal_config import ReversalConfig
 from simulations.sequence_step import PHASES
 from simulations.transformer import Transformer, sample
 
-__all__ = ["METHODS", "StepTime", "run", "targets"]
+__all__ = ["KIND", "METHODS", "StepTime", "case_targets", "cases", "run", "targets"]
+
+KIND = "reversal-step-times"
+UPDATE, SAMPLING = "token reversal, an update", "token reversal, sampling"
 
 METHODS = (
     ReversalConfig("pg"),
@@ -111,6 +124,44 @@ def targets(rows: Sequence[StepTime]) -> list[tuple[str, float, str]]:
     ]
 
 
+def cases(quick: bool) -> list[Case]:
+    """Return the cases of ``kondo bench``: updates by method, and ways of sampling; ``quick`` makes them tiny."""
+    small: dict[str, Any] = {"length": 3, "prompts": 2, "answers": 2} if quick else {}
+    runs = [ReversalRun(replace(config, **small), torch.device("cpu")) for config in METHODS]
+    updates = {state.config.label: (1, _alone(state.train_batch)) for state in runs}
+    sampling = {name: (1, _alone(call)) for name, call in _samplers(runs[0]).items()}
+    return [Case(UPDATE, "update", updates), Case(SAMPLING, "batch", sampling)]
+
+
+def case_targets(rows: Iterable[BenchmarkRow]) -> list[tuple[str, float, str]]:
+    """Return (what, measured, required) of the speeds that are promised, from the rows of ``kondo bench``."""
+    time_of = {(row.case, row.variant): row.microseconds for row in rows}
+    promises = ((UPDATE, "row gate(3 %)", "PG", "≤ 0.55"), (SAMPLING, SHARED, UNCACHED, "not promised"))
+    return [
+        (f"{case}: {over} / {under}", time_of[case, over] / time_of[case, under], required)
+        for case, over, under, required in promises
+    ]
+
+
+def main() -> None:
+    """Write the phases of an update as a table."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--repeats", type=int, default=50)
+    chosen = parser.parse_args()
+    frame = pd.DataFrame([asdict(row) for row in run(chosen.repeats)])
+    sidecar = provenance(describe_cpu()) | {"command": "python -m simulations.benchmark_reversal " + chosen.file.name}
+    save(frame, chosen.file, kind=KIND, config={"repeats": chosen.repeats}, sidecar=sidecar, overwrite=True)
+
+
+def _alone(call: Callable[[], object]) -> Callable[[], None]:
+    def on_one_thread() -> None:
+        with single_thread():
+            call()
+
+    return on_one_thread
+
+
 def _samplers(state: ReversalRun) -> dict[str, Callable[[], object]]:
     policy, config, generator = state.step.policy, state.config, state.generators["actions"]
     prompts = torch.randint(
@@ -143,3 +194,7 @@ def _compared(rows: Sequence[tuple[str, float, float, float, float]]) -> list[St
         StepTime(*row, row[4] / first_total, row[3] / first_training if first_training else float("nan"))
         for row in rows
     ]
+
+
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,7 @@ and exit code 2; a failure of our own keeps its traceback.
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import sys
 import threading
@@ -275,6 +276,48 @@ def mnist(**options: Any) -> int:
     return 0
 
 
+@experiment.command()
+@click.option("--preset", type=PRESETS, default="quick", show_default=True, help="Updates and seeds.")
+@click.option("--study", metavar="NAME", help="Named runs: quality (default), token-trap, learning-rate, scaling.")
+@click.option("--method", "methods", multiple=True, metavar="NAME", help="pg, dg, token-gate, row-gate, ppo, pmpo")
+@click.option("--rate", "rates", multiple=True, type=float, help="Rate in (0, 1] of the gates; may be repeated.")
+@click.option("--price", type=float, help="Price of the gates.")
+@click.option("--temperature", type=float, help="Temperature of a gate at a price, and of dg.")
+@click.option("--rule", "rules", multiple=True, metavar="NAME", help="Screening rule of the gates; may be repeated.")
+@click.option("--length", "lengths", multiple=True, type=int, metavar="H", help="Default: 10; may be repeated.")
+@click.option("--vocab-size", "vocab_sizes", multiple=True, type=int, metavar="M", help="Default: 2; repeatable.")
+@click.option("--reward", "rewards", multiple=True, metavar="NAME", help="fraction (default), prefix, exact")
+@click.option("--learning-rate", "learning_rates", multiple=True, type=float, help="Default: 3e-4; may be repeated.")
+@click.option("--seeds", metavar="N|LIST", help="A number of seeds (0 … N−1), or a list such as 3,5 or 10-19.")
+@click.option("--updates", type=click.IntRange(min=1), help="Instead of the preset's number.")
+@click.option("--device", type=DEVICES, default="auto", show_default=True)
+@click.option("--workers", type=click.IntRange(min=1), help="Processes; the table does not depend on it.")
+@click.option(
+    "--checkpoint-seconds", type=click.FloatRange(min=0), default=30, show_default=True, help="Between checkpoints."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Default: results/reversal-STUDY-PRESET.parquet."
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing table.")
+def reversal(**options: Any) -> int:
+    """Train a transformer to write its prompt backwards; write a Parquet table with a JSON sidecar; resumable.
+
+    Without --method the methods of the claim reversal-quality run, or those of --study. An unfinished run is kept
+    beside the table in FILE.partial: run the same command again.
+    """
+    from simulations import report, reversal_summary
+    from simulations.results import load
+    from simulations.reversal_experiment import plan_reversal, run_reversal
+
+    with user_input():
+        _check_device(options["device"])
+        plan = plan_reversal(**options)
+    table = run_reversal(plan, command=_typed())
+    report.console().print(reversal_summary.summary_table(load(table).frame))
+    click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
+    return 0
+
+
 @kondo.group()
 def data() -> None:
     """Fetch and check the MNIST images."""
@@ -313,6 +356,11 @@ def bench(repeats: int, quick: bool) -> int:
     if not quick:  # at small sizes the overhead of a call is all there is to see
         out.print(benchmark.target_table(rows))
     return 0
+
+
+def _typed() -> str:
+    """Return the command line as it could be typed again."""
+    return shlex.join(["kondo", *sys.argv[1:]])
 
 
 def _check_device(device: str) -> None:

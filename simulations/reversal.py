@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -262,7 +263,10 @@ def _run_indexed(
     index: int, config: ReversalConfig, device: str, checkpoint: CheckpointFile | None
 ) -> tuple[int, pd.DataFrame, pd.DataFrame]:
     with single_thread():
-        return index, *run_one(config, torch.device(device), checkpoint)
+        try:
+            return index, *run_one(config, torch.device(device), checkpoint)
+        except SystemExit:  # the owner is dead: a pool's worker would hold the exception, and its memory, for minutes
+            os._exit(1)
 
 
 @contextmanager

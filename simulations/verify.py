@@ -59,6 +59,11 @@ CHECKS: dict[str, Check] = {
     "mnist-quality": Check(measure="simulations.checks.mnist:quality"),
     "mnist-decomposition": Check(measure="simulations.checks.mnist_moments:decomposition"),
     "mnist-screening": Check(measure="simulations.checks.mnist_moments:screening"),
+    "reversal-quality": Check(measure="simulations.checks.reversal:quality"),
+    "reversal-token-trap": Check(measure="simulations.checks.reversal:token_trap"),
+    "reversal-row-gate": Check(measure="simulations.checks.reversal:row_gate"),
+    "reversal-physical-cost": Check(measure="simulations.checks.reversal_cost:physical_cost"),
+    "reversal-scaling": Check(measure="simulations.checks.reversal_scaling:scaling"),
 }
 
 
@@ -183,7 +188,8 @@ def judge(
     """Apply the claim's decision rule and say why.
 
     Our own theory comes first: a failed derivation, or a simulation that contradicts it, fails the claim whatever was
-    measured. Then each measured criterion is judged by its whole interval.
+    measured. Then each measured criterion is judged by its whole interval; where the rule says why the published
+    protocol may be another one, what they say goes into the reason.
     """
     if derived is False:
         return "fails", "a step of the derivation failed"
@@ -196,10 +202,15 @@ def judge(
     support = f"{len(simulated)} simulated quantities agree" if simulated else ""
     if not claim.rule.criteria:
         return claim.success, support
+    if not measured:
+        return "not run", f"nothing was measured: preset {claim.rule.judged_from} or a table of it is needed"
     smallest = min((row.preset or preset for row in measured), key=PRESETS.index, default=preset)
     if PRESETS.index(smallest) < PRESETS.index(claim.rule.judged_from):
         return "not run", f"preset {smallest} is too small to judge the criteria: use {claim.rule.judged_from}"
-    return _judge_criteria(claim, measured, support)
+    verdict, reason = _judge_criteria(claim, measured, support)
+    if claim.rule.not_comparable:
+        return "not comparable", f"{claim.rule.not_comparable}; by the criteria alone: {verdict}, {reason}"
+    return verdict, reason
 
 
 def _judge_criteria(claim: Claim, measured: Sequence[Measured], support: str) -> tuple[Verdict, str]:

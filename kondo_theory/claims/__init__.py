@@ -10,7 +10,7 @@ Verdicts
 ``holds in regime``  the same, within the stated regime
 ``fails``            a measured criterion is missed: the whole interval lies outside it
 ``undecided``        an interval straddles a criterion, or a simulation is too noisy to fail
-``not comparable``   our protocol may differ from the published one
+``not comparable``   our protocol may differ from the published one; the reason says which criteria were met
 ``not run``          the preset is too small to judge, or nothing was measured
 """
 
@@ -18,14 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from kondo_theory.claims import contexts, cost, gambling, gate, geometry, mnist, screening, tokens
+from kondo_theory.claims import contexts, cost, gambling, gate, geometry, mnist, reversal, screening, tokens
 from kondo_theory.claims.registry import SOURCES, Claim, Criterion, DecisionRule, Verdict
 
 __all__ = ["CLAIMS", "SOURCES", "Claim", "Criterion", "DecisionRule", "Verdict", "get_claims"]
 
 CLAIMS: Mapping[str, Claim] = {
     claim.id: claim
-    for family in (gate, geometry, screening, gambling, contexts, cost, tokens, mnist)
+    for family in (gate, geometry, screening, gambling, contexts, cost, tokens, mnist, reversal)
     for claim in family.CLAIMS
 }
 """All claims by id, in the order in which they are verified and printed."""

@@ -69,12 +69,15 @@ class DecisionRule:
     """How a claim is judged, fixed beforehand: the statistic, the criteria with their margins, what is undecided.
 
     ``judged_from`` is the smallest preset whose sizes can judge the criteria; below it the verdict is ``not run``.
+    ``not_comparable`` says why our protocol may differ from the published one: the criteria are judged and reported
+    all the same, and the verdict is ``not comparable`` whatever they say.
     """
 
     statistic: str
     undecided: str
     criteria: tuple[Criterion, ...] = ()
     judged_from: Literal["smoke", "quick", "paper"] = "smoke"
+    not_comparable: str = ""
 
 
 @dataclass(frozen=True)

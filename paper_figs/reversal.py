@@ -1,0 +1,258 @@
+"""Figures of token reversal, drawn from the committed tables: nothing here trains, and nothing imports torch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from kondo_theory.cost import surviving_rows
+from kondo_theory.token_groups import group_stall_point
+from kondo_theory.token_trap import critical_rate, stall_point, stalling_rates
+from paper_figs.style import PANEL, MethodStyle, label_panels, method_style
+from simulations.results import load
+from simulations.reversal_summary import LEARNT, progress
+from simulations.statistics import bootstrap
+
+__all__ = ["reversal_physical_cost", "reversal_quality", "reversal_token_trap"]
+
+TABLES = Path(__file__).resolve().parent.parent / "simulations" / "tables"
+GROUP = 10
+MARGIN = 0.05
+_SHADE = 0.22
+_LEGEND = 7.5
+
+Pair = tuple[int, int]
+"""M and H."""
+
+
+def _table(name: str) -> pd.DataFrame:
+    return load(TABLES / f"{name}.parquet").frame
+
+
+def _style(label: str) -> MethodStyle:
+    """Return the style of a label of the tables: gates look alike at every rate but for the line."""
+    if label == "row gate(3 %, advantage)":
+        return method_style("advantage")
+    if label.startswith("token gate") and label != "token gate(3 %)":
+        return replace(method_style("token gate"), line="--", marker="x")
+    return method_style(label.partition("(")[0])
+
+
+def reversal_quality() -> Figure:
+    """Token error against rows, kept and processed tokens, and seconds: the median thick, every seed thin."""
+    frame = _table("reversal-quality-quick")
+    times = _table("reversal-step-times").set_index("name")["total"]
+    frame = frame[frame["update"] > 0].assign(
+        seconds=frame["update"] * frame["label"].map(times) / 1_000,
+        processed=frame["processed_tokens"].where(frame["processed_tokens"] > 0),
+    )
+    figure, axes = plt.subplots(1, 4, figsize=(4 * PANEL[0] - 1.4, PANEL[1] + 0.9), sharey=True)
+    panels = {
+        "forward_rows": ("answers sampled", "equal sampling"),
+        "backward_tokens": ("tokens kept, each time", "logical backward cost"),
+        "processed": ("positions through forward and backward", "physical backward cost"),
+        "seconds": ("seconds, one CPU thread", "time"),
+    }
+    for ax, (column, (name, title)) in zip(axes, panels.items(), strict=True):
+        _curves(ax, frame[frame[column].notna()], column)
+        ax.set(xlabel=name, title=title, xscale="log", yscale="log", ylim=(0.0002, 0.6))
+    axes[0].set_ylabel("token error of sampled answers (percent)")
+    ticks = [0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3]
+    axes[0].set_yticks(ticks, [f"{100 * tick:g}" for tick in ticks])
+    axes[0].minorticks_off()
+    label_panels(list(axes))
+    ppo = frame.loc[frame["label"] == "PPO", "seed"].nunique()
+    labels = [str(label) for label in frame["label"].unique()]
+    handles = [
+        Line2D([], [], color=_style(label).colour, ls=_style(label).line, label=label.replace("-price", " price"))
+        for label in labels
+    ]
+    title = (
+        f"H = 10, M = 2; median of {frame['seed'].nunique()} seeds (PPO {ppo}) with 95 % intervals, every seed thin;"
+        " seconds: updates × the median time of one in an interleaved run, evaluation apart"
+    )
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(labels), title=title, title_fontsize=_LEGEND)
+    return figure
+
+
+def _curves(ax: Axes, frame: pd.DataFrame, column: str) -> None:
+    for label, runs in frame.groupby("label", sort=False):
+        style = _style(str(label))
+        errors = runs.pivot(index="update", columns="seed", values="token_error")
+        spent = runs.pivot(index="update", columns="seed", values=column)
+        for seed in errors.columns:
+            ax.plot(spent[seed], errors[seed], color=style.colour, linewidth=0.4, alpha=0.3)
+        found = [bootstrap(row, n_resamples=1_000) for row in errors.to_numpy()]
+        x: Any = spent.median(axis=1).to_numpy()
+        ax.plot(x, [interval.value for interval in found], style.line, color=style.colour)
+        low, high = np.array([i.low for i in found]), np.array([i.high for i in found])
+        ax.fill_between(x, low, high, color=style.colour, alpha=0.15, linewidth=0)
+
+
+def reversal_token_trap() -> Figure:
+    """Draw runs on the phase diagram, stalled against predicted rewards, learning curves, and equal budgets."""
+    frame = _table("reversal-token-trap-quick")
+    ends = progress(frame)
+    figure, grid = plt.subplots(2, 2, figsize=(2 * PANEL[0] + 0.8, 2 * PANEL[1] + 0.6))
+    diagram, stalls, curves, gates = grid.flat
+    pairs: list[Pair] = list(dict.fromkeys(zip(ends["vocab_size"], ends["length"], strict=True)))
+    tokens = ends[ends["method"] == "token-gate"]
+    critical = {pair: critical_rate(*pair) for pair in pairs}
+    keys = zip(tokens["vocab_size"], tokens["length"], tokens["rate"], strict=True)
+    below = tokens[[rate < critical[m, h] for m, h, rate in keys]]
+    _phase_diagram(diagram, tokens, pairs)
+    _stalled_rewards(stalls, below)
+    _training(curves, frame, pairs[0])
+    _equal_budgets(gates, ends, below, pairs)
+    for ax in (diagram, gates):
+        ax.set_xticks(range(len(pairs)), [f"M = {m}\nH = {h}" for m, h in pairs])
+    label_panels(list(grid.flat))
+    return figure
+
+
+def _phase_diagram(ax: Axes, tokens: pd.DataFrame, pairs: list[Pair]) -> None:
+    colour = method_style("token gate").colour
+    for place, pair in enumerate(pairs):
+        for low, high in stalling_rates(*pair):
+            ax.bar(place, high - low, 0.6, low, color=colour, alpha=_SHADE + 0.15, linewidth=0)
+        runs = tokens[(tokens["vocab_size"] == pair[0]) & (tokens["length"] == pair[1])]
+        for number, (rate, learnt) in enumerate(zip(runs["rate"], runs["learnt"], strict=True)):
+            marker, face = ("o", "white") if learnt else ("X", "black")
+            ax.plot(place + 0.14 * (2 * (number % 2) - 1), rate, marker, color="black", mfc=face, ms=4.5)
+    ax.plot([], [], "s", color=colour, alpha=_SHADE + 0.15, label="predicted to stall", ms=7)
+    ax.plot([], [], "X", color="black", label="did not learn", ms=4.5)
+    ax.plot([], [], "o", color="black", mfc="white", label="learnt", ms=4.5)
+    ax.set(
+        ylabel="gate rate, ρ",
+        ylim=(0, 0.62),
+        title=f"token gates of the transformer, {tokens['seed'].nunique()} seeds",
+    )
+    ax.legend(loc="upper center", ncols=3, columnspacing=0.8, handletextpad=0.2)
+
+
+def _stalled_rewards(ax: Axes, below: pd.DataFrame) -> None:
+    span: Any = np.array([0.2, 0.75])
+    ax.plot(span, span, color="0.3", linewidth=0.8)
+    ax.fill_between(span, span - MARGIN, span + MARGIN, color="0.5", alpha=0.15, linewidth=0)
+    style = method_style("token gate")
+    for _, runs in below.groupby(["vocab_size", "length", "rate"]):
+        m, h, rate = int(runs["vocab_size"].iloc[0]), int(runs["length"].iloc[0]), float(runs["rate"].iloc[0])
+        group: Any = [group_stall_point(rate, m, h, GROUP)] * len(runs)
+        exact: Any = [stall_point(rate, m, h)] * len(runs)
+        ax.plot(group, runs["late_reward"], style.marker, color=style.colour)
+        ax.plot(exact, runs["late_reward"], "|", color="0.3")
+        shift = (6, -9) if h == below["length"].max() else (4, 5)  # the two of M = 2 are neighbours
+        place = (group[0], runs["late_reward"].max())
+        ax.annotate(f"M={m}, H={h}", place, shift, textcoords="offset points", size=6.5)
+    handles: list[Any] = [
+        Line2D([], [], color=style.colour, marker=style.marker, ls="", label="baseline: mean of 10 answers"),
+        Line2D([], [], color="0.3", marker="|", ls="", label="baseline: exact mean"),
+    ]
+    ax.legend(handles=handles, loc="lower right", title="predicted with", title_fontsize=_LEGEND)
+    ax.set(
+        xlabel="predicted reward at the stall, p*", ylabel="reward, last third of training", title="where it stops"
+    )
+    ax.set(xlim=span, ylim=span)
+
+
+def _training(ax: Axes, frame: pd.DataFrame, pair: Pair) -> None:
+    """Draw the training reward of each gate at the first task, every seed."""
+    runs = frame[(frame["vocab_size"] == pair[0]) & (frame["length"] == pair[1]) & (frame["update"] > 0)]
+    for label, method in runs.groupby("label", sort=False):
+        style = _style(str(label))
+        for number, (_, run) in enumerate(method.groupby("seed")):
+            name = str(label) if number == 0 else None
+            ax.plot(run["update"], run["train_reward"], style.line, color=style.colour, label=name)
+    predicted = group_stall_point(float(runs["rate"].min()), pair[0], pair[1], GROUP)
+    assert predicted is not None
+    ax.axhline(predicted, color="0.3", linewidth=0.8, linestyle=":")
+    ax.text(1_000, predicted - 0.015, "predicted", size=7, color="0.3", ha="right", va="top")
+    ax.set(xlabel="updates", ylabel="training reward", ylim=(0.47, 1.02), title=f"M = {pair[0]}, H = {pair[1]}")
+    ax.legend(loc="center right")
+
+
+def _equal_budgets(ax: Axes, ends: pd.DataFrame, below: pd.DataFrame, pairs: list[Pair]) -> None:
+    """Draw the final reward of token and row gates at the stalling rates, each seed a point."""
+    rows = ends[ends["method"] == "row-gate"]
+    series = {
+        "tokens by delight": (below, method_style("token gate")),
+        "rows by delight": (rows[rows["rule"] == "delight"], method_style("row gate")),
+        "rows by advantage": (rows[rows["rule"] == "advantage"], method_style("advantage")),
+    }
+    for number, (name, (part, style)) in enumerate(series.items()):
+        places = [pairs.index((m, h)) for m, h in zip(part["vocab_size"], part["length"], strict=True)]
+        x: Any = np.array(places) + 0.2 * (number - 1)
+        ax.plot(x, part["final_reward"], style.marker, color=style.colour, label=name, ms=5)
+    ax.axhline(LEARNT, color="0.6", linewidth=0.8, linestyle=":")
+    ax.text(len(pairs) - 0.6, LEARNT - 0.01, "learnt", size=7, color="0.4", ha="right", va="top")
+    ax.set(ylabel="final training reward", ylim=(0, 1.05), title="the same backward tokens")
+    ax.legend(loc="lower left")
+
+
+def reversal_physical_cost() -> Figure:
+    """Draw what the gates keep and what they process, against independent keeps, and an update's time by phase."""
+    frame = _table("reversal-quality-quick")
+    figure, (shares, phases) = plt.subplots(1, 2, figsize=(2 * PANEL[0] + 1.4, PANEL[1] + 0.9))
+    _shares(shares, frame)
+    _phases(phases, _table("reversal-step-times"))
+    label_panels([shares, phases])
+    return figure
+
+
+def _shares(ax: Axes, frame: pd.DataFrame) -> None:
+    labels = [label for label in frame["label"].unique() if label.startswith(("token", "row", "zero"))]
+    last = frame.sort_values("update").groupby(["label", "seed"]).last()
+    looks = (
+        ("backward_tokens", "forward_tokens", "tokens kept", 0.35),
+        ("processed_tokens", "full_tokens", "positions processed", 1.0),
+    )
+    for place, label in enumerate(labels):
+        run, style = last.loc[label], _style(label)
+        for number, (part, whole, _, alpha) in enumerate(looks):
+            share = bootstrap((run[part] / run[whole]).to_numpy())
+            y = place + 0.2 * (2 * number - 1)
+            ax.barh(y, share.value, 0.38, color=style.colour, alpha=alpha)
+            ax.errorbar(
+                share.value, y, xerr=[[share.value - share.low], [share.high - share.value]], color="0.2", capsize=2
+            )
+            ax.text(share.value * 1.06, y, f"{100 * share.value:.3g} %", size=7, va="center")
+        if label.startswith("token"):
+            rate, length = float(run["rate"].iloc[0]), int(run["length"].iloc[0])
+            ax.plot(float(surviving_rows(rate, length)), place + 0.2, "k|", ms=12, mew=1.5)
+    ax.set_yticks(range(len(labels)), [label.replace("-price", " price").replace(", ", ",\n") for label in labels])
+    ax.invert_yaxis()
+    handles: list[Any] = [Line2D([], [], color="0.4", alpha=alpha, lw=6, label=name) for _, _, name, alpha in looks]
+    handles.append(Line2D([], [], color="k", marker="|", ls="", ms=10, mew=1.5, label="rows, independent keeps"))
+    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.4, -0.17), ncols=3, columnspacing=0.9)
+    ax.set(xscale="log", xlim=(0.02, 2.2), xlabel="share of the full step", title="logical and physical cost")
+    ax.set_xticks([0.03, 0.1, 0.3, 1], ["3 %", "10 %", "30 %", "100 %"])
+    ax.minorticks_off()
+
+
+def _phases(ax: Axes, times: pd.DataFrame) -> None:
+    methods = times[times["training"] > 0]
+    left = np.zeros(len(methods))
+    places: Any = np.arange(len(methods))
+    for phase, shade in (("sampling", "0.75"), ("screening", "0.5"), ("training", None)):
+        colours: Any = shade or [_style(name).colour for name in methods["name"]]
+        ax.barh(places, methods[phase], 0.62, left, color=colours, label=phase if shade else None)
+        left = left + methods[phase].to_numpy()
+    for place, (end, ratio) in enumerate(zip(left, methods["total_ratio"], strict=True)):
+        ax.text(end + 1, place, f"{ratio:.2f}", size=7, va="center")
+    ax.set_yticks(places, [name.replace("-price", " price") for name in methods["name"]])
+    ax.invert_yaxis()
+    ax.set(xlabel="milliseconds an update, one CPU thread", title="an update by phase", xlim=(0, 1.12 * left.max()))
+    handles: list[Any] = [
+        Line2D([], [], color="0.75", lw=6, label="sampling"),
+        Line2D([], [], color="0.5", lw=6, label="screening"),
+        Line2D([], [], color=method_style("PG").colour, lw=6, label="training; number: time over PG's"),
+    ]
+    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.4, -0.17), ncols=3, columnspacing=0.9)

@@ -1,0 +1,205 @@
+"""Measurements on token reversal: what each method reaches, and where a fixed rate stops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kondo_theory.token_groups import group_drift, group_stall_point
+from kondo_theory.token_trap import stall_point
+from simulations.checks import Context
+from simulations.checks.reversal_runs import Curves, curves
+from simulations.errors import ResultError
+from simulations.reversal_studies import ABOVE, BELOW, Setting
+from simulations.reversal_summary import final, progress, spent_to_error, stalled
+from simulations.statistics import Measured, bootstrap
+
+__all__ = [
+    "predicted_reward",
+    "quality",
+    "quality_rows",
+    "row_gate",
+    "row_gate_rows",
+    "token_trap",
+    "token_trap_rows",
+]
+
+PUBLISHED = {"PG": 0.6, "PPO": 0.3, "PMPO": 0.1, "DG": 1e-4, "token gate(3 %)": 1e-4}  # sequence error, [KG §5]
+WITHIN_UPDATES = 1_000
+GROUP = 10
+"""S, answers to a prompt: their mean is the baseline."""
+
+TOKEN, ROW, ADVANTAGE = "token gate", "row gate by delight", "row gate by advantage"
+
+
+def quality(context: Context) -> list[Measured]:
+    """Return the rows of the claim ``reversal-quality``."""
+    found = curves(context, "quality")
+    return [] if found is None else quality_rows(found)
+
+
+def token_trap(context: Context) -> list[Measured]:
+    """Return the rows of the claim ``reversal-token-trap``."""
+    found = curves(context, "token-trap")
+    return [] if found is None else token_trap_rows(found)
+
+
+def row_gate(context: Context) -> list[Measured]:
+    """Return the rows of the claim ``reversal-row-gate``."""
+    found = curves(context, "token-trap")
+    return [] if found is None else row_gate_rows(found)
+
+
+def quality_rows(found: Curves) -> list[Measured]:
+    """Return final errors of every method, sampled and greedy, and who reached 1 % token error."""
+    rows = []
+    for label, runs in found.frame.groupby("label", sort=False):
+        early = runs[runs["update"] <= WITHIN_UPDATES]
+        reached = np.isfinite(spent_to_error(early, 0.01, "update"))
+        name = f"share of seeds that reach 1 % token error within {WITHIN_UPDATES:,} updates, {label}"
+        rows.append(_counted(name, reached, found))
+    for kind in ("sequence", "token", "greedy sequence", "greedy token"):
+        for label, runs in found.frame.groupby("label", sort=False):
+            interval = bootstrap(final(runs, f"{kind.replace(' ', '_')}_error"))
+            published = PUBLISHED.get(str(label)) if kind == "sequence" else None
+            seeds = runs["seed"].nunique()
+            rows.append(
+                Measured(
+                    f"final {kind} error, {label}",
+                    interval.value,
+                    interval.low,
+                    interval.high,
+                    seeds,
+                    published,
+                    found.origin(),
+                    found.preset,
+                )
+            )
+    return rows
+
+
+@lru_cache(maxsize=64)
+def predicted_reward(setting: Setting) -> float | None:
+    """Return p*, where the token gate stops with the mean of 10 answers as baseline; None if it does not."""
+    return group_stall_point(setting.rate, setting.vocab_size, setting.length, GROUP)
+
+
+@lru_cache(maxsize=64)
+def _exact_reward(setting: Setting) -> float | None:
+    return stall_point(setting.rate, setting.vocab_size, setting.length)
+
+
+def token_trap_rows(found: Curves) -> list[Measured]:
+    """Return whether token gates stall below the critical rate and learn above it, and at which rewards they stop."""
+    runs = _Runs(found)
+    stall, gaps, rows = [], {}, []
+    for setting in BELOW:
+        here, controls = runs.of(TOKEN, setting), runs.of(ADVANTAGE, setting)
+        stall += [stalled(here.loc[seed], controls.loc[seed]) for seed in here.index]
+        predicted, exact = predicted_reward(setting), _exact_reward(setting)
+        assert predicted is not None
+        gaps[setting] = (here["late_reward"] - predicted).abs()
+        against = f"{setting} (predicted {predicted:.3f}; exact baseline {exact:.3f})"
+        rows += [
+            runs.row(f"{name}, {where}", here[column], setting, TOKEN)
+            for name, where, column in (
+                ("stalled reward", against, "late_reward"),
+                ("slope of the stalled reward per 1,000 updates", setting, "slope"),
+                ("sampled token error at the stall", setting, "final_error"),
+                ("greedy token error at the stall", setting, "final_greedy_error"),
+            )
+        ]
+    learn = []
+    for setting in ABOVE:
+        here = runs.of(TOKEN, setting)
+        learn += list(here["learnt"])
+        rows.append(runs.row(f"final training reward, {setting}", here["final_reward"], setting, TOKEN))
+    middle, low, high = (
+        max(float(statistic(gap)) for gap in gaps.values()) for statistic in (np.median, np.min, np.max)
+    )
+    name = "|stalled reward − predicted|, worst setting"
+    return [
+        _counted("share of runs below the critical rate that stall", stall, found),
+        _counted("share of runs above the critical rate that learn", learn, found),
+        Measured(name, middle, low, high, len(stall), None, found.origin(), found.preset),
+        *rows,
+    ]
+
+
+def row_gate_rows(found: Curves) -> list[Measured]:
+    """Return whether row gates learn where the token gate stalls, at the same number of backward tokens."""
+    runs = _Runs(found)
+    learn: dict[str, list[bool]] = {ROW: [], ADVANTAGE: []}
+    budgets, gains, rows = [], [], []
+    for setting in BELOW:
+        tokens = runs.of(TOKEN, setting)
+        for kind, found_learning in learn.items():
+            here = runs.of(kind, setting)
+            found_learning += list(here["learnt"])
+            budgets += list(here["backward_tokens"] / tokens["backward_tokens"])
+            gains += list(here["final_reward"] - tokens["final_reward"])
+            name = f"final training reward, {kind}, {setting} ({_lowest_drift(setting, kind)})"
+            rows.append(runs.row(name, here["final_reward"], setting, kind))
+    budget, gain = np.array(budgets), np.array(gains)
+    extremes = {
+        "backward tokens, row gate / token gate, smallest": budget.min(),
+        "backward tokens, row gate / token gate, largest": budget.max(),
+        "final training reward, row gate − token gate, smallest": gain.min(),
+    }
+    return [
+        *(_counted(f"share of runs that learn, {kind}", values, found) for kind, values in learn.items()),
+        *(
+            Measured(name, float(value), float(value), float(value), len(gain), None, found.origin(), found.preset)
+            for name, value in extremes.items()
+        ),
+        *rows,
+    ]
+
+
+@lru_cache(maxsize=64)
+def _lowest_drift(setting: Setting, kind: str) -> str:
+    """Say where the mean field, with the mean of 10 answers as baseline, has the row gate's lowest drift."""
+    p = np.linspace(1 / setting.vocab_size, 0.99, 200)[10:]
+    gate = "row" if kind == ROW else "row-advantage"
+    values = group_drift(p, setting.length, setting.vocab_size, setting.rate, GROUP, gate)
+    return f"lowest drift predicted: {values.min():.1e} at p = {p[values.argmin()]:.2f}"
+
+
+class _Runs:
+    """Where each run of the study stands at its end, by gate and setting."""
+
+    def __init__(self, found: Curves) -> None:
+        self.found, self.ends = found, progress(found.frame)
+
+    def of(self, kind: str, setting: Setting) -> pd.DataFrame:
+        """Return the runs of a gate at a setting, one a seed."""
+        method = "token-gate" if kind == TOKEN else "row-gate"
+        rule = "advantage" if kind == ADVANTAGE else "delight"
+        rows = self.ends[_where(self.ends, method, rule, setting)].set_index("seed").sort_index()
+        if rows.empty:
+            raise ResultError(f"{self.found.origin()}: lacks the {kind} at {setting}, which the claims compare")
+        return rows
+
+    def row(self, quantity: str, values: pd.Series, setting: Setting, kind: str) -> Measured:
+        """Return a measured row: median and bootstrap interval over seeds."""
+        method = "token-gate" if kind == TOKEN else "row-gate"
+        rule = "advantage" if kind == ADVANTAGE else "delight"
+        origin = self.found.origin(self.found.frame[_where(self.found.frame, method, rule, setting)])
+        interval = bootstrap(values.to_numpy())
+        return Measured(
+            quantity, interval.value, interval.low, interval.high, len(values), None, origin, self.found.preset
+        )
+
+
+def _where(frame: pd.DataFrame, method: str, rule: str, setting: Setting) -> pd.Series:
+    task = (frame["vocab_size"] == setting.vocab_size) & (frame["length"] == setting.length)
+    return task & (frame["method"] == method) & (frame["rule"] == rule) & np.isclose(frame["rate"], setting.rate)
+
+
+def _counted(quantity: str, values: Sequence[bool] | NDArray[np.bool_], found: Curves) -> Measured:
+    share = float(np.mean(np.asarray(values)))
+    return Measured(quantity, share, share, share, len(values), None, found.origin(), found.preset)

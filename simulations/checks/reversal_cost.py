@@ -1,0 +1,105 @@
+"""Logical and physical cost of gates on token reversal, counted in training, against the model of the theory."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kondo_theory.cost import step_cost, surviving_rows, surviving_rows_exact
+from simulations.checks import Context
+from simulations.checks.reversal_runs import Curves, curves
+from simulations.errors import ResultError
+from simulations.statistics import Measured, bootstrap
+
+__all__ = ["physical_cost", "physical_cost_rows"]
+
+TOKEN, ROW, FULL = "token gate(3 %)", "row gate(3 %)", "PG"
+GATED = (TOKEN, "token gate(30 %)", ROW, "row gate(3 %, advantage)", "zero-price")
+
+FloatArray = NDArray[np.float64]
+
+
+def physical_cost(context: Context) -> list[Measured]:
+    """Return the rows of the claim ``reversal-physical-cost``."""
+    found = curves(context, "quality")
+    return [] if found is None else physical_cost_rows(found)
+
+
+def physical_cost_rows(found: Curves) -> list[Measured]:
+    """Return what the gates kept and what they processed, as shares of full steps, over whole trainings."""
+    totals = _totals(found.frame)
+    lacking = [label for label in (TOKEN, ROW, FULL) if label not in totals]
+    if lacking:
+        raise ResultError(f"{found.origin()}: lacks {', '.join(lacking)}, which reversal-physical-cost compares")
+    rows: list[Measured] = []
+
+    def add(quantity: str, values: FloatArray) -> None:
+        interval = bootstrap(values)
+        rows.append(
+            Measured(
+                quantity, interval.value, interval.low, interval.high, len(values), None, found.origin(), found.preset
+            )
+        )
+
+    full_training = totals[FULL]["training_flops"]
+    for label in (label for label in GATED if label in totals):
+        spent = totals[label]
+        kept = _share(spent, "backward_tokens", "forward_tokens")
+        survivors = _share(spent, "backward_rows", "forward_rows")
+        processed = _share(spent, "processed_tokens", "full_tokens")
+        add(f"tokens kept, share of all, {label}", kept)
+        add(f"rows processed, share of all, {label}", survivors)
+        add(f"positions processed, share of the full step, {label}", processed)
+        add(
+            f"positions cut off behind the last kept token, share of the rows processed, {label}",
+            1 - processed / survivors,
+        )
+        add(f"positions processed over tokens kept, shares of the full step, {label}", processed / kept)
+        add(f"training FLOPs, {label} / PG", _array(spent["training_flops"] / full_training))
+        step = spent["sampling_flops"] + spent["training_flops"]
+        full_step = totals[FULL]["sampling_flops"] + full_training
+        add(f"sampling and training FLOPs, {label} / PG", _array(step / full_step))
+        add(f"the same, predicted from the positions processed, {label}", _predicted_step(totals[FULL], processed))
+        if label.startswith("token gate"):
+            exact, independent = _survivors(found.frame, label)
+            add(f"rows processed, {label}, measured over predicted for independent keeps", survivors / exact)
+            name = f"rows processed, {label}, measured over 1 − (1 − ρ)^T = {independent:.3f}"
+            add(name, survivors / independent)
+    return rows
+
+
+def _totals(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return what each seed of each method spent in all, seeds × counts."""
+    ends = frame.sort_values("update").groupby(["label", "seed"], sort=False).last()
+    return {str(label): ends.loc[label].sort_index() for label in frame["label"].unique()}
+
+
+def _share(spent: pd.DataFrame, part: str, whole: str) -> FloatArray:
+    return _array(spent[part] / spent[whole])
+
+
+def _array(values: pd.Series) -> FloatArray:
+    return values.to_numpy(np.float64)
+
+
+def _survivors(frame: pd.DataFrame, label: str) -> tuple[float, float]:
+    """Return the share of rows that survive: of exactly k kept tokens of a batch, and of independent keeps."""
+    run = frame[frame["label"] == label].iloc[0]
+    rows, tokens, rate = int(run["prompts"] * run["answers"]), int(run["length"]), float(run["rate"])
+    n_kept = max(1, math.floor(rate * rows * tokens + 0.5))
+    return surviving_rows_exact(rows, tokens, n_kept), float(surviving_rows(rate, tokens))
+
+
+def _predicted_step(full: pd.DataFrame, processed: FloatArray) -> FloatArray:
+    """Return a gated step's FLOPs over a full one's, sampling included, by the cost model.
+
+    In forward passes of training: acting is the sampler's share, screening reuses its log-probabilities (s = 0), and
+    the rate is the share of positions processed.
+    """
+    forward = float(full["training_flops"].iloc[0]) / 3
+    acting = float(full["sampling_flops"].iloc[0]) / forward
+    gated = step_cost(processed, 2.0, "physical", screening_cost=0.0, acting_cost=acting)
+    return np.asarray(gated / step_cost(1.0, 2.0, "full", acting_cost=acting))

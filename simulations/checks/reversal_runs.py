@@ -1,0 +1,78 @@
+"""The learning curves that the claims about token reversal are judged by: measured elsewhere, committed, or now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+from simulations.checks import Context
+from simulations.merging import preset_of
+from simulations.results import Table, load
+from simulations.reversal import run_many, tidy
+from simulations.reversal_config import ReversalConfig, preset_configs
+from simulations.reversal_experiment import study_kind
+from simulations.reversal_studies import BELOW, FRESH, STUDIES, control, token_gate
+from simulations.reversal_summary import RUN
+
+__all__ = ["Curves", "curves"]
+
+COMMITTED = Path(__file__).resolve().parent.parent / "tables"
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Learning curves of a study; the column ``origin`` says where each row came from."""
+
+    frame: pd.DataFrame
+    preset: str
+
+    def origin(self, rows: pd.DataFrame | None = None) -> str:
+        """Return where these rows, by default all, came from."""
+        return ", ".join((self.frame if rows is None else rows)["origin"].unique())
+
+
+@lru_cache(maxsize=8)  # claims share their runs: nothing trains twice in one report
+def curves(context: Context, study: str) -> Curves | None:
+    """Return the curves of a study: a table given to the report, else the committed one, in part measured anew.
+
+    None if there is no table, and the preset is too small to train everything.
+
+    Preset quick trains the runs ``FRESH`` of the token trap again, one seed each, in place of the committed ones;
+    preset paper trains everything, at the published sizes.
+    """
+    found = context.tables.find(study_kind(study))
+    if found is not None:
+        return _read(found)
+    if context.preset == "paper":
+        return Curves(_measured(context, STUDIES[study].configs("paper"), study), "paper")
+    path = COMMITTED / f"reversal-{study}-quick.parquet"
+    if not path.exists():
+        return None
+    committed = _read(load(path, kind=study_kind(study)))
+    if study != "token-trap" or context.preset == "smoke":
+        return committed
+    fresh = _measured(context, _fresh(), study)
+    again = set(map(tuple, fresh[RUN].astype(str).to_numpy()))
+    kept = [tuple(key) not in again for key in committed.frame[RUN].astype(str).to_numpy()]
+    return Curves(pd.concat([committed.frame[kept], fresh], ignore_index=True), committed.preset)
+
+
+def _fresh() -> list[ReversalConfig]:
+    gates = [token_gate(setting) for setting in FRESH]
+    return preset_configs("quick", [*gates, *(control(setting) for setting in FRESH if setting in BELOW)], [0])
+
+
+def _measured(context: Context, configs: list[ReversalConfig], study: str) -> pd.DataFrame:
+    done: dict[int, pd.DataFrame] = {}
+    for index, curve, _ in run_many(configs, device=context.device, workers=context.workers):
+        done[index] = curve
+        context.progress(f"reversal {study}: run {len(done)} of {len(configs)}")
+    table = tidy(configs, [done[index] for index in range(len(configs))])
+    return table.assign(origin=f"measured now, {context.device}")
+
+
+def _read(table: Table) -> Curves:
+    return Curves(table.frame.assign(origin=table.origin), preset_of(table))

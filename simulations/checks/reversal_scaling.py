@@ -1,0 +1,61 @@
+"""How far each method of token reversal gets within a budget of rows; measured at preset paper alone."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from simulations.checks import Context
+from simulations.merging import preset_of
+from simulations.reversal_scaling import KIND, Answers, measure, trains_to_target
+from simulations.statistics import Measured
+
+__all__ = ["scaling", "scaling_rows"]
+
+FloatArray = NDArray[np.float64]
+
+SIZES = {"length": "longest H", "vocab_size": "largest M"}
+ROWS = {"forward_rows": "forward rows", "backward_rows": "backward rows"}
+RATIOS = (("zero-price", "token gate(3 %)"), ("DG", "PG"), ("row gate(3 %)", "PG"))
+
+
+def scaling(context: Context) -> list[Measured]:
+    """Return the rows of the claim ``reversal-scaling``; none below preset paper unless a table is given.
+
+    ``kondo experiment reversal --study scaling --preset paper`` measures the same, and can be resumed.
+    """
+    found = context.tables.find(KIND)
+    if found is not None:
+        return scaling_rows(found.frame, found.origin, preset_of(found))
+    if context.preset != "paper":
+        return []
+    rows = []
+    for row in measure(Answers(partial(trains_to_target, device=torch.device(context.device)))):
+        rows.append(row)
+        context.progress(f"reversal scaling: {row['axis']} {row['largest']} for {row['label']}, {len(rows)} found")
+    return scaling_rows(pd.DataFrame(rows), f"measured now, {context.device}", "paper")
+
+
+def scaling_rows(table: pd.DataFrame, origin: str, preset: str) -> list[Measured]:
+    """Return the sizes that each method solved and the ratios of the claim: medians, with the range over seeds."""
+    rows = []
+    for (axis, spent, budget), part in table.groupby(["axis", "spent", "budget"], sort=False):
+        within = f"{SIZES[str(axis)]} within {budget:,} {ROWS[str(spent)]}"
+        sizes = part.pivot(index="seed", columns="label", values="largest").astype(float)
+        for label in sizes:
+            rows.append(_row(f"{within}, {label}", sizes[label].to_numpy(), origin, preset))
+        for above, below in RATIOS:
+            if above in sizes and below in sizes:
+                # Even a size of one is solved by nobody: that counts as half of it.
+                ratio = sizes[above].clip(lower=0.5) / sizes[below].clip(lower=0.5)
+                rows.append(_row(f"{within}, {above} / {below}", ratio.to_numpy(), origin, preset))
+    return rows
+
+
+def _row(quantity: str, values: FloatArray, origin: str, preset: str) -> Measured:
+    middle, low, high = float(np.median(values)), float(values.min()), float(values.max())
+    return Measured(quantity, middle, low, high, len(values), None, origin, preset)

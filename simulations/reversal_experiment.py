@@ -1,0 +1,281 @@
+"""``kondo experiment reversal``: from what the user asked for to a table on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from simulations.checkpoints import CheckpointDirectory
+from simulations.devices import available_cores, describe, resolve
+from simulations.experiment import parse_seeds
+from simulations.results import provenance, require_table_writable, save
+from simulations.reversal import KIND, run_many, run_one, tidy
+from simulations.reversal_config import GATED, METHODS, PRESETS, ReversalConfig, preset_configs
+from simulations.reversal_scaling import PAPER, Answers, measure, trains_to_target
+from simulations.reversal_studies import STUDIES
+from simulations.sweeps.fingerprint import code_version
+
+__all__ = ["SCALING", "ReversalPlan", "plan_reversal", "run_reversal", "study_kind"]
+
+SCALING = "scaling"
+"""The study that is a search and no list of runs."""
+
+
+def study_kind(study: str | None) -> str:
+    """Return the kind of the tables of a study, or of a user's own runs."""
+    return KIND if study is None else f"reversal-{study}"
+
+
+@dataclass(frozen=True)
+class ReversalPlan:
+    """All runs of one call, and where their table goes; ``preset`` is the largest whose sizes they have."""
+
+    preset: str
+    study: str | None
+    configs: tuple[ReversalConfig, ...]
+    device: str
+    workers: int
+    out: Path
+    overwrite: bool
+    checkpoint_seconds: float = 30.0
+
+    @property
+    def checkpoints(self) -> Path:
+        """The directory beside the table that holds the state of an unfinished run."""
+        return self.out.with_suffix(".partial")
+
+
+def plan_reversal(
+    *,
+    preset: str,
+    study: str | None,
+    methods: Sequence[str],
+    rates: Sequence[float],
+    price: float | None,
+    temperature: float | None,
+    rules: Sequence[str],
+    lengths: Sequence[int],
+    vocab_sizes: Sequence[int],
+    rewards: Sequence[str],
+    learning_rates: Sequence[float],
+    seeds: str | None,
+    updates: int | None,
+    device: str,
+    workers: int | None,
+    out: Path | None,
+    overwrite: bool,
+    checkpoint_seconds: float,
+) -> ReversalPlan:
+    """Check what was asked for, before anything runs.
+
+    Without methods the runs are those of a study, by default ``quality``; lengths, vocabularies, rewards and learning
+    rates, where given, replace the study's.
+
+    Raises
+    ------
+    ValueError
+        If a name, a size, a rate, a price, the seeds or the device is not allowed, or the table could not be written.
+    """
+    gates = any((methods, rates, rules, price is not None, temperature is not None))
+    tasks = {"length": lengths, "vocab_size": vocab_sizes, "reward": rewards, "learning_rate": learning_rates}
+    own = gates or any(tasks.values())
+    changes: dict[str, Any] = {} if updates is None else {"updates": updates}
+    chosen_seeds = parse_seeds(seeds) if seeds is not None else None
+    if study is None and not own:
+        study = "quality"
+    if study is None:
+        chosen = _methods(methods, rates, price, temperature, rules) if gates else STUDIES["quality"].methods
+        given = {name: values for name, values in tasks.items() if values}
+        combinations = [changes | dict(zip(given, task, strict=True)) for task in product(*given.values())]
+        configs = [
+            config
+            for all_changes in combinations
+            for config in preset_configs(preset, chosen, chosen_seeds, **all_changes)
+        ]
+    else:
+        _require_study(study, preset, own=own, resized=bool(changes) or chosen_seeds is not None)
+        configs = [] if study == SCALING else STUDIES[study].configs(preset, chosen_seeds, **changes)
+    preset = preset if study == SCALING else _true_preset(configs, study)
+    resolved = resolve(device)
+    out = out or Path("results") / f"reversal-{study or 'own'}-{preset}.parquet"
+    if out.suffix != ".parquet":
+        raise ValueError(f"the table must be named *.parquet, got {out}")
+    if len(set(configs)) != len(configs):
+        raise ValueError("every run must be asked for once, got one twice")
+    require_table_writable(out, overwrite=overwrite)
+    default_workers = available_cores() if resolved.type == "cpu" else 1
+    return ReversalPlan(
+        preset, study, tuple(configs), resolved.type, workers or default_workers, out, overwrite, checkpoint_seconds
+    )
+
+
+def _true_preset(configs: Sequence[ReversalConfig], study: str | None) -> str:
+    """Return the largest preset whose sizes the runs have: what a table is labelled with, and judged as."""
+    updates, seeds = min(config.updates for config in configs), len({config.seed for config in configs})
+    wanted = {name: size.seeds if study is None else STUDIES[study].seeds[name] for name, size in PRESETS.items()}
+    fitting = [name for name, size in PRESETS.items() if updates >= size.updates and seeds >= wanted[name]]
+    return fitting[-1] if fitting else next(iter(PRESETS))
+
+
+def _require_study(study: str, preset: str, *, own: bool, resized: bool) -> None:
+    if study not in (*STUDIES, SCALING):
+        raise ValueError(f"study must be one of {', '.join(STUDIES)}, {SCALING}, got {study!r}")
+    if own:
+        raise ValueError(f"a study names its own methods and tasks, got study {study} with others")
+    if study == SCALING and (preset != "paper" or resized):
+        raise ValueError(f"study {SCALING} has the sizes of preset paper alone, got preset {preset} or other sizes")
+
+
+def _methods(
+    methods: Sequence[str],
+    rates: Sequence[float],
+    price: float | None,
+    temperature: float | None,
+    rules: Sequence[str],
+) -> list[ReversalConfig]:
+    """Return one configuration a method, rate and rule, each setting going to the methods that take it."""
+    names = list(dict.fromkeys(methods or ["token-gate", "row-gate"]))
+    for name in names:
+        if name not in METHODS:
+            raise ValueError(f"method must be one of {', '.join(METHODS)}, got {name!r}")
+    gated = [name for name in names if name in GATED]
+    for setting, value, takers in (
+        ("rate", rates[0] if rates else None, GATED),
+        ("rule", rules[0] if rules else None, GATED),
+        ("price", price, GATED),
+        ("temperature", temperature, (*GATED, "dg")),
+    ):
+        if value is not None and not set(takers) & set(names):
+            belongs = f"a {setting} belongs to method {' or '.join(takers)}"
+            raise ValueError(f"{belongs}, got {setting} {value} with {', '.join(names)}")
+    if gated and not rates and price is None:
+        raise ValueError(f"method {gated[0]} needs a --rate or a --price")
+    if rules and not rates:
+        raise ValueError(f"a rule belongs to a gate at a rate, got {rules[0]} without a rate")
+    if temperature is not None and price is None and "dg" not in names:
+        raise ValueError(f"a temperature belongs to dg and to a price, got {temperature} without a price")
+    configs: list[ReversalConfig] = []
+    for name in names:
+        soft = temperature if name == "dg" or (name in GATED and price is not None) else None
+        if name not in GATED:
+            configs.append(ReversalConfig(name, temperature=soft))
+            continue
+        if price is not None:
+            configs.append(ReversalConfig(name, price=price, temperature=soft))
+        configs.extend(
+            ReversalConfig(name, rate=rate, rule=rule)
+            for rule in dict.fromkeys(rules or ["delight"])
+            for rate in dict.fromkeys(rates)
+        )
+    return configs
+
+
+def run_reversal(plan: ReversalPlan, command: str = "") -> Path:
+    """Run the plan with a progress bar on standard error, and return the table's path.
+
+    What an earlier call of the same plan left unfinished is continued.
+
+    Parameters
+    ----------
+    plan : ReversalPlan
+    command : str
+        What the user typed, for the sidecar.
+
+    Raises
+    ------
+    ReportedError
+        If a policy stops being a number, another process runs the same plan, or the directory of checkpoints belongs
+        to another run.
+    """
+    device = describe(resolve(plan.device))
+    console = Console(stderr=True)
+    with CheckpointDirectory(plan.checkpoints, _identity(plan, device)) as checkpoints:
+        for path in checkpoints.damaged:
+            console.print(f"{path} was damaged: that run starts afresh", soft_wrap=True)
+        with _progress_bar(console, plan) as advance:
+            frame, details = (_search if plan.study == SCALING else _train)(plan, checkpoints, advance)
+        path = save(
+            frame,
+            plan.out,
+            kind=study_kind(plan.study),
+            config={"preset": plan.preset, "study": plan.study, "runs": _records(plan.configs)},
+            sidecar=provenance(device)
+            | details
+            | {"preset": plan.preset, "command": command, "workers": plan.workers},
+            overwrite=plan.overwrite,
+        )
+        checkpoints.remove()
+    return path
+
+
+def _train(
+    plan: ReversalPlan, checkpoints: CheckpointDirectory, advance: Callable[[str], None]
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Train every run; return the table, and for the sidecar the seeds and the seconds of each run's phases."""
+    curves: dict[int, pd.DataFrame] = {}
+    timings: dict[int, pd.DataFrame] = {}
+    for index, curve, timing in run_many(
+        plan.configs,
+        device=plan.device,
+        workers=plan.workers,
+        checkpoints=checkpoints,
+        checkpoint_seconds=plan.checkpoint_seconds,
+    ):
+        curves[index], timings[index] = curve, timing
+        advance(plan.configs[index].label)
+    order = range(len(plan.configs))
+    seconds = [
+        {name: round(float(value), 3) for name, value in timings[index].iloc[-1].drop("update").items()}
+        for index in order
+    ]
+    seeds = sorted({config.seed for config in plan.configs})
+    return tidy(plan.configs, [curves[index] for index in order]), {"seeds": seeds, "seconds": seconds}
+
+
+def _search(
+    plan: ReversalPlan, checkpoints: CheckpointDirectory, advance: Callable[[str], None]
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Find the sizes that each method solves; every answer is kept beside the table until all are known."""
+    solved = Answers(partial(trains_to_target, device=resolve(plan.device)), checkpoints.path / "answers.json")
+    rows = []
+    for row in measure(solved, PAPER):
+        rows.append(row)
+        advance(f"{row['label']}, {row['axis']} {row['largest']} within {row['budget']:,} {row['spent']}")
+    return pd.DataFrame(rows), {"seeds": list(range(PAPER.seeds))}
+
+
+@contextmanager
+def _progress_bar(console: Console, plan: ReversalPlan) -> Iterator[Callable[[str], None]]:
+    """Show progress, and yield what is called, with a few words, as each part is done."""
+    name = f"reversal {plan.study or ''}".rstrip() + f" {plan.preset}"
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task(name, total=len(plan.configs) or None)
+        yield lambda done: bar.update(task, advance=1, description=f"{name}: {done}")
+
+
+def _identity(plan: ReversalPlan, device: str) -> dict[str, Any]:
+    """Return what a checkpoint must share with the run that continues it: configuration, code and device."""
+    search = plan.study == SCALING
+    configuration: Any = asdict(PAPER) if search else _records(plan.configs)
+    return {
+        "configuration": configuration,
+        "code": code_version(trains_to_target if search else run_one),
+        "device": device,
+    }
+
+
+def _records(configs: Sequence[ReversalConfig]) -> list[dict[str, Any]]:
+    """Return the configurations as JSON values."""
+    records: list[dict[str, Any]] = json.loads(json.dumps([asdict(config) for config in configs]))
+    return records

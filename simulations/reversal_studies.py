@@ -1,0 +1,111 @@
+"""The named sets of runs of token reversal: what each claim compares, as data; a preset changes sizes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from simulations.reversal_config import QUALITY_METHODS, ReversalConfig, preset_configs
+
+__all__ = ["ABOVE", "BELOW", "FRESH", "STUDIES", "Setting", "Study", "control", "token_gate"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A vocabulary M, a length H and a gate rate ρ."""
+
+    vocab_size: int
+    length: int
+    rate: float
+
+    def __str__(self) -> str:
+        return f"M = {self.vocab_size}, H = {self.length}, ρ = {100 * self.rate:g} %"
+
+
+BELOW = (Setting(2, 10, 0.03), Setting(2, 6, 0.03), Setting(3, 6, 0.03), Setting(5, 6, 0.05), Setting(10, 4, 0.05))
+"""Rates at which the mean field predicts a stall of the token gate, with the exact mean or that of 10 answers."""
+
+ABOVE = (Setting(2, 10, 0.3), Setting(2, 6, 0.3), Setting(3, 6, 0.3), Setting(5, 6, 0.35), Setting(10, 4, 0.3))
+"""The same tasks at about twice the critical rate, outside every interval of stalling rates."""
+
+FRESH = (Setting(2, 10, 0.03), Setting(3, 6, 0.03), Setting(2, 6, 0.3), Setting(3, 6, 0.3))
+"""The runs that preset quick trains anew."""
+
+
+def token_gate(setting: Setting) -> ReversalConfig:
+    """Return the token gate by delight."""
+    return _gate("token-gate", setting)
+
+
+def control(setting: Setting, rule: str = "advantage") -> ReversalConfig:
+    """Return the row gate with the same budget of backward tokens: what a slow task would slow down as well."""
+    return replace(_gate("row-gate", setting), rule=rule)
+
+
+def _gate(method: str, setting: Setting) -> ReversalConfig:
+    return ReversalConfig(method, rate=setting.rate, length=setting.length, vocab_size=setting.vocab_size)
+
+
+@dataclass(frozen=True)
+class Study:
+    """One set of runs.
+
+    Attributes
+    ----------
+    title : str
+    methods : tuple of ReversalConfig
+        Every run, its seed and number of updates aside.
+    seeds : mapping of str to int
+        How many, by preset; the updates are those of :data:`simulations.reversal_config.PRESETS`.
+    costly : tuple of str
+        Names of methods that get two seeds at most, but for preset paper.
+    """
+
+    title: str
+    methods: tuple[ReversalConfig, ...]
+    seeds: Mapping[str, int]
+    costly: tuple[str, ...] = ()
+
+    def configs(self, preset: str, seeds: Sequence[int] | None = None, **changes: Any) -> list[ReversalConfig]:
+        """Return every run at the preset's sizes, unless ``seeds`` or ``changes`` say otherwise."""
+        chosen = range(self.seeds[preset]) if seeds is None else seeds
+        configs = preset_configs(preset, self.methods, chosen, **changes)
+        if seeds is not None or preset == "paper":
+            return configs
+        return [config for config in configs if config.method not in self.costly or config.seed < 2]
+
+
+STUDIES: Mapping[str, Study] = MappingProxyType(
+    {
+        "quality": Study(
+            "every method at H = 10, M = 2",
+            tuple(config for config in QUALITY_METHODS if config.rate != 0.3),
+            MappingProxyType({"smoke": 2, "quick": 5, "paper": 10}),
+            costly=("ppo",),
+        ),
+        "token-trap": Study(
+            "token gates below and above the critical rate, row gates at the rates below it",
+            (
+                *(
+                    config
+                    for setting in BELOW
+                    for config in (token_gate(setting), control(setting), control(setting, "delight"))
+                ),
+                *(token_gate(setting) for setting in ABOVE),
+            ),
+            MappingProxyType({"smoke": 1, "quick": 2, "paper": 10}),
+        ),
+        "learning-rate": Study(
+            "the main methods at three learning rates",
+            tuple(
+                replace(config, learning_rate=rate)
+                for config in (*QUALITY_METHODS[:4], QUALITY_METHODS[5])
+                for rate in (1e-4, 3e-4, 1e-3)
+            ),
+            MappingProxyType({"smoke": 1, "quick": 2, "paper": 10}),
+        ),
+    }
+)
+"""By name; a table's kind is ``reversal-NAME``."""
