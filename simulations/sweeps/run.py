@@ -33,6 +33,7 @@ _FLUSH_SHARE = 0.01
 _SHOWN_FAILURES = 5
 _TIMED_CELLS = 5
 _TIMING_SECONDS = 3.0
+_WARM_UP_SECONDS = 20.0
 
 
 def run_sweep(
@@ -218,7 +219,7 @@ def estimate(sweep: Sweep, out: Path) -> Estimate:
     for place in places if missing else []:
         cell, factor = _probe(sweep, missing[place])
         result = compute_here(job, [cell])
-        if timed == 0 and result.seconds < _TIMING_SECONDS:  # the first one also imports and compiles
+        if timed == 0 and result.seconds < _WARM_UP_SECONDS:  # the first one also imports and compiles
             result = compute_here(job, [cell])
         failures.extend(result.failures)
         seconds, timed = seconds + factor * result.seconds, timed + 1
