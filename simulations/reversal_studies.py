@@ -77,11 +77,13 @@ class Study:
         return [config for config in configs if config.method not in self.costly or config.seed < 2]
 
 
+_QUALITY = tuple(config for config in QUALITY_METHODS if config.rate != 0.3)
+
 STUDIES: Mapping[str, Study] = MappingProxyType(
     {
         "quality": Study(
             "every method at H = 10, M = 2",
-            tuple(config for config in QUALITY_METHODS if config.rate != 0.3),
+            _QUALITY,
             MappingProxyType({"smoke": 2, "quick": 5, "paper": 10}),
             costly=("ppo",),
         ),
@@ -98,13 +100,10 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             MappingProxyType({"smoke": 1, "quick": 2, "paper": 10}),
         ),
         "learning-rate": Study(
-            "the main methods at three learning rates",
-            tuple(
-                replace(config, learning_rate=rate)
-                for config in (*QUALITY_METHODS[:4], QUALITY_METHODS[5])
-                for rate in (1e-4, 3e-4, 1e-3)
-            ),
-            MappingProxyType({"smoke": 1, "quick": 2, "paper": 10}),
+            "every method at three learning rates",
+            tuple(replace(config, learning_rate=rate) for config in _QUALITY for rate in (1e-4, 3e-4, 1e-3)),
+            MappingProxyType({"smoke": 1, "quick": 3, "paper": 10}),
+            costly=("ppo",),
         ),
     }
 )
