@@ -172,10 +172,14 @@ class ReversalRun:
             "generators": {name: generator.get_state() for name, generator in self.generators.items()},
         }
 
+    def owns(self, state: dict[str, Any]) -> bool:
+        """Return whether a state is one of this run's."""
+        return bool(json.loads(state.get("run", "{}")) == json.loads(self._identity()))
+
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to a state, refusing that of another run."""
-        found, own = json.loads(state.get("run", "{}")), json.loads(self._identity())
-        if found != own:
+        if not self.owns(state):
+            found, own = json.loads(state.get("run", "{}")), json.loads(self._identity())
             different = ", ".join(sorted(name for name in own if found.get(name) != own[name]))
             raise ReportedError(f"the checkpoint belongs to another run, which differs in {different}")
         self.update, self.rows, self.timings = state["update"], state["rows"], state["timings"]

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from simulations.experiment import parse_seeds
 from simulations.results import provenance, require_table_writable, save
 from simulations.reversal import KIND, run_many, run_one, tidy
 from simulations.reversal_config import GATED, METHODS, PRESETS, ReversalConfig, preset_configs
-from simulations.reversal_scaling import PAPER, Answers, measure, trains_to_target
+from simulations.reversal_scaling import SCALES, measure, searches, train_to_target
 from simulations.reversal_studies import STUDIES
 from simulations.sweeps.fingerprint import code_version
 
@@ -103,7 +102,7 @@ def plan_reversal(
             for config in preset_configs(preset, chosen, chosen_seeds, **all_changes)
         ]
     else:
-        _require_study(study, preset, own=own, resized=bool(changes) or chosen_seeds is not None)
+        _require_study(study, own=own, resized=bool(changes) or chosen_seeds is not None)
         configs = [] if study == SCALING else STUDIES[study].configs(preset, chosen_seeds, **changes)
     preset = preset if study == SCALING else _true_preset(configs, study)
     resolved = resolve(device)
@@ -127,13 +126,15 @@ def _true_preset(configs: Sequence[ReversalConfig], study: str | None) -> str:
     return fitting[-1] if fitting else next(iter(PRESETS))
 
 
-def _require_study(study: str, preset: str, *, own: bool, resized: bool) -> None:
+def _require_study(study: str, *, own: bool, resized: bool) -> None:
     if study not in (*STUDIES, SCALING):
         raise ValueError(f"study must be one of {', '.join(STUDIES)}, {SCALING}, got {study!r}")
     if own:
         raise ValueError(f"a study names its own methods and tasks, got study {study} with others")
-    if study == SCALING and (preset != "paper" or resized):
-        raise ValueError(f"study {SCALING} has the sizes of preset paper alone, got preset {preset} or other sizes")
+    if study == SCALING and resized:
+        raise ValueError(
+            f"study {SCALING} trains to a target with its preset's seeds, got updates or seeds"
+        )
 
 
 def _methods(
@@ -208,7 +209,7 @@ def run_reversal(plan: ReversalPlan, command: str = "") -> Path:
             frame,
             plan.out,
             kind=study_kind(plan.study),
-            config={"preset": plan.preset, "study": plan.study, "runs": _records(plan.configs)},
+            config={"preset": plan.preset, "study": plan.study} | _sizes(plan),
             sidecar=provenance(device)
             | details
             | {"preset": plan.preset, "command": command, "workers": plan.workers},
@@ -245,13 +246,15 @@ def _train(
 def _search(
     plan: ReversalPlan, checkpoints: CheckpointDirectory, advance: Callable[[str], None]
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Find the sizes that each method solves; every answer is kept beside the table until all are known."""
-    solved = Answers(partial(trains_to_target, device=resolve(plan.device)), checkpoints.path / "answers.json")
-    rows = []
-    for row in measure(solved, PAPER):
-        rows.append(row)
-        advance(f"{row['label']}, {row['axis']} {row['largest']} within {row['budget']:,} {row['spent']}")
-    return pd.DataFrame(rows), {"seeds": list(range(PAPER.seeds))}
+    """Find the sizes that each method solves; every run is kept beside the table until all are known."""
+    scale = SCALES[plan.preset]
+    every, rows = searches(scale), {}
+    for index, found in measure(scale, device=plan.device, workers=plan.workers, directory=checkpoints.path):
+        rows[index] = found
+        advance(f"{every[index].method.label}, {every[index].axis}")
+    return pd.DataFrame([row for index in range(len(every)) for row in rows[index]]), {
+        "seeds": list(range(scale.seeds))
+    }
 
 
 @contextmanager
@@ -260,19 +263,25 @@ def _progress_bar(console: Console, plan: ReversalPlan) -> Iterator[Callable[[st
     name = f"reversal {plan.study or ''}".rstrip() + f" {plan.preset}"
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
-        task = bar.add_task(name, total=len(plan.configs) or None)
+        total = len(searches(SCALES[plan.preset])) if plan.study == SCALING else len(plan.configs)
+        task = bar.add_task(name, total=total)
         yield lambda done: bar.update(task, advance=1, description=f"{name}: {done}")
 
 
 def _identity(plan: ReversalPlan, device: str) -> dict[str, Any]:
     """Return what a checkpoint must share with the run that continues it: configuration, code and device."""
-    search = plan.study == SCALING
-    configuration: Any = asdict(PAPER) if search else _records(plan.configs)
     return {
-        "configuration": configuration,
-        "code": code_version(trains_to_target if search else run_one),
+        "configuration": _sizes(plan),
+        "code": code_version(train_to_target if plan.study == SCALING else run_one),
         "device": device,
     }
+
+
+def _sizes(plan: ReversalPlan) -> dict[str, Any]:
+    """Return what was run: every configuration, or the scale of a search."""
+    if plan.study == SCALING:
+        return {"scale": json.loads(json.dumps(asdict(SCALES[plan.preset])))}
+    return {"runs": _records(plan.configs)}
 
 
 def _records(configs: Sequence[ReversalConfig]) -> list[dict[str, Any]]:

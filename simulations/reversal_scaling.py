@@ -1,55 +1,111 @@
 """How far each method gets on token reversal within a budget of rows: the longest prompt, the largest vocabulary.
 
-Solved means a sampled token error below 5 % before the budget of rows, forward or backward, is spent. Sizes are found
-by doubling and bisection, which takes it that what is solved at a size is solved below it.
+Solved means a sampled token error below 5 % at an evaluation before the budget of rows, forward or backward, is
+spent. Sizes are found by doubling and bisection, which takes it that what is solved at a size is solved below it. A
+run counts forward and backward rows alike: one training answers for every budget up to the rows that it spent.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
+from joblib import Parallel, delayed
 
+from simulations.checkpoints import CheckpointFile
+from simulations.errors import ReportedError
 from simulations.results import atomic_path
 from simulations.reversal import ReversalRun, single_thread
 from simulations.reversal_config import QUALITY_METHODS, ReversalConfig
 
-__all__ = ["KIND", "PAPER", "Answers", "Scale", "Solver", "largest", "measure", "trains_to_target"]
+__all__ = [
+    "KIND",
+    "SCALES",
+    "Attempt",
+    "Attempts",
+    "Scale",
+    "Search",
+    "Trainer",
+    "largest",
+    "measure",
+    "searches",
+    "train_to_target",
+]
 
 KIND = "reversal-scaling"
 TARGET = 0.05
 SPENT = ("forward_rows", "backward_rows")
 AXES = ("length", "vocab_size")
-METHODS = (*QUALITY_METHODS[:4], QUALITY_METHODS[5])
-"""PG, DG, zero price, row gate and token gate at 3 %."""
-
-Solver = Callable[[ReversalConfig, str, int], bool]
-"""Whether a run, its updates aside, reaches the target before it has spent the budget of ``SPENT`` rows."""
+_GATES = (*QUALITY_METHODS[:4], QUALITY_METHODS[5])
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Sizes of the measurement: budgets in rows, seeds, and the largest size that is tried.
+    """Sizes of the measurement.
+
+    Attributes
+    ----------
+    forward_rows, backward_rows : tuple of int
+        Budgets, ascending.
+    seeds : int
+    most : int
+        The largest H and M that are tried.
+    methods : tuple of ReversalConfig
+        By default PG, DG, zero price, and row and token gate at 3 %.
 
     Raises
     ------
     ValueError
-        If a size is below 1.
+        If a size is below 1 or the budgets do not rise.
     """
 
-    budgets: tuple[int, ...] = (10**4, 10**5, 10**6)
+    forward_rows: tuple[int, ...]
+    backward_rows: tuple[int, ...]
     seeds: int = 2
     most: int = 128
+    methods: tuple[ReversalConfig, ...] = field(default=_GATES, repr=False)
 
     def __post_init__(self) -> None:
-        if min(*self.budgets, self.seeds, self.most) < 1:
+        if min(*self.forward_rows, *self.backward_rows, self.seeds, self.most) < 1:
             raise ValueError(f"budgets, seeds and most must be at least 1, got {self}")
+        for spent in SPENT:
+            budgets = getattr(self, spent)
+            if list(budgets) != sorted(set(budgets)):
+                raise ValueError(f"budgets must rise, got {spent} {budgets}")
 
 
-PAPER = Scale()
+SCALES: Mapping[str, Scale] = MappingProxyType(
+    {
+        "smoke": Scale((2_000,), (200,), seeds=1, most=4),
+        "quick": Scale((10**4, 10**5), (10**4,), most=64),
+        "paper": Scale((10**4, 10**5, 10**6), (10**4, 10**5, 10**6), methods=(*_GATES, *QUALITY_METHODS[7:])),
+    }
+)
+"""By preset; ``paper`` has PPO and PMPO as well."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How far a run got: what it had spent when it solved its task or, if it did not, when it was stopped."""
+
+    solved: bool
+    forward_rows: int
+    backward_rows: int
+
+    def within(self, spent: str, budget: int) -> bool | None:
+        """Return whether the task was solved within a budget of ``SPENT`` rows; None if the run was too short."""
+        rows: int = getattr(self, spent)
+        if self.solved:
+            return rows <= budget
+        return False if rows >= budget else None
+
+
+Trainer = Callable[[ReversalConfig, str, int], Attempt]
+"""Trains, whatever the configuration's number of updates, to the target or until the budget of rows is spent."""
 
 
 def largest(solved: Callable[[int], bool], most: int) -> int:
@@ -67,68 +123,145 @@ def largest(solved: Callable[[int], bool], most: int) -> int:
     return low
 
 
-class Answers:
-    """What was solved so far, kept in a file after every answer, so that a killed measurement goes on from there.
+class Attempts:
+    """The runs so far, kept in a file after every one, so that a killed measurement goes on from there.
 
     Parameters
     ----------
-    solver : Solver
+    trainer : Trainer
     path : Path, optional
         Without it nothing is kept.
     """
 
-    def __init__(self, solver: Solver, path: Path | None = None) -> None:
-        self._solver, self._path = solver, path
-        stored = path is not None and path.exists()
-        self._known: dict[str, bool] = json.loads(path.read_text(encoding="utf-8")) if stored and path else {}
+    def __init__(self, trainer: Trainer, path: Path | None = None) -> None:
+        self._trainer, self._path = trainer, path
+        stored = json.loads(path.read_text(encoding="utf-8")) if path is not None and path.exists() else {}
+        self._known = {key: Attempt(**attempt) for key, attempt in stored.items()}
 
-    def __call__(self, config: ReversalConfig, spent: str, budget: int) -> bool:
-        """Return the solver's answer, asked once."""
-        key = json.dumps([asdict(config), spent, budget], sort_keys=True)
-        if key not in self._known:
-            self._known[key] = self._solver(config, spent, budget)
-            if self._path is not None:
-                with atomic_path(self._path) as temporary:
-                    temporary.write_text(json.dumps(self._known), encoding="utf-8")
-        return self._known[key]
+    def solved(self, config: ReversalConfig, spent: str, budget: int) -> bool:
+        """Return whether the task is solved within the budget; trains only if no run so far can tell."""
+        key = json.dumps(asdict(config), sort_keys=True)
+        known = self._known[key].within(spent, budget) if key in self._known else None
+        if known is not None:
+            return known
+        self._known[key] = self._trainer(config, spent, budget)
+        if self._path is not None:
+            with atomic_path(self._path) as temporary:
+                stored = {name: asdict(attempt) for name, attempt in self._known.items()}
+                temporary.write_text(json.dumps(stored), encoding="utf-8")
+        return bool(self._known[key].within(spent, budget))
+
+
+@dataclass(frozen=True)
+class Search:
+    """One search: a method and its seed, and what grows, one of ``AXES``."""
+
+    method: ReversalConfig
+    axis: str
+
+    def run(self, scale: Scale, attempts: Attempts) -> list[dict[str, object]]:
+        """Return one row a kind of rows and budget: label, seed, axis, spent, budget, largest.
+
+        At M = 1 every answer is right: vocabularies start from 2.
+        """
+        rows: list[dict[str, object]] = []
+        for spent in SPENT:
+            for budget in getattr(scale, spent):
+
+                def solves(size: int, spent: str = spent, budget: int = budget) -> bool:
+                    trivial = self.axis == "vocab_size" and size == 1
+                    return trivial or attempts.solved(self._resized(size), spent, budget)
+
+                found = {"label": self.method.label, "seed": self.method.seed, "axis": self.axis}
+                rows.append(found | {"spent": spent, "budget": budget, "largest": largest(solves, scale.most)})
+        return rows
+
+    def _resized(self, size: int) -> ReversalConfig:
+        if self.axis == "length":
+            return replace(self.method, length=size)
+        return replace(self.method, vocab_size=size)
+
+
+def searches(scale: Scale) -> list[Search]:
+    """Return every search of a scale."""
+    seeds = range(scale.seeds)
+    return [Search(replace(method, seed=seed), axis) for axis in AXES for method in scale.methods for seed in seeds]
 
 
 def measure(
-    solved: Solver, scale: Scale = PAPER, methods: Sequence[ReversalConfig] = METHODS
-) -> Iterator[dict[str, object]]:
-    """Yield one row a method, seed, kind of rows, budget and axis: label, seed, spent, budget, axis, largest.
+    scale: Scale, *, device: str = "cpu", workers: int = 1, directory: Path | None = None
+) -> Iterator[tuple[int, list[dict[str, object]]]]:
+    """Run every search, in processes side by side, and yield (index, rows) as each ends.
 
-    The sizes at which nothing is gained are not looked at: at M = 1 every answer is right, so vocabularies start
-    from 2.
+    Parameters
+    ----------
+    scale : Scale
+    device : str
+        A torch device; on a GPU one worker is usually best.
+    workers : int
+        Processes; they do not change the results.
+    directory : Path, optional
+        Where the runs so far and the state of the current ones are kept, and found again.
+
+    Raises
+    ------
+    ReportedError
+        If a policy stops being a number.
     """
-    for budget in scale.budgets:
-        for spent in SPENT:
-            for axis in AXES:
-                for method in methods:
-                    for seed in range(scale.seeds):
-                        config = replace(method, seed=seed)
-
-                        def solves(size: int, config: ReversalConfig = config, axis: str = axis) -> bool:
-                            trivial = axis == "vocab_size" and size == 1
-                            return trivial or solved(_resized(config, axis, size), spent, budget)  # noqa: B023
-
-                        found = {"label": method.label, "seed": seed, "spent": spent, "budget": budget, "axis": axis}
-                        yield found | {"largest": largest(solves, scale.most)}
+    jobs = [
+        delayed(_searched)(index, search, scale, device, directory) for index, search in enumerate(searches(scale))
+    ]
+    yield from Parallel(n_jobs=min(workers, len(jobs)), return_as="generator_unordered")(jobs)
 
 
-def _resized(config: ReversalConfig, axis: str, size: int) -> ReversalConfig:
-    return replace(config, length=size) if axis == "length" else replace(config, vocab_size=size)
+def _searched(
+    index: int, search: Search, scale: Scale, device: str, directory: Path | None
+) -> tuple[int, list[dict[str, object]]]:
+    file = None if directory is None else CheckpointFile(directory / f"search-{index:03d}.pt")
+
+    def trainer(config: ReversalConfig, spent: str, budget: int) -> Attempt:
+        return train_to_target(config, spent, budget, torch.device(device), file)
+
+    attempts = Attempts(trainer, None if directory is None else directory / f"search-{index:03d}.json")
+    return index, search.run(scale, attempts)
 
 
-def trains_to_target(config: ReversalConfig, spent: str, budget: int, device: torch.device) -> bool:
-    """Train until the token error, sampled every ``eval_every`` updates, is below 5 % or the rows are spent."""
+def train_to_target(
+    config: ReversalConfig, spent: str, budget: int, device: torch.device, checkpoint: CheckpointFile | None = None
+) -> Attempt:
+    """Train until the token error, sampled every ``eval_every`` updates, is below 5 % or the rows are spent.
+
+    Parameters
+    ----------
+    config : ReversalConfig
+        Its number of updates does not count.
+    spent : {"forward_rows", "backward_rows"}
+    budget : int
+        Rows.
+    device : torch.device
+    checkpoint : CheckpointFile, optional
+        Saved when due. A state of this very run is continued; that of another is replaced.
+
+    Raises
+    ------
+    ReportedError
+        If the policy or the loss is not finite.
+    """
     with single_thread():
         run = ReversalRun(config, device)
-        while getattr(run.step.counts, spent) < budget:
-            run.train_batch()
-            if run.update % config.eval_every == 0:
-                run.evaluate()
-                if run.rows[-1]["token_error"] < TARGET:
-                    return True
-        run.evaluate()
-        return bool(run.rows[-1]["token_error"] < TARGET)
+        state = checkpoint.load() if checkpoint is not None else None
+        if state is not None and run.owns(state):
+            run.restore(state)
+        solved = bool(run.rows) and run.rows[-1]["token_error"] < TARGET
+        try:
+            while not solved and getattr(run.step.counts, spent) < budget:
+                run.train_batch()
+                if run.update % config.eval_every == 0:
+                    run.evaluate()
+                    solved = run.rows[-1]["token_error"] < TARGET
+                    if checkpoint is not None and checkpoint.is_due():
+                        checkpoint.save(run.state())
+        except FloatingPointError as error:
+            raise ReportedError(f"{config.label} diverged after update {run.update}: {error}; {config}") from error
+        counts = run.step.counts
+        return Attempt(solved, counts.forward_rows, counts.backward_rows)

@@ -14,17 +14,19 @@ from kondo_theory.cost import surviving_rows_exact
 from kondo_theory.token_groups import group_drift, group_stall_point
 from kondo_theory.token_trap import stall_point, stalling_rates
 from simulations import reversal_scaling
+from simulations.checkpoints import CheckpointFile
 from simulations.checks import Context, reversal_runs
 from simulations.checks.reversal import predicted_reward, quality, quality_rows, row_gate_rows, token_trap_rows
 from simulations.checks.reversal_cost import physical_cost, physical_cost_rows
 from simulations.checks.reversal_runs import Curves
 from simulations.checks.reversal_scaling import scaling, scaling_rows
-from simulations.errors import ResultError
+from simulations.errors import ReportedError, ResultError
 from simulations.merging import MeasuredTables
 from simulations.results import load, save
 from simulations.reversal import tidy
 from simulations.reversal_config import ReversalConfig
 from simulations.reversal_experiment import study_kind
+from simulations.reversal_scaling import Attempt, Attempts
 from simulations.reversal_studies import ABOVE, BELOW, FRESH, STUDIES, Setting
 from simulations.reversal_summary import progress, stalled
 from simulations.transformer import Architecture
@@ -396,47 +398,84 @@ def test_bisection_finds_the_largest_size(most):
 
 
 def longest(config, spent, budget):
-    """A fake solver: sizes grow with the logarithm of the budget; backward rows favour the row gate."""
+    """A fake trainer: what a task takes grows with its size; a forward row is a backward row but for row gates."""
     reach = {"PG": 2, "DG": 5, "zero-price": 4, "row gate(3 %)": 4, "token gate(3 %)": 1}[config.label]
-    times = 2 if spent == "backward_rows" and config.method == "row-gate" else 1
-    return config.length * config.vocab_size <= reach * times * math.log10(budget) * (
-        2 if config.vocab_size == 2 else 10
-    )
+    size = config.length * config.vocab_size / (2 if config.vocab_size == 2 else 10)
+    share = 0.03 if config.method == "row-gate" else 1.0
+    forward = math.ceil(10 ** (size / reach) / (1.0 if spent == "forward_rows" else share))
+    limit = budget if spent == "forward_rows" else math.ceil(budget / share)
+    spent_rows = min(forward, limit)
+    return Attempt(forward <= limit, spent_rows, math.ceil(share * spent_rows))
 
 
-SCALE = reversal_scaling.Scale(budgets=(10, 10**5), seeds=2, most=64)
+SCALE = reversal_scaling.Scale((10, 10**4, 10**5), (10**4,), seeds=2, most=64)
 
 
-def test_the_scaling_measurement_goes_on_from_every_answer(tmp_path):
-    whole = list(reversal_scaling.measure(longest, SCALE))
-    assert len(whole) == 2 * 2 * 2 * 5 * 2
-    asked = []
+def table_of(trainer, scale, path=None):
+    """Run every search of a scale with a fake trainer, one file each below a directory."""
+    return [
+        row
+        for index, search in enumerate(reversal_scaling.searches(scale))
+        for row in search.run(scale, Attempts(trainer, None if path is None else path / f"{index}.json"))
+    ]
+
+
+def test_the_scaling_measurement_goes_on_from_every_run(tmp_path):
+    asked, stop_at = [], 0
 
     def counted(config, spent, budget):
         asked.append((config, spent, budget))
-        if len(asked) == 50:
+        if len(asked) == stop_at:
             raise KeyboardInterrupt
         return longest(config, spent, budget)
 
+    whole = table_of(counted, SCALE)
+    needed = len(asked)
+    assert len(whole) == 2 * 5 * 2 * (3 + 1)
+    asked.clear()
+    stop_at = 50
     with pytest.raises(KeyboardInterrupt):
-        list(reversal_scaling.measure(reversal_scaling.Answers(counted, tmp_path / "answers.json"), SCALE))
-    assert len(json.loads((tmp_path / "answers.json").read_text())) == 49
-    again = list(reversal_scaling.measure(reversal_scaling.Answers(counted, tmp_path / "answers.json"), SCALE))
+        table_of(counted, SCALE, tmp_path)
+    assert sum(len(json.loads(path.read_text())) for path in tmp_path.glob("*.json")) <= 49
+    again = table_of(counted, SCALE, tmp_path)
     assert again == whole
-    assert len(asked) == len(set(asked)) + 1, "only the one that was interrupted is asked twice"
+    assert len(asked) == needed + 1, "only the one that was interrupted is asked twice"
 
 
-def test_the_scaling_claim_is_judged_by_its_ratios_and_not_run_below_paper():
-    table = pd.DataFrame(reversal_scaling.measure(longest, SCALE))
-    rows = scaling_rows(table, "test", "paper")
+def test_one_run_answers_for_every_budget_that_it_has_seen():
+    asked = []
+
+    def trainer(config, spent, budget):
+        asked.append((spent, budget))
+        return Attempt(solved=config.length < 5, forward_rows=2_000, backward_rows=60)
+
+    attempts = Attempts(trainer)
+    short, long = ReversalConfig("pg", length=4), ReversalConfig("pg", length=5)
+    for config, solved in ((short, True), (long, False)):
+        asked.clear()
+        assert attempts.solved(config, "forward_rows", 2_000) is solved
+        assert attempts.solved(config, "forward_rows", 1_999) is False
+        assert attempts.solved(config, "backward_rows", 60) is solved
+        assert attempts.solved(config, "backward_rows", 59) is False
+        assert asked == [("forward_rows", 2_000)]
+    assert attempts.solved(short, "forward_rows", 10**6) is True
+    assert asked == [("forward_rows", 2_000)]
+    attempts.solved(long, "backward_rows", 61)
+    assert asked[1:] == [("backward_rows", 61)], "an unsolved run that was too short is trained again, for longer"
+
+
+def test_the_scaling_claim_is_judged_by_its_ratios(tmp_path, monkeypatch):
+    table = pd.DataFrame(table_of(longest, SCALE))
+    rows = scaling_rows(table, "test", "quick")
     claim = CLAIMS["reversal-scaling"]
-    assert judge(claim, None, [], rows, "paper")[0] == "holds in regime"
+    assert judge(claim, None, [], rows, "quick")[0] == "holds in regime"
     gate = table["label"] == "row gate(3 %)"
-    worse = table.assign(largest=table["largest"].where(~gate | (table["spent"] == "forward_rows"), 10))
-    assert judge(claim, None, [], scaling_rows(worse, "test", "paper"), "paper")[0] == "fails"
-    for preset in ("smoke", "quick"):
-        assert scaling(context(preset)) == []
-        assert judge(claim, None, [], [], preset)[0] == "not run"
+    worse = table.assign(largest=table["largest"].where(~gate | (table["spent"] == "forward_rows"), 8))
+    assert judge(claim, None, [], scaling_rows(worse, "test", "quick"), "quick")[0] == "fails"
+    assert judge(claim, None, [], scaling_rows(table, "test", "smoke"), "quick")[0] == "not run"
+    path = save(table, tmp_path / "scaling.parquet", kind="reversal-scaling", config={"preset": "quick"}, sidecar={})
+    found = scaling(replace(context("smoke"), tables=MeasuredTables([load(path)])))
+    assert [(row.quantity, row.value) for row in found] == [(row.quantity, row.value) for row in rows]
 
 
 def test_without_a_committed_table_a_claim_is_not_run(tmp_path, monkeypatch):
@@ -452,13 +491,58 @@ def test_the_real_solver_trains_to_the_target_or_spends_the_budget():
         "pg", length=1, learning_rate=3e-3, eval_every=10, eval_prompts=200, network=network, answers=4, prompts=4
     )
     cpu = torch.device("cpu")
-    assert reversal_scaling.trains_to_target(easy, "forward_rows", 16 * 200, cpu)
-    assert not reversal_scaling.trains_to_target(easy, "forward_rows", 16, cpu)
+    solved = reversal_scaling.train_to_target(easy, "forward_rows", 16 * 200, cpu)
+    assert solved.solved
+    assert solved.forward_rows == solved.backward_rows < 16 * 200
+    assert solved.forward_rows % (16 * 10) == 0, "an evaluation saw it"
+    assert reversal_scaling.train_to_target(easy, "forward_rows", 16, cpu) == Attempt(False, 16, 16)
     gated = replace(easy, method="row-gate", rate=0.25)
     with torch.device("meta"):  # a tensor made without a device would have no values
-        assert reversal_scaling.trains_to_target(gated, "backward_rows", 4 * 300, cpu)
+        found = reversal_scaling.train_to_target(gated, "backward_rows", 4 * 300, cpu)
+    assert found.solved
+    assert found.backward_rows * 4 == found.forward_rows
 
 
-def test_bad_scales_are_refused():
-    with pytest.raises(ValueError, match="budgets, seeds and most must be at least 1"):
-        reversal_scaling.Scale(budgets=(0,))
+def test_a_killed_training_of_the_search_goes_on_to_the_same_end(tmp_path, monkeypatch):
+    network = Architecture(width=16, heads=2, layers=1, feed_forward=16)
+    config = ReversalConfig(
+        "pg", length=2, learning_rate=3e-3, eval_every=5, eval_prompts=50, network=network, answers=4, prompts=4
+    )
+    cpu, file = torch.device("cpu"), CheckpointFile(tmp_path / "search.pt", seconds=0)
+    whole = reversal_scaling.train_to_target(config, "forward_rows", 16 * 100, cpu)
+    real, calls = reversal_scaling.ReversalRun.train_batch, []
+
+    def dies(run):
+        calls.append(run.update)
+        if len(calls) == 23:
+            raise KeyboardInterrupt
+        real(run)
+
+    monkeypatch.setattr(reversal_scaling.ReversalRun, "train_batch", dies)
+    with pytest.raises(KeyboardInterrupt):
+        reversal_scaling.train_to_target(config, "forward_rows", 16 * 100, cpu, file)
+    assert reversal_scaling.train_to_target(config, "forward_rows", 16 * 100, cpu, file) == whole
+    assert calls[23] == 20, "from the last evaluation on"
+    other = replace(config, length=1)  # its checkpoint is that of another run
+    fresh = reversal_scaling.train_to_target(other, "forward_rows", 16 * 20, cpu)
+    assert reversal_scaling.train_to_target(other, "forward_rows", 16 * 20, cpu, file) == fresh
+
+
+def test_a_search_that_diverges_says_where():
+    network = Architecture(width=16, heads=2, layers=1, feed_forward=16)
+    wild = ReversalConfig("pg", length=2, learning_rate=1e38, network=network, eval_prompts=50)
+    with pytest.raises(ReportedError, match=r"PG diverged after update \d+: .*learning_rate=1e\+38"):
+        reversal_scaling.train_to_target(wild, "forward_rows", 10**4, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"forward_rows": (0,)}, "budgets, seeds and most must be at least 1"),
+        ({"seeds": 0}, "budgets, seeds and most must be at least 1"),
+        ({"backward_rows": (20, 10)}, r"budgets must rise, got backward_rows \(20, 10\)"),
+    ],
+)
+def test_bad_scales_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        reversal_scaling.Scale(**{"forward_rows": (10,), "backward_rows": (10,)} | change)

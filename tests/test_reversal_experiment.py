@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -19,6 +20,7 @@ from simulations.reversal_experiment import plan_reversal, run_reversal, study_k
 from simulations.reversal_scaling import Scale
 from simulations.reversal_studies import STUDIES
 from simulations.sweeps.cells.reversal import reversal as cell
+from simulations.transformer import Architecture
 
 SMALL = (
     "--method",
@@ -114,7 +116,7 @@ def test_a_killed_command_goes_on_to_the_same_bytes_and_holds_a_lock(capsys, tmp
     assert not killed.exists()
     assert second.exists()
     mine = json.loads((second.parent / "identity.json").read_text())
-    assert len(mine["configuration"]) == 4
+    assert len(mine["configuration"]["runs"]) == 4
     code, _, err = run(capsys, *SMALL, "--updates", 151, "--out", killed)
     assert code == 2
     assert "has checkpoints with another configuration" in err.replace("\n", " ")
@@ -165,8 +167,7 @@ MISTAKES = [
         ("--study", "quality", "--length", "3"),
         "a study names its own methods and tasks, got study quality with others",
     ),
-    (("--study", "scaling"), "study scaling has the sizes of preset paper alone, got preset quick"),
-    (("--study", "scaling", "--preset", "paper", "--seeds", "1"), "study scaling has the sizes of preset paper"),
+    (("--study", "scaling", "--seeds", "1"), "study scaling trains to a target with its preset's seeds, got updates"),
     (("--learning-rate", "1e-3", "--learning-rate", "0.001"), "every run must be asked for once"),
     (("--out", "t.csv"), r"must be named \*.parquet, got t.csv"),
     (("--out", "{file}/t.parquet"), "cannot write"),
@@ -241,29 +242,25 @@ def test_a_table_is_labelled_with_the_sizes_that_it_has(tmp_path):
 
 
 def test_the_scaling_study_writes_its_table(tmp_path, monkeypatch):
-    """With a fake solver: what is asked for reaches the table, and an interrupted search keeps its answers."""
-    asked = []
-
-    def solver(config, spent, budget, device):
-        asked.append(config)
-        if len(asked) == 30:
-            raise KeyboardInterrupt
-        return config.length * config.vocab_size <= 24
-
-    small = Scale(budgets=(10,), seeds=2, most=32)
-    monkeypatch.setattr(reversal_experiment, "trains_to_target", solver)
-    monkeypatch.setattr(reversal_experiment, "PAPER", small)
-    monkeypatch.setattr(reversal_experiment, "code_version", lambda function: "code")
-    measure = reversal_experiment.measure
-    monkeypatch.setattr(reversal_experiment, "measure", lambda solved, scale: measure(solved, small))
-    chosen = plan(tmp_path, study="scaling", preset="paper")
-    with pytest.raises(KeyboardInterrupt):
-        run_reversal(chosen)
-    table = load(run_reversal(chosen), kind="reversal-scaling")
-    assert len(asked) == len(set(map(str, asked))) + 1 or len(asked) > 30
-    assert table.frame.groupby("axis")["largest"].unique().map(list).to_dict() == {"length": [12], "vocab_size": [2]}
-    assert len(table.frame) == 2 * 2 * 5 * 2
+    """The real command at a tiny size; one worker and two write the same bytes."""
+    network = Architecture(width=16, heads=2, layers=1, feed_forward=16)
+    methods = [ReversalConfig("pg"), ReversalConfig("row-gate", rate=0.1)]
+    small = [
+        replace(m, network=network, learning_rate=1e-2, prompts=4, answers=4, eval_every=20, eval_prompts=50)
+        for m in methods
+    ]
+    scale = Scale((1_600,), (160,), seeds=1, most=2, methods=tuple(small))
+    monkeypatch.setattr(reversal_experiment, "SCALES", {"smoke": scale})
+    chosen = plan(tmp_path, study="scaling")
+    table = load(run_reversal(chosen, command="kondo"), kind="reversal-scaling")
+    assert len(table.frame) == 2 * 2 * 2
+    found = table.frame.set_index(["label", "axis", "spent"])["largest"]
+    assert found["PG", "length", "forward_rows"] >= 1
+    assert (found.xs("vocab_size", level="axis") >= 1).all()
     assert not chosen.checkpoints.exists()
+    assert (table.sidecar["command"], table.config["scale"]["most"]) == ("kondo", 2)
+    again = run_reversal(replace(chosen, out=tmp_path / "again.parquet", workers=2))
+    assert again.read_bytes() == table.path.read_bytes()
 
 
 def test_another_process_is_refused(tmp_path):
