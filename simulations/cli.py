@@ -307,13 +307,14 @@ def reversal(**options: Any) -> int:
     """
     from simulations import report, reversal_summary
     from simulations.results import load
-    from simulations.reversal_experiment import plan_reversal, run_reversal
+    from simulations.reversal_experiment import SCALING, plan_reversal, run_reversal
 
     with user_input():
         _check_device(options["device"])
         plan = plan_reversal(**options)
     table = run_reversal(plan, command=_typed())
-    report.console().print(reversal_summary.summary_table(load(table).frame))
+    summarise = reversal_summary.scaling_table if plan.study == SCALING else reversal_summary.summary_table
+    report.console().print(summarise(load(table).frame))
     click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
     return 0
 

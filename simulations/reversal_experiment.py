@@ -132,9 +132,7 @@ def _require_study(study: str, *, own: bool, resized: bool) -> None:
     if own:
         raise ValueError(f"a study names its own methods and tasks, got study {study} with others")
     if study == SCALING and resized:
-        raise ValueError(
-            f"study {SCALING} trains to a target with its preset's seeds, got updates or seeds"
-        )
+        raise ValueError(f"study {SCALING} trains to a target with its preset's seeds, got updates or seeds")
 
 
 def _methods(

@@ -16,7 +16,18 @@ from rich.table import Table
 
 from simulations.statistics import Interval, bootstrap
 
-__all__ = ["LEARNT", "RUN", "TASK", "final", "progress", "seeds_of", "spent_to_error", "stalled", "summary_table"]
+__all__ = [
+    "LEARNT",
+    "RUN",
+    "TASK",
+    "final",
+    "progress",
+    "scaling_table",
+    "seeds_of",
+    "spent_to_error",
+    "stalled",
+    "summary_table",
+]
 
 TASK = ["vocab_size", "length", "reward", "learning_rate"]
 """Columns that, with the label, name a method on a task."""
@@ -30,6 +41,9 @@ LEARNT = 0.9
 """Final training reward of a run that has learnt."""
 STALLED_SLOPE = 0.05
 """Reward per 1,000 updates: at that pace a run of 1,000 updates would gain a twentieth in as many again."""
+
+AXES = {"length": "H, at M = 2", "vocab_size": "M, at H = 10"}
+"""What grows in the search for the largest size, and at what."""
 
 FloatArray = NDArray[np.float64]
 
@@ -119,6 +133,16 @@ def summary_table(table: pd.DataFrame) -> Table:
         reached = f"{int(np.isfinite(rows).sum())} of {len(rows)}"
         cells = [_show(bootstrap(values, n_resamples=2_000)) for values in errors]
         shown.add_row(name, str(vocab_size), str(length), *cells, reached, _count(float(np.median(rows))))
+    return shown
+
+
+def scaling_table(table: pd.DataFrame) -> Table:
+    """Return the largest size that each method solved, of every budget, as a table for the terminal."""
+    shown = Table("method", "what grows", "rows", "budget", "largest solved, by seed")
+    keys = ["axis", "spent", "budget", "label"]
+    for (axis, spent, budget, label), runs in table.groupby(keys, sort=False):
+        sizes = ", ".join(str(size) for size in runs.sort_values("seed")["largest"])
+        shown.add_row(str(label), AXES[str(axis)], str(spent).removesuffix("_rows"), f"{budget:,}", sizes)
     return shown
 
 

@@ -259,6 +259,9 @@ def test_the_scaling_study_writes_its_table(tmp_path, monkeypatch):
     assert (found.xs("vocab_size", level="axis") >= 1).all()
     assert not chosen.checkpoints.exists()
     assert (table.sidecar["command"], table.config["scale"]["most"]) == ("kondo", 2)
+    shown = reversal_summary.scaling_table(table.frame)
+    assert [next(iter(column.cells)) for column in shown.columns[:4]] == ["PG", "H, at M = 2", "forward", "1,600"]
+    assert next(iter(shown.columns[4].cells)) == str(found["PG", "length", "forward_rows"])
     again = run_reversal(replace(chosen, out=tmp_path / "again.parquet", workers=2))
     assert again.read_bytes() == table.path.read_bytes()
 
