@@ -239,6 +239,7 @@ def experiment() -> None:
 
 @experiment.command()
 @click.option("--preset", type=PRESETS, default="quick", show_default=True, help="Updates and seeds.")
+@click.option("--study", metavar="NAME", help="Instead of learning curves: noise, screeners, cost, digits.")
 @click.option(
     "--method", "methods", multiple=True, metavar="NAME", help="pg, dg, dg-k, zero-price, gate, screen, cross-entropy"
 )
@@ -257,12 +258,17 @@ def experiment() -> None:
 )
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Default: results/mnist-PRESET.parquet.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing table.")
-def mnist(**options: Any) -> int:
+def mnist(study: str | None, **options: Any) -> int:
     """Run the MNIST contextual bandit and write a Parquet table with a JSON sidecar; run again to resume.
 
     Without --method every method of the claim mnist-quality runs: pg, dg, dg-k at 3 %, zero-price, cross-entropy;
     at preset paper dg-k also at 1 %, 10 % and 30 %. An unfinished run is kept beside the table in FILE.partial.
+
+    With --study the sizes are the preset's: noise on delight; cheap screeners; seconds, bytes and FLOPs of a step;
+    the digits that delight picks.
     """
+    if study is not None:
+        return _mnist_study(study, options)
     from simulations import mnist_summary, report
     from simulations.experiment import plan_mnist, run_mnist
     from simulations.results import load
@@ -272,6 +278,23 @@ def mnist(**options: Any) -> int:
         plan = plan_mnist(**options)
     table = run_mnist(plan)
     report.console().print(mnist_summary.summary_table(mnist_summary.summarise(load(table).frame)))
+    click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
+    return 0
+
+
+def _mnist_study(study: str, options: dict[str, Any]) -> int:
+    from simulations.mnist_studies import plan_study, run_study
+
+    context = click.get_current_context()
+    shared = ("preset", "device", "out", "overwrite")
+    default = click.core.ParameterSource.DEFAULT
+    for name in options:
+        if name not in shared and context.get_parameter_source(name) is not default:
+            flag = next(p.opts[0] for p in context.command.params if p.name == name)
+            raise click.UsageError(f"a study has settings of its own, got --study {study} with {flag}")
+    with user_input():
+        plan = plan_study(study, **{name: options[name] for name in shared})
+    table = run_study(plan, _typed(), lambda text: click.echo(text, err=True))
     click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
     return 0
 

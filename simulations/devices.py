@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["DEVICES", "available_cores", "describe", "describe_cpu", "resolve"]
+__all__ = ["DEVICES", "available_cores", "clock", "describe", "describe_cpu", "resolve"]
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -35,12 +37,30 @@ def resolve(name: str) -> torch.device:
 
 
 def describe(device: torch.device) -> str:
-    """Return the device's type and model, for the record of a run."""
+    """Return the device's type and model, for the record of a run; of a GPU also whether TF32 may round products."""
     import torch
 
     if device.type == "cuda":
-        return f"cuda: {torch.cuda.get_device_name(device)}"
+        tf32 = "on" if torch.backends.cuda.matmul.allow_tf32 else "off"
+        return f"cuda: {torch.cuda.get_device_name(device)}, TF32 {tf32}"
     return describe_cpu()
+
+
+def clock(device: torch.device) -> tuple[Callable[[], float], str]:
+    """Return a clock for work on a device, in seconds, and what it counts.
+
+    On the CPU it counts the seconds of this process, which others on the machine cannot take away. A GPU works off a
+    queue: its clock waits until the queue is empty, and counts seconds on the wall.
+    """
+    if device.type != "cuda":
+        return time.process_time, "CPU seconds"
+    import torch
+
+    def synchronised() -> float:
+        torch.cuda.synchronize(device)
+        return time.perf_counter()
+
+    return synchronised, "seconds, synchronised"
 
 
 def describe_cpu() -> str:

@@ -47,7 +47,7 @@ METHODS = {
 
 _NEEDS = {"rate": ("dg-k", "screen"), "price": ("gate",), "rule": ("screen",)}
 _TAKES = _NEEDS | {"temperature": ("gate", "dg"), "alpha": ("screen",)}
-DTYPES = ("float32", "float64")
+DTYPES = ("float32", "float64", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class MnistConfig:
     hidden : tuple of int
         Widths of the hidden layers.
     dtype : str
-        Of parameters and pixels: float32 or float64.
+        Of parameters and pixels: float32, float64 or bfloat16; policies are computed in float32 at least.
 
     Raises
     ------
@@ -170,7 +170,7 @@ class MnistConfig:
 
     def streams(self) -> dict[str, int]:
         """Return one 63-bit seed for each random stream, the same for every method."""
-        names = ("initialisation", "minibatches", "actions", "gate")
+        names = ("initialisation", "minibatches", "actions", "gate", "screener")
         children = np.random.SeedSequence(self.seed).spawn(len(names))
         return {
             name: int(child.generate_state(1, np.uint64)[0] >> 1) for name, child in zip(names, children, strict=True)

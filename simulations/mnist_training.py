@@ -27,11 +27,12 @@ from simulations.checkpoints import CheckpointFile
 from simulations.datasets import Mnist
 from simulations.errors import ReportedError
 from simulations.mnist import MnistConfig
+from simulations.mnist_screeners import Screener
 from simulations.networks import PolicyMLP, StackedMLP
-from simulations.seed_streams import SeedStreams, draw_actions
+from simulations.seed_streams import Draws, SeedStreams, draw_actions
 from simulations.stacked import StackedScreening, StackedStep, open_gate
 
-__all__ = ["OnEvaluation", "SeedProgram", "Trained", "train"]
+__all__ = ["OnEvaluation", "SeedProgram", "Trained", "confidence_advantage", "train"]
 
 OnEvaluation = Callable[[int, Callable[[int], PolicyMLP]], None]
 """Called with the update and a function from a seed to a copy of its policy."""
@@ -107,13 +108,26 @@ def train(
     return Trained(program.curves(), time.perf_counter() - started)
 
 
+def confidence_advantage(reward: Tensor, log_policy: Tensor) -> Tensor:
+    """Return R − Σ_a π(a)², (S, B), from rewards (S, B) and log-probabilities (S, B, K)."""
+    return reward - log_policy.exp().square().sum(-1)
+
+
 class SeedProgram:
     """S seeds of one method, from one update to the next.
 
     Parameters and errors as for :func:`train`.
+
+    Parameters
+    ----------
+    screener : Screener, optional
+        What draws the actions and ranks the samples in place of the exact forward pass. For the gates by delight
+        alone; the gradient of what is kept stays exact.
     """
 
-    def __init__(self, configs: Sequence[MnistConfig], data: Mnist, device: torch.device) -> None:
+    def __init__(
+        self, configs: Sequence[MnistConfig], data: Mnist, device: torch.device, screener: Screener | None = None
+    ) -> None:
         if len({replace(config, seed=0) for config in configs}) != 1:
             raise ValueError(f"configurations must be at least one and differ in their seeds alone, got {configs}")
         self.seeds = [config.seed for config in configs]
@@ -130,36 +144,52 @@ class SeedProgram:
         # The fused form reads and writes each parameter once; it also keeps its step count on the parameters' device.
         optimizer = torch.optim.Adam(network.parameters(), lr=self.config.learning_rate, fused=True)
         self.step = StackedStep(network, optimizer, self.config.gate)
+        self.screener = screener or Screener()
+        if not self.screener.exact and (self.config.gate is None or self.config.rule is not None):
+            raise ValueError(f"an approximate forward pass takes a gate by delight, got {self.config.label}")
         self.streams = SeedStreams(streams, len(self.train_images), self.config.batch_size, device)
         self._rewards = torch.zeros(len(configs), dtype=torch.int64, device=device)
         self._diverged = torch.zeros_like(self._rewards)  # the first update at which a policy was not a number, or 0
         self._rows: list[dict[str, Any]] = []
 
-    def update(self) -> None:
-        """Take one update of every seed."""
+    def batch(self) -> tuple[Draws, Tensor, Tensor]:
+        """Return the random numbers of the next update, labels (S, B) and pixels (S, B, 784) of its images."""
         draws = self.streams.next()
         labels = self.train_labels[draws.images]
         images = self.train_images.index_select(0, draws.images.flatten()).view(*labels.shape, -1)
-        screening = self.step.act(self._pixels(images))
-        self._watch(screening.log_policy, self.step.updates + 1)
+        return draws, labels, self._pixels(images)
+
+    def screen(self, observations: Tensor) -> StackedScreening:
+        """Run the forward pass over the whole batches, or the screener's in its place."""
+        self.screener.advance(self.step.network, observations)
+        log_policy = self.screener.log_policy(self.step.network, observations)
+        if log_policy is None:
+            return self.step.act(observations)
+        return StackedScreening(observations, log_policy, None)
+
+    def update(self) -> None:
+        """Take one update of every seed."""
+        draws, labels, observations = self.batch()
+        screening = self.screen(observations)
+        log_policy = screening.log_policy
+        self._watch(log_policy, self.step.updates + 1)
         if self.config.method == "cross-entropy":
             # The label stands for the action, at an advantage of one: −mean log π(label) is the cross-entropy.
-            self.step.update(screening, labels, torch.ones_like(screening.log_policy[..., 0]), None)
+            self.step.update(screening, labels, torch.ones_like(log_policy[..., 0]), None)
             return
-        policy = screening.log_policy.exp()
-        actions = draw_actions(policy, draws.actions)
+        actions = draw_actions(log_policy.exp(), draws.actions)
         reward = actions == labels
         self._rewards += reward.sum(-1)
-        advantage = reward.to(self.dtype) - policy.square().sum(-1)
-        self._gate_and_update(screening, actions, advantage, draws.gate)
+        self._gate_and_update(screening, actions, reward.to(log_policy.dtype), draws.gate)
 
     def _gate_and_update(
-        self, screening: StackedScreening, actions: Tensor, advantage: Tensor, uniforms: Tensor
+        self, screening: StackedScreening, actions: Tensor, reward: Tensor, uniforms: Tensor
     ) -> None:
-        config = self.config
-        surprisal = -screening.log_policy.gather(-1, actions[..., None]).squeeze(-1)
+        config, log_policy = self.config, screening.log_policy
+        advantage = confidence_advantage(reward, log_policy)
+        surprisal = -log_policy.gather(-1, actions[..., None]).squeeze(-1)
         if config.method == "dg":
-            chi = delight(advantage, surprisal, check=False)
+            chi = self.screener.delight(delight(advantage, surprisal, check=False))
             weight = gate_probability(chi, 0.0, config.temperature or 1.0, check=False)
             self.step.update(screening, actions, advantage * weight, None)
             return
@@ -167,12 +197,16 @@ class SeedProgram:
             self.step.update(screening, actions, advantage, None)
             return
         if config.rule is None:
-            score = delight(advantage, surprisal, check=False)
+            score = self.screener.delight(delight(advantage, surprisal, check=False))
         else:
-            entropy = -(screening.log_policy.exp() * screening.log_policy).sum(-1)
+            entropy = -(log_policy.exp() * log_policy).sum(-1)
             parameters = {} if config.alpha is None else {"alpha": config.alpha}
             score = RULES[config.rule](advantage, surprisal, entropy, **parameters)
-        self.step.update(screening, actions, advantage, open_gate(config.gate, score, uniforms))
+        keep = open_gate(config.gate, score, uniforms)
+        if self.screener.exact:
+            self.step.update(screening, actions, advantage, keep)
+        else:
+            self.step.update(screening, actions, reward, keep, advantage=confidence_advantage)
 
     def evaluate(self) -> None:
         """Add a row to every curve.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -93,6 +94,11 @@ class StackedMLP:
         """Return all parameters, for an optimizer."""
         return [*self.weights, *self.biases]
 
+    def log_policy(self, observations: Tensor, inputs: list[Tensor] | None = None) -> Tensor:
+        """Return log-probabilities (S, B, K) in nats, float32 at least; arguments as in :meth:`forward`."""
+        logits = self.forward(observations, inputs)
+        return logits.log_softmax(-1, dtype=torch.promote_types(logits.dtype, torch.float32))
+
     def forward(self, observations: Tensor, inputs: list[Tensor] | None = None) -> Tensor:
         """Map observations (S, B, sizes[0]) to logits (S, B, sizes[-1]).
 
@@ -116,14 +122,23 @@ class StackedMLP:
         inputs : sequence of tensors (S, B, n_in)
             Inputs of the layers, from :meth:`forward`.
         logit_gradient : (S, B, sizes[-1]) tensor
-            Derivative of the loss with respect to the logits.
+            Derivative of the loss with respect to the logits, in the parameters' dtype or a wider one.
         """
-        delta = logit_gradient
+        delta = logit_gradient.to(self.weights[0].dtype)
         for layer in reversed(range(len(self.weights))):
             torch.bmm(inputs[layer].mT, delta, out=self.weights[layer].grad)
             torch.sum(delta, dim=1, keepdim=True, out=self.biases[layer].grad)
             if layer > 0:  # nobody asks for the gradient of the observations
                 delta = torch.bmm(delta, self.weights[layer].mT).mul_(inputs[layer] > 0)
+
+    def frozen_copy(self, dtype: torch.dtype | None = None) -> StackedMLP:
+        """Return the same policies with parameters of their own, in another dtype perhaps, to be read only."""
+        twin = copy.copy(self)
+        twin.weights, twin.biases = (
+            tuple(tensor.detach().to(dtype or tensor.dtype, copy=True) for tensor in tensors)
+            for tensors in (self.weights, self.biases)
+        )
+        return twin
 
     def policy(self, index: int) -> PolicyMLP:
         """Return a copy of one seed's policy, on the same device."""

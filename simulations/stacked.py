@@ -9,7 +9,7 @@ forward pass over the whole batch that keeps nothing, the gate, then forward and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,10 @@ from torch import Tensor
 from kondo_theory.gate import Gate, gate_probability, kept_count, select_exactly
 from simulations.networks import StackedMLP
 
-__all__ = ["StackedScreening", "StackedStep", "kept_rows", "open_gate"]
+__all__ = ["Advantage", "StackedScreening", "StackedStep", "kept_rows", "open_gate"]
+
+Advantage = Callable[[Tensor, Tensor], Tensor]
+"""From what is known of samples without the network, (S, k), and their log-policy, (S, k, K), to advantages."""
 
 
 def open_gate(gate: Gate, score: Tensor, uniforms: Tensor) -> Tensor:
@@ -127,9 +130,16 @@ class StackedStep:
         network = self.network
         full = self._last_share * (network.forward_flops + network.backward_flops) > network.backward_flops
         inputs: list[Tensor] | None = [] if full or self.gate is None else None
-        return StackedScreening(observations, network.forward(observations, inputs).log_softmax(-1), inputs)
+        return StackedScreening(observations, network.log_policy(observations, inputs), inputs)
 
-    def update(self, screening: StackedScreening, actions: Tensor, coefficient: Tensor, keep: Tensor | None) -> None:
+    def update(
+        self,
+        screening: StackedScreening,
+        actions: Tensor,
+        coefficient: Tensor,
+        keep: Tensor | None,
+        advantage: Advantage | None = None,
+    ) -> None:
         """Backpropagate the kept samples and step the optimizer.
 
         Each seed's gradient is that of −(1/B) Σ_kept coefficient · log π(action).
@@ -143,9 +153,11 @@ class StackedStep:
             Advantage, times a soft weight if there is one.
         keep : (S, B) boolean tensor or None
             The gate's mask; None (only without a gate) keeps all.
+        advantage : callable, optional
+            For a batch that was screened approximately: makes the coefficients of the kept rows, (S, k), from what
+            was given as ``coefficient`` (their rewards, say) and their exact log-probabilities, (S, k, K).
         """
         batch_size = coefficient.shape[-1]
-        coefficient = coefficient / batch_size
         width = self._count(keep, batch_size)
         inputs, log_policy = screening.inputs, screening.log_policy
         if inputs is not None:
@@ -154,9 +166,12 @@ class StackedStep:
             assert keep is not None
             rows, present = kept_rows(keep, width)
             inputs = []
-            log_policy = self.network.forward(_take(screening.observations, rows), inputs).log_softmax(-1)
-            actions, coefficient = actions.gather(1, rows), torch.where(present, coefficient.gather(1, rows), 0)
-        self.network.backward(inputs, _logit_gradient(log_policy, actions, coefficient))
+            log_policy = self.network.log_policy(_take(screening.observations, rows), inputs)
+            actions, coefficient = actions.gather(1, rows), coefficient.gather(1, rows)
+            if advantage is not None:
+                coefficient = advantage(coefficient, log_policy)
+            coefficient = torch.where(present, coefficient, 0)
+        self.network.backward(inputs, _logit_gradient(log_policy, actions, coefficient / batch_size))
         self.optimizer.step()
 
     def state(self) -> dict[str, Any]:

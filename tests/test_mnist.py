@@ -152,7 +152,7 @@ def test_policies_along_training_can_be_had(data):
         ({"method": "screen", "rate": 0.1, "rule": "uniform", "alpha": 0.1}, "alpha belongs to the rule additive"),
         ({"method": "screen", "rate": 0.1, "rule": "additive", "alpha": 2}, r"alpha must be in \[0, 1\], got 2"),
         ({"method": "pg", "hidden": (100, 0)}, r"hidden must be positive widths, got \(100, 0\)"),
-        ({"method": "pg", "dtype": "float16"}, "dtype must be one of float32, float64, got 'float16'"),
+        ({"method": "pg", "dtype": "float16"}, "dtype must be one of float32, float64, bfloat16, got 'float16'"),
         ({"method": "pg", "batch_size": 1.5}, "batch_size must be at least 1 and whole, got 1.5"),
         ({"method": "dg-k", "rate": 1.5}, r"rate must be in \(0, 1\], got 1.5"),
         ({"method": "gate"}, "method gate needs a price"),

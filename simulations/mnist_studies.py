@@ -1,0 +1,109 @@
+"""What is measured on the MNIST bandit beside learning curves, by name: each writes a table of its own.
+
+Torch is imported only to measure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from simulations.devices import resolve
+from simulations.results import require_table_writable
+
+__all__ = ["STUDIES", "StudyPlan", "plan_study", "run_study"]
+
+Progress = Callable[[str], None]
+
+
+def _noise(plan: StudyPlan, command: str, progress: Progress) -> Path:
+    from simulations.mnist_approximate import write_table
+
+    return write_table(plan.study, plan.preset, plan.out, **plan.common(command), progress=progress)
+
+
+def _cost(plan: StudyPlan, command: str, progress: Progress) -> Path:
+    from simulations.mnist_cost import write_table
+
+    return write_table(plan.preset, plan.out, **plan.common(command), progress=progress)
+
+
+def _digits(plan: StudyPlan, command: str, progress: Progress) -> Path:
+    from simulations.mnist_digits import write_table
+
+    progress("training")
+    return write_table(plan.preset, plan.out, **plan.common(command))
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a study measures, and the function that does."""
+
+    title: str
+    run: Callable[[StudyPlan, str, Progress], Path]
+
+
+STUDIES: Mapping[str, Study] = MappingProxyType(
+    {
+        "noise": Study("training with noise on delight, beside the theory of noisy gates", _noise),
+        "screeners": Study("training screened in bfloat16, in int8, by old parameters, by a small network", _noise),
+        "cost": Study("FLOPs, bytes and seconds of full and screened steps over sizes and formats", _cost),
+        "digits": Study("the digits with the highest and the lowest delight, early and late in training", _digits),
+    }
+)
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """One study, at a preset's size, and where its table goes."""
+
+    study: str
+    preset: str
+    device: str
+    out: Path
+    overwrite: bool
+
+    def common(self, command: str) -> dict[str, Any]:
+        """Return what every study takes."""
+        return {"device": self.device, "overwrite": self.overwrite, "command": command}
+
+
+def plan_study(study: str, *, preset: str, device: str, out: Path | None, overwrite: bool) -> StudyPlan:
+    """Check what was asked for, before anything runs.
+
+    Raises
+    ------
+    ValueError
+        If the study or the device is not known or absent, or the table could not be written.
+    """
+    if study not in STUDIES:
+        raise ValueError(f"study must be one of {', '.join(STUDIES)}, got {study!r}")
+    out = out or Path("results") / f"mnist-{study}-{preset}.parquet"
+    if out.suffix != ".parquet":
+        raise ValueError(f"the table must be named *.parquet, got {out}")
+    resolved = resolve(device)
+    require_table_writable(out, overwrite=overwrite)
+    return StudyPlan(study, preset, resolved.type, out, overwrite)
+
+
+def run_study(plan: StudyPlan, command: str = "", progress: Progress = print) -> Path:
+    """Run a study and return its table's path; what an earlier call left unfinished is continued.
+
+    Parameters
+    ----------
+    plan : StudyPlan
+    command : str
+        What the user typed, for the sidecar.
+    progress : callable
+        Called with a short text before each part.
+
+    Raises
+    ------
+    ReportedError
+        If the data are missing, another process runs the same plan, or the directory of checkpoints belongs to
+        another run.
+    """
+    return STUDIES[plan.study].run(plan, command, progress)
