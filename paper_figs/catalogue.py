@@ -112,10 +112,41 @@ FIGURES = {
         "signal per backward pass of every screening rule in the network's parameters, along training",
         "paper_figs.network_moments:mnist_screening",
     ),
+    "mnist-savings": FigureEntry(
+        "cost to 5 % error against the backward cost, and seconds and bytes of full and screened steps",
+        "paper_figs.mnist:mnist_savings",
+    ),
+    "mnist-approximate-delight": FigureEntry(
+        "recall, error and seconds under noisy delight and cheap screeners",
+        "paper_figs.mnist_approximate:mnist_approximate",
+    ),
+    "mnist-digits": FigureEntry(
+        "the digits with the highest and the lowest delight, early and late in training",
+        "paper_figs.mnist_approximate:mnist_digits",
+    ),
+    "mnist-learning-rate": FigureEntry(
+        "final test error on the MNIST bandit against the learning rate",
+        "paper_figs.learning_rates:mnist_learning_rate",
+    ),
+    "reversal-quality": FigureEntry(
+        "token error on token reversal against rows, kept tokens, processed positions and seconds",
+        "paper_figs.reversal:reversal_quality",
+    ),
+    "reversal-learning-rate": FigureEntry(
+        "final token error on token reversal against the learning rate",
+        "paper_figs.learning_rates:reversal_learning_rate",
+    ),
     "reversal-token-trap": FigureEntry(
-        "where the transformer's token gates stall, against predictions (and reversal-row-gate; reversal-quality,"
-        " reversal-physical-cost and reversal-scaling wait for their tables)",
+        "where the transformer's token gates stall, against predictions (and reversal-row-gate)",
         "paper_figs.reversal:reversal_token_trap",
+    ),
+    "reversal-physical-cost": FigureEntry(
+        "what the gates keep and what they process, and an update's time by phase",
+        "paper_figs.reversal:reversal_physical_cost",
+    ),
+    "reversal-scaling": FigureEntry(
+        "the longest prompt and the largest vocabulary solved within a budget of rows",
+        "paper_figs.reversal_scaling:reversal_scaling",
     ),
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -13,18 +12,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from paper_figs.style import PANEL, label_panels, method_style
-from simulations.results import load
+from paper_figs.tables import measured
+from simulations.mnist_tables import LEARNING_CURVES
 from simulations.statistics import bootstrap
 
-__all__ = ["MNIST_TABLE", "mnist_quality"]
-
-MNIST_TABLE = Path(__file__).resolve().parent.parent / "simulations" / "tables" / "mnist-paper.parquet"
-MNIST_KIND = "mnist-learning-curves"
+__all__ = ["mnist_quality"]
 
 
-def mnist_quality(path: Path = MNIST_TABLE) -> Figure:
+def mnist_quality() -> Figure:
     """Test error on the MNIST bandit against forward and against backward samples, every seed and the median."""
-    table = load(path, kind=MNIST_KIND)
+    table = measured("mnist-learning-curves", *LEARNING_CURVES)
     figure, axes = plt.subplots(1, 2, figsize=(2 * PANEL[0] + 1.2, PANEL[1] + 0.3), sharey=True)
     for ax, column, title in (
         (axes[0], "forward_samples", "equal forward passes"),

@@ -14,38 +14,22 @@ from numpy.typing import NDArray
 
 from kondo_theory.cost import PUBLISHED_SPEEDUPS, step_cost
 from paper_figs.style import PANEL, label_panels, method_style
-from paper_figs.tables import table
-from simulations.mnist_tables import LEARNING_CURVES, committed, speedups, with_seconds
-from simulations.results import ResultError, Table
+from paper_figs.tables import measured
+from simulations.mnist_tables import LEARNING_CURVES, speedups, with_seconds
 from simulations.statistics import bootstrap
 
-__all__ = ["committed_or_refuse", "mnist_learning_rate", "mnist_savings"]
+__all__ = ["mnist_savings"]
 
 _GATE = "DG-K(3 %)"
 _WIDTHS = {100: "o", 400: "s", 1_024: "D", 4_096: "^"}
 _FORMATS = {"float32": ("-", 1.0), "bfloat16": (":", 0.75)}
 _SIZE = ["batch_size", "width", "dtype"]
-_FINAL = 5  # evaluations
-
-
-def committed_or_refuse(*names: str) -> Table:
-    """Return the first committed table of these names.
-
-    Raises
-    ------
-    ResultError
-        If there is none.
-    """
-    found = committed(*names)
-    if found is None:
-        raise ResultError(f"no committed table is named {' or '.join(names)}")
-    return found
 
 
 def mnist_savings() -> Figure:
     """Show the speed-up to 5 % error against c, seconds and bytes of full and screened steps, and the model."""
-    curves = committed_or_refuse(*LEARNING_CURVES).frame
-    steps = with_seconds(committed_or_refuse("mnist-cost-quick"))
+    curves = measured("mnist-learning-curves", *LEARNING_CURVES).frame
+    steps = with_seconds(measured("mnist-cost", "mnist-cost-quick"))
     steps = steps[steps["seeds"] == 1]
     figure, grid = plt.subplots(2, 3, figsize=(3 * PANEL[0], 2 * PANEL[1] + 0.6))
     _speedup(grid[0, 0], curves)
@@ -195,26 +179,3 @@ def _memory(ax: Axes, ratios: pd.DataFrame) -> None:
     ax.axhline(1, color="0.6", lw=0.8, zorder=0)
     ax.set(xscale="log", yscale="log", xlabel="gate rate ρ", ylabel="bytes, screened / full")
     ax.set_title("memory, B = 1,000, float32")
-
-
-def mnist_learning_rate() -> Figure:
-    """Show the final test error against the learning rate, every seed and the median, from the sweep of that name."""
-    frame = table("mnist-learning-rate")
-    last = frame.sort_values("update").groupby(["label", "learning_rate", "seed"], sort=False)["test_error"]
-    finals = (100 * last.apply(lambda errors: errors.tail(_FINAL).mean())).reset_index()
-    figure, ax = plt.subplots(figsize=(PANEL[0] + 1.4, PANEL[1] + 0.2))
-    for label, rows in finals.groupby("label", sort=False):
-        style = method_style(str(label))
-        ax.plot(rows["learning_rate"], rows["test_error"], style.marker, color=style.colour, alpha=0.35, ms=3)
-        median = rows.groupby("learning_rate")["test_error"].median()
-        ax.plot(median.index, median, style.line, marker=style.marker, color=style.colour, label=str(label))
-    ax.axvline(1e-3, color="0.7", lw=0.8, ls=":", zorder=0)
-    ax.set(
-        xscale="log",
-        yscale="log",
-        xlabel="Adam's learning rate (dotted: the published 1e-3)",
-        ylabel="final test error (percent)",
-        title=f"{finals['seed'].nunique()} seeds (pale) and their median, {frame['update'].max():,} updates",
-    )
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return figure

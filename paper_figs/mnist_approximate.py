@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 from scipy.special import ndtr
 
-from paper_figs.mnist import committed_or_refuse
 from paper_figs.style import PANEL, MethodStyle, label_panels, method_style
+from paper_figs.tables import measured
 from simulations.mnist_summary import final_error, samples_to_error
 from simulations.mnist_tables import with_training_seconds
 from simulations.statistics import bootstrap
@@ -28,8 +28,8 @@ _AGES = {1.0: 1.0, 10.0: 0.7, 100.0: 0.45}
 
 def mnist_approximate() -> Figure:
     """Show what noise and cheap screeners do to recall, error and seconds, with the theory of noisy gates."""
-    noise = committed_or_refuse("mnist-noise-paper", "mnist-noise-quick").frame
-    screeners = with_training_seconds(committed_or_refuse("mnist-screeners-paper", "mnist-screeners-quick"))
+    noise = measured("mnist-noise", "mnist-noise-paper", "mnist-noise-quick").frame
+    screeners = with_training_seconds(measured("mnist-screeners", "mnist-screeners-paper", "mnist-screeners-quick"))
     figure, grid = plt.subplots(2, 3, figsize=(3 * PANEL[0] + 0.6, 2 * PANEL[1] + 0.6))
     _error_under_noise(grid[0, 0], noise)
     _recall_under_noise(grid[0, 1], noise)
@@ -205,7 +205,7 @@ def _seconds_to_error(ax: Axes, frame: pd.DataFrame, labels: list[str]) -> None:
 
 def mnist_digits() -> Figure:
     """Show the training digits with the highest and the lowest delight, early and late in training."""
-    table = committed_or_refuse("mnist-digits-quick")
+    table = measured("mnist-digits", "mnist-digits-quick")
     groups = list(table.frame.groupby(["update", "side"], sort=False))
     n_digits = table.frame["place"].max() + 1
     figure, grid = plt.subplots(len(groups), n_digits, figsize=(0.85 * n_digits + 1.2, 1.2 * len(groups) + 0.4))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, cast
 
 import matplotlib.pyplot as plt
@@ -15,13 +14,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from paper_figs.style import PANEL, label_panels, method_style
-from simulations.results import load
+from paper_figs.tables import measured
 from simulations.statistics import bootstrap
 
-__all__ = ["MOMENTS_TABLE", "mnist_decomposition", "mnist_screening"]
+__all__ = ["mnist_decomposition", "mnist_screening"]
 
-MOMENTS_TABLE = Path(__file__).resolve().parent.parent / "simulations" / "tables" / "mnist-moments-quick.parquet"
-_KIND, _PATH, _GATE = "mnist-moments", "DG-K(3 %)", "DG-K(3 %)"
+_PATH = _GATE = "DG-K(3 %)"
 _METHODS = ("PG", "DG", "zero-price", _GATE)
 _PARTS = {
     "var_own_parallel": ("within an image, along its gradient", ""),
@@ -33,9 +31,9 @@ _DIRECTIONS = {"PG": "PG's gradient", "cross-entropy": "cross-entropy's gradient
 _SIZE = (2 * PANEL[0] + 0.6, 2 * PANEL[1] + 1.0)
 
 
-def mnist_decomposition(path: Path = MOMENTS_TABLE) -> Figure:
+def mnist_decomposition() -> Figure:
     """Noise and direction of PG, DG and the gates along training, beside the theory of independent contexts."""
-    frame = _common_path(path)
+    frame = _common_path()
     figure, grid = plt.subplots(2, 2, figsize=_SIZE)
     noise, parts, *directions = grid.flat
     _noise_ratios(noise, frame)
@@ -63,9 +61,9 @@ def mnist_decomposition(path: Path = MOMENTS_TABLE) -> Figure:
     return figure
 
 
-def mnist_screening(path: Path = MOMENTS_TABLE) -> Figure:
+def mnist_screening() -> Figure:
     """Signal that each screening rule captures per backward pass at 3 %, against the oracle's and over α."""
-    frame = _common_path(path)
+    frame = _common_path()
     figure, grid = plt.subplots(2, 2, figsize=_SIZE, sharey="row")
     for ax, (direction, name) in zip(grid[0], _DIRECTIONS.items(), strict=True):
         best = _capture(frame, f"oracle, {direction}(3 %)", direction)
@@ -90,9 +88,9 @@ def mnist_screening(path: Path = MOMENTS_TABLE) -> Figure:
     return figure
 
 
-def _common_path(path: Path) -> pd.DataFrame:
+def _common_path() -> pd.DataFrame:
     """Return the rows of the path of training that all methods are compared on."""
-    frame = load(path, kind=_KIND).frame
+    frame = measured("mnist-moments", "mnist-moments-paper", "mnist-moments-quick").frame
     return frame[frame["path"] == _PATH]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -17,13 +16,12 @@ from kondo_theory.cost import surviving_rows
 from kondo_theory.token_groups import group_stall_point
 from kondo_theory.token_trap import critical_rate, stall_point, stalling_rates
 from paper_figs.style import PANEL, MethodStyle, label_panels, method_style
-from simulations.results import load
+from paper_figs.tables import measured
 from simulations.reversal_summary import LEARNT, progress
 from simulations.statistics import bootstrap
 
-__all__ = ["reversal_physical_cost", "reversal_quality", "reversal_token_trap"]
+__all__ = ["reversal_physical_cost", "reversal_quality", "reversal_style", "reversal_token_trap"]
 
-TABLES = Path(__file__).resolve().parent.parent / "simulations" / "tables"
 GROUP = 10
 MARGIN = 0.05
 _SHADE = 0.22
@@ -33,11 +31,15 @@ Pair = tuple[int, int]
 """M and H."""
 
 
-def _table(name: str) -> pd.DataFrame:
-    return load(TABLES / f"{name}.parquet").frame
+def _curves_of(study: str) -> pd.DataFrame:
+    return measured(f"reversal-{study}", f"reversal-{study}-paper", f"reversal-{study}-quick").frame
 
 
-def _style(label: str) -> MethodStyle:
+def _step_times() -> pd.DataFrame:
+    return measured("reversal-step-times", "reversal-step-times").frame
+
+
+def reversal_style(label: str) -> MethodStyle:
     """Return the style of a label of the tables: gates look alike at every rate but for the line."""
     if label == "row gate(3 %, advantage)":
         return method_style("advantage")
@@ -48,8 +50,8 @@ def _style(label: str) -> MethodStyle:
 
 def reversal_quality() -> Figure:
     """Token error against rows, kept and processed tokens, and seconds: the median thick, every seed thin."""
-    frame = _table("reversal-quality-quick")
-    times = _table("reversal-step-times").set_index("name")["total"]
+    frame = _curves_of("quality")
+    times = _step_times().set_index("name")["total"]
     frame = frame[frame["update"] > 0].assign(
         seconds=frame["update"] * frame["label"].map(times) / 1_000,
         processed=frame["processed_tokens"].where(frame["processed_tokens"] > 0),
@@ -72,7 +74,13 @@ def reversal_quality() -> Figure:
     ppo = frame.loc[frame["label"] == "PPO", "seed"].nunique()
     labels = [str(label) for label in frame["label"].unique()]
     handles = [
-        Line2D([], [], color=_style(label).colour, ls=_style(label).line, label=label.replace("-price", " price"))
+        Line2D(
+            [],
+            [],
+            color=reversal_style(label).colour,
+            ls=reversal_style(label).line,
+            label=label.replace("-price", " price"),
+        )
         for label in labels
     ]
     title = (
@@ -85,7 +93,7 @@ def reversal_quality() -> Figure:
 
 def _curves(ax: Axes, frame: pd.DataFrame, column: str) -> None:
     for label, runs in frame.groupby("label", sort=False):
-        style = _style(str(label))
+        style = reversal_style(str(label))
         errors = runs.pivot(index="update", columns="seed", values="token_error")
         spent = runs.pivot(index="update", columns="seed", values=column)
         for seed in errors.columns:
@@ -99,7 +107,7 @@ def _curves(ax: Axes, frame: pd.DataFrame, column: str) -> None:
 
 def reversal_token_trap() -> Figure:
     """Draw runs on the phase diagram, stalled against predicted rewards, learning curves, and equal budgets."""
-    frame = _table("reversal-token-trap-quick")
+    frame = _curves_of("token-trap")
     ends = progress(frame)
     figure, grid = plt.subplots(2, 2, figsize=(2 * PANEL[0] + 0.8, 2 * PANEL[1] + 0.6))
     diagram, stalls, curves, gates = grid.flat
@@ -167,7 +175,7 @@ def _training(ax: Axes, frame: pd.DataFrame, pair: Pair) -> None:
     """Draw the training reward of each gate at the first task, every seed."""
     runs = frame[(frame["vocab_size"] == pair[0]) & (frame["length"] == pair[1]) & (frame["update"] > 0)]
     for label, method in runs.groupby("label", sort=False):
-        style = _style(str(label))
+        style = reversal_style(str(label))
         for number, (_, run) in enumerate(method.groupby("seed")):
             name = str(label) if number == 0 else None
             ax.plot(run["update"], run["train_reward"], style.line, color=style.colour, label=name)
@@ -199,10 +207,10 @@ def _equal_budgets(ax: Axes, ends: pd.DataFrame, below: pd.DataFrame, pairs: lis
 
 def reversal_physical_cost() -> Figure:
     """Draw what the gates keep and what they process, against independent keeps, and an update's time by phase."""
-    frame = _table("reversal-quality-quick")
+    frame = _curves_of("quality")
     figure, (shares, phases) = plt.subplots(1, 2, figsize=(2 * PANEL[0] + 1.4, PANEL[1] + 0.9))
     _shares(shares, frame)
-    _phases(phases, _table("reversal-step-times"))
+    _phases(phases, _step_times())
     label_panels([shares, phases])
     return figure
 
@@ -215,7 +223,7 @@ def _shares(ax: Axes, frame: pd.DataFrame) -> None:
         ("processed_tokens", "full_tokens", "positions processed", 1.0),
     )
     for place, label in enumerate(labels):
-        run, style = last.loc[label], _style(label)
+        run, style = last.loc[label], reversal_style(label)
         for number, (part, whole, _, alpha) in enumerate(looks):
             share = bootstrap((run[part] / run[whole]).to_numpy())
             y = place + 0.2 * (2 * number - 1)
@@ -242,7 +250,7 @@ def _phases(ax: Axes, times: pd.DataFrame) -> None:
     left = np.zeros(len(methods))
     places: Any = np.arange(len(methods))
     for phase, shade in (("sampling", "0.75"), ("screening", "0.5"), ("training", None)):
-        colours: Any = shade or [_style(name).colour for name in methods["name"]]
+        colours: Any = shade or [reversal_style(name).colour for name in methods["name"]]
         ax.barh(places, methods[phase], 0.62, left, color=colours, label=phase if shade else None)
         left = left + methods[phase].to_numpy()
     for place, (end, ratio) in enumerate(zip(left, methods["total_ratio"], strict=True)):

@@ -1,4 +1,4 @@
-"""The tables that figures draw: those committed with the project, or a user's own from ``kondo sweep``."""
+"""The tables that figures draw: those committed with the project, or a user's own, of sweeps and experiments."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from simulations.results import SWEEP, ResultError, load
+from simulations.results import SWEEP, ResultError, Table, load
 
-__all__ = ["names_in", "points", "results_from", "rows", "table"]
+__all__ = ["measured", "names_in", "points", "results_from", "rows", "table"]
 
 COMMITTED = Path(__file__).resolve().parent.parent / "simulations" / "tables"
 
@@ -53,14 +53,28 @@ def table(name: str) -> pd.DataFrame:
     ResultError
         If it is missing or cannot be read.
     """
+    return measured(SWEEP, name).frame
+
+
+def measured(kind: str, *names: str) -> Table:
+    """Return the table of an experiment with its sidecar: the first of these names, a user's own before a committed.
+
+    Raises
+    ------
+    ResultError
+        If there is none, or it cannot be read or is of another kind.
+    """
     directory = _results.get()
-    path = (_find(directory, name) if directory is not None else None) or COMMITTED / f"{name}.parquet"
-    return _load(path, path.stat().st_mtime_ns if path.exists() else 0)
+    own = [_find(directory, name) for name in names] if directory is not None else []
+    committed = [COMMITTED / f"{name}.parquet" for name in names]
+    found = [path for path in (*own, *committed) if path is not None and path.exists()]
+    path = found[0] if found else committed[0]
+    return _load(path, kind, path.stat().st_mtime_ns if path.exists() else 0)
 
 
 @lru_cache(maxsize=64)
-def _load(path: Path, modified: int) -> pd.DataFrame:
-    return load(path, kind=SWEEP).frame
+def _load(path: Path, kind: str, modified: int) -> Table:
+    return load(path, kind=kind)
 
 
 def rows(name: str, **where: float | str) -> pd.DataFrame:

@@ -14,8 +14,8 @@ import torch
 from kondo_theory.training import ScreenedStep
 from simulations.benchmark import BenchmarkRow, Case
 from simulations.datasets import Mnist, load_mnist
+from simulations.devices import single_thread
 from simulations.mnist import MnistConfig
-from simulations.mnist_runs import single_thread
 from simulations.mnist_training import SeedProgram
 from simulations.networks import PolicyMLP
 

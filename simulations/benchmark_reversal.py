@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from simulations.benchmark import BenchmarkRow, Case
-from simulations.devices import describe_cpu
+from simulations.devices import describe_cpu, single_thread
 from simulations.results import provenance, save
-from simulations.reversal import ReversalRun, single_thread
+from simulations.reversal import ReversalRun
 from simulations.reversal_config import ReversalConfig
 from simulations.sequence_step import PHASES
 from simulations.transformer import Transformer, sample

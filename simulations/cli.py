@@ -239,7 +239,7 @@ def experiment() -> None:
 
 @experiment.command()
 @click.option("--preset", type=PRESETS, default="quick", show_default=True, help="Updates and seeds.")
-@click.option("--study", metavar="NAME", help="Instead of learning curves: noise, screeners, cost, digits.")
+@click.option("--study", metavar="NAME", help="Instead of learning curves: noise, screeners, moments, cost, digits.")
 @click.option(
     "--method", "methods", multiple=True, metavar="NAME", help="pg, dg, dg-k, zero-price, gate, screen, cross-entropy"
 )
@@ -264,8 +264,8 @@ def mnist(study: str | None, **options: Any) -> int:
     Without --method every method of the claim mnist-quality runs: pg, dg, dg-k at 3 %, zero-price, cross-entropy;
     at preset paper dg-k also at 1 %, 10 % and 30 %. An unfinished run is kept beside the table in FILE.partial.
 
-    With --study the sizes are the preset's: noise on delight; cheap screeners; seconds, bytes and FLOPs of a step;
-    the digits that delight picks.
+    With --study the sizes are the preset's: noise on delight; cheap screeners; signal and noise in the parameters;
+    seconds, bytes and FLOPs of a step; the digits that delight picks.
     """
     if study is not None:
         return _mnist_study(study, options)
@@ -302,6 +302,7 @@ def _mnist_study(study: str, options: dict[str, Any]) -> int:
 @experiment.command()
 @click.option("--preset", type=PRESETS, default="quick", show_default=True, help="Updates and seeds.")
 @click.option("--study", metavar="NAME", help="Named runs: quality (default), token-trap, learning-rate, scaling.")
+@click.option("--only", multiple=True, metavar="LABEL", help="Only this method of the study, as tables name it.")
 @click.option("--method", "methods", multiple=True, metavar="NAME", help="pg, dg, token-gate, row-gate, ppo, pmpo")
 @click.option("--rate", "rates", multiple=True, type=float, help="Rate in (0, 1] of the gates; may be repeated.")
 @click.option("--price", type=float, help="Price of the gates.")

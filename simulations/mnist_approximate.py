@@ -20,10 +20,9 @@ import torch
 from kondo_theory.approximate import NOISES
 from simulations.checkpoints import CheckpointDirectory
 from simulations.datasets import Mnist, load_mnist
-from simulations.devices import clock, describe, resolve
+from simulations.devices import clock, describe, resolve, single_thread
 from simulations.mnist import MnistConfig
 from simulations.mnist_probe import Probe
-from simulations.mnist_runs import single_thread
 from simulations.mnist_screeners import Distilled, Int8, LowPrecision, NoisyDelight, Screener, Stale
 from simulations.mnist_training import SeedProgram
 from simulations.results import provenance, require_table_writable, save

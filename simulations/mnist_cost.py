@@ -28,9 +28,8 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from simulations.checkpoints import CheckpointDirectory
 from simulations.datasets import Mnist, load_mnist
-from simulations.devices import clock, describe, resolve
+from simulations.devices import clock, describe, resolve, single_thread
 from simulations.mnist import MnistConfig
-from simulations.mnist_runs import single_thread
 from simulations.mnist_training import SeedProgram
 from simulations.results import provenance, require_table_writable, save
 from simulations.sweeps.fingerprint import code_version
@@ -122,9 +121,11 @@ def _variants(size: StepSize, data: Mnist, device: torch.device) -> Iterator[_Va
     for rate in size.rates:
         program = size.program(MnistConfig("dg-k", rate=rate), data, device)
         yield _Variant("screened", rate, program, program.update)
-        if rate == 0.03:
-            yield _Variant("screening", math.nan, program, partial(_screen, program))
-            yield _Variant("optimizer", math.nan, program, program.step.optimizer.step)
+    for name in ("screening", "optimizer"):
+        # Of its own: an optimizer that steps by one gradient for ever makes a policy that no training has.
+        program = size.program(MnistConfig("dg-k", rate=0.03), data, device)
+        run = partial(_screen, program) if name == "screening" else program.step.optimizer.step
+        yield _Variant(name, math.nan, program, run)
 
 
 def _screen(program: SeedProgram) -> None:

@@ -11,8 +11,7 @@ Every seed has its own initialisation, minibatches, actions, gate draws and imag
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -28,7 +27,7 @@ from kondo_theory.gate import Gate
 from kondo_theory.screening import RULES
 from kondo_theory.training import ScreenedStep
 from simulations.datasets import Mnist, load_mnist
-from simulations.devices import describe, resolve
+from simulations.devices import available_cores, describe, resolve, single_thread
 from simulations.image_bandits import DIRECTIONS, Weighting
 from simulations.network_kernels import IndependentLogits, NetworkJacobian
 from simulations.network_moments import NetworkMoments
@@ -250,7 +249,15 @@ def measure_paths(
     yield from Parallel(n_jobs=min(workers, len(configs) or 1), return_as="generator_unordered")(jobs)
 
 
-def write_table(preset: str, out: Path, *, device: str = "cpu", workers: int = 1, overwrite: bool = False) -> Path:
+def write_table(
+    preset: str,
+    out: Path,
+    *,
+    device: str = "cpu",
+    overwrite: bool = False,
+    command: str = "",
+    progress: Callable[[str], None] = print,
+) -> Path:
     """Measure every path of a preset and write the table that the figures read.
 
     Raises
@@ -260,27 +267,20 @@ def write_table(preset: str, out: Path, *, device: str = "cpu", workers: int = 1
     """
     require_table_writable(out, overwrite=overwrite)
     resolved, configs = resolve(device), preset_configs(preset)
-    tables = dict(measure_paths(configs, device=resolved.type, workers=workers))
+    workers, tables = available_cores() if resolved.type == "cpu" else 1, {}
+    for index, table in measure_paths(configs, device=resolved.type, workers=workers):
+        tables[index] = table
+        progress(f"{len(tables)} of {len(configs)}: path of {configs[index].path}, seed {configs[index].seed}")
     frame = pd.concat([tables[index] for index in range(len(configs))], ignore_index=True)
     config = {"preset": preset, "paths": [asdict(each) for each in configs]}
-    sidecar = provenance(describe(resolved)) | {"preset": preset, "seeds": sorted({c.seed for c in configs})}
+    seeds = sorted({each.seed for each in configs})
+    sidecar = provenance(describe(resolved)) | {"preset": preset, "command": command, "seeds": seeds}
     return save(frame, out, kind=KIND, config=config, sidecar=sidecar, overwrite=overwrite)
 
 
 def _measure_indexed(index: int, config: PathConfig, data: Mnist, device: str) -> tuple[int, pd.DataFrame]:
-    with _single_thread():
+    with single_thread():
         return index, measure_path(config, data, torch.device(device))
-
-
-@contextmanager
-def _single_thread() -> Iterator[None]:
-    """Run torch on one CPU thread: the order of a sum, and so its last bits, depends on the number of threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _accuracy(policy: PolicyMLP, images: Tensor, labels: Tensor) -> float:

@@ -12,9 +12,8 @@ from torch import Tensor
 
 from kondo_theory.gate import delight
 from simulations.datasets import Mnist, load_mnist
-from simulations.devices import describe, resolve
+from simulations.devices import describe, resolve, single_thread
 from simulations.mnist import MnistConfig
-from simulations.mnist_runs import single_thread
 from simulations.mnist_training import confidence_advantage, train
 from simulations.networks import PolicyMLP
 from simulations.results import provenance, require_table_writable, save

@@ -7,8 +7,7 @@ whatever the number of workers, and runs on one CPU thread; so a table has the s
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -18,10 +17,11 @@ from joblib import Parallel, delayed
 
 from simulations.checkpoints import CheckpointDirectory, CheckpointFile
 from simulations.datasets import Mnist, load_mnist
+from simulations.devices import single_thread
 from simulations.mnist import MnistConfig, tidy
 from simulations.mnist_training import Trained, train
 
-__all__ = ["Progress", "Runs", "identity", "programs", "run_many", "single_thread"]
+__all__ = ["Progress", "Runs", "identity", "programs", "run_many"]
 
 SEEDS_A_PROGRAM = 10
 SAMPLES_A_PROGRAM = 20_000  # a batch of every seed
@@ -126,14 +126,3 @@ def _run_program(
             return members, train(configs, data, torch.device(device), checkpoint=checkpoint)
         except SystemExit:  # the owner is dead: a pool's worker would hold the exception, and its memory, for minutes
             os._exit(1)
-
-
-@contextmanager
-def single_thread() -> Iterator[None]:
-    """Run torch on one CPU thread: the order of a sum, and so its last bits, depends on the number of threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -38,6 +38,12 @@ def _digits(plan: StudyPlan, command: str, progress: Progress) -> Path:
     return write_table(plan.preset, plan.out, **plan.common(command))
 
 
+def _moments(plan: StudyPlan, command: str, progress: Progress) -> Path:
+    from simulations.mnist_decomposition import write_table
+
+    return write_table(plan.preset, plan.out, **plan.common(command), progress=progress)
+
+
 @dataclass(frozen=True)
 class Study:
     """What a study measures, and the function that does."""
@@ -50,6 +56,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
     {
         "noise": Study("training with noise on delight, beside the theory of noisy gates", _noise),
         "screeners": Study("training screened in bfloat16, in int8, by old parameters, by a small network", _noise),
+        "moments": Study("signal and noise of every rule in the network's parameters, along training", _moments),
         "cost": Study("FLOPs, bytes and seconds of full and screened steps over sizes and formats", _cost),
         "digits": Study("the digits with the highest and the lowest delight, early and late in training", _digits),
     }

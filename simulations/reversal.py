@@ -17,7 +17,6 @@ import math
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -28,6 +27,7 @@ from torch import Tensor
 
 from kondo_theory.gate import delight, gate_probability
 from simulations.checkpoints import CheckpointDirectory, CheckpointFile
+from simulations.devices import single_thread
 from simulations.errors import ReportedError
 from simulations.reversal_config import STREAMS, ReversalConfig
 from simulations.reversal_objectives import (
@@ -41,7 +41,7 @@ from simulations.reversal_objectives import (
 from simulations.sequence_step import PHASES, Loss, SequenceCounts, SequenceStep, policy_gradient_loss
 from simulations.transformer import Rollout, Transformer, sample
 
-__all__ = ["KIND", "ReversalRun", "objective", "run_many", "run_one", "single_thread", "tidy"]
+__all__ = ["KIND", "ReversalRun", "objective", "run_many", "run_one", "tidy"]
 
 KIND = "reversal-learning-curves"
 
@@ -271,14 +271,3 @@ def _run_indexed(
             return index, *run_one(config, torch.device(device), checkpoint)
         except SystemExit:  # the owner is dead: a pool's worker would hold the exception, and its memory, for minutes
             os._exit(1)
-
-
-@contextmanager
-def single_thread() -> Iterator[None]:
-    """Run torch on one CPU thread: the order of a sum, and so its last bits, depends on the number of threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

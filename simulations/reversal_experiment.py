@@ -58,6 +58,7 @@ def plan_reversal(
     *,
     preset: str,
     study: str | None,
+    only: Sequence[str] = (),
     methods: Sequence[str],
     rates: Sequence[float],
     price: float | None,
@@ -77,8 +78,8 @@ def plan_reversal(
 ) -> ReversalPlan:
     """Check what was asked for, before anything runs.
 
-    Without methods the runs are those of a study, by default ``quality``; lengths, vocabularies, rewards and learning
-    rates, where given, replace the study's.
+    Without methods the runs are those of a study, by default ``quality``, or only the methods of it that are named;
+    lengths, vocabularies, rewards and learning rates, where given, replace the study's.
 
     Raises
     ------
@@ -104,6 +105,8 @@ def plan_reversal(
     else:
         _require_study(study, own=own, resized=bool(changes) or chosen_seeds is not None)
         configs = [] if study == SCALING else STUDIES[study].configs(preset, chosen_seeds, **changes)
+    if only:
+        configs = _only(configs, study, only)
     preset = preset if study == SCALING else _true_preset(configs, study)
     resolved = resolve(device)
     out = out or Path("results") / f"reversal-{study or 'own'}-{preset}.parquet"
@@ -116,6 +119,17 @@ def plan_reversal(
     return ReversalPlan(
         preset, study, tuple(configs), resolved.type, workers or default_workers, out, overwrite, checkpoint_seconds
     )
+
+
+def _only(configs: Sequence[ReversalConfig], study: str | None, only: Sequence[str]) -> list[ReversalConfig]:
+    """Return the runs of the methods that are named by their labels."""
+    labels = list(dict.fromkeys(config.label for config in configs))
+    if study is None or study == SCALING:
+        raise ValueError(f"a part can be taken of the studies {', '.join(STUDIES)} alone, got {', '.join(only)}")
+    for label in only:
+        if label not in labels:
+            raise ValueError(f"study {study} has the methods {'; '.join(labels)}, got {label!r}")
+    return [config for config in configs if config.label in only]
 
 
 def _true_preset(configs: Sequence[ReversalConfig], study: str | None) -> str:

@@ -17,9 +17,10 @@ import torch
 from joblib import Parallel, delayed
 
 from simulations.checkpoints import CheckpointFile
+from simulations.devices import single_thread
 from simulations.errors import ReportedError
 from simulations.results import atomic_path
-from simulations.reversal import ReversalRun, single_thread
+from simulations.reversal import ReversalRun
 from simulations.reversal_config import QUALITY_METHODS, ReversalConfig
 
 __all__ = [

@@ -4,13 +4,15 @@ The seeds share matrix products, nothing else: each has its own parameters, opti
 gate draws, so its result is the one it would have alone, up to the rounding of a sum.
 
 :class:`StackedStep` is :class:`kondo_theory.training.ScreenedStep` for a :class:`~simulations.networks.StackedMLP`: a
-forward pass over the whole batch that keeps nothing, the gate, then forward and backward on the kept rows alone.
+forward pass over the whole batch, the gate, then forward and backward on the kept rows alone. Small activations are
+kept from the first pass, and the second is spared.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,7 +21,11 @@ from torch import Tensor
 from kondo_theory.gate import Gate, gate_probability, kept_count, select_exactly
 from simulations.networks import StackedMLP
 
-__all__ = ["Advantage", "StackedScreening", "StackedStep", "kept_rows", "open_gate"]
+__all__ = ["KEPT_BYTES", "Advantage", "StackedScreening", "StackedStep", "kept_rows", "open_gate"]
+
+KEPT_BYTES = 2**24
+"""Activations of a seed's batch that are kept at most: beyond, a second forward pass over the kept rows is cheaper
+than their memory."""
 
 Advantage = Callable[[Tensor, Tensor], Tensor]
 """From what is known of samples without the network, (S, k), and their log-policy, (S, k, K), to advantages."""
@@ -66,11 +72,8 @@ def kept_rows(keep: Tensor, width: int) -> tuple[Tensor, Tensor]:
     present : (S, width) boolean tensor
         False on the padding.
     """
-    places = torch.arange(keep.shape[1], device=keep.device).expand_as(keep)
-    ordinal = keep.cumsum(-1)
-    column = torch.where(keep, ordinal - 1, width)  # what is dropped goes to a last column, which is cut off
-    rows = places.new_zeros((len(keep), width + 1)).scatter_(1, column, places)[:, :width]
-    return rows, torch.arange(width, device=keep.device) < ordinal[:, -1:]
+    kept_first = keep.sort(dim=-1, descending=True, stable=True)
+    return kept_first.indices[:, :width], kept_first.values[:, :width]
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class StackedScreening:
     log_policy : (S, B, K) tensor
         Nats.
     inputs : list of tensors or None
-        Inputs of every layer, where the whole batch is to be backpropagated; None where they were not kept.
+        Inputs of every layer; None where they were not kept.
     """
 
     observations: Tensor
@@ -109,8 +112,8 @@ class StackedStep:
     backward_samples : (S,) tensor of int64
         Samples that each seed kept; padding is not counted.
     flops : (S,) tensor of int64
-        FLOPs in matrix products that each seed needs by itself: the screening pass and forward and backward of what
-        was kept, or the full step where that takes fewer.
+        FLOPs in matrix products that each seed needs by itself: the screening pass and the backward pass of what was
+        kept, with another forward pass where activations were not, or the full step where that takes fewer.
     """
 
     def __init__(self, network: StackedMLP, optimizer: torch.optim.Optimizer, gate: Gate | None) -> None:
@@ -124,12 +127,13 @@ class StackedStep:
     def act(self, observations: Tensor) -> StackedScreening:
         """Run the forward pass over the whole batches (S, B, n).
 
-        Activations are kept for the backward pass only if most of the batch is going to need it: a fixed rate says
-        so, and otherwise the update before does. The gradient does not depend on it.
+        Activations are kept if they are small, see ``KEPT_BYTES``, or if most of the batch is going to need them: a
+        fixed rate says so, and otherwise the update before does. The gradient does not depend on it.
         """
         network = self.network
+        small = observations[0, :, 0].nbytes * sum(network.sizes[1:-1]) <= KEPT_BYTES
         full = self._last_share * (network.forward_flops + network.backward_flops) > network.backward_flops
-        inputs: list[Tensor] | None = [] if full or self.gate is None else None
+        inputs: list[Tensor] | None = [] if small or full or self.gate is None else None
         return StackedScreening(observations, network.log_policy(observations, inputs), inputs)
 
     def update(
@@ -158,19 +162,21 @@ class StackedStep:
             was given as ``coefficient`` (their rewards, say) and their exact log-probabilities, (S, k, K).
         """
         batch_size = coefficient.shape[-1]
-        width = self._count(keep, batch_size)
         inputs, log_policy = screening.inputs, screening.log_policy
-        if inputs is not None:
-            coefficient = coefficient if keep is None else torch.where(keep, coefficient, 0)
-        else:
-            assert keep is not None
+        width = self._count(keep, batch_size, again=inputs is None)
+        if keep is not None:
             rows, present = kept_rows(keep, width)
-            inputs = []
-            log_policy = self.network.log_policy(_take(screening.observations, rows), inputs)
             actions, coefficient = actions.gather(1, rows), coefficient.gather(1, rows)
+            taken = partial(_take, flat_rows=_flat(rows, batch_size))
+            if inputs is None:
+                inputs = []
+                log_policy = self.network.log_policy(taken(screening.observations), inputs)
+            else:
+                inputs, log_policy = [taken(each) for each in inputs], taken(log_policy)
             if advantage is not None:
                 coefficient = advantage(coefficient, log_policy)
             coefficient = torch.where(present, coefficient, 0)
+        assert inputs is not None
         self.network.backward(inputs, _logit_gradient(log_policy, actions, coefficient / batch_size))
         self.optimizer.step()
 
@@ -193,8 +199,11 @@ class StackedStep:
         self.flops.copy_(flops)
         self._last_share = state["last_share"]
 
-    def _count(self, keep: Tensor | None, batch_size: int) -> int:
-        """Count the update, and return the width of its backward pass: the most that any seed keeps."""
+    def _count(self, keep: Tensor | None, batch_size: int, again: bool) -> int:
+        """Count the update, and return the width of its backward pass: the most that any seed keeps.
+
+        ``again``: what is kept goes through another forward pass.
+        """
         forward, backward = self.network.forward_flops, self.network.backward_flops
         self.updates += 1
         self.forward_samples += batch_size
@@ -204,7 +213,8 @@ class StackedStep:
             return batch_size
         kept = keep.sum(-1)
         self.backward_samples += kept
-        self.flops += batch_size * forward + (kept * (forward + backward)).clamp_(max=batch_size * backward)
+        each = forward + backward if again else backward
+        self.flops += batch_size * forward + (kept * each).clamp_(max=batch_size * backward)
         if self.gate is not None and self.gate.rate is not None:
             return kept_count(self.gate.rate, batch_size)  # known without waiting for a GPU
         width = int(kept.amax())
@@ -212,13 +222,16 @@ class StackedStep:
         return width
 
 
-def _take(observations: Tensor, rows: Tensor) -> Tensor:
-    """Return rows (S, k) of observations (S, B, n), (S, k, n)."""
-    n_seeds, batch_size, n_inputs = observations.shape
-    first = torch.arange(0, n_seeds * batch_size, batch_size, device=rows.device)
+def _flat(rows: Tensor, batch_size: int) -> Tensor:
+    """Return rows (S, k) of batches as places (S·k,) in all batches joined."""
+    first = torch.arange(0, len(rows) * batch_size, batch_size, device=rows.device)
+    return (rows + first[:, None]).flatten()
+
+
+def _take(values: Tensor, flat_rows: Tensor) -> Tensor:
+    """Return rows (S·k,) of values (S, B, n) joined, (S, k, n)."""
     # index_select copies whole rows, several times faster than indexing on a CPU.
-    taken = observations.flatten(0, 1).index_select(0, (rows + first[:, None]).flatten())
-    return taken.view(n_seeds, -1, n_inputs)
+    return values.flatten(0, 1).index_select(0, flat_rows).view(len(values), -1, values.shape[-1])
 
 
 def _logit_gradient(log_policy: Tensor, actions: Tensor, coefficient: Tensor) -> Tensor:

@@ -365,6 +365,24 @@ def test_quick_trains_a_few_runs_once_in_place_of_the_committed_ones(committed, 
     assert judge(CLAIMS["reversal-token-trap"], None, [], rows, "quick")[0] != "holds in regime"
 
 
+def test_methods_at_the_published_size_replace_those_of_quick(committed):
+    """A study whose paper preset is committed in part: no row twice, each with its origin, judged as quick."""
+    paper = [replace(c, updates=10_000) for c in STUDIES["quality"].configs("quick") if c.method in ("pg", "dg")]
+    long = tidy(paper, [curve_of(config, 0.97).assign(update=10 * UPDATES) for config in paper])
+    counts = [name for name in long if name.endswith(("_rows", "_tokens", "_flops", "_steps"))]
+    long[counts] *= 10
+    path = committed / "reversal-quality-paper.parquet"
+    save(long, path, kind=study_kind("quality"), config={"preset": "paper"}, sidecar={})
+    found = reversal_runs.curves(context("smoke"), "quality")
+    assert found.preset == "quick"
+    assert not found.frame.duplicated(["label", "seed", "update"]).any()
+    origins = {row.quantity: row.origin for row in quality_rows(found)}
+    assert origins["final token error, PG"].startswith("reversal-quality-paper.parquet")
+    assert origins["final token error, PPO"].startswith("reversal-quality-quick.parquet")
+    ratios = {row.quantity: row.value for row in physical_cost_rows(found)}
+    assert ratios["training FLOPs, row gate(3 %) / PG"] == pytest.approx(0.03), "ten times the updates aside"
+
+
 def test_a_table_that_was_given_comes_first(committed):
     path = committed / "own.parquet"
     frame = world("quality").frame.drop(columns="origin")

@@ -57,7 +57,7 @@ def test_full_rate_is_policy_gradient(data):
     forward, backward = sum(weights), 2 * sum(weights) - weights[0]  # no gradient with respect to the pixels
     assert plain["flops"].iloc[-1] == 2 * 2000 * (forward + backward)
     assert full["flops"].iloc[-1] == plain["flops"].iloc[-1]  # screening first would have cost more
-    assert third["flops"].iloc[-1] == 2 * (2000 * forward + 600 * (forward + backward))
+    assert third["flops"].iloc[-1] == 2 * (2000 * forward + 600 * backward)
 
 
 def test_the_gate_at_an_infinitely_low_price_keeps_everything(data):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from paper_figs import tables
-from paper_figs.mnist import mnist_learning_rate
+from paper_figs.learning_rates import mnist_learning_rate
 from paper_figs.style import paper_style
 from simulations.datasets import load_mnist
 from simulations.mnist_digits import DigitsConfig, extreme_digits, write_table

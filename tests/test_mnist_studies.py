@@ -10,8 +10,6 @@ from simulations.mnist_studies import STUDIES, plan_study
 from simulations.results import load
 from simulations.verify import CHECKS
 
-KINDS = {"noise": "mnist-noise", "screeners": "mnist-screeners", "cost": "mnist-cost", "digits": "mnist-digits"}
-
 
 def run(capsys, *arguments):
     """Run the command; return exit code, standard output, standard error."""
@@ -33,12 +31,12 @@ def test_every_study_writes_its_table(capsys, tmp_path, study):
     out = tmp_path / "table.parquet"
     code, shown, _ = run(capsys, "--study", study, "--preset", "smoke", "--out", out)
     assert (code, shown) == (0, f"wrote {out} and table.json\n")
-    table = load(out, kind=KINDS[study])
+    table = load(out, kind=f"mnist-{study}")
     assert table.config["preset"] == table.sidecar["preset"] == "smoke"
-    assert table.sidecar["command"].startswith("kondo ")
+    assert table.sidecar["command"].startswith("kondo")
     assert table.sidecar["device"].startswith("cpu: ")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["table.json", "table.parquet"]
-    if study != "digits":
+    if study not in ("moments", "digits"):
         assert table.sidecar["clock"] == "CPU seconds"
     code, _, err = run(capsys, "--study", study, "--preset", "smoke", "--out", out)
     assert code == 2
@@ -66,7 +64,7 @@ def test_an_interrupted_study_goes_on_where_it_was(capsys, tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--study", "joy"), "study must be one of noise, screeners, cost, digits, got 'joy'"),
+        (("--study", "joy"), "study must be one of noise, screeners, moments, cost, digits, got 'joy'"),
         (("--study", "cost", "--seeds", "3"), "a study has settings of its own, got --study cost with --seeds"),
         (("--study", "noise", "--method", "pg"), "a study has settings of its own, got --study noise with --method"),
         (("--study", "noise", "--learning-rate", "1"), "got --study noise with --learning-rate"),

@@ -266,6 +266,23 @@ def test_the_scaling_study_writes_its_table(tmp_path, monkeypatch):
     assert again.read_bytes() == table.path.read_bytes()
 
 
+def test_a_part_of_a_study_can_be_run(tmp_path):
+    chosen = plan(tmp_path, study="quality", preset="paper", only=["PG", "row gate(3 %)"])
+    assert {config.label for config in chosen.configs} == {"PG", "row gate(3 %)"}
+    assert len(chosen.configs) == 20
+    assert (chosen.preset, chosen.study) == ("paper", "quality")
+    for options, message in (
+        ({"only": ["SARSA"]}, r"study quality has the methods PG; DG; zero-price; .*, got 'SARSA'"),
+        (
+            {"study": "scaling", "only": ["PG"]},
+            "a part can be taken of the studies quality, token-trap, learning-rate",
+        ),
+        ({"methods": ["pg"], "only": ["PG"]}, "a part can be taken of the studies"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            plan(tmp_path, **options)
+
+
 def test_another_process_is_refused(tmp_path):
     chosen = plan(tmp_path, methods=["pg"], lengths=[2], updates=5, seeds="1")
     with (

@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from kondo_theory.gate import Gate, delight, gate_probability
 from kondo_theory.screening import RULES
 from kondo_theory.training import ScreenedStep, Screening
+from simulations import stacked
 from simulations.datasets import load_mnist
 from simulations.mnist import MnistConfig
 from simulations.mnist_training import SeedProgram
@@ -136,8 +137,10 @@ def test_a_program_makes_no_tensor_on_the_default_device(data, config):
     assert all(largest_difference(f, e) == 0 for f, e in zip(found, expected, strict=True))
 
 
-def test_what_is_kept_for_the_backward_pass_falls_with_the_rate(data):
+@pytest.mark.parametrize("small", [True, False])
+def test_what_is_kept_for_the_backward_pass_falls_with_the_rate(data, monkeypatch, small):
     """Numbers in the inputs of the layers that the backward pass reads, against those of the full step."""
+    monkeypatch.setattr(stacked, "KEPT_BYTES", 100 * (100 + 100) * 4 - (not small))
 
     def held(config):
         program = SeedProgram([config], data, CPU)
@@ -155,21 +158,31 @@ def test_what_is_kept_for_the_backward_pass_falls_with_the_rate(data):
     for rate in (0.01, 0.03, 0.1, 0.3):
         config = MnistConfig("dg-k", rate=rate)
         program = SeedProgram([config], data, CPU)
-        assert program.step.act(program._pixels(program.train_images[None, :100])).inputs is None
+        inputs = program.step.act(program._pixels(program.train_images[None, :100])).inputs
+        assert (inputs is not None) == small
         assert held(config) == pytest.approx(rate * full)
 
 
-def test_the_gradient_does_not_depend_on_whether_activations_were_kept(data):
-    """Zero price late in training takes the full step's path: the masked batch has the same gradient."""
-    config = MnistConfig("zero-price", **SMALL)
-    gradients = []
-    for share in (0.0, 1.0):
+@pytest.mark.parametrize("config", [m for m in METHODS[2:] if m.gate is not None], ids=lambda config: config.label)
+def test_the_gradient_does_not_depend_on_whether_activations_were_kept(data, monkeypatch, config):
+    """Small activations are kept, and those of a batch that most of will need; FLOPs are of what was done."""
+    gradients, flops = [], []
+    for most, share in ((0, 0.0), (0, 1.0), (2**24, 0.0)):
+        monkeypatch.setattr(stacked, "KEPT_BYTES", most)
         program = SeedProgram([replace(config, seed=seed) for seed in SEEDS], data, CPU)
         program.step._last_share = share
         program.update()
         gradients.append([parameter.grad for parameter in program.step.network.parameters()])
-        assert 0 < program.step._last_share < 1
-    assert largest_difference(*gradients) < 1e-14
+        flops.append(program.step.flops)
+    assert largest_difference(gradients[0], gradients[1]) < 1e-14
+    assert largest_difference(gradients[0], gradients[2]) < 1e-14
+    assert torch.equal(flops[1], flops[2])
+    network, kept = program.step.network, program.step.backward_samples
+    screening = config.batch_size * network.forward_flops
+    assert torch.equal(flops[2], screening + kept * network.backward_flops)
+    most_of_it = config.batch_size * network.backward_flops
+    again = (kept * (network.forward_flops + network.backward_flops)).clamp(max=most_of_it)
+    assert torch.equal(flops[0], screening + again)
 
 
 def test_the_stacked_gradient_is_autograds():

@@ -19,6 +19,7 @@ from simulations.reversal_summary import final, progress, spent_to_error, stalle
 from simulations.statistics import Measured, bootstrap
 
 __all__ = [
+    "learning_rate_rows",
     "predicted_reward",
     "quality",
     "quality_rows",
@@ -38,8 +39,10 @@ TOKEN, ROW, ADVANTAGE = "token gate", "row gate by delight", "row gate by advant
 
 def quality(context: Context) -> list[Measured]:
     """Return the rows of the claim ``reversal-quality``."""
-    found = curves(context, "quality")
-    return [] if found is None else quality_rows(found)
+    found, rates = curves(context, "quality"), curves(context, "learning-rate")
+    if found is None:
+        return []
+    return [*quality_rows(found), *([] if rates is None else learning_rate_rows(rates))]
 
 
 def token_trap(context: Context) -> list[Measured]:
@@ -61,25 +64,34 @@ def quality_rows(found: Curves) -> list[Measured]:
         early = runs[runs["update"] <= WITHIN_UPDATES]
         reached = np.isfinite(spent_to_error(early, 0.01, "update"))
         name = f"share of seeds that reach 1 % token error within {WITHIN_UPDATES:,} updates, {label}"
-        rows.append(_counted(name, reached, found))
+        rows.append(_counted(name, reached, found, runs))
     for kind in ("sequence", "token", "greedy sequence", "greedy token"):
         for label, runs in found.frame.groupby("label", sort=False):
-            interval = bootstrap(final(runs, f"{kind.replace(' ', '_')}_error"))
+            errors = final(runs, f"{kind.replace(' ', '_')}_error")
             published = PUBLISHED.get(str(label)) if kind == "sequence" else None
-            seeds = runs["seed"].nunique()
-            rows.append(
-                Measured(
-                    f"final {kind} error, {label}",
-                    interval.value,
-                    interval.low,
-                    interval.high,
-                    seeds,
-                    published,
-                    found.origin(),
-                    found.preset,
-                )
-            )
+            rows.append(_over_seeds(f"final {kind} error, {label}", errors, found, runs, published))
     return rows
+
+
+def learning_rate_rows(found: Curves) -> list[Measured]:
+    """Return the final token error of every method at every learning rate: what its weakness is due to."""
+    rows = []
+    for (label, rate), runs in found.frame.groupby(["label", "learning_rate"], sort=False):
+        name = f"final token error at learning rate {rate:g}, {label}"
+        rows.append(_over_seeds(name, final(runs, "token_error"), found, runs))
+    return rows
+
+
+def _over_seeds(
+    quantity: str,
+    values: NDArray[np.float64],
+    found: Curves,
+    runs: pd.DataFrame,
+    published: float | None = None,
+) -> Measured:
+    interval = bootstrap(values)
+    ends = (interval.value, interval.low, interval.high)
+    return Measured(quantity, *ends, len(values), published, found.origin(runs), found.preset)
 
 
 @lru_cache(maxsize=64)
@@ -200,6 +212,8 @@ def _where(frame: pd.DataFrame, method: str, rule: str, setting: Setting) -> pd.
     return task & (frame["method"] == method) & (frame["rule"] == rule) & np.isclose(frame["rate"], setting.rate)
 
 
-def _counted(quantity: str, values: Sequence[bool] | NDArray[np.bool_], found: Curves) -> Measured:
+def _counted(
+    quantity: str, values: Sequence[bool] | NDArray[np.bool_], found: Curves, runs: pd.DataFrame | None = None
+) -> Measured:
     share = float(np.mean(np.asarray(values)))
-    return Measured(quantity, share, share, share, len(values), None, found.origin(), found.preset)
+    return Measured(quantity, share, share, share, len(values), None, found.origin(runs), found.preset)

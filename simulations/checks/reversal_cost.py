@@ -44,7 +44,7 @@ def physical_cost_rows(found: Curves) -> list[Measured]:
             )
         )
 
-    full_training = totals[FULL]["training_flops"]
+    full = totals[FULL].iloc[0]  # every answer of PG costs the same
     for label in (label for label in GATED if label in totals):
         spent = totals[label]
         kept = _share(spent, "backward_tokens", "forward_tokens")
@@ -58,11 +58,10 @@ def physical_cost_rows(found: Curves) -> list[Measured]:
             1 - processed / survivors,
         )
         add(f"positions processed over tokens kept, shares of the full step, {label}", processed / kept)
-        add(f"training FLOPs, {label} / PG", _array(spent["training_flops"] / full_training))
-        step = spent["sampling_flops"] + spent["training_flops"]
-        full_step = totals[FULL]["sampling_flops"] + full_training
+        add(f"training FLOPs, {label} / PG", _array(spent["training_flops"] / full["training_flops"]))
+        step, full_step = (each["sampling_flops"] + each["training_flops"] for each in (spent, full))
         add(f"sampling and training FLOPs, {label} / PG", _array(step / full_step))
-        add(f"the same, predicted from the positions processed, {label}", _predicted_step(totals[FULL], processed))
+        add(f"the same, predicted from the positions processed, {label}", _predicted_step(full, processed))
         if label.startswith("token gate"):
             exact, independent = _survivors(found.frame, label)
             add(f"rows processed, {label}, measured over predicted for independent keeps", survivors / exact)
@@ -72,8 +71,10 @@ def physical_cost_rows(found: Curves) -> list[Measured]:
 
 
 def _totals(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return what each seed of each method spent in all, seeds × counts."""
+    """Return what each seed of each method spent in all, seeds × counts; FLOPs are those of an answer."""
     ends = frame.sort_values("update").groupby(["label", "seed"], sort=False).last()
+    flops = [f"{phase}_flops" for phase in ("sampling", "screening", "training")]
+    ends[flops] = ends[flops].div(ends["forward_rows"], axis=0)
     return {str(label): ends.loc[label].sort_index() for label in frame["label"].unique()}
 
 
@@ -93,13 +94,13 @@ def _survivors(frame: pd.DataFrame, label: str) -> tuple[float, float]:
     return surviving_rows_exact(rows, tokens, n_kept), float(surviving_rows(rate, tokens))
 
 
-def _predicted_step(full: pd.DataFrame, processed: FloatArray) -> FloatArray:
+def _predicted_step(full: pd.Series, processed: FloatArray) -> FloatArray:
     """Return a gated step's FLOPs over a full one's, sampling included, by the cost model.
 
     In forward passes of training: acting is the sampler's share, screening reuses its log-probabilities (s = 0), and
     the rate is the share of positions processed.
     """
-    forward = float(full["training_flops"].iloc[0]) / 3
-    acting = float(full["sampling_flops"].iloc[0]) / forward
+    forward = float(full["training_flops"]) / 3
+    acting = float(full["sampling_flops"]) / forward
     gated = step_cost(processed, 2.0, "physical", screening_cost=0.0, acting_cost=acting)
     return np.asarray(gated / step_cost(1.0, 2.0, "full", acting_cost=acting))

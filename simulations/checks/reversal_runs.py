@@ -15,7 +15,7 @@ from simulations.reversal import run_many, tidy
 from simulations.reversal_config import ReversalConfig, preset_configs
 from simulations.reversal_experiment import study_kind
 from simulations.reversal_studies import BELOW, FRESH, STUDIES, control, token_gate
-from simulations.reversal_summary import RUN
+from simulations.reversal_summary import RUN, TASK
 
 __all__ = ["Curves", "curves"]
 
@@ -38,7 +38,8 @@ class Curves:
 def curves(context: Context, study: str) -> Curves | None:
     """Return the curves of a study: a table given to the report, else the committed one, in part measured anew.
 
-    None if there is no table, and the preset is too small to train everything.
+    None if there is no table, and the preset is too small to train everything. Of a study whose paper preset is
+    committed in part the other methods come from the quick one.
 
     Preset quick trains the runs ``FRESH`` of the token trap again, one seed each, in place of the committed ones;
     preset paper trains everything, at the published sizes.
@@ -48,16 +49,29 @@ def curves(context: Context, study: str) -> Curves | None:
         return _read(found)
     if context.preset == "paper":
         return Curves(_measured(context, STUDIES[study].configs("paper"), study), "paper")
-    path = COMMITTED / f"reversal-{study}-quick.parquet"
-    if not path.exists():
-        return None
-    committed = _read(load(path, kind=study_kind(study)))
-    if study != "token-trap" or context.preset == "smoke":
+    committed = _committed(study)
+    if committed is None or study != "token-trap" or context.preset == "smoke":
         return committed
     fresh = _measured(context, _fresh(), study)
-    again = set(map(tuple, fresh[RUN].astype(str).to_numpy()))
-    kept = [tuple(key) not in again for key in committed.frame[RUN].astype(str).to_numpy()]
-    return Curves(pd.concat([committed.frame[kept], fresh], ignore_index=True), committed.preset)
+    return Curves(_replaced(committed.frame, fresh, RUN), committed.preset)
+
+
+def _committed(study: str) -> Curves | None:
+    """Return the committed curves: of each method those at the published size, where there are some."""
+    paths = {preset: COMMITTED / f"reversal-{study}-{preset}.parquet" for preset in ("quick", "paper")}
+    found = {preset: _read(load(path, kind=study_kind(study))) for preset, path in paths.items() if path.exists()}
+    if len(found) < 2:
+        return next(iter(found.values()), None)
+    frame = _replaced(found["quick"].frame, found["paper"].frame, ["label", *TASK])
+    whole = len(frame) == len(found["paper"].frame)
+    return Curves(frame, "paper" if whole else "quick")
+
+
+def _replaced(frame: pd.DataFrame, others: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Return the rows with those that agree with another frame's in these columns replaced by the other frame."""
+    again = set(map(tuple, others[columns].astype(str).to_numpy()))
+    kept = [tuple(key) not in again for key in frame[columns].astype(str).to_numpy()]
+    return pd.concat([frame[kept], others], ignore_index=True)
 
 
 def _fresh() -> list[ReversalConfig]:

@@ -8,8 +8,8 @@ import pandas as pd
 import torch
 
 from simulations.datasets import load_mnist
+from simulations.devices import single_thread
 from simulations.mnist import MnistConfig
-from simulations.mnist_runs import single_thread
 from simulations.mnist_training import train
 from simulations.sweeps.cells.types import Count, Positive, Rate, Seed
 

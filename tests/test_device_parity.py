@@ -1,0 +1,146 @@
+"""One update in float32 on every device of this machine against float64 on the CPU, from the same draws.
+
+On a machine with a GPU the same tests run there too. The tolerance is that of docs/devices.md.
+"""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from kondo_theory.gate import Gate
+from simulations.datasets import load_mnist
+from simulations.devices import clock, describe
+from simulations.mnist import MnistConfig
+from simulations.mnist_training import SeedProgram
+from simulations.reversal import objective
+from simulations.reversal_config import ReversalConfig
+from simulations.reversal_objectives import group_advantage, points
+from simulations.seed_streams import Draws
+from simulations.sequence_step import SequenceStep
+from simulations.transformer import Rollout, Transformer, sample
+
+CPU = torch.device("cpu")
+DEVICES = [CPU, *([torch.device("cuda")] if torch.cuda.is_available() else [])]
+TOLERANCE = 1e-4
+"""Largest difference of a gradient over its largest entry; docs/devices.md states it."""
+
+METHODS = (
+    MnistConfig("pg"),
+    MnistConfig("dg"),
+    MnistConfig("dg-k", rate=0.03),
+    MnistConfig("zero-price"),
+    MnistConfig("gate", price=0.1, temperature=0.5),
+    MnistConfig("screen", rule="surprisal", rate=0.1),
+    MnistConfig("cross-entropy"),
+)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load_mnist()
+
+
+def distance(found, expected):
+    gaps = [
+        (mine.double().cpu() - theirs.double()).abs().max() / theirs.abs().max()
+        for mine, theirs in zip(found, expected, strict=True)
+    ]
+    return float(max(gaps))
+
+
+def gradient(config, data, device, draws):
+    """Return the gradient of an update of two seeds, and which samples were counted as kept."""
+    program = SeedProgram([replace(config, seed=seed) for seed in (0, 1)], data, device)
+    program.streams.next = lambda: Draws(*(numbers.to(device) for numbers in draws))
+    program.update()
+    return [parameter.grad for parameter in program.step.network.parameters()]
+
+
+def draws_of(config, data):
+    seeds = [replace(config, seed=seed) for seed in (0, 1)]
+    return SeedProgram(seeds, data, CPU).streams.next()
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=str)
+@pytest.mark.parametrize("config", METHODS, ids=lambda config: config.label)
+def test_an_update_on_mnist_agrees_with_float64(data, config, device):
+    draws = draws_of(config, data)
+    expected = gradient(replace(config, dtype="float64"), data, CPU, draws)
+    assert distance(gradient(config, data, device, draws), expected) < TOLERANCE
+
+
+def test_negative_control_shorter_mantissas_miss_the_tolerance(data):
+    """bfloat16 has two bits less than TF32; TF32 itself is to be had on a GPU alone."""
+    config = MnistConfig("pg")
+    draws = draws_of(config, data)
+    expected = gradient(replace(config, dtype="float64"), data, CPU, draws)
+    assert distance(gradient(replace(config, dtype="bfloat16"), data, CPU, draws), expected) > 10 * TOLERANCE
+
+
+REVERSAL = (
+    ReversalConfig("pg"),
+    ReversalConfig("dg"),
+    ReversalConfig("token-gate", price=0.0),
+    ReversalConfig("token-gate", rate=0.03),
+    ReversalConfig("row-gate", rate=0.03),
+    ReversalConfig("ppo"),
+    ReversalConfig("pmpo"),
+)
+
+
+def reversal_gradient(config, device, dtype, rollout):
+    """Return the gradient of one update on a given rollout, and what the gate kept."""
+    policy = Transformer(2, 19, seed=0)
+    torch.nn.init.normal_(policy.head.weight, std=0.1, generator=torch.Generator().manual_seed(1))
+    policy.to(device, dtype)
+    optimizer = torch.optim.SGD(policy.parameters(), lr=0.0)
+    step = SequenceStep(policy, optimizer, config.gate, granularity=config.granularity, rule=config.rule)
+    part = Rollout(rollout.tokens.to(device), rollout.log_policy.to(device, dtype))
+    point = points(part.prompts, part.answers, "fraction")
+    advantage = group_advantage(point, 10, 10, dtype)
+    keep = step.screen(part, advantage)
+    step.update(part, keep, *objective(config, part, advantage))
+    return [parameter.grad for parameter in policy.parameters()], keep.cpu()
+
+
+@pytest.fixture(scope="module")
+def rollout():
+    policy = Transformer(2, 19, seed=0)
+    torch.nn.init.normal_(policy.head.weight, std=0.1, generator=torch.Generator().manual_seed(1))
+    generator = torch.Generator().manual_seed(2)
+    prompts = torch.randint(2, (10, 10), generator=generator)
+    return sample(policy.double(), prompts, 10, answers=10, generator=generator)
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=str)
+@pytest.mark.parametrize("config", REVERSAL, ids=lambda config: config.label)
+def test_an_update_on_token_reversal_agrees_with_float64(config, device, rollout):
+    expected, kept = reversal_gradient(config, CPU, torch.float64, rollout)
+    found, mine = reversal_gradient(config, device, torch.float32, rollout)
+    assert torch.equal(kept, mine)
+    assert distance(found, expected) < TOLERANCE
+
+
+def test_negative_control_another_gate_misses_the_tolerance(rollout):
+    config = ReversalConfig("row-gate", rate=0.03)
+    expected, _ = reversal_gradient(config, CPU, torch.float64, rollout)
+    found, _ = reversal_gradient(replace(config, rate=0.04), CPU, torch.float32, rollout)
+    assert distance(found, expected) > 10 * TOLERANCE
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=str)
+def test_a_gate_keeps_the_same_samples_on_every_device(device):
+    score = torch.randn(10_000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for gate in (Gate(rate=0.03), Gate(price=0.0), Gate(price=0.5)):
+        assert torch.equal(gate(score.to(device)).cpu(), gate(score)), gate
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=str)
+def test_the_clock_moves_and_says_what_it_counts(device):
+    now, what = clock(device)
+    before = now()
+    torch.ones(512, 512, device=device).matmul(torch.ones(512, 512, device=device))
+    assert now() > before
+    assert what == ("CPU seconds" if device.type == "cpu" else "seconds, synchronised")
+    assert describe(device).startswith(f"{device.type}: ")
