@@ -72,5 +72,18 @@ def _draw(ax: Axes, finals: pd.DataFrame, styles: dict[str, MethodStyle]) -> Non
         ax.plot(beside * rows["learning_rate"], rows["error"], style.marker, color=style.colour, alpha=0.35, ms=3)
         median = rows.groupby("learning_rate")["error"].median()
         x = beside * np.asarray(median.index)
-        ax.plot(x, median, style.line, marker=style.marker, color=style.colour, label=str(label))
+        ax.plot(
+            x,
+            median,
+            style.line,
+            marker=style.marker,
+            color=style.colour,
+            label=str(label).replace("-price", " price"),
+        )
     ax.set(xscale="log", yscale="log")
+    rates = sorted(finals["learning_rate"].unique())
+    ax.set_xticks(rates, [f"{rate:g}" for rate in rates])
+    low, high = finals["error"].min(), finals["error"].max()
+    ticks = [tick for power in range(-3, 2) for tick in (10.0**power, 3 * 10.0**power) if low / 2 < tick < 2 * high]
+    ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.minorticks_off()

@@ -47,8 +47,17 @@ def mnist_savings() -> Figure:
     handles += [
         Line2D([], [], color="0.3", ls=line, alpha=alpha, label=name) for name, (line, alpha) in _FORMATS.items()
     ]
-    handles.append(Line2D([], [], color="0.3", ls="--", lw=0.8, label="model, s = 1, c from counted FLOPs"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=7, fontsize=7.5)
+    handles.append(
+        Line2D(
+            [],
+            [],
+            color="0.3",
+            ls="--",
+            lw=0.8,
+            label="model, float32: c from counted FLOPs, activations kept up to 16 MiB",
+        )
+    )
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=7.5)
     return figure
 
 
@@ -113,18 +122,19 @@ def _ratios(steps: pd.DataFrame) -> pd.DataFrame:
         for _, screened in rows[rows["variant"] == "screened"].iterrows():
             interval = bootstrap(np.array(screened["seconds"]) / np.array(full["seconds"]), n_resamples=2_000)
             found.append(
-                screened[[*_SIZE, "rate"]].to_dict()
+                screened[[*_SIZE, "rate", "keeps_activations"]].to_dict()
                 | {"value": interval.value, "low": interval.low, "high": interval.high}
                 | {name: screened[f"{name}_bytes"] / full[f"{name}_bytes"] for name in ("peak", "held")}
             )
     return pd.DataFrame(found)
 
 
-def _model(rate: float | NDArray[np.float64], width: int) -> Any:
-    """Return the physical step over the full one, c being the counted FLOPs of a backward pass over a forward's."""
+def _model(rate: float | NDArray[np.float64], width: int, keeps_activations: bool) -> Any:
+    """Return the screened step over the full one, c being the counted FLOPs of a backward pass over a forward's."""
     first, rest = 784 * width, width**2 + 10 * width
     c = (first + 2 * rest) / (first + rest)
-    return step_cost(rate, c) / step_cost(1.0, c, "full")
+    accounting = "kept-activations" if keeps_activations else "physical"
+    return step_cost(rate, c, accounting) / step_cost(1.0, c, "full")
 
 
 def _points(ax: Axes, x: Any, rows: pd.DataFrame, width: int, dtype: str) -> None:
@@ -143,7 +153,9 @@ def _over_batches(ax: Axes, ratios: pd.DataFrame, rate: float) -> None:
         for dtype in _FORMATS:
             rows = at_rate[(at_rate["width"] == width) & (at_rate["dtype"] == dtype)]
             _points(ax, rows["batch_size"], rows, width, dtype)
-        ax.axhline(float(_model(rate, width)), color=_width_colour(width), ls="--", lw=0.8, zorder=0)
+            if dtype == "float32":
+                model = [float(_model(rate, width, bool(kept))) for kept in rows["keeps_activations"]]
+                ax.plot(rows["batch_size"], model, "--", color=_width_colour(width), lw=0.8, zorder=0)
     ax.axhline(1, color="0.6", lw=0.8, zorder=0)
     ax.set(
         xscale="log",
@@ -161,7 +173,8 @@ def _over_rates(ax: Axes, ratios: pd.DataFrame) -> None:
     for width in _WIDTHS:
         rows = chosen[chosen["width"] == width]
         _points(ax, rows["rate"], rows, width, "float32")
-        ax.plot(line, _model(line, width), "--", color=_width_colour(width), lw=0.8)
+        model = _model(line, width, bool(rows["keeps_activations"].all()))
+        ax.plot(line, model, "--", color=_width_colour(width), lw=0.8)
     ax.axhline(1, color="0.6", lw=0.8, zorder=0)
     ax.set(xlabel="gate rate ρ", ylabel="CPU seconds, screened / full", title="B = 1,000, float32", ylim=(0, 1.15))
 

@@ -35,8 +35,10 @@ METHODS = (
     ReversalConfig("dg"),
     ReversalConfig("token-gate", price=0.0),
     ReversalConfig("row-gate", rate=0.03),
+    ReversalConfig("row-gate", rate=0.03, rule="advantage"),
     ReversalConfig("token-gate", rate=0.03),
     ReversalConfig("ppo"),
+    ReversalConfig("pmpo"),
 )
 SHARED, OWN, UNCACHED = "cache, prompts read once", "cache, prompts read by every row", "no cache"
 

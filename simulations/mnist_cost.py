@@ -32,6 +32,7 @@ from simulations.devices import clock, describe, resolve, single_thread
 from simulations.mnist import MnistConfig
 from simulations.mnist_training import SeedProgram
 from simulations.results import provenance, require_table_writable, save
+from simulations.stacked import KEPT_BYTES
 from simulations.sweeps.fingerprint import code_version
 
 __all__ = ["KIND", "RATES", "StepSize", "held_bytes", "measure", "peak_bytes", "sizes", "too_large", "write_table"]
@@ -71,6 +72,12 @@ class StepSize:
         """FLOPs of a full step of all seeds."""
         first, rest = 784 * self.width, self.width**2 + 10 * self.width
         return self.seeds * self.batch_size * (4 * first + 6 * rest)
+
+    @property
+    def keeps_activations(self) -> bool:
+        """Whether the screened step keeps them, and spares what is kept another forward pass."""
+        item = getattr(torch, self.dtype).itemsize
+        return self.batch_size * 2 * self.width * item <= KEPT_BYTES
 
     @property
     def rounds(self) -> int:
@@ -147,9 +154,9 @@ def measure(size: StepSize, data: Mnist, device: torch.device, rounds: int | Non
     -------
     DataFrame
         One row a variant ("full", "screened" at a rate, "screening": the forward pass over the batch and what leads
-        to it, "optimizer"): batch_size, width, dtype, seeds, variant, rate, flops, held_bytes (activations that the
-        backward pass reads), peak_bytes (most that a step holds beside what was there), seconds (a list: of
-        one step, in each round, by :func:`simulations.devices.clock`).
+        to it, "optimizer"): batch_size, width, dtype, seeds, keeps_activations, variant, rate, flops, held_bytes
+        (activations that the backward pass reads), peak_bytes (most that a step holds beside what was there), seconds
+        (a list: of one step, in each round, by :func:`simulations.devices.clock`).
     """
     with single_thread():
         now, _ = clock(device)
@@ -164,7 +171,10 @@ def measure(size: StepSize, data: Mnist, device: torch.device, rounds: int | Non
                     variant.run()
                 times.append((now() - started) / n_steps)
     return pd.DataFrame(
-        asdict(size) | {"variant": variant.name, "rate": variant.rate} | counts | {"seconds": times}
+        asdict(size)
+        | {"keeps_activations": size.keeps_activations, "variant": variant.name, "rate": variant.rate}
+        | counts
+        | {"seconds": times}
         for variant, counts, times in zip(variants, counted, seconds, strict=True)
     )
 

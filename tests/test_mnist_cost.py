@@ -129,6 +129,16 @@ def test_sizes_are_those_that_a_step_is_bearable_at():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "size", [TINY, StepSize(10_500, 200), StepSize(10_486, 200), StepSize(20_000, 200, "bfloat16")]
+)
+def test_a_size_says_whether_its_screened_step_keeps_activations(data, size):
+    """2^24 bytes are 10,485.76 rows of 400 numbers of four bytes."""
+    program = size.program(MnistConfig("dg-k", rate=0.03), data, CPU)
+    inputs = program.step.act(program.batch()[2]).inputs
+    assert (inputs is not None) == size.keeps_activations == (size.batch_size in (100, 20_000))
+
+
 def test_no_tensor_is_made_on_the_default_device(data):
     """Under a meta default device a tensor made without a device has no values: there would be nothing to time."""
     with torch.device("meta"):
