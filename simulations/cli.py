@@ -276,7 +276,7 @@ def mnist(study: str | None, **options: Any) -> int:
     with user_input():
         _check_device(options["device"])
         plan = plan_mnist(**options)
-    table = run_mnist(plan)
+    table = run_mnist(plan, command=_typed())
     report.console().print(mnist_summary.summary_table(mnist_summary.summarise(load(table).frame)))
     click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
     return 0

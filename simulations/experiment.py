@@ -161,10 +161,16 @@ def _methods(
     return configs
 
 
-def run_mnist(plan: MnistPlan) -> Path:
+def run_mnist(plan: MnistPlan, command: str = "") -> Path:
     """Run the plan with a progress bar on standard error, and return the table's path.
 
     What an earlier call of the same plan left unfinished is continued.
+
+    Parameters
+    ----------
+    plan : MnistPlan
+    command : str
+        What the user typed, for the sidecar.
 
     Raises
     ------
@@ -197,6 +203,7 @@ def run_mnist(plan: MnistPlan) -> Path:
         config = {"preset": plan.preset, "runs": [json.loads(json.dumps(asdict(config))) for config in plan.configs]}
         sidecar = provenance(device) | {
             "preset": plan.preset,
+            "command": command,
             "seeds": sorted({config.seed for config in plan.configs}),
             "seconds": [round(value, 3) for value in runs.seconds],
             "workers": plan.workers,
