@@ -321,7 +321,7 @@ def context(preset, tables=()):
 @pytest.fixture
 def committed(tmp_path, monkeypatch):
     """A directory with a table of each study, committed."""
-    for study in ("quality", "token-trap"):
+    for study in ("quality", "token-trap", "learning-rate"):
         frame = world(study).frame.drop(columns="origin")
         path = tmp_path / f"reversal-{study}-quick.parquet"
         save(frame, path, kind=study_kind(study), config={"preset": "quick"}, sidecar={"date": "2026-01-01"})
@@ -496,11 +496,15 @@ def test_the_scaling_claim_is_judged_by_its_ratios(tmp_path, monkeypatch):
     assert [(row.quantity, row.value) for row in found] == [(row.quantity, row.value) for row in rows]
 
 
-def test_without_a_committed_table_a_claim_is_not_run(tmp_path, monkeypatch):
+def test_without_a_committed_table_nothing_is_judged(tmp_path, monkeypatch):
     monkeypatch.setattr(reversal_runs, "COMMITTED", tmp_path)
-    for name, measure in (("reversal-quality", quality), ("reversal-physical-cost", physical_cost)):
-        assert measure(context("quick")) == []
-        assert judge(CLAIMS[name], None, [], [], "quick")[0] == "not run"
+    for measure in (quality, physical_cost):
+        with pytest.raises(
+            ResultError, match=r"no curves of study quality: neither reversal-quality-quick\.parquet nor"
+        ):
+            measure(context("quick"))
+    with pytest.raises(RuntimeError, match="claim reversal-quality demands a quantity that its measurement lacks"):
+        judge(CLAIMS["reversal-quality"], None, [], [], "quick")
 
 
 def test_the_real_solver_trains_to_the_target_or_spends_the_budget():

@@ -39,22 +39,17 @@ TOKEN, ROW, ADVANTAGE = "token gate", "row gate by delight", "row gate by advant
 
 def quality(context: Context) -> list[Measured]:
     """Return the rows of the claim ``reversal-quality``."""
-    found, rates = curves(context, "quality"), curves(context, "learning-rate")
-    if found is None:
-        return []
-    return [*quality_rows(found), *([] if rates is None else learning_rate_rows(rates))]
+    return [*quality_rows(curves(context, "quality")), *learning_rate_rows(curves(context, "learning-rate"))]
 
 
 def token_trap(context: Context) -> list[Measured]:
     """Return the rows of the claim ``reversal-token-trap``."""
-    found = curves(context, "token-trap")
-    return [] if found is None else token_trap_rows(found)
+    return token_trap_rows(curves(context, "token-trap"))
 
 
 def row_gate(context: Context) -> list[Measured]:
     """Return the rows of the claim ``reversal-row-gate``."""
-    found = curves(context, "token-trap")
-    return [] if found is None else row_gate_rows(found)
+    return row_gate_rows(curves(context, "token-trap"))
 
 
 def quality_rows(found: Curves) -> list[Measured]:

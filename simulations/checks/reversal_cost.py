@@ -24,8 +24,7 @@ FloatArray = NDArray[np.float64]
 
 def physical_cost(context: Context) -> list[Measured]:
     """Return the rows of the claim ``reversal-physical-cost``."""
-    found = curves(context, "quality")
-    return [] if found is None else physical_cost_rows(found)
+    return physical_cost_rows(curves(context, "quality"))
 
 
 def physical_cost_rows(found: Curves) -> list[Measured]:

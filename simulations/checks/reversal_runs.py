@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from simulations.checks import Context
+from simulations.errors import ResultError
 from simulations.merging import preset_of
 from simulations.results import Table, load
 from simulations.reversal import run_many, tidy
@@ -35,14 +36,18 @@ class Curves:
 
 
 @lru_cache(maxsize=8)  # claims share their runs: nothing trains twice in one report
-def curves(context: Context, study: str) -> Curves | None:
+def curves(context: Context, study: str) -> Curves:
     """Return the curves of a study: a table given to the report, else the committed one, in part measured anew.
 
-    None if there is no table, and the preset is too small to train everything. Of a study whose paper preset is
-    committed in part the other methods come from the quick one.
+    Of a study whose paper preset is committed in part the other methods come from the quick one.
 
     Preset quick trains the runs ``FRESH`` of the token trap again, one seed each, in place of the committed ones;
     preset paper trains everything, at the published sizes.
+
+    Raises
+    ------
+    ResultError
+        If there is no table where one is needed, or it is damaged.
     """
     found = context.tables.find(study_kind(study))
     if found is not None:
@@ -50,18 +55,22 @@ def curves(context: Context, study: str) -> Curves | None:
     if context.preset == "paper":
         return Curves(_measured(context, STUDIES[study].configs("paper"), study), "paper")
     committed = _committed(study)
-    if committed is None or study != "token-trap" or context.preset == "smoke":
+    if study != "token-trap" or context.preset == "smoke":
         return committed
     fresh = _measured(context, _fresh(), study)
     return Curves(_replaced(committed.frame, fresh, RUN), committed.preset)
 
 
-def _committed(study: str) -> Curves | None:
+def _committed(study: str) -> Curves:
     """Return the committed curves: of each method those at the published size, where there are some."""
     paths = {preset: COMMITTED / f"reversal-{study}-{preset}.parquet" for preset in ("quick", "paper")}
     found = {preset: _read(load(path, kind=study_kind(study))) for preset, path in paths.items() if path.exists()}
-    if len(found) < 2:
-        return next(iter(found.values()), None)
+    if not found:
+        raise ResultError(
+            f"no curves of study {study}: neither {' nor '.join(p.name for p in paths.values())} is there"
+        )
+    if len(found) == 1:
+        return next(iter(found.values()))
     frame = _replaced(found["quick"].frame, found["paper"].frame, ["label", *TASK])
     whole = len(frame) == len(found["paper"].frame)
     return Curves(frame, "paper" if whole else "quick")

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from simulations.checks import Context
 from simulations.merging import preset_of
-from simulations.mnist_tables import committed
+from simulations.mnist_tables import COMMITTED, committed
+from simulations.results import load
 from simulations.reversal_scaling import KIND, SCALES, measure
 from simulations.statistics import Measured
 
@@ -26,13 +27,11 @@ def scaling(context: Context) -> list[Measured]:
 
     ``kondo experiment reversal --study scaling`` measures the same, and can be resumed.
     """
-    found = context.tables.find(KIND)
+    found = context.tables.find(KIND) or committed(f"{KIND}-paper")
     if found is None and context.preset != "paper":
-        found = committed(f"{KIND}-quick")
+        found = load(COMMITTED / f"{KIND}-quick.parquet", kind=KIND)
     if found is not None:
         return scaling_rows(found.frame, found.origin, preset_of(found))
-    if context.preset != "paper":
-        return []
     rows = []
     for number, (_, part) in enumerate(measure(SCALES["paper"], device=context.device, workers=context.workers), 1):
         rows += part
