@@ -44,7 +44,8 @@ def reversal_learning_rate() -> Figure:
     _draw(ax, finals, {str(label): reversal_style(str(label)) for label in _labels(frame)})
     ax.axvline(3e-4, color="0.7", lw=0.8, ls=":", zorder=0)
     ax.axhline(100 * _SEEN, color="0.7", lw=0.8, ls=":", zorder=0)
-    ax.text(1e-4, 110 * _SEEN, "one wrong token, or none", fontsize=7, color="0.4", va="bottom")
+    ax.text(1e-3, 90 * _SEEN, "one wrong token, or none", fontsize=7, color="0.4", va="top", ha="right")
+    ax.set_ylim(bottom=60 * _SEEN)
     ax.set(xlabel="Adam's learning rate (dotted: the protocol's 3e-4)", ylabel="final token error (percent)")
     ax.set_title(f"{frame['seed'].nunique()} seeds (pale; PPO 2), their median; {frame['update'].max():,} updates")
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -66,8 +67,8 @@ def _finals(frame: pd.DataFrame, column: str, evaluations: int) -> pd.DataFrame:
 
 
 def _draw(ax: Axes, finals: pd.DataFrame, styles: dict[str, MethodStyle]) -> None:
-    for number, (label, rows) in enumerate(finals.groupby("label", sort=False)):
-        style = styles[str(label)]
+    for number, (label, style) in enumerate(styles.items()):
+        rows = finals[finals["label"] == label]
         beside = 1.03 ** (number - (len(styles) - 1) / 2)  # equal learning rates, side by side
         ax.plot(beside * rows["learning_rate"], rows["error"], style.marker, color=style.colour, alpha=0.35, ms=3)
         median = rows.groupby("learning_rate")["error"].median()
@@ -78,7 +79,7 @@ def _draw(ax: Axes, finals: pd.DataFrame, styles: dict[str, MethodStyle]) -> Non
             style.line,
             marker=style.marker,
             color=style.colour,
-            label=str(label).replace("-price", " price"),
+            label=label.replace("-price", " price"),
         )
     ax.set(xscale="log", yscale="log")
     rates = sorted(finals["learning_rate"].unique())
