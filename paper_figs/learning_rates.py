@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from paper_figs.reversal import reversal_style
 from paper_figs.style import PANEL, MethodStyle, method_style
 from paper_figs.tables import measured, table
+from simulations.mnist_summary import FINAL_EVALUATIONS as MNIST_EVALUATIONS
 from simulations.reversal_summary import FINAL_EVALUATIONS
 
 __all__ = ["mnist_learning_rate", "reversal_learning_rate"]
 
-_MNIST_EVALUATIONS = 5
 _SEEN = 1 / 30_000
 """One token of the three evaluations that a final error is the mean of: smaller errors are drawn there."""
 
@@ -24,9 +24,7 @@ def mnist_learning_rate() -> Figure:
     """Show the final test error on the MNIST bandit, from the sweep of that name."""
     frame = table("mnist-learning-rate")
     figure, ax = _figure()
-    _draw(
-        ax, _finals(frame, "test_error", _MNIST_EVALUATIONS), {str(x): method_style(str(x)) for x in _labels(frame)}
-    )
+    _draw(ax, _finals(frame, "test_error", MNIST_EVALUATIONS), {str(x): method_style(str(x)) for x in _labels(frame)})
     ax.axvline(1e-3, color="0.7", lw=0.8, ls=":", zorder=0)
     ax.set(xlabel="Adam's learning rate (dotted: the published 1e-3)", ylabel="final test error (percent)")
     ax.set_title(f"{frame['seed'].nunique()} seeds (pale), their median; {frame['update'].max():,} updates")
@@ -47,7 +45,10 @@ def reversal_learning_rate() -> Figure:
     ax.text(1e-3, 90 * _SEEN, "one wrong token, or none", fontsize=7, color="0.4", va="top", ha="right")
     ax.set_ylim(bottom=60 * _SEEN)
     ax.set(xlabel="Adam's learning rate (dotted: the protocol's 3e-4)", ylabel="final token error (percent)")
-    ax.set_title(f"{frame['seed'].nunique()} seeds (pale; PPO 2), their median; {frame['update'].max():,} updates")
+    ppo = frame.loc[frame["label"] == "PPO", "seed"].nunique()
+    ax.set_title(
+        f"{frame['seed'].nunique()} seeds (pale; PPO {ppo}), their median; {frame['update'].max():,} updates"
+    )
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 

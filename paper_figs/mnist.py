@@ -29,7 +29,7 @@ _SIZE = ["batch_size", "width", "dtype"]
 def mnist_savings() -> Figure:
     """Show the speed-up to 5 % error against c, seconds and bytes of full and screened steps, and the model."""
     curves = measured("mnist-learning-curves", *LEARNING_CURVES).frame
-    steps = with_seconds(measured("mnist-cost", "mnist-cost-quick"))
+    steps = with_seconds(measured("mnist-cost", "mnist-cost-paper", "mnist-cost-quick"))
     steps = steps[steps["seeds"] == 1]
     figure, grid = plt.subplots(2, 3, figsize=(3 * PANEL[0], 2 * PANEL[1] + 0.6))
     _speedup(grid[0, 0], curves)

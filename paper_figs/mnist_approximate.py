@@ -205,7 +205,7 @@ def _seconds_to_error(ax: Axes, frame: pd.DataFrame, labels: list[str]) -> None:
 
 def mnist_digits() -> Figure:
     """Show the training digits with the highest and the lowest delight, early and late in training."""
-    table = measured("mnist-digits", "mnist-digits-quick")
+    table = measured("mnist-digits", "mnist-digits-paper", "mnist-digits-quick")
     groups = list(table.frame.groupby(["update", "side"], sort=False))
     n_digits = table.frame["place"].max() + 1
     figure, grid = plt.subplots(len(groups), n_digits, figsize=(0.85 * n_digits + 1.2, 1.2 * len(groups) + 0.4))

@@ -17,6 +17,7 @@ from kondo_theory.token_groups import group_stall_point
 from kondo_theory.token_trap import critical_rate, stall_point, stalling_rates
 from paper_figs.style import PANEL, MethodStyle, label_panels, method_style
 from paper_figs.tables import measured
+from simulations.errors import ResultError
 from simulations.reversal_summary import LEARNT, progress
 from simulations.statistics import bootstrap
 
@@ -52,6 +53,8 @@ def reversal_quality() -> Figure:
     """Token error against rows, kept and processed tokens, and seconds: the median thick, every seed thin."""
     frame = _curves_of("quality")
     times = _step_times().set_index("name")["total"]
+    if lacking := sorted(set(frame["label"]) - set(times.index)):
+        raise ResultError(f"table reversal-step-times has no time of {', '.join(lacking)}")
     frame = frame[frame["update"] > 0].assign(
         seconds=frame["update"] * frame["label"].map(times) / 1_000,
         processed=frame["processed_tokens"].where(frame["processed_tokens"] > 0),

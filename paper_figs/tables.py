@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from simulations.results import SWEEP, ResultError, Table, load
+from simulations.results import COMMITTED, SWEEP, ResultError, Table, load
 
 __all__ = ["measured", "names_in", "points", "results_from", "rows", "table"]
 
-COMMITTED = Path(__file__).resolve().parent.parent / "simulations" / "tables"
 
 _results: ContextVar[Path | None] = ContextVar("results", default=None)
 

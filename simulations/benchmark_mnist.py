@@ -27,6 +27,7 @@ FULL = "full step"
 RATES = (0.01, 0.03, 0.1, 0.3)
 SIZES = ((100, 100, 10), (1_000, 100, 10), (10_000, 100, 2), (100, 1_024, 4), (1_000, 1_024, 2))
 """Batch size, width of the hidden layers, seeds side by side."""
+DENORMALS, FLUSHED, KEPT = "MNIST, ten seeds, DG-K(3 %), late", "small numbers flushed", "small numbers kept"
 METHODS = (MnistConfig("pg"), MnistConfig("dg-k", rate=0.03))
 
 
@@ -34,7 +35,8 @@ def cases(quick: bool) -> list[Case]:
     """Return all cases; ``quick`` makes them tiny."""
     data = load_mnist()
     sizes = ((20, 8, 2),) if quick else SIZES
-    return [*(_seeds(method, data, quick) for method in METHODS), *(_steps(data, *size, quick) for size in sizes)]
+    seeds = [_seeds(method, data, quick) for method in METHODS]
+    return [*seeds, _denormals(data, quick), *(_steps(data, *size, quick) for size in sizes)]
 
 
 def targets(rows: Iterable[BenchmarkRow]) -> list[tuple[str, float, str]]:
@@ -46,6 +48,8 @@ def targets(rows: Iterable[BenchmarkRow]) -> list[tuple[str, float, str]]:
         for alone, required in ((UNSTACKED, "≥ 1.6"), (ONE_BY_ONE, "not promised")):
             gain = time_of[case, alone] / time_of[case, SIDE_BY_SIDE]
             found.append((f"{case}: {alone} / side by side", gain, required))
+    gain = time_of[DENORMALS, KEPT] / time_of[DENORMALS, FLUSHED]
+    found.append((f"{DENORMALS}: {KEPT} / {FLUSHED}", gain, "not promised"))
     for batch_size, width, _ in SIZES:
         case = _steps_name(batch_size, width)
         for rate in RATES:
@@ -88,6 +92,27 @@ def _steps(data: Mnist, batch_size: int, width: int, n_seeds: int, quick: bool) 
         program = _program([replace(config, seed=seed) for seed in range(n_seeds)], data)
         variants[name] = (n_seeds * n_updates, _updates([program], n_updates))
     return Case(_steps_name(batch_size, width), "seed-step", variants)
+
+
+def _denormals(data: Mnist, quick: bool) -> Case:
+    """Late in training, when the moments of parameters without a gradient have fallen below the normal range."""
+    n_seeds, n_before, n_updates = (2, 2, 2) if quick else (10, 1_200, 20)
+    configs = [replace(METHODS[1], seed=seed) for seed in range(n_seeds)]
+
+    def run(flush: bool) -> Callable[[], Any]:
+        program = SeedProgram(configs, data, torch.device("cpu"))
+
+        def updates(number: int = n_updates) -> None:
+            with single_thread():
+                torch.set_flush_denormal(flush)
+                for _ in range(number):
+                    program.update()
+
+        updates(n_before)
+        return updates
+
+    units = n_seeds * n_updates
+    return Case(DENORMALS, "seed-step", {FLUSHED: (units, run(True)), KEPT: (units, run(False))})
 
 
 def _program(configs: list[MnistConfig], data: Mnist) -> Callable[[], Any]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor
 
 from simulations.benchmark import BenchmarkRow, Case
-from simulations.devices import describe_cpu, single_thread
+from simulations.devices import clock, describe_cpu, single_thread
 from simulations.results import provenance, save
 from simulations.reversal import ReversalRun
 from simulations.reversal_config import ReversalConfig
@@ -95,7 +94,7 @@ def run(
         raise ValueError(f"repeats must be at least 1, got {repeats}")
     with single_thread():
         runs = [ReversalRun(config, torch.device(device)) for config in methods]
-        samplers = _samplers(runs[0])
+        samplers, (now, _) = _samplers(runs[0]), clock(torch.device(device))
         phases: list[list[list[float]]] = [[] for _ in runs]
         seconds: list[list[float]] = [[] for _ in samplers]
         for repeat in range(warm_up + repeats):
@@ -105,10 +104,10 @@ def run(
                 if repeat >= warm_up:
                     found.append([state.step.seconds[phase] - before[phase] for phase in PHASES])
             for call, times in zip(samplers.values(), seconds, strict=True):
-                started = time.perf_counter()
+                started = now()
                 call()
                 if repeat >= warm_up:
-                    times.append(time.perf_counter() - started)
+                    times.append(now() - started)
     rows = []
     for config, found in zip(methods, phases, strict=True):
         sampling, screening, training = (_median_ms(column) for column in zip(*found, strict=True))

@@ -151,13 +151,14 @@ def derive(claim: str, latex: bool) -> int:
     "--results",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Own tables of sweeps, in DIR or in directories below it.",
+    help="Own tables of sweeps and experiments, in DIR or in directories below it.",
 )
 @click.option("--list", "list_only", is_flag=True, help="List the figures and what they show.")
 def figures(names: tuple[str, ...], out: Path, results: Path | None, list_only: bool) -> int:
     """Draw the figures of the given claims, or all of them, as PDF and PNG.
 
-    Simulated points come from committed tables, or from those that kondo sweep wrote below --results.
+    Points come from committed tables, or from those of the same names that were written below --results; of an
+    experiment, NAME-paper counts before NAME-quick.
     """
     from paper_figs.catalogue import FIGURES, draw
 
@@ -256,7 +257,7 @@ def experiment() -> None:
 @click.option(
     "--checkpoint-seconds", type=click.FloatRange(min=0), default=30, show_default=True, help="Between checkpoints."
 )
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Default: results/mnist-PRESET.parquet.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Default: in results/.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing table.")
 def mnist(study: str | None, **options: Any) -> int:
     """Run the MNIST contextual bandit and write a Parquet table with a JSON sidecar; run again to resume.

@@ -14,7 +14,7 @@ import math
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,12 @@ KIND = "mnist-cost"
 RATES = (0.01, 0.03, 0.1, 0.3)
 WIDTHS, BATCHES = (100, 400, 1_024, 4_096), (100, 1_000, 10_000, 100_000)
 DTYPES = ("float32", "bfloat16")
-MOST_FLOPS = 1.5e12
+MOST_FLOPS = {"cpu": 1.5e12, "cuda": math.inf}
 """Of a full step: beyond, it takes more than a minute on a core of 25 GFLOP/s."""
 _ROUNDS = ((5e9, 15), (5e10, 9), (5e11, 5))
 """FLOPs of a full step below which everything is timed so often."""
-BLOCK_FLOPS = 2e9
-"""Of the full steps that are timed together: short ones need company to be timed at all."""
+BLOCK_SECONDS = 0.05
+"""Of the full steps that are timed together, 50 at most: short ones need company to be timed at all."""
 
 
 @dataclass(frozen=True)
@@ -91,25 +91,21 @@ class StepSize:
 
     def program(self, method: MnistConfig, data: Mnist, device: torch.device) -> SeedProgram:
         """Return a program of this size."""
-        changes = {"batch_size": self.batch_size, "hidden": (self.width, self.width), "dtype": self.dtype}
-        return SeedProgram([_with(method, seed=seed, **changes) for seed in range(self.seeds)], data, device)
+        sized = replace(method, batch_size=self.batch_size, hidden=(self.width, self.width), dtype=self.dtype)
+        return SeedProgram([replace(sized, seed=seed) for seed in range(self.seeds)], data, device)
 
 
-def _with(method: MnistConfig, **changes: Any) -> MnistConfig:
-    return MnistConfig(**(asdict(method) | changes))
-
-
-def sizes() -> list[StepSize]:
+def sizes(device: str = "cpu") -> list[StepSize]:
     """Return every size that is measured: one seed, and ten side by side where the engine has that many."""
     grid = [StepSize(batch, width, dtype) for dtype in DTYPES for width in WIDTHS for batch in BATCHES]
     stacked = [StepSize(batch, 100, dtype, 10) for dtype in DTYPES for batch in (100, 1_000)]
-    chosen = [size for size in (*stacked, *grid) if size.full_flops <= MOST_FLOPS]
+    chosen = [size for size in (*stacked, *grid) if size.full_flops <= MOST_FLOPS[device]]
     return sorted(chosen, key=lambda size: size.full_flops)
 
 
-def too_large() -> list[tuple[int, int]]:
+def too_large(device: str = "cpu") -> list[tuple[int, int]]:
     """Return the (batch size, width) that are left out because a step would take too long."""
-    return [(b, w) for w in WIDTHS for b in BATCHES if StepSize(b, w).full_flops > MOST_FLOPS]
+    return [(b, w) for w in WIDTHS for b in BATCHES if StepSize(b, w).full_flops > MOST_FLOPS[device]]
 
 
 @dataclass(frozen=True)
@@ -162,7 +158,9 @@ def measure(size: StepSize, data: Mnist, device: torch.device, rounds: int | Non
         now, _ = clock(device)
         variants = list(_variants(size, data, device))
         counted = [_counted(variant) for variant in variants]
-        n_steps = max(1, min(50, round(BLOCK_FLOPS / size.full_flops)))
+        started = now()
+        variants[0].run()  # everything is warm: it was counted
+        n_steps = max(1, min(50, round(BLOCK_SECONDS / max(now() - started, 1e-9))))
         seconds: list[list[float]] = [[] for _ in variants]
         for _ in range(rounds or size.rounds):
             for times, variant in zip(seconds, variants, strict=True):
@@ -268,8 +266,9 @@ def write_table(
     """
     require_table_writable(out, overwrite=overwrite)
     resolved, data, frames = resolve(device), load_mnist(), []
-    chosen = sizes()[:2] if preset == "smoke" else sizes()
-    config = {"preset": preset, "sizes": [asdict(size) for size in chosen], "too_large": too_large()}
+    chosen = sizes(resolved.type)[: 2 if preset == "smoke" else None]
+    left_out = too_large(resolved.type)
+    config = {"preset": preset, "sizes": [asdict(size) for size in chosen], "too_large": left_out}
     identity = config | {"code": code_version(measure), "device": describe(resolved)}
     with CheckpointDirectory(out.with_suffix(".partial"), identity) as checkpoints:
         for number, size in enumerate(chosen, start=1):

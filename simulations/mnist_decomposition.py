@@ -26,6 +26,7 @@ from torch import Tensor
 from kondo_theory.gate import Gate
 from kondo_theory.screening import RULES
 from kondo_theory.training import ScreenedStep
+from simulations.checkpoints import CheckpointDirectory
 from simulations.datasets import Mnist, load_mnist
 from simulations.devices import available_cores, describe, resolve, single_thread
 from simulations.image_bandits import DIRECTIONS, Weighting
@@ -33,6 +34,7 @@ from simulations.network_kernels import IndependentLogits, NetworkJacobian
 from simulations.network_moments import NetworkMoments
 from simulations.networks import PolicyMLP
 from simulations.results import provenance, require_table_writable, save
+from simulations.sweeps.fingerprint import code_version
 
 __all__ = [
     "ALPHAS",
@@ -258,7 +260,7 @@ def write_table(
     command: str = "",
     progress: Callable[[str], None] = print,
 ) -> Path:
-    """Measure every path of a preset and write the table that the figures read.
+    """Measure every path of a preset and write the table that the figures read; paths that were measured are kept.
 
     Raises
     ------
@@ -267,15 +269,26 @@ def write_table(
     """
     require_table_writable(out, overwrite=overwrite)
     resolved, configs = resolve(device), preset_configs(preset)
-    workers, tables = available_cores() if resolved.type == "cpu" else 1, {}
-    for index, table in measure_paths(configs, device=resolved.type, workers=workers):
-        tables[index] = table
-        progress(f"{len(tables)} of {len(configs)}: path of {configs[index].path}, seed {configs[index].seed}")
-    frame = pd.concat([tables[index] for index in range(len(configs))], ignore_index=True)
+    workers = available_cores() if resolved.type == "cpu" else 1
     config = {"preset": preset, "paths": [asdict(each) for each in configs]}
-    seeds = sorted({each.seed for each in configs})
-    sidecar = provenance(describe(resolved)) | {"preset": preset, "command": command, "seeds": seeds}
-    return save(frame, out, kind=KIND, config=config, sidecar=sidecar, overwrite=overwrite)
+    identity = config | {"code": code_version(measure_path), "device": describe(resolved)}
+    with CheckpointDirectory(out.with_suffix(".partial"), identity) as checkpoints:
+        files = [checkpoints.file(f"path-{index:03d}") for index in range(len(configs))]
+        tables = {index: pd.DataFrame(saved) for index, file in enumerate(files) if (saved := file.load())}
+        missing = [index for index in range(len(configs)) if index not in tables]
+        for place, table in measure_paths(
+            [configs[index] for index in missing], device=resolved.type, workers=workers
+        ):
+            index = missing[place]
+            tables[index] = table
+            files[index].save({str(name): column.tolist() for name, column in table.items()})
+            progress(f"{len(tables)} of {len(configs)}: path of {configs[index].path}, seed {configs[index].seed}")
+        frame = pd.concat([tables[index] for index in range(len(configs))], ignore_index=True)
+        seeds = sorted({each.seed for each in configs})
+        sidecar = provenance(describe(resolved)) | {"preset": preset, "command": command, "seeds": seeds}
+        path = save(frame, out, kind=KIND, config=config, sidecar=sidecar, overwrite=overwrite)
+        checkpoints.remove()
+    return path
 
 
 def _measure_indexed(index: int, config: PathConfig, data: Mnist, device: str) -> tuple[int, pd.DataFrame]:

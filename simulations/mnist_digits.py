@@ -57,8 +57,8 @@ def extreme_digits(config: DigitsConfig, data: Mnist, device: torch.device) -> p
         One row a digit: update, side ("highest" or "lowest"), place (0 is the extreme), image (index in the training
         set), label, action, probability (of the action), delight (nats), pixels (28 × 28 bytes).
     """
-    method = MnistConfig("dg-k", rate=config.rate, seed=config.seed, updates=config.updates[-1])
-    method = MnistConfig(**asdict(method) | {"eval_every": min(method.updates, config.updates[0])})
+    often, updates = config.updates[0], config.updates[-1]
+    method = MnistConfig("dg-k", rate=config.rate, seed=config.seed, updates=updates, eval_every=often)
     generator = torch.Generator(device).manual_seed(method.streams()["screener"])
     frames: list[pd.DataFrame] = []
 

@@ -48,6 +48,7 @@ class Probe:
         Actions are drawn from the screener's policy, as in training; exact delight is the policy's own of the same
         actions. Predictions are NaN but for noise.
         """
+        screener = screener.about_to_screen(network)
         where: dict[str, Any] = {"generator": self._generator, "device": self.images.device}
         rows = torch.randint(len(self.images), (self.size,), **where)
         uniforms = torch.rand(self.size, dtype=torch.float64, **where)

@@ -9,11 +9,13 @@ torch's quantised tensors, and with them torch.ao, are deprecated, and torchao b
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from kondo_theory.approximate import NOISES
 from simulations.networks import PolicyMLP, StackedMLP
@@ -42,6 +44,10 @@ class Screener:
     def delight(self, chi: Tensor) -> Tensor:
         """Return what the gate is to see of delight (S, B)."""
         return chi
+
+    def about_to_screen(self, network: StackedMLP) -> Screener:
+        """Return the screener as it will be at the next update of a network; this one stays as it is."""
+        return self
 
 
 class NoisyDelight(Screener):
@@ -94,7 +100,7 @@ class Int8(Screener):
     """Every layer but the last, which costs next to nothing, as a product of int8 matrices.
 
     Symmetric, scaled by the largest weight of each unit and the largest input of each sample; quantised anew at
-    every update. On a GPU the product wants widths that are multiples of 8.
+    every update. Widths are padded with zeros to multiples of 8, and batches to 32 rows, as a GPU's product wants.
     """
 
     exact = False
@@ -105,9 +111,16 @@ class Int8(Screener):
         for weight, bias in zip(network.weights[:-1], network.biases[:-1], strict=True):
             rows, row_scale = _quantised(hidden, -1)
             columns, column_scale = _quantised(weight, -2)
-            product = torch.stack([torch._int_mm(*pair) for pair in zip(rows, columns, strict=True)])
+            product = torch.stack([_product(*pair) for pair in zip(rows, columns, strict=True)])
             hidden = torch.addcmul(bias, product.to(weight.dtype).mul_(row_scale), column_scale).relu_()
         return torch.baddbmm(network.biases[-1], hidden, network.weights[-1]).log_softmax(-1)
+
+
+def _product(rows: Tensor, columns: Tensor) -> Tensor:
+    """Return the product of int8 matrices (B, n) and (n, m) as int32, (B, m)."""
+    (batch, inner), width = rows.shape, columns.shape[1]
+    padded = pad(rows, (0, -inner % 8, 0, max(0, 32 - batch)))
+    return torch._int_mm(padded, pad(columns, (0, -width % 8, 0, -inner % 8)))[:batch, :width]
 
 
 def _quantised(values: Tensor, axis: int) -> tuple[Tensor, Tensor]:
@@ -137,6 +150,12 @@ class Stale(Screener):
     def advance(self, network: StackedMLP, observations: Tensor) -> None:
         """Keep the parameters as they are, and forget those that are older than the lag."""
         self._past = [*self._past[-self.lag :], network.frozen_copy()]
+
+    def about_to_screen(self, network: StackedMLP) -> Stale:
+        """Return a screener whose newest parameters are the network's."""
+        twin = copy.copy(self)
+        twin.advance(network, network.weights[0])
+        return twin
 
     def log_policy(self, network: StackedMLP, observations: Tensor) -> Tensor:
         """Return log-probabilities (S, B, K), nats."""

@@ -19,7 +19,7 @@ __all__ = ["STUDIES", "StudyPlan", "plan_study", "run_study"]
 Progress = Callable[[str], None]
 
 
-def _noise(plan: StudyPlan, command: str, progress: Progress) -> Path:
+def _approximate(plan: StudyPlan, command: str, progress: Progress) -> Path:
     from simulations.mnist_approximate import write_table
 
     return write_table(plan.study, plan.preset, plan.out, **plan.common(command), progress=progress)
@@ -54,8 +54,10 @@ class Study:
 
 STUDIES: Mapping[str, Study] = MappingProxyType(
     {
-        "noise": Study("training with noise on delight, beside the theory of noisy gates", _noise),
-        "screeners": Study("training screened in bfloat16, in int8, by old parameters, by a small network", _noise),
+        "noise": Study("training with noise on delight, beside the theory of noisy gates", _approximate),
+        "screeners": Study(
+            "training screened in bfloat16, in int8, by old parameters or a small network", _approximate
+        ),
         "moments": Study("signal and noise of every rule in the network's parameters, along training", _moments),
         "cost": Study("FLOPs, bytes and seconds of full and screened steps over sizes and formats", _cost),
         "digits": Study("the digits with the highest and the lowest delight, early and late in training", _digits),

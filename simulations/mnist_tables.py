@@ -10,10 +10,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from simulations.mnist_summary import samples_to_error, total_samples
-from simulations.results import ResultError, Table, load
+from simulations.results import COMMITTED, ResultError, Table, load
 
 __all__ = [
-    "COMMITTED",
     "LEARNING_CURVES",
     "committed",
     "cost_to_error",
@@ -23,7 +22,6 @@ __all__ = [
     "with_training_seconds",
 ]
 
-COMMITTED = Path(__file__).resolve().parent / "tables"
 LEARNING_CURVES = ("mnist-paper", "mnist-quick")
 """Names of the tables of learning curves, the published sizes first."""
 ACCOUNTINGS = ("logical", "physical")

@@ -74,14 +74,24 @@ def _show_simulated(rows: Sequence[Simulated], console: Console) -> None:
 
 
 def _show_measured(rows: Sequence[Measured], console: Console) -> None:
-    table = Table("measured quantity", "median", "95 % interval", "seeds", "published", box=None)
-    for row in rows:
+    """Print the quantities; what their origins say beyond the table they come from stands beside them."""
+    sources, _, notes = zip(*(row.origin.partition("; ") for row in rows), strict=True)
+    columns = [
+        "measured quantity",
+        "median",
+        "95 % interval",
+        "seeds",
+        "published",
+        *(["note"] if any(notes) else []),
+    ]
+    table = Table(*columns, box=None)
+    for row, note in zip(rows, notes, strict=True):
         interval = f"{_number(row.low)} … {_number(row.high)}" + ("" if row.seeds >= 5 else " (range)")
         published = "–" if row.published is None else _number(row.published)
-        table.add_row(escape(row.quantity), _number(row.value), interval, str(row.seeds), published)
+        cells = [escape(row.quantity), _number(row.value), interval, str(row.seeds), published, escape(note)]
+        table.add_row(*cells[: len(columns)])
     console.print(table)
-    origins = ", ".join(dict.fromkeys(row.origin for row in rows))
-    console.print(f"  origin: {escape(origins)}", style="dim")
+    console.print(f"  origin: {escape('; '.join(dict.fromkeys(sources)))}", style="dim")
 
 
 def show_derivation(derivation: Derivation, console: Console) -> None:

@@ -28,9 +28,21 @@ import pyarrow.parquet as pq
 from simulations.errors import ResultError
 from simulations.shards import CELL_KEY, INDEX, Index, finished_tables, join, read_shard, shards_with_keys
 
-__all__ = ["SWEEP", "ResultError", "Table", "atomic_path", "load", "provenance", "require_writable", "save"]
+__all__ = [
+    "COMMITTED",
+    "SWEEP",
+    "ResultError",
+    "Table",
+    "atomic_path",
+    "load",
+    "provenance",
+    "require_writable",
+    "save",
+]
 
 SCHEMA_VERSION = 1
+COMMITTED = Path(__file__).resolve().parent / "tables"
+"""The directory of the tables that are committed with the project."""
 SWEEP = "sweep"
 """The kind of a sweep's table."""
 _METADATA_KEY = b"kondo"

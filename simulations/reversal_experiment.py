@@ -109,7 +109,8 @@ def plan_reversal(
         configs = _only(configs, study, only)
     preset = preset if study == SCALING else _true_preset(configs, study)
     resolved = resolve(device)
-    out = out or Path("results") / f"reversal-{study or 'own'}-{preset}.parquet"
+    part = "-part" if only else ""
+    out = out or Path("results") / f"reversal-{study or 'own'}{part}-{preset}.parquet"
     if out.suffix != ".parquet":
         raise ValueError(f"the table must be named *.parquet, got {out}")
     if len(set(configs)) != len(configs):
@@ -134,10 +135,21 @@ def _only(configs: Sequence[ReversalConfig], study: str | None, only: Sequence[s
 
 def _true_preset(configs: Sequence[ReversalConfig], study: str | None) -> str:
     """Return the largest preset whose sizes the runs have: what a table is labelled with, and judged as."""
-    updates, seeds = min(config.updates for config in configs), len({config.seed for config in configs})
-    wanted = {name: size.seeds if study is None else STUDIES[study].seeds[name] for name, size in PRESETS.items()}
-    fitting = [name for name, size in PRESETS.items() if updates >= size.updates and seeds >= wanted[name]]
+    updates, seeds = min(config.updates for config in configs), _seeds(configs)
+    fitting = []
+    for name, size in PRESETS.items():
+        wanted = dict.fromkeys(seeds, size.seeds) if study is None else _seeds(STUDIES[study].configs(name))
+        if updates >= size.updates and all(found >= wanted[label] for label, found in seeds.items()):
+            fitting.append(name)
     return fitting[-1] if fitting else next(iter(PRESETS))
+
+
+def _seeds(configs: Sequence[ReversalConfig]) -> dict[str, int]:
+    """Return the number of seeds of each method."""
+    seeds: dict[str, set[int]] = {}
+    for config in configs:
+        seeds.setdefault(config.label, set()).add(config.seed)
+    return {label: len(found) for label, found in seeds.items()}
 
 
 def _require_study(study: str, *, own: bool, resized: bool) -> None:
@@ -261,7 +273,13 @@ def _search(
     """Find the sizes that each method solves; every run is kept beside the table until all are known."""
     scale = SCALES[plan.preset]
     every, rows = searches(scale), {}
-    for index, found in measure(scale, device=plan.device, workers=plan.workers, directory=checkpoints.path):
+    for index, found in measure(
+        scale,
+        device=plan.device,
+        workers=plan.workers,
+        checkpoints=checkpoints,
+        checkpoint_seconds=plan.checkpoint_seconds,
+    ):
         rows[index] = found
         advance(f"{every[index].method.label}, {every[index].axis}")
     return pd.DataFrame([row for index in range(len(every)) for row in rows[index]]), {

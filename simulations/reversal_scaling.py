@@ -8,6 +8,7 @@ run counts forward and backward rows alike: one training answers for every budge
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from types import MappingProxyType
 import torch
 from joblib import Parallel, delayed
 
-from simulations.checkpoints import CheckpointFile
+from simulations.checkpoints import CheckpointDirectory, CheckpointFile
 from simulations.devices import single_thread
 from simulations.errors import ReportedError
 from simulations.results import atomic_path
@@ -132,12 +133,20 @@ class Attempts:
     trainer : Trainer
     path : Path, optional
         Without it nothing is kept.
+
+    Raises
+    ------
+    ReportedError
+        If the file is damaged.
     """
 
     def __init__(self, trainer: Trainer, path: Path | None = None) -> None:
         self._trainer, self._path = trainer, path
-        stored = json.loads(path.read_text(encoding="utf-8")) if path is not None and path.exists() else {}
-        self._known = {key: Attempt(**attempt) for key, attempt in stored.items()}
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8")) if path is not None and path.exists() else {}
+            self._known = {key: Attempt(**attempt) for key, attempt in stored.items()}
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ReportedError(f"{path} is damaged: remove it to run its search afresh") from error
 
     def solved(self, config: ReversalConfig, spent: str, budget: int) -> bool:
         """Return whether the task is solved within the budget; trains only if no run so far can tell."""
@@ -161,7 +170,7 @@ class Search:
     axis: str
 
     def run(self, scale: Scale, attempts: Attempts) -> list[dict[str, object]]:
-        """Return one row a kind of rows and budget: label, seed, axis, spent, budget, largest.
+        """Return one row a kind of rows and budget: label, seed, axis, spent, budget, largest, most (what was tried).
 
         At M = 1 every answer is right: vocabularies start from 2.
         """
@@ -174,7 +183,8 @@ class Search:
                     return trivial or attempts.solved(self._resized(size), spent, budget)
 
                 found = {"label": self.method.label, "seed": self.method.seed, "axis": self.axis}
-                rows.append(found | {"spent": spent, "budget": budget, "largest": largest(solves, scale.most)})
+                solved = largest(solves, scale.most)
+                rows.append(found | {"spent": spent, "budget": budget, "largest": solved, "most": scale.most})
         return rows
 
     def _resized(self, size: int) -> ReversalConfig:
@@ -190,7 +200,12 @@ def searches(scale: Scale) -> list[Search]:
 
 
 def measure(
-    scale: Scale, *, device: str = "cpu", workers: int = 1, directory: Path | None = None
+    scale: Scale,
+    *,
+    device: str = "cpu",
+    workers: int = 1,
+    checkpoints: CheckpointDirectory | None = None,
+    checkpoint_seconds: float = 30.0,
 ) -> Iterator[tuple[int, list[dict[str, object]]]]:
     """Run every search, in processes side by side, and yield (index, rows) as each ends.
 
@@ -201,30 +216,33 @@ def measure(
         A torch device; on a GPU one worker is usually best.
     workers : int
         Processes; they do not change the results.
-    directory : Path, optional
-        Where the runs so far and the state of the current ones are kept, and found again.
+    checkpoints : CheckpointDirectory, optional
+        Open; it holds the runs so far and the state of the current ones, from which the searches go on.
+    checkpoint_seconds : float
+        How often a run saves its state, at most once an evaluation.
 
     Raises
     ------
     ReportedError
-        If a policy stops being a number.
+        If a policy stops being a number, or what was kept is damaged.
     """
-    jobs = [
-        delayed(_searched)(index, search, scale, device, directory) for index, search in enumerate(searches(scale))
-    ]
+    jobs = []
+    for index, search in enumerate(searches(scale)):
+        file = checkpoints.file(f"search-{index:03d}", seconds=checkpoint_seconds) if checkpoints else None
+        jobs.append(delayed(_searched)(index, search, scale, device, file))
     yield from Parallel(n_jobs=min(workers, len(jobs)), return_as="generator_unordered")(jobs)
 
 
 def _searched(
-    index: int, search: Search, scale: Scale, device: str, directory: Path | None
+    index: int, search: Search, scale: Scale, device: str, file: CheckpointFile | None
 ) -> tuple[int, list[dict[str, object]]]:
-    file = None if directory is None else CheckpointFile(directory / f"search-{index:03d}.pt")
-
     def trainer(config: ReversalConfig, spent: str, budget: int) -> Attempt:
         return train_to_target(config, spent, budget, torch.device(device), file)
 
-    attempts = Attempts(trainer, None if directory is None else directory / f"search-{index:03d}.json")
-    return index, search.run(scale, attempts)
+    try:
+        return index, search.run(scale, Attempts(trainer, file.path.with_suffix(".json") if file else None))
+    except SystemExit:  # the owner is dead: a pool's worker would hold the exception, and its memory, for minutes
+        os._exit(1)
 
 
 def train_to_target(
@@ -253,6 +271,7 @@ def train_to_target(
         state = checkpoint.load() if checkpoint is not None else None
         if state is not None and run.owns(state):
             run.restore(state)
+        saved = run.update if run.update else None
         solved = bool(run.rows) and run.rows[-1]["token_error"] < TARGET
         try:
             while not solved and getattr(run.step.counts, spent) < budget:
@@ -262,7 +281,12 @@ def train_to_target(
                     solved = run.rows[-1]["token_error"] < TARGET
                     if checkpoint is not None and checkpoint.is_due():
                         checkpoint.save(run.state())
+                        saved = run.update
         except FloatingPointError as error:
-            raise ReportedError(f"{config.label} diverged after update {run.update}: {error}; {config}") from error
+            at = "none was saved" if checkpoint is None or saved is None else f"{checkpoint.path}, of update {saved}"
+            raise ReportedError(
+                f"{config.label}, seed {config.seed}, diverged after update {run.update}: {error};"
+                f" last good checkpoint: {at}; {config}"
+            ) from error
         counts = run.step.counts
         return Attempt(solved, counts.forward_rows, counts.backward_rows)

@@ -86,7 +86,7 @@ class StackedScreening:
     log_policy : (S, B, K) tensor
         Nats.
     inputs : list of tensors or None
-        Inputs of every layer; None where they were not kept.
+        Inputs of every layer, which an update takes out; None where they were not kept.
     """
 
     observations: Tensor
@@ -172,7 +172,9 @@ class StackedStep:
                 inputs = []
                 log_policy = self.network.log_policy(taken(screening.observations), inputs)
             else:
-                inputs, log_policy = [taken(each) for each in inputs], taken(log_policy)
+                kept = [taken(each) for each in inputs]
+                inputs.clear()  # the whole batch's activations are freed before the backward pass
+                inputs, log_policy = kept, taken(log_policy)
             if advantage is not None:
                 coefficient = advantage(coefficient, log_policy)
             coefficient = torch.where(present, coefficient, 0)

@@ -553,8 +553,56 @@ def test_a_killed_training_of_the_search_goes_on_to_the_same_end(tmp_path, monke
 def test_a_search_that_diverges_says_where():
     network = Architecture(width=16, heads=2, layers=1, feed_forward=16)
     wild = ReversalConfig("pg", length=2, learning_rate=1e38, network=network, eval_prompts=50)
-    with pytest.raises(ReportedError, match=r"PG diverged after update \d+: .*learning_rate=1e\+38"):
+    with pytest.raises(ReportedError, match=r"PG, seed 0, diverged after update \d+: .*none was saved.*1e\+38"):
         reversal_scaling.train_to_target(wild, "forward_rows", 10**4, torch.device("cpu"))
+
+
+def test_a_damaged_record_of_runs_is_one_line(tmp_path):
+    (tmp_path / "search.json").write_text('{"a": {"solved": tr')
+    with pytest.raises(ReportedError, match=r"search\.json is damaged: remove it to run its search afresh"):
+        Attempts(longest, tmp_path / "search.json")
+
+
+def test_sizes_at_the_largest_that_was_tried_are_lower_bounds():
+    """Solved up to the cap: the ratio has no upper end above it, and no lower end below it."""
+    rows = [
+        {
+            "label": label,
+            "seed": seed,
+            "axis": "length",
+            "spent": "forward_rows",
+            "budget": 10,
+            "largest": size,
+            "most": 8,
+        }
+        for label, sizes in (("DG", (8, 8)), ("PG", (4, 8)), ("row gate(3 %)", (4, 4)))
+        for seed, size in enumerate(sizes)
+    ]
+    found = {row.quantity: row for row in scaling_rows(pd.DataFrame(rows), "test", "quick")}
+    capped = found["longest H within 10 forward rows, DG / PG"]
+    assert (capped.value, capped.low, capped.high) == (1.5, 0.0, math.inf)
+    below = found["longest H within 10 forward rows, row gate(3 %) / PG"]
+    assert (below.low, below.high) == (0.0, 1.0)
+
+
+def test_a_part_of_a_study_measured_elsewhere_is_completed(committed):
+    """``--only`` under ``--results``: the other methods are those that are committed."""
+    frame = world("quality").frame.drop(columns="origin")
+    path = committed / "own.parquet"
+    save(frame[frame["label"] == "PG"], path, kind=study_kind("quality"), config={"preset": "paper"}, sidecar={})
+    found = reversal_runs.curves(context("quick", [load(path)]), "quality")
+    assert found.preset == "quick"
+    origins = {row.quantity: row.origin for row in quality_rows(found)}
+    assert origins["final token error, PG"].startswith("own.parquet")
+    assert origins["final token error, DG"].startswith("reversal-quality-quick.parquet")
+
+
+def test_short_runs_do_not_replace_those_of_the_published_size(committed, monkeypatch):
+    monkeypatch.setattr(reversal_runs, "run_many", None)
+    frame = world("token-trap").frame.drop(columns="origin").assign(update=lambda rows: 10 * rows["update"])
+    path = committed / "reversal-token-trap-paper.parquet"
+    save(frame, path, kind=study_kind("token-trap"), config={"preset": "paper"}, sidecar={})
+    assert reversal_runs.curves(context("quick"), "token-trap").preset == "paper"
 
 
 @pytest.mark.parametrize(

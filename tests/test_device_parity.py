@@ -12,6 +12,7 @@ from kondo_theory.gate import Gate
 from simulations.datasets import load_mnist
 from simulations.devices import clock, describe
 from simulations.mnist import MnistConfig
+from simulations.mnist_screeners import Int8
 from simulations.mnist_training import SeedProgram
 from simulations.reversal import objective
 from simulations.reversal_config import ReversalConfig
@@ -127,6 +128,17 @@ def test_negative_control_another_gate_misses_the_tolerance(rollout):
     expected, _ = reversal_gradient(config, CPU, torch.float64, rollout)
     found, _ = reversal_gradient(replace(config, rate=0.04), CPU, torch.float32, rollout)
     assert distance(found, expected) > 10 * TOLERANCE
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=str)
+def test_the_int8_screener_is_that_of_the_cpu(data, device):
+    """The products of integers are exact; what is left is the rounding of scales and of the last layer."""
+    config = MnistConfig("dg-k", rate=0.03)
+    programs = [SeedProgram([config], data, where) for where in (CPU, device)]
+    pixels = programs[0].batch()[2]
+    networks = [program.step.network for program in programs]
+    expected, found = (Int8().log_policy(n, pixels.to(n.weights[0].device)) for n in networks)
+    assert distance([found], [expected]) < TOLERANCE
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=str)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from kondo_theory.approximate import noisy_keep
+from simulations import mnist_screeners
 from simulations.datasets import load_mnist
 from simulations.mnist import MnistConfig
 from simulations.mnist_approximate import STUDIES, Contender, RunSize, run, run_study, step_seconds, write_table
@@ -101,7 +102,7 @@ def test_cheap_formats_are_close_and_not_the_same(data):
 def test_stale_parameters_are_exactly_as_old_as_they_are_said_to_be(data):
     screener = Stale(3)
     found = program(data, screener)
-    past = []
+    past: list[StackedMLP] = []
     for _ in range(8):
         past.append(found.step.network.frozen_copy())
         found.update()  # its screener saw the parameters of this moment as the newest
@@ -111,6 +112,22 @@ def test_stale_parameters_are_exactly_as_old_as_they_are_said_to_be(data):
             screener.log_policy(found.step.network, pixels(found)), past[newest - age].log_policy(pixels(found))
         )
         assert same == (age == 3)
+    # A probe looks before the next update: the newest parameters are the network's own.
+    past.append(found.step.network.frozen_copy())
+    ahead = screener.about_to_screen(found.step.network).log_policy(found.step.network, pixels(found))
+    assert torch.equal(ahead, past[-4].log_policy(pixels(found)))
+    assert not torch.equal(ahead, past[-5].log_policy(pixels(found)))
+    behind = screener.log_policy(found.step.network, pixels(found))
+    assert torch.equal(behind, past[-5].log_policy(pixels(found))), "the screener itself stays as it is"
+
+
+@pytest.mark.parametrize("shape", [(40, 16, 24), (3, 7, 5), (100, 100, 100)])
+def test_padded_int8_products_are_exact(shape):
+    batch, inner, width = shape
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randint(-127, 128, (batch, inner), generator=generator).to(torch.int8)
+    columns = torch.randint(-127, 128, (inner, width), generator=generator).to(torch.int8)
+    assert torch.equal(mnist_screeners._product(rows, columns).long(), rows.long() @ columns.long())
 
 
 def test_the_student_comes_closer_to_its_teacher(data):
@@ -228,9 +245,10 @@ def test_noise_has_the_scale_that_it_says():
 
 
 ALL = [*STUDIES["screeners"], *STUDIES["noise"][2:]]
+ONE_OF_A_KIND = {(each.screener, each.method.dtype, each.method.method): each for each in ALL}
 
 
-@pytest.mark.parametrize("contender", [*ALL[6:14:2], ALL[9], ALL[-1]], ids=lambda contender: contender.label)
+@pytest.mark.parametrize("contender", ONE_OF_A_KIND.values(), ids=lambda contender: contender.label)
 def test_a_run_makes_no_tensor_on_the_default_device(data, contender):
     """Under a meta default device a tensor made without a device has no values: the table would differ."""
     small = replace(contender, method=replace(contender.method, batch_size=50, hidden=(16, 16)))

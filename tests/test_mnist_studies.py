@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from simulations import cli, mnist_approximate, mnist_cost
+from simulations import cli, mnist_approximate, mnist_cost, mnist_decomposition
 from simulations.mnist_cost import StepSize
 from simulations.mnist_studies import STUDIES, plan_study
 from simulations.results import load
@@ -23,7 +23,7 @@ def few(monkeypatch):
     """Two contenders of each study, and a tiny step."""
     few = {name: contenders[:2] for name, contenders in mnist_approximate.STUDIES.items()}
     monkeypatch.setattr(mnist_approximate, "STUDIES", few)
-    monkeypatch.setattr(mnist_cost, "sizes", lambda: [StepSize(20, 8), StepSize(40, 8)])
+    monkeypatch.setattr(mnist_cost, "sizes", lambda device: [StepSize(20, 8), StepSize(40, 8)])
 
 
 @pytest.mark.parametrize("study", list(STUDIES))
@@ -59,6 +59,28 @@ def test_an_interrupted_study_goes_on_where_it_was(capsys, tmp_path, monkeypatch
     assert not (tmp_path / "cost.parquet").exists()
     assert run(capsys, *arguments)[0] == 0
     assert [size.batch_size for size in calls] == [20, 40, 40], "the first size is measured once"
+
+
+def test_paths_that_were_measured_are_kept(capsys, tmp_path, monkeypatch):
+    real, asked = mnist_decomposition.measure_paths, []
+
+    def measure_paths(configs, **options):
+        asked.append([config.path for config in configs])
+        for place, table in real(configs, **options):
+            yield place, table
+            if len(asked) == 1:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(mnist_decomposition, "measure_paths", measure_paths)
+    monkeypatch.setattr(mnist_decomposition, "code_version", lambda function: "code")
+    monkeypatch.setattr(mnist_decomposition, "available_cores", lambda: 1)
+    whole = tmp_path / "whole.parquet"
+    arguments = ("--study", "moments", "--preset", "smoke", "--out")
+    assert run(capsys, *arguments, tmp_path / "moments.parquet")[0] == 130
+    assert run(capsys, *arguments, tmp_path / "moments.parquet")[0] == 0
+    assert asked == [["DG-K(3 %)", "PG"], ["PG"]]
+    assert run(capsys, *arguments, whole)[0] == 0
+    assert (tmp_path / "moments.parquet").read_bytes() == whole.read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -271,6 +271,11 @@ def test_a_part_of_a_study_can_be_run(tmp_path):
     assert {config.label for config in chosen.configs} == {"PG", "row gate(3 %)"}
     assert len(chosen.configs) == 20
     assert (chosen.preset, chosen.study) == ("paper", "quality")
+    assert plan(tmp_path, study="quality", preset="quick", only=["PPO"]).preset == "quick", (
+        "two seeds are what it gets"
+    )
+    default = plan_reversal(**OPTIONS | {"study": "quality", "only": ["PG"]}, out=None)
+    assert str(default.out) == "results/reversal-quality-part-smoke.parquet"
     for options, message in (
         ({"only": ["SARSA"]}, r"study quality has the methods PG; DG; zero-price; .*, got 'SARSA'"),
         (

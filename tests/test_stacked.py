@@ -1,6 +1,7 @@
 """Seeds side by side against one run a seed of the screened step, method by method; counts, memory, padding."""
 
 import math
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -161,6 +162,26 @@ def test_what_is_kept_for_the_backward_pass_falls_with_the_rate(data, monkeypatc
         inputs = program.step.act(program._pixels(program.train_images[None, :100])).inputs
         assert (inputs is not None) == small
         assert held(config) == pytest.approx(rate * full)
+
+
+def test_small_activations_are_freed_before_the_backward_pass(data):
+    """Not only do the gathered rows go in: the whole batch's activations are gone by then."""
+    program = SeedProgram([MnistConfig("dg-k", rate=0.03)], data, CPU)
+    network, alive = program.step.network, []
+    forward, backward = network.forward, network.backward
+
+    def watched(observations, inputs=None):
+        logits = forward(observations, inputs)
+        alive.extend(weakref.ref(each) for each in (inputs or [])[1:])
+        return logits
+
+    def spy(inputs, gradient):
+        assert alive
+        assert not any(ref() is not None for ref in alive)
+        backward(inputs, gradient)
+
+    network.forward, network.backward = watched, spy
+    program.update()
 
 
 @pytest.mark.parametrize("config", [m for m in METHODS[2:] if m.gate is not None], ids=lambda config: config.label)

@@ -43,7 +43,8 @@ CLAIMS = (
             statistic=MEDIAN_RULE
             + "; a final error is the mean of a seed's last three evaluations, 3,000 answers; a seed reaches an error"
             " at its first evaluation below it; " + _COUNTED,
-            undecided="an interval that straddles its margin; below 1,000 updates or 5 seeds the claim is not run",
+            undecided="an interval that straddles its margin; below 1,000 updates or 5 seeds (PPO, the costliest: 2) "
+            "the claim is not run",
             judged_from="quick",
             not_comparable=(
                 "the published reward and number of updates are not fully known, and PG, published as failing, may "

@@ -15,7 +15,7 @@ from simulations.checks import Context
 from simulations.merging import preset_of
 from simulations.mnist import KIND as CURVES
 from simulations.mnist_tables import LEARNING_CURVES, committed, speedups, with_seconds
-from simulations.results import ResultError
+from simulations.results import ResultError, Table
 from simulations.statistics import Interval, Measured, bootstrap
 
 __all__ = ["savings", "speedup_rows", "step_rows"]
@@ -38,7 +38,7 @@ def savings(context: Context) -> list[Measured]:
 
 
 def _steps(context: Context) -> list[Measured]:
-    found = context.tables.find(_KIND) or (None if context.preset == "smoke" else committed(f"{_KIND}-quick"))
+    found = context.tables.find(_KIND) or _committed(context)
     if found is not None:
         return [replace(row, preset=preset_of(found)) for row in step_rows(with_seconds(found), found.origin)]
     import torch
@@ -47,12 +47,17 @@ def _steps(context: Context) -> list[Measured]:
     from simulations.mnist_cost import StepSize, measure, sizes
 
     data = load_mnist()
-    chosen = [StepSize(100, 100), StepSize(1_000, 100)] if context.preset == "smoke" else sizes()
+    chosen = [StepSize(100, 100), StepSize(1_000, 100)] if context.preset == "smoke" else sizes(context.device)
     frames = []
     for size in chosen:
         context.progress(f"mnist-savings: steps of {size.batch_size:,} images at width {size.width:,}")
         frames.append(measure(size, data, torch.device(context.device)))
     return step_rows(pd.concat(frames, ignore_index=True), f"measured now, {context.device}")
+
+
+def _committed(context: Context) -> Table | None:
+    """Return the committed timings: at the size of preset quick, and of a CPU."""
+    return committed(f"{_KIND}-quick") if context.preset == "quick" and context.device == "cpu" else None
 
 
 def step_rows(steps: pd.DataFrame, origin: str) -> list[Measured]:

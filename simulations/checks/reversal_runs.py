@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import pandas as pd
 
 from simulations.checks import Context
 from simulations.errors import ResultError
 from simulations.merging import preset_of
-from simulations.results import Table, load
+from simulations.results import COMMITTED, Table, load
 from simulations.reversal import run_many, tidy
-from simulations.reversal_config import ReversalConfig, preset_configs
+from simulations.reversal_config import PRESETS, ReversalConfig, preset_configs
 from simulations.reversal_experiment import study_kind
 from simulations.reversal_studies import BELOW, FRESH, STUDIES, control, token_gate
 from simulations.reversal_summary import RUN, TASK
 
 __all__ = ["Curves", "curves"]
-
-COMMITTED = Path(__file__).resolve().parent.parent / "tables"
 
 
 @dataclass(frozen=True)
@@ -51,11 +48,12 @@ def curves(context: Context, study: str) -> Curves:
     """
     found = context.tables.find(study_kind(study))
     if found is not None:
-        return _read(found)
+        return _completed(_read(found), study)
     if context.preset == "paper":
         return Curves(_measured(context, STUDIES[study].configs("paper"), study), "paper")
     committed = _committed(study)
-    if study != "token-trap" or context.preset == "smoke":
+    long = int(committed.frame["update"].max()) > PRESETS["quick"].updates  # short runs would not be comparable
+    if study != "token-trap" or context.preset == "smoke" or long:
         return committed
     fresh = _measured(context, _fresh(), study)
     return Curves(_replaced(committed.frame, fresh, RUN), committed.preset)
@@ -71,9 +69,20 @@ def _committed(study: str) -> Curves:
         )
     if len(found) == 1:
         return next(iter(found.values()))
-    frame = _replaced(found["quick"].frame, found["paper"].frame, ["label", *TASK])
-    whole = len(frame) == len(found["paper"].frame)
-    return Curves(frame, "paper" if whole else "quick")
+    return _joined(found["quick"], found["paper"])
+
+
+def _completed(found: Curves, study: str) -> Curves:
+    """Return curves that were measured elsewhere; of a part of a study the other methods are the committed ones."""
+    lacking = {config.label for config in STUDIES[study].methods} - set(found.frame["label"])
+    return _joined(_committed(study), found) if lacking else found
+
+
+def _joined(curves: Curves, others: Curves) -> Curves:
+    """Return curves with the methods that others have taken from there, at the smaller of both presets."""
+    frame = _replaced(curves.frame, others.frame, ["label", *TASK])
+    whole = len(frame) == len(others.frame)
+    return Curves(frame, others.preset if whole else min(curves.preset, others.preset, key=list(PRESETS).index))
 
 
 def _replaced(frame: pd.DataFrame, others: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from simulations.checks import Context
 from simulations.merging import preset_of
-from simulations.mnist_tables import COMMITTED, committed
-from simulations.results import load
+from simulations.mnist_tables import committed
+from simulations.results import COMMITTED, load
 from simulations.reversal_scaling import KIND, SCALES, measure
 from simulations.statistics import Measured
 
@@ -27,9 +27,9 @@ def scaling(context: Context) -> list[Measured]:
 
     ``kondo experiment reversal --study scaling`` measures the same, and can be resumed.
     """
-    found = context.tables.find(KIND) or committed(f"{KIND}-paper")
+    found = context.tables.find(KIND)
     if found is None and context.preset != "paper":
-        found = load(COMMITTED / f"{KIND}-quick.parquet", kind=KIND)
+        found = committed(f"{KIND}-paper") or load(COMMITTED / f"{KIND}-quick.parquet", kind=KIND)
     if found is not None:
         return scaling_rows(found.frame, found.origin, preset_of(found))
     rows = []
@@ -50,12 +50,22 @@ def scaling_rows(table: pd.DataFrame, origin: str, preset: str) -> list[Measured
             rows.append(_row(f"{within}, {label}", sizes[label].to_numpy(), origin, preset))
         for above, below in RATIOS:
             if above in sizes and below in sizes:
-                # Even a size of one is solved by nobody: that counts as half of it.
-                ratio = sizes[above].clip(lower=0.5) / sizes[below].clip(lower=0.5)
-                rows.append(_row(f"{within}, {above} / {below}", ratio.to_numpy(), origin, preset))
+                # Where even a size of one is not solved, that counts as half of it.
+                over, under = (sizes[label].clip(lower=0.5).to_numpy() for label in (above, below))
+                most = float(part["most"].iloc[0])
+                low, high = over / np.where(under < most, under, np.inf), np.where(over < most, over, np.inf) / under
+                rows.append(_row(f"{within}, {above} / {below}", over / under, origin, preset, low, high))
     return rows
 
 
-def _row(quantity: str, values: FloatArray, origin: str, preset: str) -> Measured:
-    middle, low, high = float(np.median(values)), float(values.min()), float(values.max())
-    return Measured(quantity, middle, low, high, len(values), None, origin, preset)
+def _row(
+    quantity: str,
+    values: FloatArray,
+    origin: str,
+    preset: str,
+    low: FloatArray | None = None,
+    high: FloatArray | None = None,
+) -> Measured:
+    """Return a row: the median, and the range over seeds, open where the largest size that was tried is solved."""
+    lowest, highest = float((values if low is None else low).min()), float((values if high is None else high).max())
+    return Measured(quantity, float(np.median(values)), lowest, highest, len(values), None, origin, preset)
