@@ -232,8 +232,8 @@ CLAIMS = (
             + "; recall: the share of the exact top 3 % of 2,000 images that the screener's top 3 % holds, mean over "
             "training; predicted: by the noisy gates of each image's exact delight",
             undecided=(
-                "an interval that straddles its margin; below 5 seeds the claim is not run. The margins came first; the "
-                "seeds did not: 5 and then 20 left the first criterion open, the next look, at 40, was to be the last"
+                "an interval that straddles its margin; below 5 seeds the claim is not run. The margins came first, "
+                "the number of seeds did not: 5 and then 20 left the first criterion open, 40 were to be the last look"
             ),
             judged_from="quick",
             criteria=(
