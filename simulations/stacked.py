@@ -72,8 +72,8 @@ def kept_rows(keep: Tensor, width: int) -> tuple[Tensor, Tensor]:
     present : (S, width) boolean tensor
         False on the padding.
     """
-    kept_first = keep.sort(dim=-1, descending=True, stable=True)
-    return kept_first.indices[:, :width], kept_first.values[:, :width]
+    kept_first = keep.byte().sort(dim=-1, descending=True, stable=True)  # not every GPU sorts booleans
+    return kept_first.indices[:, :width], kept_first.values[:, :width].bool()
 
 
 @dataclass(frozen=True)
