@@ -211,7 +211,7 @@ def _equal_budgets(ax: Axes, ends: pd.DataFrame, below: pd.DataFrame, pairs: lis
 def reversal_physical_cost() -> Figure:
     """Draw what the gates keep and what they process, against independent keeps, and an update's time by phase."""
     frame = _curves_of("quality")
-    figure, (shares, phases) = plt.subplots(1, 2, figsize=(2 * PANEL[0] + 1.4, PANEL[1] + 0.9))
+    figure, (shares, phases) = plt.subplots(1, 2, figsize=(2 * PANEL[0] + 2.4, PANEL[1] + 1.1))
     _shares(shares, frame)
     _phases(phases, _step_times())
     label_panels([shares, phases])
@@ -258,7 +258,7 @@ def _phases(ax: Axes, times: pd.DataFrame) -> None:
         left = left + methods[phase].to_numpy()
     for place, (end, ratio) in enumerate(zip(left, methods["total_ratio"], strict=True)):
         ax.text(end + 1, place, f"{ratio:.2f}", size=7, va="center")
-    ax.set_yticks(places, [name.replace("-price", " price") for name in methods["name"]])
+    ax.set_yticks(places, [name.replace("-price", " price").replace(", ", ",\n") for name in methods["name"]])
     ax.invert_yaxis()
     ax.set(xlabel="milliseconds an update, one CPU thread", title="an update by phase", xlim=(0, 1.12 * left.max()))
     handles: list[Any] = [
