@@ -45,6 +45,8 @@ MOST_FLOPS = {"cpu": 1.5e12, "cuda": math.inf}
 """Of a full step: beyond, it takes more than a minute on a core of 25 GFLOP/s."""
 _ROUNDS = ((5e9, 15), (5e10, 9), (5e11, 5))
 """FLOPs of a full step below which everything is timed so often."""
+BASE = "screening and optimizer"
+"""The variant that has what a step takes whatever is kept."""
 BLOCK_SECONDS = 0.05
 """Of the full steps that are timed together, 50 at most: short ones need company to be timed at all."""
 
@@ -124,15 +126,17 @@ def _variants(size: StepSize, data: Mnist, device: torch.device) -> Iterator[_Va
     for rate in size.rates:
         program = size.program(MnistConfig("dg-k", rate=rate), data, device)
         yield _Variant("screened", rate, program, program.update)
-    for name in ("screening", "optimizer"):
-        # Of its own: an optimizer that steps by one gradient for ever makes a policy that no training has.
-        program = size.program(MnistConfig("dg-k", rate=0.03), data, device)
-        run = partial(_screen, program) if name == "screening" else program.step.optimizer.step
-        yield _Variant(name, math.nan, program, run)
+    # A program of its own, at a learning rate of 0: steps by one gradient for ever make a policy that no training
+    # has. The optimizer follows the screening pass as in a step: alone, its state would stay in the cache.
+    program = size.program(MnistConfig("dg-k", rate=0.03), data, device)
+    program.update()
+    program.step.optimizer.param_groups[0]["lr"] = 0.0
+    yield _Variant(BASE, math.nan, program, partial(_screen_and_step, program))
 
 
-def _screen(program: SeedProgram) -> None:
+def _screen_and_step(program: SeedProgram) -> None:
     program.screen(program.batch()[2])
+    program.step.optimizer.step()
 
 
 def measure(size: StepSize, data: Mnist, device: torch.device, rounds: int | None = None) -> pd.DataFrame:
@@ -149,10 +153,10 @@ def measure(size: StepSize, data: Mnist, device: torch.device, rounds: int | Non
     Returns
     -------
     DataFrame
-        One row a variant ("full", "screened" at a rate, "screening": the forward pass over the batch and what leads
-        to it, "optimizer"): batch_size, width, dtype, seeds, keeps_activations, variant, rate, flops, held_bytes
-        (activations that the backward pass reads), peak_bytes (most that a step holds beside what was there), seconds
-        (a list: of one step, in each round, by :func:`simulations.devices.clock`).
+        One row a variant ("full", "screened" at a rate, and "screening and optimizer": drawing the batch, the forward
+        pass over it, and the optimizer's step): batch_size, width, dtype, seeds, keeps_activations, variant, rate,
+        flops, held_bytes (activations that the backward pass reads), peak_bytes (most that a step holds beside what
+        was there), seconds (a list: of one step, in each round, by :func:`simulations.devices.clock`).
     """
     with single_thread():
         now, _ = clock(device)
@@ -180,7 +184,7 @@ def measure(size: StepSize, data: Mnist, device: torch.device, rounds: int | Non
 def _counted(variant: _Variant) -> dict[str, int]:
     """Return FLOPs and bytes of one step."""
     found: list[int] = []
-    variant.program.step.optimizer.step()  # makes the state that later steps keep
+    variant.program.step.optimizer.step()  # makes the state that later steps keep, if there is none yet
     with _watching_backward(variant.program, found), FlopCounterMode(display=False) as counter:
         peak = peak_bytes(variant.run)
     return {"flops": counter.get_total_flops(), "held_bytes": sum(found), "peak_bytes": peak}

@@ -23,6 +23,7 @@ __all__ = ["savings", "speedup_rows", "step_rows"]
 COSTS = (0, 1, 2, 4, 8, 16)
 """Values of c at which the speed-up is reported."""
 _KIND = "mnist-cost"
+_BASE = "screening and optimizer"
 _GATE = "DG-K(3 %)"
 _SIZE = ["batch_size", "width", "dtype", "seeds"]
 _STEP = "seconds a step, screened / full"
@@ -99,11 +100,11 @@ def _beside_their_size(steps: pd.DataFrame) -> pd.DataFrame:
     found = []
     for size, group in steps.groupby(_SIZE, sort=False):
         parts = group.set_index("variant")
-        full, screening, optimizer = (parts.loc[name] for name in ("full", "screening", "optimizer"))
+        full, base = (parts.loc[name] for name in ("full", _BASE))
         for _, row in group[group["variant"] == "screened"].iterrows():
             seconds, whole = np.array(row["seconds"]), np.array(full["seconds"])
             share = max(1, round(row["rate"] * row["batch_size"])) / row["batch_size"]
-            model = np.array(screening["seconds"]) + share * whole + np.array(optimizer["seconds"])
+            model = np.array(base["seconds"]) + share * whole
             found.append(
                 dict(zip(_SIZE, size, strict=True))
                 | {"rate": row["rate"], "over_full": seconds / whole, "over_model": seconds / model}
