@@ -84,7 +84,7 @@ def _speedup(ax: Axes, curves: pd.DataFrame) -> None:
         if arrived.all()
         else f"lower bounds: {arrived.sum()} of {n_seeds} seeds\nof PG got there in {updates:,} updates"
     )
-    ax.text(5.2, 2.7, bound, fontsize=7)
+    ax.text(6.5, 3.4, bound, fontsize=7)
     ax.set(
         xlabel="backward cost c (forward passes)", ylabel="cost of PG / cost", title="speed-up to 5 % error", ylim=0
     )
