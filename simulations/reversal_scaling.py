@@ -83,7 +83,7 @@ class Scale:
 SCALES: Mapping[str, Scale] = MappingProxyType(
     {
         "smoke": Scale((5_000,), (500,), seeds=1, most=4),
-        "quick": Scale((10**4, 10**5), (10**4,), most=64),
+        "quick": Scale((10**4, 10**5), (10**4,), most=32),
         "paper": Scale((10**4, 10**5, 10**6), (10**4, 10**5, 10**6), methods=(*_GATES, *QUALITY_METHODS[7:])),
     }
 )
