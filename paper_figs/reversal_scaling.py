@@ -28,8 +28,8 @@ def reversal_scaling() -> Figure:
         _sizes(ax, frame[frame["axis"] == axis])
         ax.set(ylabel=_LONGEST[axis], title=f"{frame['seed'].nunique()} seeds; solved: token error below 5 %")
     label_panels(list(axes))
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    named = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=len(named))
     return figure
 
 

@@ -42,7 +42,8 @@ KIND = "reversal-scaling"
 TARGET = 0.05
 SPENT = ("forward_rows", "backward_rows")
 AXES = ("length", "vocab_size")
-_GATES = (*QUALITY_METHODS[:4], QUALITY_METHODS[5])
+_PG, _DG, _ZERO_PRICE, _ROWS, _, _TOKENS = QUALITY_METHODS[:6]
+_ALL = (_PG, _DG, _ZERO_PRICE, _ROWS, _TOKENS, *QUALITY_METHODS[7:])
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class Scale:
     seeds : int
     most : int
         The largest H and M that are tried.
-    methods : tuple of ReversalConfig
-        By default PG, DG, zero price, and row and token gate at 3 %.
+    longest, broadest : tuple of ReversalConfig
+        Methods whose longest prompt and whose largest vocabulary is looked for.
 
     Raises
     ------
@@ -69,7 +70,8 @@ class Scale:
     backward_rows: tuple[int, ...]
     seeds: int = 2
     most: int = 128
-    methods: tuple[ReversalConfig, ...] = field(default=_GATES, repr=False)
+    longest: tuple[ReversalConfig, ...] = field(default=(_PG, _DG, _ROWS), repr=False)
+    broadest: tuple[ReversalConfig, ...] = field(default=(_ZERO_PRICE, _TOKENS), repr=False)
 
     def __post_init__(self) -> None:
         if min(*self.forward_rows, *self.backward_rows, self.seeds, self.most) < 1:
@@ -84,10 +86,10 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
     {
         "smoke": Scale((5_000,), (500,), seeds=1, most=4),
         "quick": Scale((10**4, 10**5), (10**4,), most=32),
-        "paper": Scale((10**4, 10**5, 10**6), (10**4, 10**5, 10**6), methods=(*_GATES, *QUALITY_METHODS[7:])),
+        "paper": Scale((10**4, 10**5, 10**6), (10**4, 10**5, 10**6), longest=_ALL, broadest=_ALL),
     }
 )
-"""By preset; ``paper`` has PPO and PMPO as well."""
+"""By preset: ``quick`` has what the claim compares, ``paper`` every method on both axes."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,8 @@ class Search:
 def searches(scale: Scale) -> list[Search]:
     """Return every search of a scale."""
     seeds = range(scale.seeds)
-    return [Search(replace(method, seed=seed), axis) for axis in AXES for method in scale.methods for seed in seeds]
+    methods = dict(zip(AXES, (scale.longest, scale.broadest), strict=True))
+    return [Search(replace(method, seed=seed), axis) for axis in AXES for method in methods[axis] for seed in seeds]
 
 
 def measure(

@@ -426,7 +426,8 @@ def longest(config, spent, budget):
     return Attempt(forward <= limit, spent_rows, math.ceil(share * spent_rows))
 
 
-SCALE = reversal_scaling.Scale((10, 10**4, 10**5), (10**4,), seeds=2, most=64)
+EVERY = tuple(m for m in reversal_scaling.SCALES["paper"].longest if m.method not in ("ppo", "pmpo"))
+SCALE = reversal_scaling.Scale((10, 10**4, 10**5), (10**4,), seeds=2, most=64, longest=EVERY, broadest=EVERY)
 
 
 def table_of(trainer, scale, path=None):

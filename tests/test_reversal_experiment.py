@@ -249,7 +249,7 @@ def test_the_scaling_study_writes_its_table(tmp_path, monkeypatch):
         replace(m, network=network, learning_rate=1e-2, prompts=4, answers=4, eval_every=20, eval_prompts=50)
         for m in methods
     ]
-    scale = Scale((1_600,), (160,), seeds=1, most=2, methods=tuple(small))
+    scale = Scale((1_600,), (160,), seeds=1, most=2, longest=tuple(small), broadest=tuple(small))
     monkeypatch.setattr(reversal_experiment, "SCALES", {"smoke": scale})
     chosen = plan(tmp_path, study="scaling")
     table = load(run_reversal(chosen, command="kondo"), kind="reversal-scaling")
