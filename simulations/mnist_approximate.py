@@ -137,7 +137,7 @@ class RunSize:
 
 _SMOKE = RunSize(20, 2, eval_every=20, images=200, draws=3)
 SIZES = {
-    "screeners": {"smoke": _SMOKE, "quick": RunSize(3_000, 20), "paper": RunSize(10_000, 30)},
+    "screeners": {"smoke": _SMOKE, "quick": RunSize(3_000, 40), "paper": RunSize(10_000, 30)},
     "noise": {"smoke": _SMOKE, "quick": RunSize(1_500, 40), "paper": RunSize(10_000, 30)},
 }
 """Of each study, by preset."""
