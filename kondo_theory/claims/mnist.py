@@ -233,7 +233,7 @@ CLAIMS = (
             "training; predicted: by the noisy gates of each image's exact delight",
             undecided=(
                 "an interval that straddles its margin; below 5 seeds the claim is not run. The margins came first, "
-                "the number of seeds did not: 5 and then 20 left a criterion open, for noise and for old parameters; 40 "
+                "the number of seeds did not: 5 and then 20 left a criterion open, of noise and old parameters; 40 "
                 "were the last look"
             ),
             judged_from="quick",
