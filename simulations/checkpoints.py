@@ -19,13 +19,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import pandas as pd
 import torch
 from filelock import FileLock, Timeout
 
 from simulations.errors import ReportedError
 from simulations.results import atomic_path
 
-__all__ = ["CheckpointDirectory", "CheckpointFile"]
+__all__ = ["CheckpointDirectory", "CheckpointFile", "load_frame", "save_frame"]
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
@@ -88,6 +89,17 @@ class CheckpointFile:
         except (RuntimeError, pickle.UnpicklingError) as error:
             raise ReportedError(f"checkpoint {self.path} cannot be read: {str(error).splitlines()[0]}") from error
         return state
+
+
+def save_frame(file: CheckpointFile, frame: pd.DataFrame) -> None:
+    """Keep the table of a part that is done; columns of numbers, strings or lists of numbers."""
+    file.save({str(name): column.tolist() for name, column in frame.items()})
+
+
+def load_frame(file: CheckpointFile) -> pd.DataFrame | None:
+    """Return the table that was kept; None if there is none."""
+    saved = file.load()
+    return None if saved is None else pd.DataFrame(saved)
 
 
 class CheckpointDirectory:

@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 
 from kondo_theory.approximate import NOISES
-from simulations.checkpoints import CheckpointDirectory
+from simulations.checkpoints import CheckpointDirectory, load_frame, save_frame
 from simulations.datasets import Mnist, load_mnist
 from simulations.devices import clock, describe, resolve, single_thread
 from simulations.mnist import MnistConfig
@@ -201,15 +201,14 @@ def run_study(
     frames = []
     for number, contender in enumerate(contenders, start=1):
         file = checkpoints.file(f"contender-{number:02d}") if checkpoints is not None else None
-        saved = file.load() if file is not None else None
-        if saved is None:
+        frame = load_frame(file) if file is not None else None
+        if frame is None:
             progress(f"{number} of {len(contenders)}: {contender.label}")
             with single_thread():
-                frames.append(run(contender, size, data, device))
+                frame = run(contender, size, data, device)
             if file is not None:
-                file.save({str(name): column.tolist() for name, column in frames[-1].items()})
-        else:
-            frames.append(pd.DataFrame(saved))
+                save_frame(file, frame)
+        frames.append(frame)
     return pd.concat(frames, ignore_index=True)
 
 

@@ -26,7 +26,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.weak import WeakIdKeyDictionary
 
-from simulations.checkpoints import CheckpointDirectory
+from simulations.checkpoints import CheckpointDirectory, load_frame, save_frame
 from simulations.datasets import Mnist, load_mnist
 from simulations.devices import clock, describe, resolve, single_thread
 from simulations.mnist import MnistConfig
@@ -277,12 +277,11 @@ def write_table(
     with CheckpointDirectory(out.with_suffix(".partial"), identity) as checkpoints:
         for number, size in enumerate(chosen, start=1):
             file = checkpoints.file(f"size-{number:02d}")
-            if (saved := file.load()) is None:
+            if (found := load_frame(file)) is None:
                 progress(f"{number} of {len(chosen)}: {size}")
                 found = measure(size, data, resolved)
-                saved = {str(name): column.tolist() for name, column in found.items()}
-                file.save(saved)
-            frames.append(pd.DataFrame(saved))
+                save_frame(file, found)
+            frames.append(found)
         frame = pd.concat(frames, ignore_index=True)
         rounded = [[float(f"{value:.4g}") for value in times] for times in frame.pop("seconds")]
         timed = {"seconds": rounded, "clock": clock(resolved)[1]}

@@ -26,7 +26,7 @@ from torch import Tensor
 from kondo_theory.gate import Gate
 from kondo_theory.screening import RULES
 from kondo_theory.training import ScreenedStep
-from simulations.checkpoints import CheckpointDirectory
+from simulations.checkpoints import CheckpointDirectory, load_frame, save_frame
 from simulations.datasets import Mnist, load_mnist
 from simulations.devices import available_cores, describe, resolve, single_thread
 from simulations.image_bandits import DIRECTIONS, Weighting
@@ -274,14 +274,14 @@ def write_table(
     identity = config | {"code": code_version(measure_path), "device": describe(resolved)}
     with CheckpointDirectory(out.with_suffix(".partial"), identity) as checkpoints:
         files = [checkpoints.file(f"path-{index:03d}") for index in range(len(configs))]
-        tables = {index: pd.DataFrame(saved) for index, file in enumerate(files) if (saved := file.load())}
+        tables = {index: table for index, file in enumerate(files) if (table := load_frame(file)) is not None}
         missing = [index for index in range(len(configs)) if index not in tables]
         for place, table in measure_paths(
             [configs[index] for index in missing], device=resolved.type, workers=workers
         ):
             index = missing[place]
             tables[index] = table
-            files[index].save({str(name): column.tolist() for name, column in table.items()})
+            save_frame(files[index], table)
             progress(f"{len(tables)} of {len(configs)}: path of {configs[index].path}, seed {configs[index].seed}")
         frame = pd.concat([tables[index] for index in range(len(configs))], ignore_index=True)
         seeds = sorted({each.seed for each in configs})
