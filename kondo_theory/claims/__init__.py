@@ -11,7 +11,7 @@ Verdicts
 ``fails``            a measured criterion is missed: the whole interval lies outside it
 ``undecided``        an interval straddles a criterion, or a simulation is too noisy to fail
 ``not comparable``   our protocol may differ from the published one; the reason says which criteria were met
-``not run``          the preset is too small to judge, or nothing was measured
+``not run``          the preset is too small to judge
 """
 
 from __future__ import annotations
