@@ -43,9 +43,21 @@ def _sizes(ax: Axes, rows: pd.DataFrame) -> None:
             for spent, budget in budgets
         ]
         x: Any = np.arange(len(budgets)) + 0.16 * (number - (len(labels) - 1) / 2)
-        ax.bar(x, [sizes.median() for sizes in found], 0.14, color=style.colour, alpha=0.45, lw=0, label=str(label))
+        ax.bar(
+            x,
+            [sizes.median() for sizes in found],
+            0.14,
+            color=style.colour,
+            alpha=0.45,
+            lw=0,
+            label=str(label).replace("-price", " price"),
+        )
         for place, sizes in zip(x, found, strict=True):
             ax.plot([place] * len(sizes), sizes, style.marker, color=style.colour, ms=4)
     names = [f"{budget:,}\n{str(spent).removesuffix('_rows')} rows" for spent, budget in budgets]
     ax.set_xticks(range(len(budgets)), names)
-    ax.set_ylim(0, 1.08 * rows["largest"].max())
+    most = int(rows["most"].iloc[0])
+    if rows["largest"].max() == most:
+        ax.axhline(most, color="0.6", lw=0.8, ls=":", zorder=0)
+        ax.text(-0.4, most, "largest that was tried", fontsize=7, color="0.4", va="bottom")
+    ax.set_ylim(0, 1.12 * rows["largest"].max())
