@@ -59,5 +59,5 @@ def _sizes(ax: Axes, rows: pd.DataFrame) -> None:
     most = int(rows["most"].iloc[0])
     if rows["largest"].max() == most:
         ax.axhline(most, color="0.6", lw=0.8, ls=":", zorder=0)
-        ax.text(-0.4, most, "largest that was tried", fontsize=7, color="0.4", va="bottom")
+        ax.text(-0.3, most, "largest that was tried", fontsize=7, color="0.4", va="bottom")
     ax.set_ylim(0, 1.12 * rows["largest"].max())
