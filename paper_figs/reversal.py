@@ -17,7 +17,7 @@ from kondo_theory.token_groups import group_stall_point
 from kondo_theory.token_trap import critical_rate, stall_point, stalling_rates
 from paper_figs.style import PANEL, MethodStyle, label_panels, method_style
 from paper_figs.tables import measured
-from simulations.errors import ResultError
+from simulations.results import ResultError
 from simulations.reversal_summary import LEARNT, progress
 from simulations.statistics import bootstrap
 
