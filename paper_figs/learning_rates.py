@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from paper_figs.reversal import reversal_style
 from paper_figs.style import PANEL, MethodStyle, method_style
-from paper_figs.tables import measured, table
+from paper_figs.tables import reversal_curves, table
 from simulations.mnist_summary import FINAL_EVALUATIONS as MNIST_EVALUATIONS
 from simulations.reversal_summary import FINAL_EVALUATIONS
 
@@ -34,8 +34,7 @@ def mnist_learning_rate() -> Figure:
 
 def reversal_learning_rate() -> Figure:
     """Show the final token error on token reversal, from the study of that name."""
-    names = ("reversal-learning-rate-paper", "reversal-learning-rate-quick")
-    frame = measured("reversal-learning-rate", *names).frame
+    frame = reversal_curves("learning-rate").frame
     finals = _finals(frame, "token_error", FINAL_EVALUATIONS)
     figure, ax = _figure()
     finals["error"] = finals["error"].clip(lower=100 * _SEEN)

@@ -16,7 +16,7 @@ from kondo_theory.cost import surviving_rows
 from kondo_theory.token_groups import group_stall_point
 from kondo_theory.token_trap import critical_rate, stall_point, stalling_rates
 from paper_figs.style import PANEL, MethodStyle, label_panels, method_style
-from paper_figs.tables import measured
+from paper_figs.tables import measured, reversal_curves
 from simulations.results import ResultError
 from simulations.reversal_summary import LEARNT, progress
 from simulations.statistics import bootstrap
@@ -30,10 +30,6 @@ _LEGEND = 7.5
 
 Pair = tuple[int, int]
 """M and H."""
-
-
-def _curves_of(study: str) -> pd.DataFrame:
-    return measured(f"reversal-{study}", f"reversal-{study}-paper", f"reversal-{study}-quick").frame
 
 
 def _step_times() -> pd.DataFrame:
@@ -51,7 +47,7 @@ def reversal_style(label: str) -> MethodStyle:
 
 def reversal_quality() -> Figure:
     """Token error against rows, kept and processed tokens, and seconds: the median thick, every seed thin."""
-    frame = _curves_of("quality")
+    frame = reversal_curves("quality").frame
     times = _step_times().set_index("name")["total"]
     if lacking := sorted(set(frame["label"]) - set(times.index)):
         raise ResultError(f"table reversal-step-times has no time of {', '.join(lacking)}")
@@ -110,7 +106,7 @@ def _curves(ax: Axes, frame: pd.DataFrame, column: str) -> None:
 
 def reversal_token_trap() -> Figure:
     """Draw runs on the phase diagram, stalled against predicted rewards, learning curves, and equal budgets."""
-    frame = _curves_of("token-trap")
+    frame = reversal_curves("token-trap").frame
     ends = progress(frame)
     figure, grid = plt.subplots(2, 2, figsize=(2 * PANEL[0] + 0.8, 2 * PANEL[1] + 0.6))
     diagram, stalls, curves, gates = grid.flat
@@ -210,7 +206,7 @@ def _equal_budgets(ax: Axes, ends: pd.DataFrame, below: pd.DataFrame, pairs: lis
 
 def reversal_physical_cost() -> Figure:
     """Draw what the gates keep and what they process, against independent keeps, and an update's time by phase."""
-    frame = _curves_of("quality")
+    frame = reversal_curves("quality").frame
     figure, (shares, phases) = plt.subplots(1, 2, figsize=(2 * PANEL[0] + 2.4, PANEL[1] + 1.1))
     _shares(shares, frame)
     _phases(phases, _step_times())

@@ -18,7 +18,6 @@ from simulations.checkpoints import CheckpointFile
 from simulations.checks import Context, reversal_runs
 from simulations.checks.reversal import predicted_reward, quality, quality_rows, row_gate_rows, token_trap_rows
 from simulations.checks.reversal_cost import physical_cost, physical_cost_rows
-from simulations.checks.reversal_runs import Curves
 from simulations.checks.reversal_scaling import scaling, scaling_rows
 from simulations.errors import ReportedError, ResultError
 from simulations.merging import MeasuredTables
@@ -29,6 +28,7 @@ from simulations.reversal_experiment import study_kind
 from simulations.reversal_scaling import Attempt, Attempts
 from simulations.reversal_studies import ABOVE, BELOW, FRESH, STUDIES, Setting
 from simulations.reversal_summary import progress, stalled
+from simulations.reversal_tables import Curves, committed_curves
 from simulations.transformer import Architecture
 from simulations.verify import judge
 
@@ -383,6 +383,25 @@ def test_methods_at_the_published_size_replace_those_of_quick(committed):
     assert ratios["training FLOPs, row gate(3 %) / PG"] == pytest.approx(0.03), "ten times the updates aside"
 
 
+def test_parts_of_the_paper_preset_are_one_table(committed):
+    """Parts measured one after the other: the published size only once every method has it."""
+    paper = [replace(config, updates=10_000) for config in STUDIES["quality"].configs("quick")]
+    labels = [config.label for config in STUDIES["quality"].methods]
+    for part, name in ((labels[:3], ""), (labels[3:-1], "-2"), (labels[-1:], "-3")):
+        configs = [config for config in paper if config.label in part]
+        frame = tidy(configs, [curve_of(config, 0.97).assign(update=10 * UPDATES) for config in configs])
+        path = committed / f"reversal-quality-paper{name}.parquet"
+        save(frame, path, kind=study_kind("quality"), config={"preset": "paper"}, sidecar={})
+        found = committed_curves("quality", committed)
+        assert list(found.frame["label"].unique()) == labels, "the order of the study"
+        assert found.preset == ("paper" if name == "-3" else "quick")
+        last = found.frame.groupby("label")["update"].max()
+        assert {label for label in labels if last[label] == 10_000} >= set(part)
+        assert not found.frame.duplicated(["label", "seed", "update"]).any()
+    assert found.origin().count("reversal-quality-paper") == 3
+    assert "quick" not in found.origin()
+
+
 def test_a_table_that_was_given_comes_first(committed):
     path = committed / "own.parquet"
     frame = world("quality").frame.drop(columns="origin")
@@ -501,7 +520,7 @@ def test_without_a_committed_table_nothing_is_judged(tmp_path, monkeypatch):
     monkeypatch.setattr(reversal_runs, "COMMITTED", tmp_path)
     for measure in (quality, physical_cost):
         with pytest.raises(
-            ResultError, match=r"no curves of study quality: neither reversal-quality-quick\.parquet nor"
+            ResultError, match=r"no curves of study quality in .*: neither reversal-quality-quick\.parquet nor"
         ):
             measure(context("quick"))
     with pytest.raises(RuntimeError, match="claim reversal-quality demands a quantity that its measurement lacks"):

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from kondo_theory.token_groups import group_drift, group_stall_point
 from kondo_theory.token_trap import stall_point
 from simulations.checks import Context
-from simulations.checks.reversal_runs import Curves, curves
+from simulations.checks.reversal_runs import curves
 from simulations.errors import ResultError
 from simulations.reversal_studies import ABOVE, BELOW, Setting
 from simulations.reversal_summary import final, progress, spent_to_error, stalled
+from simulations.reversal_tables import Curves
 from simulations.statistics import Measured, bootstrap
 
 __all__ = [

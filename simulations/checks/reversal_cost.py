@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from kondo_theory.cost import step_cost, surviving_rows, surviving_rows_exact
 from simulations.checks import Context
-from simulations.checks.reversal_runs import Curves, curves
+from simulations.checks.reversal_runs import curves
 from simulations.errors import ResultError
+from simulations.reversal_tables import Curves
 from simulations.statistics import Measured, bootstrap
 
 __all__ = ["physical_cost", "physical_cost_rows"]

@@ -1,0 +1,79 @@
+"""Tables of learning curves of token reversal, put together: a large study is measured, and committed, in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+
+import pandas as pd
+
+from simulations.errors import ResultError
+from simulations.merging import PRESETS, preset_of
+from simulations.results import COMMITTED, Table, load
+from simulations.reversal_summary import TASK
+
+__all__ = ["Curves", "committed_curves", "joined", "read_curves", "replaced"]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Learning curves of a study; the column ``origin`` says where each row came from."""
+
+    frame: pd.DataFrame
+    preset: str
+
+    def origin(self, rows: pd.DataFrame | None = None) -> str:
+        """Return where these rows, by default all, came from."""
+        return ", ".join((self.frame if rows is None else rows)["origin"].unique())
+
+
+def read_curves(table: Table) -> Curves:
+    """Return the curves of one table."""
+    return Curves(table.frame.assign(origin=table.origin), preset_of(table))
+
+
+def committed_curves(study: str, directory: Path = COMMITTED) -> Curves:
+    """Return the committed curves of a study: of each method those at the published size, where there are some.
+
+    The tables are ``reversal-STUDY-quick.parquet`` and ``reversal-STUDY-paper*.parquet``: parts that were measured
+    one after the other, each with its own sidecar.
+
+    Raises
+    ------
+    ResultError
+        If there is none, or one is damaged or of another study.
+    """
+    quick = directory / f"reversal-{study}-quick.parquet"
+    paths = [path for path in (quick, *sorted(directory.glob(f"reversal-{study}-paper*.parquet"))) if path.exists()]
+    if not paths:
+        raise ResultError(f"no curves of study {study} in {directory}: neither {quick.name} nor a paper one is there")
+    return joined(read_curves(load(path, kind=f"reversal-{study}")) for path in paths)
+
+
+def joined(curves: Iterable[Curves]) -> Curves:
+    """Return curves of one study as one table: a method on a task is taken from the last that has it.
+
+    The preset is the smallest of those that are still in it. Methods keep the order of the first table.
+    """
+    every = list(curves)
+    presets = {number: part.preset for number, part in enumerate(every)}
+    parts = [part.frame.assign(part=number) for number, part in enumerate(every)]
+    frame = reduce(lambda former, latter: replaced(former, latter, ["label", *TASK]), parts)
+    left = {presets[number] for number in frame["part"].unique()}
+    return Curves(frame.drop(columns="part"), min(left, key=PRESETS.index))
+
+
+def replaced(frame: pd.DataFrame, others: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Return the rows with those that agree with another frame's in these columns replaced by that frame's."""
+    former, again = _keys(frame, columns), set(_keys(others, columns))
+    both = pd.concat([frame[[key not in again for key in former]], others], ignore_index=True)
+    keys = _keys(both, columns)
+    order = {key: place for place, key in enumerate(dict.fromkeys([*former, *keys]))}
+    places = pd.Series([order[key] for key in keys])
+    return both.iloc[places.argsort(kind="stable")].reset_index(drop=True)
+
+
+def _keys(frame: pd.DataFrame, columns: list[str]) -> list[tuple[str, ...]]:
+    return list(map(tuple, frame[columns].astype(str).to_numpy()))
