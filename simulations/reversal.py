@@ -76,10 +76,8 @@ def run_one(
     """
     run = ReversalRun(config, device)
     state = checkpoint.load() if checkpoint is not None else None
-    saved: int | None = None
     if state is not None:
         run.restore(state)
-        saved = run.update
     try:
         if state is None:
             run.evaluate()
@@ -88,14 +86,9 @@ def run_one(
             if run.update % config.eval_every == 0 or run.update == config.updates:
                 run.evaluate()
                 if checkpoint is not None and (checkpoint.is_due() or run.update == config.updates):
-                    checkpoint.save(run.state())
-                    saved = run.update
+                    run.save(checkpoint)
     except FloatingPointError as error:
-        at = "none was saved" if checkpoint is None or saved is None else f"{checkpoint.path}, of update {saved}"
-        raise ReportedError(
-            f"{config.label}, seed {config.seed}, learning rate {config.learning_rate:g} diverged after update"
-            f" {run.update}: {error}; last good checkpoint: {at}; {config}"
-        ) from error
+        raise run.diverged(error, checkpoint) from error
     return pd.DataFrame(run.rows), pd.DataFrame(run.timings)
 
 
@@ -120,6 +113,7 @@ class ReversalRun:
             gate_generator=self.generators["gate"],
         )
         self.update = 0
+        self.saved: int | None = None  # the update of the last good checkpoint
         self.rewards: list[Tensor] = []
         self.rows: list[dict[str, Any]] = []
         self.timings: list[dict[str, Any]] = []
@@ -160,6 +154,21 @@ class ReversalRun:
         seconds = {name: self.step.seconds[name] for name in PHASES}
         self.timings.append({"update": self.update, **seconds, "evaluation": self.evaluation_seconds})
 
+    def save(self, checkpoint: CheckpointFile) -> None:
+        """Keep the state."""
+        checkpoint.save(self.state())
+        self.saved = self.update
+
+    def diverged(self, error: FloatingPointError, checkpoint: CheckpointFile | None) -> ReportedError:
+        """Return what to tell the user of a run that stopped being a number."""
+        config, at = self.config, "none was saved"
+        if checkpoint is not None and self.saved is not None:
+            at = f"{checkpoint.path}, of update {self.saved}"
+        return ReportedError(
+            f"{config.label}, seed {config.seed}, learning rate {config.learning_rate:g} diverged after update"
+            f" {self.update}: {error}; last good checkpoint: {at}; {config}"
+        )
+
     def state(self) -> dict[str, Any]:
         """Return everything that the rest of the run depends on."""
         return {
@@ -182,7 +191,8 @@ class ReversalRun:
             found, own = json.loads(state.get("run", "{}")), json.loads(self._identity())
             different = ", ".join(sorted(name for name in own if found.get(name) != own[name]))
             raise ReportedError(f"the checkpoint belongs to another run, which differs in {different}")
-        self.update, self.rows, self.timings = state["update"], state["rows"], state["timings"]
+        self.update = self.saved = state["update"]
+        self.rows, self.timings = state["rows"], state["timings"]
         self.step.policy.load_state_dict(state["policy"])
         self.step.optimizer.load_state_dict(state["optimizer"])
         for name, generator in self.generators.items():

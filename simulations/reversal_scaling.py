@@ -274,7 +274,6 @@ def train_to_target(
         state = checkpoint.load() if checkpoint is not None else None
         if state is not None and run.owns(state):
             run.restore(state)
-        saved = run.update if run.update else None
         solved = bool(run.rows) and run.rows[-1]["token_error"] < TARGET
         try:
             while not solved and getattr(run.step.counts, spent) < budget:
@@ -283,13 +282,8 @@ def train_to_target(
                     run.evaluate()
                     solved = run.rows[-1]["token_error"] < TARGET
                     if checkpoint is not None and checkpoint.is_due():
-                        checkpoint.save(run.state())
-                        saved = run.update
+                        run.save(checkpoint)
         except FloatingPointError as error:
-            at = "none was saved" if checkpoint is None or saved is None else f"{checkpoint.path}, of update {saved}"
-            raise ReportedError(
-                f"{config.label}, seed {config.seed}, diverged after update {run.update}: {error};"
-                f" last good checkpoint: {at}; {config}"
-            ) from error
+            raise run.diverged(error, checkpoint) from error
         counts = run.step.counts
         return Attempt(solved, counts.forward_rows, counts.backward_rows)
