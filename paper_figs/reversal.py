@@ -26,6 +26,10 @@ __all__ = ["reversal_physical_cost", "reversal_quality", "reversal_style", "reve
 GROUP = 10
 MARGIN = 0.05
 _SHADE = 0.22
+_NO_ERROR = 1e-5
+"""The smallest error that is drawn, and where smaller ones are."""
+_SINGLE = 1_000
+"""Updates up to which every evaluation is drawn."""
 _LEGEND = 7.5
 
 Pair = tuple[int, int]
@@ -51,9 +55,11 @@ def reversal_quality() -> Figure:
     times = _step_times().set_index("name")["total"]
     if lacking := sorted(set(frame["label"]) - set(times.index)):
         raise ResultError(f"table reversal-step-times has no time of {', '.join(lacking)}")
-    frame = frame[frame["update"] > 0].assign(
+    frame = _thinned(frame[frame["update"] > 0])
+    frame = frame.assign(
         seconds=frame["update"] * frame["label"].map(times) / 1_000,
         processed=frame["processed_tokens"].where(frame["processed_tokens"] > 0),
+        token_error=frame["token_error"].clip(lower=_NO_ERROR),
     )
     figure, axes = plt.subplots(1, 4, figsize=(4 * PANEL[0] - 1.4, PANEL[1] + 0.9), sharey=True)
     panels = {
@@ -64,10 +70,10 @@ def reversal_quality() -> Figure:
     }
     for ax, (column, (name, title)) in zip(axes, panels.items(), strict=True):
         _curves(ax, frame[frame[column].notna()], column)
-        ax.set(xlabel=name, title=title, xscale="log", yscale="log", ylim=(0.0002, 0.6))
+        ax.set(xlabel=name, title=title, xscale="log", yscale="log", ylim=(0.8 * _NO_ERROR, 0.6))
     axes[0].set_ylabel("token error of sampled answers (percent)")
-    ticks = [0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3]
-    axes[0].set_yticks(ticks, [f"{100 * tick:g}" for tick in ticks])
+    ticks = [0.0001, 0.001, 0.01, 0.1, 0.3]
+    axes[0].set_yticks([_NO_ERROR, *ticks], [f"≤ {100 * _NO_ERROR:g}", *(f"{100 * tick:g}" for tick in ticks)])
     axes[0].minorticks_off()
     label_panels(list(axes))
     ppo = frame.loc[frame["label"] == "PPO", "seed"].nunique()
@@ -84,10 +90,19 @@ def reversal_quality() -> Figure:
     ]
     title = (
         f"H = 10, M = 2; median of {frame['seed'].nunique()} seeds (PPO {ppo}) with 95 % intervals, every seed thin;"
-        " seconds: updates × the median time of one in an interleaved run, evaluation apart"
+        " beyond 1,000 updates, means over a tenth of a decade\nseconds: updates × the median time of one in an"
+        " interleaved run, evaluation apart"
     )
     figure.legend(handles=handles, loc="outside lower center", ncols=len(labels), title=title, title_fontsize=_LEGEND)
     return figure
+
+
+def _thinned(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return each run with the evaluations beyond ``_SINGLE`` updates averaged, a tenth of a decade at a time."""
+    tenth = (10 * np.log10(frame["update"] / _SINGLE)).clip(lower=0.0).apply(np.ceil)
+    group = frame["update"].where(frame["update"] <= _SINGLE, _SINGLE + tenth)
+    numbers = ["update", "forward_rows", "backward_tokens", "processed_tokens", "token_error"]
+    return frame.groupby(["label", "seed", group], sort=False)[numbers].mean().reset_index(["label", "seed"])
 
 
 def _curves(ax: Axes, frame: pd.DataFrame, column: str) -> None:
@@ -181,7 +196,7 @@ def _training(ax: Axes, frame: pd.DataFrame, pair: Pair) -> None:
     predicted = group_stall_point(float(runs["rate"].min()), pair[0], pair[1], GROUP)
     assert predicted is not None
     ax.axhline(predicted, color="0.3", linewidth=0.8, linestyle=":")
-    ax.text(1_000, predicted - 0.015, "predicted", size=7, color="0.3", ha="right", va="top")
+    ax.text(runs["update"].max(), predicted - 0.015, "predicted", size=7, color="0.3", ha="right", va="top")
     ax.set(xlabel="updates", ylabel="training reward", ylim=(0.47, 1.02), title=f"M = {pair[0]}, H = {pair[1]}")
     ax.legend(loc="center right")
 

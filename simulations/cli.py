@@ -158,7 +158,7 @@ def figures(names: tuple[str, ...], out: Path, results: Path | None, list_only: 
     """Draw the figures of the given claims, or all of them, as PDF and PNG.
 
     Points come from committed tables, or from those of the same names that were written below --results; of an
-    experiment, NAME-paper counts before NAME-quick.
+    experiment, NAME-paper counts before NAME-quick. What a part of a study of token reversal lacks is committed.
     """
     from paper_figs.catalogue import FIGURES, draw
 
