@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from simulations.results import COMMITTED, SWEEP, ResultError, Table, load
-from simulations.reversal_tables import Curves, committed_curves, joined, read_curves
+from simulations.reversal_tables import Curves, committed_curves, curves_in, joined
 
 __all__ = ["measured", "names_in", "points", "results_from", "reversal_curves", "rows", "table"]
 
@@ -64,8 +64,10 @@ def measured(kind: str, *names: str) -> Table:
     ResultError
         If there is none, or it cannot be read or is of another kind.
     """
+    directory = _results.get()
+    own = [_find(directory, name) for name in names] if directory is not None else []
     committed = [COMMITTED / f"{name}.parquet" for name in names]
-    found = [path for path in (*_own(names), *committed) if path.exists()]
+    found = [path for path in (*own, *committed) if path is not None and path.exists()]
     path = found[0] if found else committed[0]
     return _load(path, kind, path.stat().st_mtime_ns if path.exists() else 0)
 
@@ -78,11 +80,9 @@ def reversal_curves(study: str) -> Curves:
     ResultError
         If there are none, or a table cannot be read or is of another kind.
     """
-    committed = committed_curves(study)
-    own = _own([f"reversal-{study}{part}-{preset}" for preset in ("paper", "quick") for part in ("", "-part")])
-    if not own:
-        return committed
-    return joined([committed, read_curves(load(own[0], kind=f"reversal-{study}"))])
+    directory = _results.get()
+    own = [] if directory is None else _tables(directory, f"reversal-{study}*")
+    return joined([committed_curves(study), *curves_in(own, study)])
 
 
 @lru_cache(maxsize=64)
@@ -112,13 +112,6 @@ def rows(name: str, **where: float | str) -> pd.DataFrame:
 def points(name: str, quantity: str, **where: float | str) -> pd.DataFrame:
     """Return :func:`rows` of one quantity of a simulated sweep."""
     return rows(name, quantity=quantity, **where)
-
-
-def _own(names: Iterable[str]) -> list[Path]:
-    """Return the user's own tables of these names."""
-    directory = _results.get()
-    found = [_find(directory, name) for name in names] if directory is not None else []
-    return [path for path in found if path is not None]
 
 
 def _find(directory: Path, name: str) -> Path | None:

@@ -302,7 +302,11 @@ def _mnist_study(study: str, options: dict[str, Any]) -> int:
 
 @experiment.command()
 @click.option("--preset", type=PRESETS, default="quick", show_default=True, help="Updates and seeds.")
-@click.option("--study", metavar="NAME", help="Named runs: quality (default), token-trap, learning-rate, scaling.")
+@click.option(
+    "--study",
+    metavar="NAME",
+    help="Named runs: quality (default), token-trap, screening, reward, learning-rate, scaling.",
+)
 @click.option("--only", multiple=True, metavar="LABEL", help="Only this method of the study, as tables name it.")
 @click.option("--method", "methods", multiple=True, metavar="NAME", help="pg, dg, token-gate, row-gate, ppo, pmpo")
 @click.option("--rate", "rates", multiple=True, type=float, help="Rate in (0, 1] of the gates; may be repeated.")
@@ -385,8 +389,8 @@ def bench(repeats: int, quick: bool) -> int:
 
 
 def _typed() -> str:
-    """Return the command line as it could be typed again."""
-    return shlex.join(["kondo", *sys.argv[1:]])
+    """Return the command line as it could be typed again, on another machine too: of absolute paths the last part."""
+    return shlex.join(["kondo", *(Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:])])
 
 
 def _check_device(device: str) -> None:

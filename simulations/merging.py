@@ -9,7 +9,7 @@ from simulations.errors import ResultError
 from simulations.results import Table, load
 from simulations.shards import finished_tables
 
-__all__ = ["PRESETS", "MeasuredTables", "preset_of"]
+__all__ = ["PRESETS", "MeasuredTables", "in_order", "preset_of"]
 
 PRESETS = ("smoke", "quick", "paper")
 """From the smallest sizes to the published ones."""
@@ -46,17 +46,26 @@ class MeasuredTables:
 
     def find(self, kind: str) -> Table | None:
         """Return the table of a kind, the largest preset's and of those the latest; None if there is none."""
-        found = [table for table in self._tables if table.kind == kind]
-        if not found:
-            return None
-        best = max(found, key=lambda table: (PRESETS.index(preset_of(table)), str(table.sidecar.get("date", ""))))
-        self._used.add(best.path)
-        return best
+        found = in_order(self._tables, kind)
+        self._used.update(table.path for table in found[-1:])
+        return found[-1] if found else None
+
+    def parts(self, kind: str) -> list[Table]:
+        """Return every table of a kind, for what is measured in parts, those that count before others last."""
+        found = in_order(self._tables, kind)
+        self._used.update(table.path for table in found)
+        return found
 
     @property
     def unused(self) -> list[Path]:
         """Tables that nothing has asked for so far."""
         return [table.path for table in self._tables if table.path not in self._used]
+
+
+def in_order(tables: Sequence[Table], kind: str) -> list[Table]:
+    """Return the tables of a kind, from the smallest preset's to the largest's, and then by date."""
+    found = [table for table in tables if table.kind == kind]
+    return sorted(found, key=lambda table: (PRESETS.index(preset_of(table)), str(table.sidecar.get("date", ""))))
 
 
 def preset_of(table: Table) -> str:

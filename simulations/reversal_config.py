@@ -22,7 +22,7 @@ METHODS = {
     "token-gate": "Kondo gate on tokens: the top ρ of all tokens by a screening rule, or those above a price",
     "row-gate": "Kondo gate on answers, kept whole: the top ρ by a screening rule, or those above a price",
     "ppo": "PPO: clipped probability ratios, several epochs over each batch",
-    "pmpo": "PMPO: more of the preferred answers, less of the rejected, close to the sampler",
+    "pmpo": "PMPO: more of the preferred answers, less of the rejected; close to the sampler, from a second epoch on",
 }
 
 GATED = ("token-gate", "row-gate")
@@ -201,7 +201,6 @@ QUALITY_METHODS = (
     ReversalConfig("row-gate", rate=0.03),
     ReversalConfig("row-gate", rate=0.03, rule="advantage"),
     ReversalConfig("token-gate", rate=0.03),
-    ReversalConfig("token-gate", rate=0.3),
     ReversalConfig("ppo"),
     ReversalConfig("pmpo"),
 )

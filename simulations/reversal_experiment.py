@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -109,7 +110,7 @@ def plan_reversal(
         configs = _only(configs, study, only)
     preset = preset if study == SCALING else _true_preset(configs, study)
     resolved = resolve(device)
-    part = "-part" if only else ""
+    part = "".join("-" + re.sub(r"\W+", "-", label).strip("-") for label in dict.fromkeys(only))
     out = out or Path("results") / f"reversal-{study or 'own'}{part}-{preset}.parquet"
     if out.suffix != ".parquet":
         raise ValueError(f"the table must be named *.parquet, got {out}")

@@ -1,8 +1,9 @@
 """How far each method gets on token reversal within a budget of rows: the longest prompt, the largest vocabulary.
 
 Solved means a sampled token error below 5 % at an evaluation before the budget of rows, forward or backward, is
-spent. Sizes are found by doubling and bisection, which takes it that what is solved at a size is solved below it. A
-run counts forward and backward rows alike: one training answers for every budget up to the rows that it spent.
+spent. Sizes are found by doubling and bisection, which takes it that what is solved at a size is solved below it, the
+smallest sizes apart. A run counts forward and backward rows alike: one training answers for every budget up to the
+rows that it spent.
 """
 
 from __future__ import annotations
@@ -40,10 +41,18 @@ __all__ = [
 
 KIND = "reversal-scaling"
 TARGET = 0.05
+EVALUATED_EVERY = 50
+"""Optimizer steps: a method that takes several a batch is evaluated at the same number of backward rows."""
+SMALLEST = (1, 2, 4)
 SPENT = ("forward_rows", "backward_rows")
 AXES = ("length", "vocab_size")
-_PG, _DG, _ZERO_PRICE, _ROWS, _, _TOKENS = QUALITY_METHODS[:6]
-_ALL = (_PG, _DG, _ZERO_PRICE, _ROWS, _TOKENS, *QUALITY_METHODS[7:])
+_ALL = {config.label: config for config in QUALITY_METHODS if config.rule == "delight"}
+_ABOVE_CRITICAL = ReversalConfig("token-gate", rate=0.17)
+"""It learns M = 2; by the theory it stalls from M = 5 on with the mean of 10 answers as baseline, else from M = 3."""
+
+
+def _named(*labels: str) -> tuple[ReversalConfig, ...]:
+    return tuple(_ALL[label] for label in labels)
 
 
 @dataclass(frozen=True)
@@ -70,8 +79,10 @@ class Scale:
     backward_rows: tuple[int, ...]
     seeds: int = 2
     most: int = 128
-    longest: tuple[ReversalConfig, ...] = field(default=(_PG, _DG, _ROWS), repr=False)
-    broadest: tuple[ReversalConfig, ...] = field(default=(_ZERO_PRICE, _TOKENS), repr=False)
+    longest: tuple[ReversalConfig, ...] = field(default=_named("PG", "DG", "row gate(3 %)"), repr=False)
+    broadest: tuple[ReversalConfig, ...] = field(
+        default=(*_named("zero-price", "token gate(3 %)"), _ABOVE_CRITICAL), repr=False
+    )
 
     def __post_init__(self) -> None:
         if min(*self.forward_rows, *self.backward_rows, self.seeds, self.most) < 1:
@@ -86,7 +97,12 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
     {
         "smoke": Scale((5_000,), (500,), seeds=1, most=4),
         "quick": Scale((10**4, 10**5), (10**4,), most=32),
-        "paper": Scale((10**4, 10**5, 10**6), (10**4, 10**5, 10**6), longest=_ALL, broadest=_ALL),
+        "paper": Scale(
+            (10**4, 10**5, 10**6),
+            (10**4, 10**5, 10**6),
+            longest=tuple(_ALL.values()),
+            broadest=(*_ALL.values(), _ABOVE_CRITICAL),
+        ),
     }
 )
 """By preset: ``quick`` has what the claim compares, ``paper`` every method on both axes."""
@@ -113,12 +129,14 @@ Trainer = Callable[[ReversalConfig, str, int], Attempt]
 
 
 def largest(solved: Callable[[int], bool], most: int) -> int:
-    """Return the largest n from 1 to ``most`` with ``solved(n)``, by doubling and bisection; 0 if not even 1.
+    """Return the largest n from 1 to ``most`` with ``solved(n)``, by doubling and bisection; 0 if neither 1, 2 nor 4.
 
-    ``solved`` must fall once from true to false; it is asked about twice log₂ n times.
+    From the largest of those three on ``solved`` must fall once from true to false: the smallest tasks, solved in a
+    few updates or not, need not be in order. It is asked about twice log₂ n times.
     """
-    low, high = 0, 1
-    while high <= most and solved(high):
+    low = max((n for n in SMALLEST if n <= most and solved(n)), default=0)
+    high = 2 * low
+    while high > SMALLEST[-1] and high <= most and solved(high):
         low, high = high, 2 * high
     high = min(high, most + 1)
     while high - low > 1:
@@ -199,7 +217,12 @@ def searches(scale: Scale) -> list[Search]:
     """Return every search of a scale."""
     seeds = range(scale.seeds)
     methods = dict(zip(AXES, (scale.longest, scale.broadest), strict=True))
-    return [Search(replace(method, seed=seed), axis) for axis in AXES for method in methods[axis] for seed in seeds]
+    return [
+        Search(replace(method, seed=seed, eval_every=max(1, EVALUATED_EVERY // method.passes)), axis)
+        for axis in AXES
+        for method in methods[axis]
+        for seed in seeds
+    ]
 
 
 def measure(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from kondo_theory.screening import RULES
 from simulations.reversal_config import QUALITY_METHODS, ReversalConfig, preset_configs
 
 __all__ = ["ABOVE", "BELOW", "FRESH", "STUDIES", "Setting", "Study", "control", "token_gate"]
@@ -77,13 +78,18 @@ class Study:
         return [config for config in configs if config.method not in self.costly or config.seed < 2]
 
 
-_QUALITY = tuple(config for config in QUALITY_METHODS if config.rate != 0.3)
+_RULES = tuple(rule for rule in RULES if rule != "delight")
+_REWARDED = (
+    *(config for config in QUALITY_METHODS if config.rule == "delight" and config.method != "token-gate"),
+    ReversalConfig("token-gate", price=0.0),
+    ReversalConfig("pmpo", epochs=4),
+)
 
 STUDIES: Mapping[str, Study] = MappingProxyType(
     {
         "quality": Study(
             "every method at H = 10, M = 2",
-            _QUALITY,
+            QUALITY_METHODS,
             MappingProxyType({"smoke": 2, "quick": 5, "paper": 10}),
             costly=("ppo",),
         ),
@@ -99,9 +105,24 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             ),
             MappingProxyType({"smoke": 1, "quick": 2, "paper": 10}),
         ),
+        "screening": Study(
+            "every screening rule at 3 % of the tokens, kept one by one and in whole answers",
+            tuple(
+                ReversalConfig(method, rate=0.03, rule=rule)
+                for method in ("row-gate", "token-gate")
+                for rule in ("delight", *_RULES)
+            ),
+            MappingProxyType({"smoke": 1, "quick": 5, "paper": 10}),
+        ),
+        "reward": Study(
+            "every method but the stalling one by the sparser rewards; PMPO with several epochs as well",
+            tuple(replace(config, reward=reward) for config in _REWARDED for reward in ("prefix", "exact")),
+            MappingProxyType({"smoke": 1, "quick": 3, "paper": 10}),
+            costly=("ppo",),
+        ),
         "learning-rate": Study(
             "every method at three learning rates",
-            tuple(replace(config, learning_rate=rate) for config in _QUALITY for rate in (1e-4, 3e-4, 1e-3)),
+            tuple(replace(config, learning_rate=rate) for config in QUALITY_METHODS for rate in (1e-4, 3e-4, 1e-3)),
             MappingProxyType({"smoke": 1, "quick": 3, "paper": 10}),
             costly=("ppo",),
         ),

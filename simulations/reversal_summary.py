@@ -78,9 +78,9 @@ def progress(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The columns ``RUN``; late_reward and slope (per 1,000 updates, least squares) of the training reward over the
-        last third of the updates; final_reward, final_error and final_greedy_error (of tokens), means of the last
-        three evaluations; learnt; and backward_tokens, all of them.
+        The columns ``RUN``; updates; late_reward and slope (per 1,000 updates, least squares) of the training reward
+        over the last third of the updates; final_reward, final_error and final_greedy_error (of tokens), means of the
+        last three evaluations; learnt; and backward_tokens, all of them.
     """
     rows = []
     for key, run in table.groupby(RUN, sort=False, dropna=False):
@@ -92,6 +92,7 @@ def progress(table: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             dict(zip(RUN, key, strict=True))
             | {
+                "updates": int(curve["update"].max()),
                 "late_reward": float(late["train_reward"].mean()),
                 "slope": float(slope),
                 "final_reward": reward,

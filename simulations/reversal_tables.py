@@ -10,11 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from simulations.errors import ResultError
-from simulations.merging import PRESETS, preset_of
+from simulations.merging import PRESETS, in_order, preset_of
 from simulations.results import COMMITTED, Table, load
 from simulations.reversal_summary import TASK
 
-__all__ = ["Curves", "committed_curves", "joined", "read_curves", "replaced"]
+__all__ = ["Curves", "committed_curves", "curves_in", "joined", "read_curves", "replaced"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,17 @@ class Curves:
 def read_curves(table: Table) -> Curves:
     """Return the curves of one table."""
     return Curves(table.frame.assign(origin=table.origin), preset_of(table))
+
+
+def curves_in(paths: Iterable[Path], study: str) -> list[Curves]:
+    """Return the curves of every one of these tables that is of a study, those that count before others last.
+
+    Raises
+    ------
+    ResultError
+        If a table is damaged or none of this project.
+    """
+    return [read_curves(table) for table in in_order([load(path) for path in paths], f"reversal-{study}")]
 
 
 def committed_curves(study: str, directory: Path = COMMITTED) -> Curves:

@@ -152,6 +152,10 @@ def is_row(rule, settings=BELOW):
         ("reversal-token-trap", where(lambda c: is_token(c) and at(ABOVE[:2])(c), lambda c, e: curve_of(c, 0.8))),
         ("reversal-token-trap", where(is_row("advantage", BELOW[:2]), lambda c, e: curve_of(c, 0.6))),
         ("reversal-token-trap", where(lambda c: is_token(c) and at(BELOW[:2])(c), lambda c, e: curve_of(c, e, 0.06))),
+        ("reversal-token-trap", where(lambda c: is_token(c) and at(BELOW[4:])(c), lambda c, e: curve_of(c, e, 0.06))),
+        ("reversal-token-trap", where(lambda c: is_token(c) and at(ABOVE[4:])(c), lambda c, e: curve_of(c, 0.3))),
+        ("reversal-row-gate", where(is_row("delight", BELOW[4:]), lambda c, e: curve_of(c, 0.6))),
+        ("reversal-row-gate", where(is_row("advantage", BELOW[4:]), lambda c, e: curve_of(c, 0.6))),
         ("reversal-row-gate", where(is_row("delight", BELOW[:2]), lambda c, e: curve_of(c, 0.85))),
         ("reversal-row-gate", where(is_row("advantage", BELOW[:2]), lambda c, e: curve_of(c, 0.85))),
         ("reversal-row-gate", where(lambda c: is_token(c) and at(BELOW[:1])(c), lambda c, e: curve_of(c, 0.8))),
@@ -257,6 +261,7 @@ def test_the_settings_lie_where_they_are_said_to():
         assert inside == (setting in BELOW), setting
     assert {(s.vocab_size, s.length) for s in BELOW} == {(s.vocab_size, s.length) for s in ABOVE}
     assert len(BELOW) >= 4
+    assert [predicted_reward(setting) for setting in ABOVE] == [None] * len(ABOVE), "nor with the mean of 10 answers"
     assert [setting in BELOW for setting in FRESH] == [True, True, False, False]
 
 
@@ -419,6 +424,14 @@ def test_a_table_without_a_setting_is_refused():
         )
 
 
+def test_what_the_smallest_sizes_say_need_not_be_in_order():
+    solved = {2, 3, 4, 5, 6}
+    assert reversal_scaling.largest(lambda n: n in solved, 100) == 6
+    assert reversal_scaling.largest(lambda n: n in {4}, 100) == 4
+    assert reversal_scaling.largest(lambda n: n in {3}, 100) == 0
+    assert reversal_scaling.largest(lambda n: n in {2, 3}, 3) == 3
+
+
 @pytest.mark.parametrize("most", [1, 2, 7, 8, 100])
 def test_bisection_finds_the_largest_size(most):
     for limit in range(most + 2):
@@ -436,7 +449,7 @@ def test_bisection_finds_the_largest_size(most):
 
 def longest(config, spent, budget):
     """A fake trainer: what a task takes grows with its size; a forward row is a backward row but for row gates."""
-    reach = {"PG": 2, "DG": 5, "zero-price": 4, "row gate(3 %)": 4, "token gate(3 %)": 1}[config.label]
+    reach = {"PG": 2, "DG": 5, "zero-price": 4, "row gate(3 %)": 4, "token gate(3 %)": 1}.get(config.label, 0.3)
     size = config.length * config.vocab_size / (2 if config.vocab_size == 2 else 10)
     share = 0.03 if config.method == "row-gate" else 1.0
     forward = math.ceil(10 ** (size / reach) / (1.0 if spent == "forward_rows" else share))
@@ -445,7 +458,7 @@ def longest(config, spent, budget):
     return Attempt(forward <= limit, spent_rows, math.ceil(share * spent_rows))
 
 
-EVERY = tuple(m for m in reversal_scaling.SCALES["paper"].longest if m.method not in ("ppo", "pmpo"))
+EVERY = tuple(m for m in reversal_scaling.SCALES["paper"].broadest if m.method not in ("ppo", "pmpo"))
 SCALE = reversal_scaling.Scale((10, 10**4, 10**5), (10**4,), seeds=2, most=64, longest=EVERY, broadest=EVERY)
 
 
@@ -469,7 +482,7 @@ def test_the_scaling_measurement_goes_on_from_every_run(tmp_path):
 
     whole = table_of(counted, SCALE)
     needed = len(asked)
-    assert len(whole) == 2 * 5 * 2 * (3 + 1)
+    assert len(whole) == 2 * len(EVERY) * 2 * (3 + 1)
     asked.clear()
     stop_at = 50
     with pytest.raises(KeyboardInterrupt):
@@ -605,6 +618,18 @@ def test_sizes_at_the_largest_that_was_tried_are_lower_bounds():
     assert (below.low, below.high) == (0.0, 1.0)
 
 
+def test_gates_of_another_number_of_updates_or_seeds_are_not_compared():
+    found = world("token-trap")
+    long = found.frame["label"].eq("row gate(3 %)")
+    frame = found.frame.assign(update=found.frame["update"].where(~long, 10 * found.frame["update"]))
+    for rows_of in (token_trap_rows, row_gate_rows):
+        with pytest.raises(ResultError, match=r"at M = 2, H = 10, ρ = 3 % .* row gate by delight 2 × 10,000"):
+            rows_of(Curves(frame, "quick"))
+    fewer = found.frame[~long | (found.frame["seed"] == 0)]
+    with pytest.raises(ResultError, match=r"row gate by delight 1 × 1,000; row gate by advantage 2 × 1,000"):
+        row_gate_rows(Curves(fewer, "quick"))
+
+
 def test_a_part_of_a_study_measured_elsewhere_is_completed(committed):
     """``--only`` under ``--results``: the other methods are those that are committed."""
     frame = world("quality").frame.drop(columns="origin")
@@ -615,6 +640,19 @@ def test_a_part_of_a_study_measured_elsewhere_is_completed(committed):
     origins = {row.quantity: row.origin for row in quality_rows(found)}
     assert origins["final token error, PG"].startswith("own.parquet")
     assert origins["final token error, DG"].startswith("reversal-quality-quick.parquet")
+
+
+def test_parts_measured_elsewhere_are_put_together(committed):
+    frame = world("quality").frame.drop(columns="origin")
+    paths = [committed / f"own-{number}.parquet" for number in range(2)]
+    for label, path, preset in zip(("PG", "DG"), paths, ("paper", "quick"), strict=True):
+        save(frame[frame["label"] == label], path, kind=study_kind("quality"), config={"preset": preset}, sidecar={})
+    given = context("quick", [load(path) for path in paths])
+    origins = {row.quantity: row.origin for row in quality_rows(reversal_runs.curves(given, "quality"))}
+    assert origins["final token error, PG"].startswith("own-0.parquet")
+    assert origins["final token error, DG"].startswith("own-1.parquet")
+    assert origins["final token error, PPO"].startswith("reversal-quality-quick.parquet")
+    assert given.tables.unused == []
 
 
 def test_short_runs_do_not_replace_those_of_the_published_size(committed, monkeypatch):

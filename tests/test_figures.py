@@ -91,6 +91,21 @@ def test_own_tables_come_before_the_committed_ones(tmp_path):
     assert tables.names_in(tmp_path) == ["noise"]
 
 
+def test_own_parts_of_a_study_of_token_reversal_are_completed(tmp_path):
+    committed = tables.reversal_curves("quality").frame
+    for label, name in (("PG", "quality-PG-paper"), ("DG", "quality-mine")):
+        own = committed[committed["label"] == label].drop(columns="origin").assign(token_error=0.123)
+        path = tmp_path / f"reversal-{name}.parquet"
+        save(own, path, kind="reversal-quality", config={"preset": "paper"}, sidecar={})
+    copy("reversal-token-trap-quick", tmp_path)
+    with tables.results_from(tmp_path):
+        found = tables.reversal_curves("quality").frame
+    changed = found[found["token_error"] == 0.123]["label"].unique()
+    assert list(changed) == ["PG", "DG"]
+    assert list(found["label"].unique()) == list(committed["label"].unique())
+    assert len(found) == len(committed)
+
+
 def test_a_figure_changes_with_the_table(tmp_path):
     shifted("gate-frequency", tmp_path / "results", 0.05)
     old = [path.read_bytes() for path in draw(["gate-law"], tmp_path / "a")]

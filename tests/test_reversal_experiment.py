@@ -274,13 +274,13 @@ def test_a_part_of_a_study_can_be_run(tmp_path):
     assert plan(tmp_path, study="quality", preset="quick", only=["PPO"]).preset == "quick", (
         "two seeds are what it gets"
     )
-    default = plan_reversal(**OPTIONS | {"study": "quality", "only": ["PG"]}, out=None)
-    assert str(default.out) == "results/reversal-quality-part-smoke.parquet"
+    default = plan_reversal(**OPTIONS | {"study": "quality", "only": ["PG", "row gate(3 %, advantage)"]}, out=None)
+    assert str(default.out) == "results/reversal-quality-PG-row-gate-3-advantage-smoke.parquet"
     for options, message in (
         ({"only": ["SARSA"]}, r"study quality has the methods PG; DG; zero-price; .*, got 'SARSA'"),
         (
             {"study": "scaling", "only": ["PG"]},
-            "a part can be taken of the studies quality, token-trap, learning-rate",
+            "a part can be taken of the studies quality, token-trap, screening, reward, learning-rate",
         ),
         ({"methods": ["pg"], "only": ["PG"]}, "a part can be taken of the studies"),
     ):
@@ -336,5 +336,5 @@ def test_the_default_is_the_quality_study(tmp_path):
     assert plan(tmp_path).study == "quality"
     assert plan(tmp_path, lengths=[3]).study is None
     labels = {config.label for config in plan(tmp_path, lengths=[3]).configs}
-    assert labels == {config.label for config in QUALITY_METHODS} - {"token gate(30 %)"}
+    assert labels == {config.label for config in QUALITY_METHODS}
     assert isinstance(plan(tmp_path).configs[0], ReversalConfig)

@@ -10,6 +10,8 @@ _TASK = (
 )
 _COUNTED = "shares of runs are counted, without an interval"
 _FEW = "4 of 5 seeds: one unlucky seed is allowed"
+_FEW_OF_ALL = "a fifth of all runs may be unlucky"
+_HALF = "no setting may fail as a whole"
 
 _PUBLISHED = {"PG": 0.6, "PPO": 0.3, "PMPO": 0.1}
 _SOLVED = {"DG": "DG", "token gate(3 %)": "DG-K"}
@@ -25,8 +27,11 @@ def _within_a_factor_of_two(label: str, published: float) -> Criterion:
     )
 
 
-def _learns(rule: str) -> Criterion:
-    return Criterion(f"share of runs that learn, row gate by {rule}", low=0.8, why=_FEW)
+def _shares(quantity: str) -> tuple[Criterion, Criterion]:
+    return (
+        Criterion(quantity, low=0.8, why=_FEW_OF_ALL),
+        Criterion(f"{quantity}, worst setting", low=0.5, why=_HALF),
+    )
 
 
 CLAIMS = (
@@ -97,8 +102,8 @@ CLAIMS = (
             undecided="an interval, from the best seed to the worst, that straddles its margin",
             judged_from="quick",
             criteria=(
-                Criterion("share of runs below the critical rate that stall", low=0.8, why=_FEW),
-                Criterion("share of runs above the critical rate that learn", low=0.8, why=_FEW),
+                *_shares("share of runs below the critical rate that stall"),
+                *_shares("share of runs above the critical rate that learn"),
                 Criterion(
                     "|stalled reward − predicted|, worst setting",
                     high=0.05,
@@ -127,8 +132,8 @@ CLAIMS = (
             undecided="never: the runs are counted",
             judged_from="quick",
             criteria=(
-                _learns("delight"),
-                _learns("advantage"),
+                *_shares("share of runs that learn, row gate by delight"),
+                *_shares("share of runs that learn, row gate by advantage"),
                 Criterion(
                     "backward tokens, row gate / token gate, smallest",
                     low=0.95,
@@ -151,7 +156,8 @@ CLAIMS = (
         id="reversal-physical-cost",
         statement=(
             "A token gate saves less than it keeps: a row with any kept token is processed again, prompt and all. "
-            "Keeps cluster in rows, so fewer rows survive than 1 − (1 − ρ)^T; a row gate saves what it says."
+            "Keeps cluster in rows, so fewer rows survive than 1 − (1 − ρ)^T; of positions and FLOPs of training a "
+            "row gate saves what it says, of seconds less."
         ),
         source="here; the cost model is KG §4",
         regime=(
@@ -193,19 +199,22 @@ CLAIMS = (
     Claim(
         id="reversal-scaling",
         statement=(
-            "Within one budget a token gate at a fixed rate solves no larger vocabularies than zero price does, and "
-            "the row gate solves longer prompts than PG within the same backward rows."
+            "A token gate whose fixed rate is above the critical rate of the smallest vocabulary learns that one and "
+            "stalls at larger ones, which zero price solves within the same budget; the row gate solves longer "
+            "prompts than PG within the same backward rows."
         ),
         source="KG §5; budgets and the row gate here",
         regime=(
             _TASK
             + "; solved: sampled token error below 5 % within 10^4 or 10^5 rows, forward or backward (preset paper: "
-            "10^6); longest H at M = 2 and largest M at H = 10, by bisection; the published longest H (PG 5, PPO 8, "
-            "PMPO 12, DG 27, DG-K(3 %) 29) are of one unknown budget"
+            "10^6); longest H at M = 2 and largest M at H = 10, by bisection (M = 1 needs no training); at 10^4 rows "
+            "there are two evaluations, so that small sizes are a matter of luck; the published longest H (PG 5, "
+            "PPO 8, PMPO 12, DG 27, DG-K(3 %) 29) are of one unknown budget"
         ),
         derived=False,
         rule=DecisionRule(
-            statistic=MEDIAN_RULE + "; bisection takes it that what is solved at a size is solved below it",
+            statistic=MEDIAN_RULE
+            + "; bisection takes it that what is solved at a size is solved below it, 1, 2 and 4 apart",
             undecided="an interval, from the worse seed to the better, that straddles its margin",
             judged_from="quick",
             criteria=(

@@ -20,12 +20,12 @@ from simulations.reversal_tables import Curves
 from simulations.statistics import Measured, bootstrap
 
 __all__ = [
-    "learning_rate_rows",
     "predicted_reward",
     "quality",
     "quality_rows",
     "row_gate",
     "row_gate_rows",
+    "sensitivity_rows",
     "token_trap",
     "token_trap_rows",
 ]
@@ -40,7 +40,14 @@ TOKEN, ROW, ADVANTAGE = "token gate", "row gate by delight", "row gate by advant
 
 def quality(context: Context) -> list[Measured]:
     """Return the rows of the claim ``reversal-quality``."""
-    return [*quality_rows(curves(context, "quality")), *learning_rate_rows(curves(context, "learning-rate"))]
+    return [
+        *quality_rows(curves(context, "quality")),
+        *(
+            row
+            for study, named in (("learning-rate", "learning_rate"),)
+            for row in sensitivity_rows(curves(context, study), named)
+        ),
+    ]
 
 
 def token_trap(context: Context) -> list[Measured]:
@@ -69,12 +76,14 @@ def quality_rows(found: Curves) -> list[Measured]:
     return rows
 
 
-def learning_rate_rows(found: Curves) -> list[Measured]:
-    """Return the final token error of every method at every learning rate: what its weakness is due to."""
+def sensitivity_rows(found: Curves, named: str | None = None) -> list[Measured]:
+    """Return the final errors of every method of a study, at every value of a column that it varies, if it does."""
     rows = []
-    for (label, rate), runs in found.frame.groupby(["label", "learning_rate"], sort=False):
-        name = f"final token error at learning rate {rate:g}, {label}"
-        rows.append(_over_seeds(name, final(runs, "token_error"), found, runs))
+    for (label, value), runs in found.frame.groupby(["label", named or "rule"], sort=False):
+        where = f" at {named.replace('_', ' ')} {value}" if named else " by rule"
+        for kind in ("token", "sequence"):
+            errors = final(runs, f"{kind}_error")
+            rows.append(_over_seeds(f"final {kind} error{where}, {label}", errors, found, runs))
     return rows
 
 
@@ -104,10 +113,12 @@ def _exact_reward(setting: Setting) -> float | None:
 def token_trap_rows(found: Curves) -> list[Measured]:
     """Return whether token gates stall below the critical rate and learn above it, and at which rewards they stop."""
     runs = _Runs(found)
-    stall, gaps, rows = [], {}, []
+    stall: dict[Setting, list[bool]] = {}
+    learn: dict[Setting, list[bool]] = {}
+    gaps, rows = {}, []
     for setting in BELOW:
         here, controls = runs.of(TOKEN, setting), runs.of(ADVANTAGE, setting)
-        stall += [stalled(here.loc[seed], controls.loc[seed]) for seed in here.index]
+        stall[setting] = [stalled(here.loc[seed], controls.loc[seed]) for seed in here.index]
         predicted, exact = predicted_reward(setting), _exact_reward(setting)
         assert predicted is not None
         gaps[setting] = (here["late_reward"] - predicted).abs()
@@ -121,19 +132,18 @@ def token_trap_rows(found: Curves) -> list[Measured]:
                 ("greedy token error at the stall", setting, "final_greedy_error"),
             )
         ]
-    learn = []
     for setting in ABOVE:
         here = runs.of(TOKEN, setting)
-        learn += list(here["learnt"])
+        learn[setting] = list(here["learnt"])
         rows.append(runs.row(f"final training reward, {setting}", here["final_reward"], setting, TOKEN))
     middle, low, high = (
         max(float(statistic(gap)) for gap in gaps.values()) for statistic in (np.median, np.min, np.max)
     )
     name = "|stalled reward − predicted|, worst setting"
     return [
-        _counted("share of runs below the critical rate that stall", stall, found),
-        _counted("share of runs above the critical rate that learn", learn, found),
-        Measured(name, middle, low, high, len(stall), None, found.origin(), found.preset),
+        *_shares("share of runs below the critical rate that stall", stall, found),
+        *_shares("share of runs above the critical rate that learn", learn, found),
+        Measured(name, middle, low, high, sum(map(len, stall.values())), None, found.origin(), found.preset),
         *rows,
     ]
 
@@ -141,13 +151,13 @@ def token_trap_rows(found: Curves) -> list[Measured]:
 def row_gate_rows(found: Curves) -> list[Measured]:
     """Return whether row gates learn where the token gate stalls, at the same number of backward tokens."""
     runs = _Runs(found)
-    learn: dict[str, list[bool]] = {ROW: [], ADVANTAGE: []}
+    learn: dict[str, dict[Setting, list[bool]]] = {ROW: {}, ADVANTAGE: {}}
     budgets, gains, rows = [], [], []
     for setting in BELOW:
         tokens = runs.of(TOKEN, setting)
-        for kind, found_learning in learn.items():
+        for kind, learnt in learn.items():
             here = runs.of(kind, setting)
-            found_learning += list(here["learnt"])
+            learnt[setting] = list(here["learnt"])
             budgets += list(here["backward_tokens"] / tokens["backward_tokens"])
             gains += list(here["final_reward"] - tokens["final_reward"])
             name = f"final training reward, {kind}, {setting} ({_lowest_drift(setting, kind)})"
@@ -159,7 +169,11 @@ def row_gate_rows(found: Curves) -> list[Measured]:
         "final training reward, row gate − token gate, smallest": gain.min(),
     }
     return [
-        *(_counted(f"share of runs that learn, {kind}", values, found) for kind, values in learn.items()),
+        *(
+            row
+            for kind, learnt in learn.items()
+            for row in _shares(f"share of runs that learn, {kind}", learnt, found)
+        ),
         *(
             Measured(name, float(value), float(value), float(value), len(gain), None, found.origin(), found.preset)
             for name, value in extremes.items()
@@ -178,10 +192,28 @@ def _lowest_drift(setting: Setting, kind: str) -> str:
 
 
 class _Runs:
-    """Where each run of the study stands at its end, by gate and setting."""
+    """Where each run of the study stands at its end, by gate and setting.
+
+    Raises
+    ------
+    ResultError
+        If the gates at a setting, which the claims compare seed by seed, have not the same seeds and updates.
+    """
 
     def __init__(self, found: Curves) -> None:
         self.found, self.ends = found, progress(found.frame)
+        for setting in BELOW:
+            sizes = {kind: self._sizes(kind, setting) for kind in (TOKEN, ROW, ADVANTAGE)}
+            if len(set(sizes.values())) > 1:
+                each = "; ".join(f"{kind} {n_seeds} × {updates:,}" for kind, (n_seeds, updates) in sizes.items())
+                raise ResultError(
+                    f"{found.origin()}: the claims compare gates at equal seeds × updates, at {setting} got {each}"
+                )
+
+    def _sizes(self, kind: str, setting: Setting) -> tuple[int, int]:
+        """Return how many seeds there are, and their updates."""
+        runs = self.of(kind, setting)
+        return len(runs), int(runs["updates"].max())
 
     def of(self, kind: str, setting: Setting) -> pd.DataFrame:
         """Return the runs of a gate at a setting, one a seed."""
@@ -206,6 +238,13 @@ class _Runs:
 def _where(frame: pd.DataFrame, method: str, rule: str, setting: Setting) -> pd.Series:
     task = (frame["vocab_size"] == setting.vocab_size) & (frame["length"] == setting.length)
     return task & (frame["method"] == method) & (frame["rule"] == rule) & np.isclose(frame["rate"], setting.rate)
+
+
+def _shares(quantity: str, outcomes: dict[Setting, list[bool]], found: Curves) -> list[Measured]:
+    """Return the share of all runs, and that of the worst setting."""
+    worst = min(outcomes.values(), key=np.mean)
+    every = [value for values in outcomes.values() for value in values]
+    return [_counted(quantity, every, found), _counted(f"{quantity}, worst setting", worst, found)]
 
 
 def _counted(

@@ -18,7 +18,7 @@ from simulations.statistics import Measured, bootstrap
 __all__ = ["physical_cost", "physical_cost_rows"]
 
 TOKEN, ROW, FULL = "token gate(3 %)", "row gate(3 %)", "PG"
-GATED = (TOKEN, "token gate(30 %)", ROW, "row gate(3 %, advantage)", "zero-price")
+GATED = (TOKEN, ROW, "row gate(3 %, advantage)", "zero-price")
 
 FloatArray = NDArray[np.float64]
 

@@ -20,7 +20,7 @@ __all__ = ["curves"]
 
 @lru_cache(maxsize=8)  # claims share their runs: nothing trains twice in one report
 def curves(context: Context, study: str) -> Curves:
-    """Return the curves of a study: a table given to the report, else the committed one, in part measured anew.
+    """Return the curves of a study: tables given to the report, else the committed ones, in part measured anew.
 
     Of a study whose paper preset is committed in part the other methods come from the quick one.
 
@@ -32,9 +32,8 @@ def curves(context: Context, study: str) -> Curves:
     ResultError
         If there is no table where one is needed, or it is damaged.
     """
-    found = context.tables.find(study_kind(study))
-    if found is not None:
-        return _completed(read_curves(found), study)
+    if found := context.tables.parts(study_kind(study)):
+        return _completed(joined(map(read_curves, found)), study)
     if context.preset == "paper":
         return Curves(_measured(context, STUDIES[study].configs("paper"), study), "paper")
     committed = committed_curves(study, COMMITTED)

@@ -19,7 +19,11 @@ FloatArray = NDArray[np.float64]
 
 SIZES = {"length": "longest H", "vocab_size": "largest M"}
 ROWS = {"forward_rows": "forward rows", "backward_rows": "backward rows"}
-RATIOS = (("zero-price", "token gate(3 %)"), ("DG", "PG"), ("row gate(3 %)", "PG"))
+RATIOS = (
+    *(("zero-price", f"token gate({rate} %)") for rate in (3, 17)),
+    ("DG", "PG"),
+    ("row gate(3 %)", "PG"),
+)
 
 
 def scaling(context: Context) -> list[Measured]:
