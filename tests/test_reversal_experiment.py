@@ -162,7 +162,10 @@ MISTAKES = [
     (("--learning-rate", "-1"), "learning_rate must be above 0, got -1"),
     (("--seeds", "x"), "seeds must be a number such as 5"),
     (("--updates", "0"), "0 is not in the range x>=1"),
-    (("--study", "joy"), "study must be one of quality, token-trap, learning-rate, scaling, got 'joy'"),
+    (
+        ("--study", "joy"),
+        "study must be one of quality, token-trap, screening, reward, learning-rate, scaling, got 'joy'",
+    ),
     (
         ("--study", "quality", "--length", "3"),
         "a study names its own methods and tasks, got study quality with others",
@@ -218,8 +221,8 @@ def test_studies_are_unique_runs_at_the_presets_sizes(tmp_path):
     for name, study in STUDIES.items():
         for preset, (updates, seeds) in {"smoke": (50, None), "quick": (1_000, None), "paper": (10_000, 10)}.items():
             configs = plan(tmp_path, study=name, preset=preset).configs
-            # Seeds of PPO that are spared: three of five, and one of three at each of three learning rates.
-            fewer = 3 if preset == "quick" and name in ("quality", "learning-rate") else 0
+            # Seeds of PPO that are spared: three of five; one of three, at three learning rates and two rewards.
+            fewer = {"quality": 3, "learning-rate": 3, "reward": 2}.get(name, 0) if preset == "quick" else 0
             assert len(set(configs)) == len(configs) == len(study.methods) * study.seeds[preset] - fewer
             assert {config.updates for config in configs} == {updates}
             assert seeds is None or study.seeds[preset] == seeds
