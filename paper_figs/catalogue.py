@@ -132,6 +132,10 @@ FIGURES = {
         "token error on token reversal against rows, kept tokens, processed positions and seconds",
         "paper_figs.reversal:reversal_quality",
     ),
+    "reversal-sensitivity": FigureEntry(
+        "final token error on token reversal with every screening rule, and by the reward",
+        "paper_figs.reversal_sensitivity:reversal_sensitivity",
+    ),
     "reversal-learning-rate": FigureEntry(
         "final token error on token reversal against the learning rate",
         "paper_figs.learning_rates:reversal_learning_rate",

@@ -76,7 +76,9 @@ def reversal_quality() -> Figure:
     axes[0].set_yticks([_NO_ERROR, *ticks], [f"≤ {100 * _NO_ERROR:g}", *(f"{100 * tick:g}" for tick in ticks)])
     axes[0].minorticks_off()
     label_panels(list(axes))
-    ppo = frame.loc[frame["label"] == "PPO", "seed"].nunique()
+    seeds = frame.groupby("label")["seed"].nunique()
+    ppo, others = seeds.get("PPO", 0), seeds.drop("PPO", errors="ignore")
+    number = f"{others.min()} to {others.max()}" if others.min() < others.max() else str(others.max())
     labels = [str(label) for label in frame["label"].unique()]
     handles = [
         Line2D(
@@ -89,7 +91,7 @@ def reversal_quality() -> Figure:
         for label in labels
     ]
     title = (
-        f"H = 10, M = 2; median of {frame['seed'].nunique()} seeds (PPO {ppo}) with 95 % intervals, every seed thin;"
+        f"H = 10, M = 2; median of {number} seeds (PPO {ppo}) with 95 % intervals, every seed thin;"
         " beyond 1,000 updates, means over a tenth of a decade\nseconds: updates × the median time of one in an"
         " interleaved run, evaluation apart"
     )

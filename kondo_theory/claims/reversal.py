@@ -42,7 +42,9 @@ CLAIMS = (
             "ends at 0.6, PPO at 0.3 and PMPO at 0.1."
         ),
         source="KG §5, DG §5",
-        regime=_TASK + "; 1,000 updates or more; errors of sampled answers, greedy ones beside them",
+        regime=_TASK
+        + "; 1,000 updates or more; PMPO with one epoch, in which its divergence from the sampler has no gradient; "
+        "errors of sampled answers, greedy ones beside them",
         derived=False,
         rule=DecisionRule(
             statistic=MEDIAN_RULE
@@ -52,8 +54,9 @@ CLAIMS = (
             "the claim is not run",
             judged_from="quick",
             not_comparable=(
-                "the published reward and number of updates are not fully known, and PG, published as failing, may "
-                "well solve the reward `fraction` here; our own results stand beside the published ones"
+                "the published reward and number of updates are not fully known, and what PG, published as failing, "
+                "reaches depends on the reward (`fraction` is judged; rows `at reward` beside it) and the learning "
+                "rate; our own results stand beside the published ones"
             ),
             criteria=(
                 *(
@@ -156,8 +159,8 @@ CLAIMS = (
         id="reversal-physical-cost",
         statement=(
             "A token gate saves less than it keeps: a row with any kept token is processed again, prompt and all. "
-            "Keeps cluster in rows, so fewer rows survive than 1 − (1 − ρ)^T; of positions and FLOPs of training a "
-            "row gate saves what it says, of seconds less."
+            "Keeps cluster in rows, so fewer rows survive than 1 − (1 − ρ)^T; in positions and in FLOPs of training "
+            "a row gate saves what it says."
         ),
         source="here; the cost model is KG §4",
         regime=(

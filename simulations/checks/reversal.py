@@ -44,7 +44,7 @@ def quality(context: Context) -> list[Measured]:
         *quality_rows(curves(context, "quality")),
         *(
             row
-            for study, named in (("learning-rate", "learning_rate"),)
+            for study, named in (("learning-rate", "learning_rate"), ("reward", "reward"), ("screening", None))
             for row in sensitivity_rows(curves(context, study), named)
         ),
     ]
