@@ -36,6 +36,7 @@ def reversal_scaling() -> Figure:
 def _sizes(ax: Axes, rows: pd.DataFrame) -> None:
     budgets = list(dict.fromkeys(zip(rows["spent"], rows["budget"], strict=True)))
     labels = list(rows["label"].unique())
+    colours: list[Any] = []
     for number, label in enumerate(labels):
         style = reversal_style(str(label))
         found = [
@@ -50,8 +51,10 @@ def _sizes(ax: Axes, rows: pd.DataFrame) -> None:
             color=style.colour,
             alpha=0.45,
             lw=0,
+            hatch="////" if style.colour in colours else None,  # a gate at another rate
             label=str(label).replace("-price", " price"),
         )
+        colours.append(style.colour)
         for place, sizes in zip(x, found, strict=True):
             ax.plot([place] * len(sizes), sizes, style.marker, color=style.colour, ms=4)
     names = [f"{budget:,}\n{str(spent).removesuffix('_rows')} rows" for spent, budget in budgets]

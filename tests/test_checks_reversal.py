@@ -16,7 +16,14 @@ from kondo_theory.token_trap import stall_point, stalling_rates
 from simulations import reversal_scaling
 from simulations.checkpoints import CheckpointFile
 from simulations.checks import Context, reversal_runs
-from simulations.checks.reversal import predicted_reward, quality, quality_rows, row_gate_rows, token_trap_rows
+from simulations.checks.reversal import (
+    long_stall_rows,
+    predicted_reward,
+    quality,
+    quality_rows,
+    row_gate_rows,
+    token_trap_rows,
+)
 from simulations.checks.reversal_cost import physical_cost, physical_cost_rows
 from simulations.checks.reversal_scaling import scaling, scaling_rows
 from simulations.errors import ReportedError, ResultError
@@ -198,6 +205,15 @@ def is_row(rule, settings=BELOW):
 )
 def test_negative_control_a_table_that_differs_fails_its_claim(claim, change):
     assert verdict(claim, change)[0] == "fails"
+
+
+def test_a_longer_training_says_whether_the_stall_lasts():
+    (reward, slope) = long_stall_rows(world("quality"))
+    assert reward.quantity == "stalled reward over 1,000 updates, M = 2, H = 10, ρ = 3 % (predicted 0.575)"
+    assert (reward.value, reward.seeds) == (pytest.approx(predicted_reward(BELOW[0])), 5)
+    assert slope.value == pytest.approx(0)
+    with pytest.raises(ResultError, match="lacks the token gate at M = 2, H = 10"):
+        long_stall_rows(world("reward"))
 
 
 def test_one_unlucky_seed_is_allowed():
@@ -449,7 +465,7 @@ def test_bisection_finds_the_largest_size(most):
 
 def longest(config, spent, budget):
     """A fake trainer: what a task takes grows with its size; a forward row is a backward row but for row gates."""
-    reach = {"PG": 2, "DG": 5, "zero-price": 4, "row gate(3 %)": 4, "token gate(3 %)": 1}.get(config.label, 0.3)
+    reach = {"PG": 2, "DG": 5, "zero-price": 4, "row gate(3 %)": 4, "token gate(17 %)": 0.8}.get(config.label, 0.3)
     size = config.length * config.vocab_size / (2 if config.vocab_size == 2 else 10)
     share = 0.03 if config.method == "row-gate" else 1.0
     forward = math.ceil(10 ** (size / reach) / (1.0 if spent == "forward_rows" else share))

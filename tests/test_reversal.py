@@ -318,7 +318,7 @@ def test_presets_change_sizes_and_nothing_else():
 
 def test_labels():
     assert len({config.label for config in EVERY_METHOD}) == len(EVERY_METHOD)
-    labels = [config.label for config in EVERY_METHOD[:11]]
+    labels = [config.label for config in EVERY_METHOD[:10]]
     assert labels[:5] == ["PG", "DG", "zero-price", "row gate(3 %)", "row gate(3 %, advantage)"]
-    assert labels[5:9] == ["token gate(3 %)", "token gate(30 %)", "PPO", "PMPO"]
-    assert labels[9:] == ["token gate(λ=0.01, η=0.1)", "zero-price rows"]
+    assert labels[5:8] == ["token gate(3 %)", "PPO", "PMPO"]
+    assert labels[8:] == ["token gate(λ=0.01, η=0.1)", "zero-price rows"]

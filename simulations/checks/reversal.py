@@ -20,6 +20,7 @@ from simulations.reversal_tables import Curves
 from simulations.statistics import Measured, bootstrap
 
 __all__ = [
+    "long_stall_rows",
     "predicted_reward",
     "quality",
     "quality_rows",
@@ -52,7 +53,7 @@ def quality(context: Context) -> list[Measured]:
 
 def token_trap(context: Context) -> list[Measured]:
     """Return the rows of the claim ``reversal-token-trap``."""
-    return token_trap_rows(curves(context, "token-trap"))
+    return [*token_trap_rows(curves(context, "token-trap")), *long_stall_rows(curves(context, "quality"))]
 
 
 def row_gate(context: Context) -> list[Measured]:
@@ -145,6 +146,23 @@ def token_trap_rows(found: Curves) -> list[Measured]:
         *_shares("share of runs above the critical rate that learn", learn, found),
         Measured(name, middle, low, high, sum(map(len, stall.values())), None, found.origin(), found.preset),
         *rows,
+    ]
+
+
+def long_stall_rows(found: Curves) -> list[Measured]:
+    """Return whether the token gate of the study quality still stands where it stalled, after a longer training."""
+    setting = BELOW[0]
+    runs = found.frame[_where(found.frame, "token-gate", "delight", setting)]
+    if runs.empty:
+        raise ResultError(f"{found.origin()}: lacks the token gate at {setting}")
+    ends, predicted = progress(runs), predicted_reward(setting)
+    assert predicted is not None
+    over = f"over {int(runs['update'].max()):,} updates, {setting}"
+    return [
+        _over_seeds(
+            f"stalled reward {over} (predicted {predicted:.3f})", ends["late_reward"].to_numpy(), found, runs
+        ),
+        _over_seeds(f"slope of the stalled reward per 1,000 updates {over}", ends["slope"].to_numpy(), found, runs),
     ]
 
 
