@@ -8,16 +8,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paper_figs.reversal import reversal_style
+from paper_figs.reversal import SEEN, reversal_style
 from paper_figs.style import PANEL, MethodStyle, method_style
 from paper_figs.tables import reversal_curves, table
 from simulations.mnist_summary import FINAL_EVALUATIONS as MNIST_EVALUATIONS
 from simulations.reversal_summary import FINAL_EVALUATIONS
 
 __all__ = ["mnist_learning_rate", "reversal_learning_rate"]
-
-_SEEN = 1 / 30_000
-"""One token of the three evaluations that a final error is the mean of: smaller errors are drawn there."""
 
 
 def mnist_learning_rate() -> Figure:
@@ -37,12 +34,12 @@ def reversal_learning_rate() -> Figure:
     frame = reversal_curves("learning-rate").frame
     finals = _finals(frame, "token_error", FINAL_EVALUATIONS)
     figure, ax = _figure()
-    finals["error"] = finals["error"].clip(lower=100 * _SEEN)
+    finals["error"] = finals["error"].clip(lower=100 * SEEN)
     _draw(ax, finals, {str(label): reversal_style(str(label)) for label in _labels(frame)})
     ax.axvline(3e-4, color="0.7", lw=0.8, ls=":", zorder=0)
-    ax.axhline(100 * _SEEN, color="0.7", lw=0.8, ls=":", zorder=0)
-    ax.text(1e-3, 90 * _SEEN, "one wrong token, or none", fontsize=7, color="0.4", va="top", ha="right")
-    ax.set_ylim(bottom=60 * _SEEN)
+    ax.axhline(100 * SEEN, color="0.7", lw=0.8, ls=":", zorder=0)
+    ax.text(1e-3, 90 * SEEN, "one wrong token, or none", fontsize=7, color="0.4", va="top", ha="right")
+    ax.set_ylim(bottom=60 * SEEN)
     ax.set(xlabel="Adam's learning rate (dotted: the protocol's 3e-4)", ylabel="final token error (percent)")
     ppo = frame.loc[frame["label"] == "PPO", "seed"].nunique()
     ax.set_title(

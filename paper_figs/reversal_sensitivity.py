@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from paper_figs.reversal import reversal_style
+from paper_figs.reversal import SEEN, reversal_style
 from paper_figs.style import PANEL, label_panels, method_style
 from paper_figs.tables import reversal_curves
 from simulations.reversal_summary import final
@@ -17,8 +17,6 @@ from simulations.statistics import bootstrap
 
 __all__ = ["reversal_sensitivity"]
 
-_SEEN = 1 / 30_000
-"""One token of the three evaluations that a final error is the mean of: smaller errors are drawn there."""
 _REWARDS = {"fraction": "o", "prefix": "^", "exact": "X"}
 
 
@@ -34,8 +32,8 @@ def reversal_sensitivity() -> Figure:
     same = dense["label"].isin(sparse["label"]) & (dense["update"] <= sparse["update"].max())
     _rewards(rewards, pd.concat([dense[same], sparse], ignore_index=True))
     for ax in (rules, rewards):
-        ax.set(xscale="log", xlim=(0.6 * _SEEN, 1.6), xlabel="final token error of sampled answers (percent)")
-        ax.set_xticks([_SEEN, 1e-3, 1e-2, 0.1, 1], ["≤ 0.003", "0.1", "1", "10", "100"])
+        ax.set(xscale="log", xlim=(0.6 * SEEN, 1.6), xlabel="final token error of sampled answers (percent)")
+        ax.set_xticks([SEEN, 1e-3, 1e-2, 0.1, 1], ["≤ 0.003", "0.1", "1", "10", "100"])
         ax.minorticks_off()
         ax.invert_yaxis()
         ax.grid(axis="y", color="0.92", linewidth=0.6)
@@ -76,7 +74,7 @@ def _rewards(ax: Axes, frame: pd.DataFrame) -> None:
 
 def _draw(ax: Axes, runs: pd.DataFrame, y: float, colour: object, marker: str) -> None:
     """Draw each seed pale, their median, and its interval."""
-    errors = final(runs, "token_error").clip(_SEEN)
+    errors = final(runs, "token_error").clip(SEEN)
     found = bootstrap(errors, n_resamples=2_000)
     ax.plot(errors, np.full(len(errors), y), marker, color=colour, alpha=0.3, ms=3, mew=0)
     ax.plot([found.low, found.high], [y, y], color=colour, linewidth=1.0)

@@ -78,7 +78,6 @@ class Study:
         return [config for config in configs if config.method not in self.costly or config.seed < 2]
 
 
-_RULES = tuple(rule for rule in RULES if rule != "delight")
 _REWARDED = (
     *(config for config in QUALITY_METHODS if config.rule == "delight" and config.method != "token-gate"),
     ReversalConfig("token-gate", price=0.0),
@@ -110,7 +109,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             tuple(
                 ReversalConfig(method, rate=0.03, rule=rule)
                 for method in ("row-gate", "token-gate")
-                for rule in ("delight", *_RULES)
+                for rule in RULES
             ),
             MappingProxyType({"smoke": 1, "quick": 5, "paper": 10}),
         ),
