@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
+from kondo_theory.screening import RULES, Rule
 from kondo_theory.token_rows import Atoms, binomial_masses, require_sizes, surprisals, top_drift
 
 __all__ = ["group_drift", "group_stall_point"]
@@ -21,7 +22,13 @@ _ROUNDING = 1e-12  # drifts are sums of terms of order one; as p → 1 they vani
 
 
 def group_drift(
-    p: ArrayLike, n_tokens: int, vocab_size: int, rate: float, group_size: int, gate: str = "token"
+    p: ArrayLike,
+    n_tokens: int,
+    vocab_size: int,
+    rate: float,
+    group_size: int,
+    gate: str = "token",
+    rule: str | Rule = "delight",
 ) -> FloatArray:
     """Return the drift as :func:`kondo_theory.token_trap.drift` does, with the mean of S answers as the baseline.
 
@@ -35,8 +42,11 @@ def group_drift(
         ρ in (0, 1], over all tokens or rows of infinitely many groups.
     group_size : int
         S ≥ 2.
-    gate : {"token", "row", "row-advantage"}
-        Top ρ of the tokens or of the rows by delight; or of the rows by advantage alone, which never stalls.
+    gate : {"token", "row"}
+        Whether the top ρ of the tokens is kept, or that of the rows; a row has its tokens' summed surprisal and
+        entropy.
+    rule : str or callable
+        What ranks them: a name in :data:`kondo_theory.screening.RULES`, or a function like them.
 
     Raises
     ------
@@ -47,25 +57,30 @@ def group_drift(
     T, M = require_sizes(n_tokens, vocab_size)
     rho = float(_domain.interval("rate", rate, 0, 1, "(]"))
     S = int(_domain.require("group_size", _domain.real("group_size", group_size), group_size >= 2, "at least 2"))
-    kind = _domain.choice("gate", gate, ("token", "row", "row-advantage"))
+    atoms = _token_atoms if _domain.choice("gate", gate, ("token", "row")) == "token" else _row_atoms
+    score_of = RULES[_domain.choice("rule", rule, RULES)] if isinstance(rule, str) else rule
     if 2 * T * (S * T + 1) > _MAX_ATOMS:
         raise ValueError(f"n_tokens² · group_size must be at most {_MAX_ATOMS // 2}, got {T * T * S}")
-    atoms = _token_atoms if kind == "token" else _row_atoms
-    found = [top_drift(atoms(q, T, M, S, kind), rho)[0] for q in probability.ravel()]
+    found = [top_drift(atoms(q, T, M, S, score_of), rho)[0] for q in probability.ravel()]
     return np.array(found).reshape(probability.shape)[()]
 
 
 def group_stall_point(
-    rate: float, vocab_size: int, n_tokens: int, group_size: int, gate: str = "token"
+    rate: float,
+    vocab_size: int,
+    n_tokens: int,
+    group_size: int,
+    gate: str = "token",
+    rule: str | Rule = "delight",
 ) -> float | None:
     """Return the first fall of :func:`group_drift` through zero from the uniform policy p = 1/M up; None without one.
 
     As :func:`kondo_theory.token_trap.stall_point`, to which it tends as S → ∞, but on a grid of 500 points: a dip
-    below zero that is narrower is missed, and so is one above p = 0.999.
+    below zero that is narrower is missed, and so is one above p = 0.999. A rule that falls at once stalls at 1/M.
 
     Parameters
     ----------
-    rate, vocab_size, n_tokens, group_size, gate
+    rate, vocab_size, n_tokens, group_size, gate, rule
         As in :func:`group_drift`.
     """
     low, high = 1 / vocab_size, 1 - 1e-3
@@ -73,7 +88,8 @@ def group_stall_point(
         p = np.linspace(low, high, n_points + 1)
         for start in range(1, p.size, 25):  # the first fall is often early: stop there
             part = p[start : start + 25]
-            falls = np.flatnonzero(group_drift(part, n_tokens, vocab_size, rate, group_size, gate) < -_ROUNDING)
+            drifts = group_drift(part, n_tokens, vocab_size, rate, group_size, gate, rule)
+            falls = np.flatnonzero(drifts < -_ROUNDING)
             if falls.size:
                 low, high = float(p[start + falls[0] - 1]), float(p[start + falls[0]])
                 break
@@ -88,25 +104,28 @@ def _others(p: float, T: int, S: int) -> tuple[FloatArray, FloatArray]:
     return counts / ((S - 1) * T), mass[0]
 
 
-def _row_atoms(p: float, T: int, M: int, S: int, kind: str) -> Atoms:
+def _row_atoms(p: float, T: int, M: int, S: int, score_of: Rule) -> Atoms:
     others, other_mass = _others(p, T, S)
     counts, mass = binomial_masses(T, np.array([p]))
     advantage = (1 - 1 / S) * (counts[:, None] / T - others)
     right, wrong = (float(level[0]) for level in surprisals(np.array([p]), M))
-    surprisal = counts * right + (T - counts) * wrong
-    score = advantage * surprisal[:, None] if kind == "row" else advantage
+    surprisal = np.broadcast_to((counts * right + (T - counts) * wrong)[:, None], advantage.shape)
+    score = score_of(advantage, surprisal, np.full_like(advantage, T * (p * right + (1 - p) * wrong)))
     pull = advantage * (counts / T - p)[:, None]
     return Atoms(*(part.reshape(1, -1) for part in (mass[0][:, None] * other_mass, score, pull)))
 
 
-def _token_atoms(p: float, T: int, M: int, S: int, kind: str) -> Atoms:
+def _token_atoms(p: float, T: int, M: int, S: int, score_of: Rule) -> Atoms:
     others, other_mass = _others(p, T, S)
     counts, mass = binomial_masses(T - 1, np.array([p]))
+    right, wrong = (float(level[0]) for level in surprisals(np.array([p]), M))
+    entropy = p * right + (1 - p) * wrong
     parts = []
-    for right, level in zip((1, 0), surprisals(np.array([p]), M), strict=True):
-        advantage = (1 - 1 / S) * ((counts + right)[:, None] / T - others)
-        weight = mass[0][:, None] * other_mass * (p if right else 1 - p)
-        parts.append((weight, advantage * level[0], advantage * ((1 - p) if right else -p)))
+    for hit, level in ((1, right), (0, wrong)):
+        advantage = (1 - 1 / S) * ((counts + hit)[:, None] / T - others)
+        weight = mass[0][:, None] * other_mass * (p if hit else 1 - p)
+        score = score_of(advantage, np.full_like(advantage, level), np.full_like(advantage, entropy))
+        parts.append((weight, score, advantage * ((1 - p) if hit else -p)))
     return Atoms(
         *(np.concatenate([part.ravel() for part in parts_of])[None] for parts_of in zip(*parts, strict=True))
     )

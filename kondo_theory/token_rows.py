@@ -20,7 +20,7 @@ from scipy.special import expit, gammaln
 
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
-from kondo_theory.screening import Rule
+from kondo_theory.screening import RULES, Rule
 
 __all__ = ["Atoms", "dg_drift", "require_sizes", "row_drift", "token_atoms", "top_drift", "zero_price_drift"]
 
@@ -78,7 +78,9 @@ def surprisals(p: FloatArray, vocab_size: int) -> tuple[FloatArray, FloatArray]:
     return -np.log(p), np.log(vocab_size - 1.0) - np.log1p(-p)
 
 
-def token_atoms(p: FloatArray, n_tokens: int, vocab_size: int, rate: float = 0.0, rule: Rule | None = None) -> Atoms:
+def token_atoms(
+    p: FloatArray, n_tokens: int, vocab_size: int, rate: float = 0.0, rule: Rule = RULES["delight"]
+) -> Atoms:
     """Return the 2T atoms of one token at each p, (P,).
 
     Parameters
@@ -89,8 +91,8 @@ def token_atoms(p: FloatArray, n_tokens: int, vocab_size: int, rate: float = 0.0
         T ≥ 1 and M ≥ 2.
     rate : float
         Atoms that cannot matter at this rate are left out; 0 keeps all.
-    rule : callable, optional
-        Scores from advantage, surprisal and policy entropy; delight by default.
+    rule : callable
+        Scores from advantage, surprisal and policy entropy.
     """
     negligible = _NEGLIGIBLE - np.log(rate) if rate > 0 else np.inf
     counts, neighbours = binomial_masses(n_tokens - 1, p, negligible)
@@ -100,7 +102,7 @@ def token_atoms(p: FloatArray, n_tokens: int, vocab_size: int, rate: float = 0.0
     right, wrong = (np.broadcast_to(level[:, None], neighbours.shape) for level in surprisals(p, vocab_size))
     surprisal = np.concatenate([right, wrong], axis=1)
     entropy = (p * right[:, 0] + (1 - p) * wrong[:, 0])[:, None]
-    score = advantage * surprisal if rule is None else rule(advantage, surprisal, 0 * advantage + entropy)
+    score = rule(advantage, surprisal, np.broadcast_to(entropy, advantage.shape))
     half = np.ones(counts.size)
     return Atoms(
         np.concatenate([column * neighbours, (1 - column) * neighbours], axis=1),
@@ -129,15 +131,19 @@ def top_drift(atoms: Atoms, rate: float) -> FloatArray:
     return np.asarray(np.sum(weight, axis=1, where=above) + share * np.sum(weight, axis=1, where=tied))
 
 
-def row_drift(p: FloatArray, n_tokens: int, vocab_size: int, rate: float) -> FloatArray:
-    """Return the drift when rows are kept whole, the top ``rate`` by row delight: E[G·A²] ≥ 0, (P,).
+def row_drift(
+    p: FloatArray, n_tokens: int, vocab_size: int, rate: float, rule: Rule = RULES["delight"]
+) -> FloatArray:
+    """Return the drift when rows are kept whole, the top ``rate`` by a rule: E[G·A²] ≥ 0, (P,).
 
-    A row's delight is its advantage times its summed surprisal.
+    The rule sees a row's advantage and its tokens' summed surprisal and entropy.
     """
     counts, mass = binomial_masses(n_tokens, p, _NEGLIGIBLE - np.log(rate))
     right, wrong = surprisals(p, vocab_size)
     advantage = counts / n_tokens - p[:, None]
-    score = advantage * (counts * right[:, None] + (n_tokens - counts) * wrong[:, None])
+    surprisal = counts * right[:, None] + (n_tokens - counts) * wrong[:, None]
+    entropy = n_tokens * (p * right + (1 - p) * wrong)[:, None]
+    score = rule(advantage, surprisal, np.broadcast_to(entropy, advantage.shape))
     return top_drift(Atoms(mass, score, advantage**2), rate)
 
 

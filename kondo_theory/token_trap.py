@@ -29,7 +29,6 @@ __all__ = [
     "critical_temperature",
     "drift",
     "low_rates_stall",
-    "screening_drift",
     "stall_point",
     "stalling_rates",
     "stalling_temperatures",
@@ -50,6 +49,7 @@ def drift(
     rate: float | None = None,
     gate: str = "token",
     temperature: float = 1.0,
+    rule: str | Rule = "delight",
 ) -> FloatArray:
     """Return the drift of the right token's logit, per token and unit learning rate, in squared units of reward.
 
@@ -65,10 +65,14 @@ def drift(
     rate : float, optional
         ρ in (0, 1], for the gates ``token`` and ``row``; the others do not look at it.
     gate : {"token", "row", "zero-price", "dg"}
-        Top ρ of the tokens by delight, the atom at the price in proportion; top ρ of the rows by advantage times
-        summed surprisal, kept whole; tokens with χ > 0; soft weights σ(χ/η) on every token.
+        Top ρ of the tokens, the atom at the price in proportion; top ρ of the rows, kept whole; tokens with χ > 0;
+        soft weights σ(χ/η) on every token.
     temperature : float
         η > 0, for ``dg``.
+    rule : str or callable
+        What ranks the tokens or rows of the gates at a rate: a name in :data:`kondo_theory.screening.RULES` or a
+        function like them. It sees the token's advantage and surprisal and the policy's entropy, each (P, 2T); of a
+        row the sums over its tokens, (P, T + 1). What it scores −∞ is never kept.
 
     Returns
     -------
@@ -81,34 +85,24 @@ def drift(
     """
     probability = _domain.interval("p", p, 0, 1, "()")
     T, M = require_sizes(n_tokens, vocab_size)
-    found = token_rows.in_chunks(_drift_of(T, M, rate, gate, temperature), probability.ravel(), 2 * T)
+    found = token_rows.in_chunks(_drift_of(T, M, rate, gate, temperature, rule), probability.ravel(), 2 * T)
     return found.reshape(probability.shape)[()]
 
 
-def screening_drift(
-    p: ArrayLike, n_tokens: int, vocab_size: int, rate: float, rule: str | Rule = "delight"
-) -> FloatArray:
-    """Return the drift, as :func:`drift` does, when the top ρ of the tokens is kept by any screening rule.
-
-    ``rule`` is a name in :data:`kondo_theory.screening.RULES` or a function like them; it sees the token's advantage
-    and surprisal and the policy's entropy, each (P, 2T). Tokens that it scores −∞ are never kept.
-    """
-    probability = _domain.interval("p", p, 0, 1, "()")
-    T, M = require_sizes(n_tokens, vocab_size)
-    rho = _require_rate(rate)
-    score_of = RULES[_domain.choice("rule", rule, RULES)] if isinstance(rule, str) else rule
-    one = partial(_top, n_tokens=T, vocab_size=M, rate=rho, rule=score_of)
-    return token_rows.in_chunks(one, probability.ravel(), 2 * T).reshape(probability.shape)[()]
-
-
 def stall_point(
-    rate: float | None, vocab_size: int, n_tokens: int, gate: str = "token", temperature: float = 1.0
+    rate: float | None,
+    vocab_size: int,
+    n_tokens: int,
+    gate: str = "token",
+    temperature: float = 1.0,
+    rule: str | Rule = "delight",
 ) -> float | None:
     """Return the first stable zero of the drift met from the uniform policy p = 1/M; None where there is none.
 
     Training from the uniform policy ends there, however large the batch. The drift is positive at 1/M and from
-    1 − 1/T on (see the derivation), so a stall point lies between. Where two atoms of delight change places the
-    drift jumps; a fall through zero by a jump is a stall point too (learning slides along it).
+    1 − 1/T on (see the derivation; it holds for every rule in :data:`kondo_theory.screening.RULES`), so a stall point
+    lies between, or at 1/M if the drift falls at once. Where two atoms of delight change places the drift jumps; a
+    fall through zero by a jump is a stall point too (learning slides along it).
 
     The search has 4,096 points up to the first negative drift of a coarser grid (a lattice step 1/T is at least eight
     of them up to T = 512): a dip below zero that is narrower may be missed, and the next fall returned.
@@ -119,11 +113,11 @@ def stall_point(
         ρ in (0, 1], for the gates ``token`` and ``row``.
     vocab_size, n_tokens : int
         M ≥ 2 and T ≥ 1.
-    gate, temperature
+    gate, temperature, rule
         As in :func:`drift`.
     """
     T, M = require_sizes(n_tokens, vocab_size)
-    speed = _drift_of(T, M, rate, gate, temperature)
+    speed = _drift_of(T, M, rate, gate, temperature, rule)
     if gate in ("row", "zero-price") or 1 / M >= 1 - 1 / T:
         return None  # proved: the drift is positive throughout
     width = 2 * T
@@ -138,7 +132,7 @@ def stall_point(
         values = speed(part)
         if (values < 0).any():
             first = int(np.argmax(values < 0))
-            left = float(part[first - 1]) if first else float(part[0])
+            left = float(part[first - 1]) if first else 1 / M
             return _fall(speed, left, float(part[first]))
     return None
 
@@ -230,17 +224,17 @@ def _require_rate(rate: float | None) -> float:
     return float(_domain.interval("rate", rate, 0, 1, "(]"))
 
 
-def _top(p: FloatArray, n_tokens: int, vocab_size: int, rate: float, rule: Rule | None = None) -> FloatArray:
+def _top(p: FloatArray, n_tokens: int, vocab_size: int, rate: float, rule: Rule) -> FloatArray:
     return top_drift(token_atoms(p, n_tokens, vocab_size, rate, rule), rate)
 
 
-def _drift_of(T: int, M: int, rate: float | None, gate: str, temperature: float) -> Drift:
+def _drift_of(T: int, M: int, rate: float | None, gate: str, temperature: float, rule: str | Rule) -> Drift:
     """Return the drift as a function of p, (P,), with everything else fixed and checked."""
     kind = _domain.choice("gate", gate, GATES)
-    if kind == "token":
-        return partial(_top, n_tokens=T, vocab_size=M, rate=_require_rate(rate))
-    if kind == "row":
-        return partial(token_rows.row_drift, n_tokens=T, vocab_size=M, rate=_require_rate(rate))
+    score_of = RULES[_domain.choice("rule", rule, RULES)] if isinstance(rule, str) else rule
+    if kind in ("token", "row"):
+        at_rate = _top if kind == "token" else token_rows.row_drift
+        return partial(at_rate, n_tokens=T, vocab_size=M, rate=_require_rate(rate), rule=score_of)
     if kind == "zero-price":
         return partial(token_rows.zero_price_drift, n_tokens=T)
     eta = float(_domain.interval("temperature", temperature, 0, np.inf, "()"))

@@ -100,6 +100,10 @@ FIGURES = {
         "temperatures at which DG on tokens stalls",
         "paper_figs.tokens:token_dg",
     ),
+    "token-screening": FigureEntry(
+        "what each screening rule keeps of PG's drift on tokens, and where it stalls",
+        "paper_figs.token_screening:token_screening",
+    ),
     "mnist-quality": FigureEntry(
         "test error on the MNIST bandit against forward and backward samples",
         "paper_figs.experiments:mnist_quality",
@@ -135,6 +139,10 @@ FIGURES = {
     "reversal-sensitivity": FigureEntry(
         "final token error on token reversal with every screening rule, and by the reward",
         "paper_figs.reversal_sensitivity:reversal_sensitivity",
+    ),
+    "reversal-screening": FigureEntry(
+        "where the transformer's token gates stall by other screening rules, and the errors of those that learn",
+        "paper_figs.token_screening:reversal_screening",
     ),
     "reversal-learning-rate": FigureEntry(
         "final token error on token reversal against the learning rate",

@@ -8,14 +8,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from paper_figs.reversal import SEEN, reversal_style
-from paper_figs.style import PANEL, label_panels, method_style
+from paper_figs.style import PANEL, Colour, label_panels, method_style
 from paper_figs.tables import reversal_curves
 from simulations.reversal_summary import final
 from simulations.statistics import bootstrap
 
-__all__ = ["reversal_sensitivity"]
+__all__ = ["draw_seeds", "reversal_sensitivity"]
 
 _REWARDS = {"fraction": "o", "prefix": "^", "exact": "X"}
 
@@ -47,7 +48,7 @@ def _rules(ax: Axes, frame: pd.DataFrame) -> None:
     for place, rule in enumerate(names):
         for method, (_, marker, shift) in looks.items():
             runs = frame[(frame["rule"] == rule) & (frame["method"] == method)]
-            _draw(ax, runs, place + shift, method_style(rule).colour, marker)
+            draw_seeds(ax, _errors(runs), place + shift, method_style(rule).colour, marker)
     ax.set_yticks(range(len(names)), names)
     handles = [Line2D([], [], color="0.3", marker=marker, ls="", label=name) for name, marker, _ in looks.values()]
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.4, -0.17), ncols=2)
@@ -61,7 +62,7 @@ def _rewards(ax: Axes, frame: pd.DataFrame) -> None:
             runs = frame[(frame["label"] == label) & (frame["reward"] == reward)]
             if not runs.empty:
                 style = reversal_style(str(label))
-                _draw(ax, runs, place + 0.22 * (number - 1), style.colour, marker)
+                draw_seeds(ax, _errors(runs), place + 0.22 * (number - 1), style.colour, marker)
     ax.set_yticks(range(len(labels)), [str(label).replace("-price", " price") for label in labels])
     handles = [Line2D([], [], color="0.3", marker=marker, ls="", label=name) for name, marker in _REWARDS.items()]
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.4, -0.17), ncols=3)
@@ -72,10 +73,13 @@ def _rewards(ax: Axes, frame: pd.DataFrame) -> None:
     ax.set_title(f"each reward, {few} seeds or more (PPO {ppo})")
 
 
-def _draw(ax: Axes, runs: pd.DataFrame, y: float, colour: object, marker: str) -> None:
-    """Draw each seed pale, their median, and its interval."""
-    errors = final(runs, "token_error").clip(SEEN)
-    found = bootstrap(errors, n_resamples=2_000)
-    ax.plot(errors, np.full(len(errors), y), marker, color=colour, alpha=0.3, ms=3, mew=0)
+def _errors(runs: pd.DataFrame) -> NDArray[np.float64]:
+    return final(runs, "token_error").clip(SEEN)
+
+
+def draw_seeds(ax: Axes, values: NDArray[np.float64], y: float, colour: Colour, marker: str) -> None:
+    """Draw each seed pale, their median, and its interval, at height ``y``."""
+    found = bootstrap(values, n_resamples=2_000)
+    ax.plot(values, np.full(len(values), y), marker, color=colour, alpha=0.3, ms=3, mew=0)
     ax.plot([found.low, found.high], [y, y], color=colour, linewidth=1.0)
     ax.plot(found.value, y, marker, color=colour, ms=5)

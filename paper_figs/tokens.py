@@ -130,7 +130,7 @@ def _groups(ax: Axes) -> None:
     for size, colour in ((2, "#b2182b"), (3, "#ef8a62"), (4, "#67a9cf"), (10, "#2166ac")):
         speed = group_drift(p, 10, 10, 0.03, size, "row") / (p * (1 - p) / 10)
         ax.plot(p, speed, color=colour, label=f"S = {size}")
-    speed = group_drift(p, 10, 10, 0.03, 2, "row-advantage") / (p * (1 - p) / 10)
+    speed = group_drift(p, 10, 10, 0.03, 2, "row", "advantage") / (p * (1 - p) / 10)
     ax.plot(p, speed, ":", color="#b2182b", label="S = 2, by advantage")
     ax.axhline(0, color="0.3", lw=0.8)
     ax.set(xlabel="probability that a token is right, p", ylabel="drift, in units of PG's", ylim=(-0.03, 0.22))

@@ -305,7 +305,7 @@ def _mnist_study(study: str, options: dict[str, Any]) -> int:
 @click.option(
     "--study",
     metavar="NAME",
-    help="Named runs: quality (default), token-trap, screening, reward, learning-rate, scaling.",
+    help="Named runs: quality (default), token-trap, screening, screening-tasks, reward, learning-rate, scaling.",
 )
 @click.option("--only", multiple=True, metavar="LABEL", help="Only this method of the study, as tables name it.")
 @click.option("--method", "methods", multiple=True, metavar="NAME", help="pg, dg, token-gate, row-gate, ppo, pmpo")

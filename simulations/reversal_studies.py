@@ -10,7 +10,18 @@ from typing import Any
 from kondo_theory.screening import RULES
 from simulations.reversal_config import QUALITY_METHODS, ReversalConfig, preset_configs
 
-__all__ = ["ABOVE", "BELOW", "FRESH", "STUDIES", "Setting", "Study", "control", "token_gate"]
+__all__ = [
+    "ABOVE",
+    "BELOW",
+    "FRESH",
+    "RULES_ELSEWHERE",
+    "STUDIES",
+    "Setting",
+    "Study",
+    "control",
+    "token_gate",
+    "token_gate_by",
+]
 
 
 @dataclass(frozen=True)
@@ -45,8 +56,17 @@ def control(setting: Setting, rule: str = "advantage") -> ReversalConfig:
     return replace(_gate("row-gate", setting), rule=rule)
 
 
+def token_gate_by(rule: str, setting: Setting) -> ReversalConfig:
+    """Return the token gate by another screening rule."""
+    return replace(token_gate(setting), rule=rule)
+
+
 def _gate(method: str, setting: Setting) -> ReversalConfig:
     return ReversalConfig(method, rate=setting.rate, length=setting.length, vocab_size=setting.vocab_size)
+
+
+RULES_ELSEWHERE = ("additive", "positive-surprisal", "advantage", "abs-advantage", "surprisal")
+"""Rules tried on the other tasks of ``BELOW``: the first two are predicted to stall, the others to learn."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +122,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
                 ),
                 *(token_gate(setting) for setting in ABOVE),
             ),
-            MappingProxyType({"smoke": 1, "quick": 2, "paper": 10}),
+            MappingProxyType({"smoke": 1, "quick": 2, "paper": 5}),  # ten at M = 2, H = 10 are in quality
         ),
         "screening": Study(
             "every screening rule at 3 % of the tokens, kept one by one and in whole answers",
@@ -112,6 +132,11 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
                 for rule in RULES
             ),
             MappingProxyType({"smoke": 1, "quick": 5, "paper": 10}),
+        ),
+        "screening-tasks": Study(
+            "rules that are predicted to stall, and not to, on tokens of four other tasks",
+            tuple(token_gate_by(rule, setting) for setting in BELOW[1:] for rule in RULES_ELSEWHERE),
+            MappingProxyType({"smoke": 1, "quick": 3, "paper": 10}),
         ),
         "reward": Study(
             "every method but the stalling one by the sparser rewards; PMPO with several epochs as well",

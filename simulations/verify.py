@@ -56,6 +56,7 @@ CHECKS: dict[str, Check] = {
     "token-trap": Check(simulate="simulations.checks.tokens:token_trap"),
     "row-gate": Check(simulate="simulations.checks.tokens:row_gate"),
     "token-dg": Check(simulate="simulations.checks.tokens:token_dg"),
+    "token-screening": Check(simulate="simulations.checks.tokens:token_screening"),
     "mnist-quality": Check(measure="simulations.checks.mnist:quality"),
     "mnist-decomposition": Check(measure="simulations.checks.mnist_moments:decomposition"),
     "mnist-screening": Check(measure="simulations.checks.mnist_moments:screening"),
@@ -64,6 +65,7 @@ CHECKS: dict[str, Check] = {
     "reversal-quality": Check(measure="simulations.checks.reversal:quality"),
     "reversal-token-trap": Check(measure="simulations.checks.reversal:token_trap"),
     "reversal-row-gate": Check(measure="simulations.checks.reversal:row_gate"),
+    "reversal-screening": Check(measure="simulations.checks.reversal_screening:screening"),
     "reversal-physical-cost": Check(measure="simulations.checks.reversal_cost:physical_cost"),
     "reversal-scaling": Check(measure="simulations.checks.reversal_scaling:scaling"),
 }

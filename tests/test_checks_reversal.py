@@ -26,6 +26,7 @@ from simulations.checks.reversal import (
 )
 from simulations.checks.reversal_cost import physical_cost, physical_cost_rows
 from simulations.checks.reversal_scaling import scaling, scaling_rows
+from simulations.checks.reversal_screening import predicted_by_rule, screening_rows
 from simulations.errors import ReportedError, ResultError
 from simulations.merging import MeasuredTables
 from simulations.results import load, save
@@ -47,7 +48,7 @@ def reward_of(config):
     """A world in which every prediction comes true."""
     setting = Setting(config.vocab_size, config.length, config.rate or 1.0)
     if config.method == "token-gate" and config.rate is not None and setting in BELOW:
-        return predicted_reward(setting)
+        return predicted_by_rule(config.rule, setting) or (0.99 if "abs" in config.rule else 0.97)
     return 0.97
 
 
@@ -72,7 +73,7 @@ def curve_of(config, end, slope=0.0):
             "screening_flops": 0,
             "training_flops": 57 * tokens * survive,
             "train_reward": np.where(UPDATES == 0, np.nan, reward),
-            "token_error": np.where(reward >= 0.97, 0.005, 1 - reward),
+            "token_error": np.where(reward >= 0.97, 0.2 * (0.995 - reward), 1 - reward),
             "sequence_error": np.where(reward >= 0.97, 0.05, 1 - reward**config.length),
             "greedy_token_error": 0.0,
             "greedy_sequence_error": 0.0,
@@ -90,6 +91,7 @@ JUDGED = {
     "reversal-quality": ("quality", quality_rows),
     "reversal-token-trap": ("token-trap", token_trap_rows),
     "reversal-row-gate": ("token-trap", row_gate_rows),
+    "reversal-screening": ("screening-tasks", lambda found: screening_rows(found, world("screening"))),
     "reversal-physical-cost": ("quality", physical_cost_rows),
 }
 
@@ -140,6 +142,12 @@ def at(settings):
     return lambda config: Setting(config.vocab_size, config.length, config.rate) in settings
 
 
+def by(rule, *places):
+    """The token gate by a rule, at some of the settings below the critical rate."""
+    settings = [BELOW[place] for place in places if place < len(BELOW)]
+    return lambda config: is_token(config) and config.rule == rule and at(settings)(config)
+
+
 def is_row(rule, settings=BELOW):
     return lambda c: c.method == "row-gate" and c.rule == rule and at(settings)(c)
 
@@ -173,6 +181,13 @@ def is_row(rule, settings=BELOW):
                 lambda c, e: (x := curve_of(c, e)).assign(backward_tokens=1.1 * x["backward_tokens"]),
             ),
         ),
+        ("reversal-screening", where(by("additive", 1), lambda c, e: curve_of(c, 1 / c.vocab_size))),
+        ("reversal-screening", where(by("positive-surprisal", 2), lambda c, e: curve_of(c, e + 0.03))),
+        ("reversal-screening", where(by("additive", 3, 4), lambda c, e: curve_of(c, 0.95))),
+        ("reversal-screening", where(by("positive-surprisal", 1, 2, 3, 4), lambda c, e: curve_of(c, e, 0.06))),
+        ("reversal-screening", where(by("advantage", 4), lambda c, e: curve_of(c, 0.6))),
+        ("reversal-screening", where(by("abs-advantage", 4), lambda c, e: curve_of(c, 0.6))),
+        ("reversal-screening", where(by("abs-advantage", 1), lambda c, e: curve_of(c, 0.97))),
         (
             "reversal-physical-cost",
             where(
@@ -318,7 +333,7 @@ def test_the_group_stall_point_against_a_simulation():
         assert sign * value > 4 * error
         assert abs(value - group_drift(p, 6, 3, 0.03, 10)) < 6 * error  # the price is estimated as well
     assert group_stall_point(0.3, 3, 6, 10) is None
-    assert group_stall_point(0.03, 3, 6, 10, "row-advantage") is None
+    assert group_stall_point(0.03, 3, 6, 10, "row", "advantage") is None
 
 
 def test_the_cost_rows_hold_the_model_against_the_counts():
@@ -639,11 +654,23 @@ def test_gates_of_another_number_of_updates_or_seeds_are_not_compared():
     long = found.frame["label"].eq("row gate(3 %)")
     frame = found.frame.assign(update=found.frame["update"].where(~long, 10 * found.frame["update"]))
     for rows_of in (token_trap_rows, row_gate_rows):
-        with pytest.raises(ResultError, match=r"at M = 2, H = 10, ρ = 3 % .* row gate by delight 2 × 10,000"):
+        with pytest.raises(
+            ResultError, match=r"at M = 2, H = 10, ρ = 3 % .* row gate by delight 10,000 of seeds 0, 1; "
+        ):
             rows_of(Curves(frame, "quick"))
     fewer = found.frame[~long | (found.frame["seed"] == 0)]
-    with pytest.raises(ResultError, match=r"row gate by delight 1 × 1,000; row gate by advantage 2 × 1,000"):
+    with pytest.raises(ResultError, match=r"delight 1,000 of seeds 0; row gate by advantage 1,000 of seeds 0, 1"):
         row_gate_rows(Curves(fewer, "quick"))
+    others = found.frame.assign(seed=found.frame["seed"].where(~long, found.frame["seed"] + 1))
+    with pytest.raises(ResultError, match=r"row gate by delight 1,000 of seeds 1, 2"):
+        row_gate_rows(Curves(others, "quick"))
+    elsewhere = world("screening-tasks")
+    late = elsewhere.frame["rule"].eq("surprisal")
+    frame = elsewhere.frame.assign(update=elsewhere.frame["update"].where(~late, 10 * elsewhere.frame["update"]))
+    with pytest.raises(ResultError, match=r"abs-advantage 1,000 of seeds 0, 1, 2; surprisal 10,000 of seeds 0, 1, 2"):
+        screening_rows(Curves(frame, "quick"), world("screening"))
+    with pytest.raises(ResultError, match=r"lacks the token gate by surprisal at M = 2, H = 6, ρ = 3 %"):
+        screening_rows(Curves(elsewhere.frame[~late], "quick"), world("screening"))
 
 
 def test_a_part_of_a_study_measured_elsewhere_is_completed(committed):

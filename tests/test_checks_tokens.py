@@ -21,15 +21,15 @@ def verdict(claim, rows):
     return judge(CLAIMS[claim], True, rows, [], "smoke")[0]
 
 
-@pytest.mark.parametrize("claim", ["token-trap", "row-gate", "token-dg"])
+@pytest.mark.parametrize("claim", ["token-trap", "row-gate", "token-dg", "token-screening"])
 def test_simulation_and_theory_agree(claim):
     rows = getattr(checks, claim.replace("-", "_"))(SMOKE)
     assert verdict(claim, rows) == "holds in regime", [row for row in rows if row.within is not True]
 
 
-def forgets_wrong_tokens(p, n_tokens, vocab_size, rate=None, gate="token", temperature=1.0):
+def forgets_wrong_tokens(p, n_tokens, vocab_size, rate=None, gate="token", temperature=1.0, rule="delight"):
     """The drift of the kept right tokens alone."""
-    return trap.drift(p, n_tokens, vocab_size, rate, gate, temperature) + 0.1 * p * (1 - p)
+    return trap.drift(p, n_tokens, vocab_size, rate, gate, temperature, rule) + 0.1 * p * (1 - p)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def short(monkeypatch):
 
 
 @pytest.mark.usefixtures("short")
-@pytest.mark.parametrize("claim", ["token-trap", "row-gate", "token-dg"])
+@pytest.mark.parametrize("claim", ["token-trap", "row-gate", "token-dg", "token-screening"])
 def test_negative_control_a_wrong_formula_fails(claim):
     rows = getattr(checks, claim.replace("-", "_"))(SMOKE, drift=forgets_wrong_tokens)
     assert verdict(claim, rows) == "fails"
@@ -61,6 +61,14 @@ def test_negative_control_a_wrong_gate_fails(claim, wrong):
     kinds = {row.quantity.split(",")[0].split()[0] for row in rows if row.within is False}
     assert {"drift/(p(1−p))"} <= kinds, "the drifts alone would have caught it"
     assert {"share", "end"} & kinds, "and so would training"
+
+
+@pytest.mark.parametrize("rule", ["delight", "surprisal"])
+def test_negative_control_a_wrong_rule_fails(rule):
+    rows = checks.token_screening(SMOKE, rule=rule)
+    assert verdict("token-screening", rows) == "fails"
+    failed = {row.quantity.split(",")[0].split("/")[0].split()[0] for row in rows if row.within is False}
+    assert failed == {"drift", "end", "share"}
 
 
 def test_scores_are_those_of_the_package():

@@ -1,16 +1,22 @@
 """The derivations of the token claims: every step holds, and their results agree with the code that computes them."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import sympy as sp
 
 from kondo_theory import token_trap as trap
-from kondo_theory.derivations import row_gate, token_dg
+from kondo_theory.derivations import row_gate, token_dg, token_screening
 from kondo_theory.derivations import token_trap as derived_trap
+from kondo_theory.screening import RULES, additive_odds_limit
+from kondo_theory.token_groups import group_stall_point
 from simulations.checks.token_examples import EXAMPLES, PREDICTED
 
 
-@pytest.mark.parametrize("module", [derived_trap, row_gate, token_dg], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [derived_trap, row_gate, token_dg, token_screening], ids=lambda module: module.__name__
+)
 def test_every_step_holds(module):
     derivation = module.derive()
     assert derivation.ok, [step.text for step in derivation.steps if not step.ok]
@@ -41,6 +47,54 @@ def test_results_agree_with_the_closed_forms():
     assert trap.critical_temperature(300) == pytest.approx(curve(grid).max(), rel=1e-7)
     critical = derived_trap.derive().results["two_token_critical_rate"]
     assert trap.critical_rate(1000, 2) == pytest.approx(float(critical), abs=1e-9)
+
+
+def test_the_shares_of_each_rule_are_the_code():
+    results = token_screening.derive().results
+    p, rho, T = (sp.Symbol(name, positive=True) for name in ("p", "rho", "T"))
+    at = {p: sp.Rational(99, 100), rho: sp.Rational(1, 10), T: 10}
+    full = 0.99 * 0.01 / 10
+    for rule, name in (
+        ("delight", "delight"),
+        ("advantage", "delight"),
+        ("positive-surprisal", "delight"),
+        ("abs-advantage", "abs_advantage"),
+        ("abs-advantage-entropy", "abs_advantage"),
+        ("surprisal", "surprisal"),
+    ):
+        expected = float(results[f"late_share_{name}"].subs(at))
+        for vocab_size in (2, 50):
+            assert trap.drift(0.99, 10, vocab_size, 0.1, rule=rule) / full == pytest.approx(expected, rel=1e-9), rule
+            row = trap.drift(0.99, 10, vocab_size, 0.1, "row", rule=rule) / full
+            if rule != "surprisal":  # the most surprising rows are not those that hold the most surprising tokens
+                assert row == pytest.approx(expected, rel=1e-9), rule
+    early = float(results["surprisal_drift"].subs({p: sp.Rational(3, 5), rho: sp.Rational(1, 10), T: 10}))
+    assert trap.drift(0.6, 10, 5, 0.1, rule="surprisal") == pytest.approx(early, rel=1e-9)
+
+
+def test_an_additive_rule_stalls_where_proposition_2_says_with_a_gap_of_one_token():
+    stall = token_screening.derive().results["additive_stall"]
+    M, T, alpha = (sp.Symbol(name, positive=True) for name in ("M", "T", "alpha"))
+    for vocab_size, n_tokens, weight in ((2, 10, 0.5), (5, 6, 0.5), (3, 8, 0.8)):
+        expected = float(stall.subs({M: vocab_size, T: n_tokens, alpha: weight}))
+        rule = partial(RULES["additive"], alpha=weight)
+        assert trap.stall_point(1e-9, vocab_size, n_tokens, rule=rule) == pytest.approx(expected, abs=1e-9)
+        log_odds = additive_odds_limit(weight, vocab_size, 1 / n_tokens)
+        assert expected == pytest.approx(1 / (1 + np.exp(-log_odds)), rel=1e-12)
+
+
+def test_rules_that_never_stall_and_rules_that_do():
+    for vocab_size, n_tokens in ((2, 10), (10, 4), (50, 12)):
+        for rule in ("advantage", "abs-advantage", "abs-advantage-entropy", "surprisal", "uniform", "entropy-band"):
+            for rate in (0.01, 0.1, 0.6):
+                assert trap.stall_point(rate, vocab_size, n_tokens, rule=rule) is None, rule
+        assert trap.stall_point(0.03, vocab_size, n_tokens, rule="positive-surprisal") == pytest.approx(
+            1 / vocab_size, abs=1e-9
+        )
+    for rule in ("advantage", "abs-advantage"):
+        for gate in ("token", "row"):
+            assert group_stall_point(0.03, 5, 6, 4, gate, rule) is None
+    assert group_stall_point(0.03, 2, 10, 10, rule="positive-surprisal") == pytest.approx(0.5, abs=1e-4)
 
 
 def test_negative_control_a_wrong_threshold_is_caught():

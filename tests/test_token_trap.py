@@ -147,13 +147,12 @@ def test_dg_stalls_in_a_window_of_temperatures():
 
 def test_screening_rules():
     for rule in RULES:
-        assert np.isfinite(trap.screening_drift(0.4, 5, 10, 0.2, rule))
+        assert np.isfinite(trap.drift(0.4, 5, 10, 0.2, rule=rule))
     p = np.linspace(0.12, 0.95, 40)
-    np.testing.assert_allclose(trap.screening_drift(p, 5, 10, 0.2), trap.drift(p, 5, 10, 0.2), rtol=1e-12)
-    np.testing.assert_allclose(trap.screening_drift(p, 5, 10, 0.2, "uniform"), 0.2 * p * (1 - p) / 5, rtol=1e-9)
+    np.testing.assert_allclose(trap.drift(p, 5, 10, 0.2, rule="uniform"), 0.2 * p * (1 - p) / 5, rtol=1e-9)
     for rule in ("advantage", "abs-advantage"):
-        assert (trap.screening_drift(p, 5, 10, 0.2, rule) > 0).all()
-    assert (trap.screening_drift(p, 5, 10, 0.2, "positive-surprisal") < 0).any()
+        assert (trap.drift(p, 5, 10, 0.2, rule=rule) > 0).all()
+    assert (trap.drift(p, 5, 10, 0.2, rule="positive-surprisal") < 0).any()
 
 
 def test_group_baselines():
@@ -162,7 +161,7 @@ def test_group_baselines():
     np.testing.assert_allclose(exact, trap.drift(p, 3, 5, 0.2), rtol=0.03)
     # Of the derivation: the sum over T = 2 tokens is −3/1024.
     assert 2 * group_drift(0.75, 2, 2, 3 / 128, 2, "row") == pytest.approx(-3 / 1024, rel=1e-12)
-    assert (group_drift(np.linspace(0.05, 0.98, 30), 10, 10, 0.03, 2, "row-advantage") > 0).all()
+    assert (group_drift(np.linspace(0.05, 0.98, 30), 10, 10, 0.03, 2, "row", "advantage") > 0).all()
     np.testing.assert_allclose(group_drift(p, 3, 5, 1.0, 4, "row"), 0.75 * p * (1 - p) / 3, rtol=1e-12)
 
 

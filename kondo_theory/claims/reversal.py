@@ -156,6 +156,44 @@ CLAIMS = (
         ),
     ),
     Claim(
+        id="reversal-screening",
+        statement=(
+            "In a transformer too a token gate by an additive rule or by positive surprisal stalls where independent "
+            "tokens do, and one by |advantage| learns, to fewer errors than one by advantage."
+        ),
+        source="here; the rules are those of KG §3",
+        regime=(
+            _TASK + "; four tasks at the rates of reversal-token-trap. Predicted as there, by token-screening with "
+            "the mean of 10 answers as the baseline"
+        ),
+        derived=False,
+        rule=DecisionRule(
+            statistic=(
+                "stalled and learnt as in reversal-token-trap, the token gate by advantage as control; of a setting "
+                "the median over seeds counts, of all the worst setting; " + _COUNTED
+            ),
+            undecided="an interval, from the best seed to the worst, that straddles its margin",
+            judged_from="quick",
+            criteria=(
+                *_shares("share of runs by additive and positive surprisal that stall"),
+                Criterion(
+                    "|stalled reward − predicted|, worst setting",
+                    high=0.02,
+                    why="every prediction for the additive rule is further than that from no learning, 1/M",
+                ),
+                *_shares("share of runs by |advantage| that learn"),
+                Criterion(
+                    "final token error, by advantage / by |advantage|, worst setting",
+                    low=2.0,
+                    why=(
+                        "from a tenth of the tokens wrong down the mean field has |advantage| keep seven times as "
+                        "much of PG's drift, or more; how far 1,000 updates get is not predicted"
+                    ),
+                ),
+            ),
+        ),
+    ),
+    Claim(
         id="reversal-physical-cost",
         statement=(
             "A token gate saves less than it keeps: a row with any kept token is processed again, prompt and all. "

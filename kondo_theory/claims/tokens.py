@@ -55,4 +55,22 @@ CLAIMS = (
         ),
         rule=SIMULATED,
     ),
+    Claim(
+        id="token-screening",
+        statement=(
+            "Ranked by |advantage|, by advantage or by surprisal, a fixed rate on tokens that share one advantage "
+            "never stalls; by an additive rule it stalls, at log-odds α/((1−α)T) − log(M−1) as ρ → 0, and by "
+            "positive surprisal at 1/M. As p → 1 it keeps all of PG's drift by |advantage| or surprisal, and none of "
+            "it by delight or advantage."
+        ),
+        source="here; the rules are those of KG §3, the additive threshold that of KG Prop. 2",
+        regime=(
+            "the mean field of token-trap. |advantage| and advantage are safe with the mean of a group's answers as "
+            "baseline as well, surprisal is slow at first: just above p = 1/M it has ρ/(M−1) of PG's drift. The "
+            "shares as p → 1 are for the exact mean: (1−p)ρT/p by delight, 1 − (1−ρ)T(1−p)/p by |advantage| once "
+            "rows with an error are rarer than ρ. What |advantage| × entropy and the entropy band do where policies "
+            "differ from token to token is outside it"
+        ),
+        rule=SIMULATED,
+    ),
 )

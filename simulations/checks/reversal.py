@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -20,13 +20,17 @@ from simulations.reversal_tables import Curves
 from simulations.statistics import Measured, bootstrap
 
 __all__ = [
+    "at_setting",
     "long_stall_rows",
+    "over_seeds",
     "predicted_reward",
     "quality",
     "quality_rows",
+    "require_paired",
     "row_gate",
     "row_gate_rows",
     "sensitivity_rows",
+    "shares",
     "token_trap",
     "token_trap_rows",
 ]
@@ -73,7 +77,7 @@ def quality_rows(found: Curves) -> list[Measured]:
         for label, runs in found.frame.groupby("label", sort=False):
             errors = final(runs, f"{kind.replace(' ', '_')}_error")
             published = PUBLISHED.get(str(label)) if kind == "sequence" else None
-            rows.append(_over_seeds(f"final {kind} error, {label}", errors, found, runs, published))
+            rows.append(over_seeds(f"final {kind} error, {label}", errors, found, runs, published))
     return rows
 
 
@@ -84,17 +88,18 @@ def sensitivity_rows(found: Curves, named: str | None = None) -> list[Measured]:
         where = f" at {named.replace('_', ' ')} {value}" if named else " by rule"
         for kind in ("token", "sequence"):
             errors = final(runs, f"{kind}_error")
-            rows.append(_over_seeds(f"final {kind} error{where}, {label}", errors, found, runs))
+            rows.append(over_seeds(f"final {kind} error{where}, {label}", errors, found, runs))
     return rows
 
 
-def _over_seeds(
+def over_seeds(
     quantity: str,
     values: NDArray[np.float64],
     found: Curves,
     runs: pd.DataFrame,
     published: float | None = None,
 ) -> Measured:
+    """Return the median over seeds with its bootstrap interval."""
     interval = bootstrap(values)
     ends = (interval.value, interval.low, interval.high)
     return Measured(quantity, *ends, len(values), published, found.origin(runs), found.preset)
@@ -142,8 +147,8 @@ def token_trap_rows(found: Curves) -> list[Measured]:
     )
     name = "|stalled reward − predicted|, worst setting"
     return [
-        *_shares("share of runs below the critical rate that stall", stall, found),
-        *_shares("share of runs above the critical rate that learn", learn, found),
+        *shares("share of runs below the critical rate that stall", stall, found),
+        *shares("share of runs above the critical rate that learn", learn, found),
         Measured(name, middle, low, high, sum(map(len, stall.values())), None, found.origin(), found.preset),
         *rows,
     ]
@@ -152,17 +157,15 @@ def token_trap_rows(found: Curves) -> list[Measured]:
 def long_stall_rows(found: Curves) -> list[Measured]:
     """Return whether the token gate of the study quality still stands where it stalled, after a longer training."""
     setting = BELOW[0]
-    runs = found.frame[_where(found.frame, "token-gate", "delight", setting)]
+    runs = found.frame[at_setting(found.frame, "token-gate", "delight", setting)]
     if runs.empty:
         raise ResultError(f"{found.origin()}: lacks the token gate at {setting}")
     ends, predicted = progress(runs), predicted_reward(setting)
     assert predicted is not None
     over = f"over {int(runs['update'].max()):,} updates, {setting}"
     return [
-        _over_seeds(
-            f"stalled reward {over} (predicted {predicted:.3f})", ends["late_reward"].to_numpy(), found, runs
-        ),
-        _over_seeds(f"slope of the stalled reward per 1,000 updates {over}", ends["slope"].to_numpy(), found, runs),
+        over_seeds(f"stalled reward {over} (predicted {predicted:.3f})", ends["late_reward"].to_numpy(), found, runs),
+        over_seeds(f"slope of the stalled reward per 1,000 updates {over}", ends["slope"].to_numpy(), found, runs),
     ]
 
 
@@ -190,7 +193,7 @@ def row_gate_rows(found: Curves) -> list[Measured]:
         *(
             row
             for kind, learnt in learn.items()
-            for row in _shares(f"share of runs that learn, {kind}", learnt, found)
+            for row in shares(f"share of runs that learn, {kind}", learnt, found)
         ),
         *(
             Measured(name, float(value), float(value), float(value), len(gain), None, found.origin(), found.preset)
@@ -204,8 +207,8 @@ def row_gate_rows(found: Curves) -> list[Measured]:
 def _lowest_drift(setting: Setting, kind: str) -> str:
     """Say where the mean field, with the mean of 10 answers as baseline, has the row gate's lowest drift."""
     p = np.linspace(1 / setting.vocab_size, 0.99, 200)[10:]
-    gate = "row" if kind == ROW else "row-advantage"
-    values = group_drift(p, setting.length, setting.vocab_size, setting.rate, GROUP, gate)
+    rule = "delight" if kind == ROW else "advantage"
+    values = group_drift(p, setting.length, setting.vocab_size, setting.rate, GROUP, "row", rule)
     return f"lowest drift predicted: {values.min():.1e} at p = {p[values.argmin()]:.2f}"
 
 
@@ -215,50 +218,54 @@ class _Runs:
     Raises
     ------
     ResultError
-        If the gates at a setting, which the claims compare seed by seed, have not the same seeds and updates.
+        If a gate is lacking at a setting, or the gates there have not the same seeds and updates.
     """
 
     def __init__(self, found: Curves) -> None:
         self.found, self.ends = found, progress(found.frame)
         for setting in BELOW:
-            sizes = {kind: self._sizes(kind, setting) for kind in (TOKEN, ROW, ADVANTAGE)}
-            if len(set(sizes.values())) > 1:
-                each = "; ".join(f"{kind} {n_seeds} × {updates:,}" for kind, (n_seeds, updates) in sizes.items())
-                raise ResultError(
-                    f"{found.origin()}: the claims compare gates at equal seeds × updates, at {setting} got {each}"
-                )
-
-    def _sizes(self, kind: str, setting: Setting) -> tuple[int, int]:
-        """Return how many seeds there are, and their updates."""
-        runs = self.of(kind, setting)
-        return len(runs), int(runs["updates"].max())
+            require_paired(found, setting, {kind: self.of(kind, setting) for kind in (TOKEN, ROW, ADVANTAGE)})
 
     def of(self, kind: str, setting: Setting) -> pd.DataFrame:
         """Return the runs of a gate at a setting, one a seed."""
         method = "token-gate" if kind == TOKEN else "row-gate"
         rule = "advantage" if kind == ADVANTAGE else "delight"
-        rows = self.ends[_where(self.ends, method, rule, setting)].set_index("seed").sort_index()
-        if rows.empty:
+        runs = self.ends[at_setting(self.ends, method, rule, setting)]
+        if runs.empty:
             raise ResultError(f"{self.found.origin()}: lacks the {kind} at {setting}, which the claims compare")
-        return rows
+        return runs.set_index("seed").sort_index()
 
     def row(self, quantity: str, values: pd.Series, setting: Setting, kind: str) -> Measured:
         """Return a measured row: median and bootstrap interval over seeds."""
         method = "token-gate" if kind == TOKEN else "row-gate"
         rule = "advantage" if kind == ADVANTAGE else "delight"
-        origin = self.found.origin(self.found.frame[_where(self.found.frame, method, rule, setting)])
-        interval = bootstrap(values.to_numpy())
-        return Measured(
-            quantity, interval.value, interval.low, interval.high, len(values), None, origin, self.found.preset
+        runs = self.found.frame[at_setting(self.found.frame, method, rule, setting)]
+        return over_seeds(quantity, values.to_numpy(), self.found, runs)
+
+
+def require_paired(found: Curves, setting: Setting, ends: Mapping[str, pd.DataFrame]) -> None:
+    """Refuse runs, one row a seed, that cannot be compared seed by seed.
+
+    Raises
+    ------
+    ResultError
+        If they have not the same seeds and the same number of updates.
+    """
+    sizes = {name: (", ".join(map(str, runs.index)), int(runs["updates"].max())) for name, runs in ends.items()}
+    if len(set(sizes.values())) > 1:
+        each = "; ".join(f"{name} {updates:,} of seeds {seeds}" for name, (seeds, updates) in sizes.items())
+        raise ResultError(
+            f"{found.origin()}: the claims compare gates at equal seeds and updates, at {setting} got {each}"
         )
 
 
-def _where(frame: pd.DataFrame, method: str, rule: str, setting: Setting) -> pd.Series:
+def at_setting(frame: pd.DataFrame, method: str, rule: str, setting: Setting) -> pd.Series:
+    """Return which rows are of a gate at a setting."""
     task = (frame["vocab_size"] == setting.vocab_size) & (frame["length"] == setting.length)
     return task & (frame["method"] == method) & (frame["rule"] == rule) & np.isclose(frame["rate"], setting.rate)
 
 
-def _shares(quantity: str, outcomes: dict[Setting, list[bool]], found: Curves) -> list[Measured]:
+def shares(quantity: str, outcomes: Mapping[Setting, Sequence[bool]], found: Curves) -> list[Measured]:
     """Return the share of all runs, and that of the worst setting."""
     worst = min(outcomes.values(), key=np.mean)
     every = [value for values in outcomes.values() for value in values]

@@ -12,7 +12,7 @@ from simulations.reversal import run_many, tidy
 from simulations.reversal_config import PRESETS, ReversalConfig, preset_configs
 from simulations.reversal_experiment import study_kind
 from simulations.reversal_studies import BELOW, FRESH, STUDIES, control, token_gate
-from simulations.reversal_summary import RUN
+from simulations.reversal_summary import RUN, TASK
 from simulations.reversal_tables import Curves, committed_curves, joined, read_curves, replaced
 
 __all__ = ["curves"]
@@ -46,7 +46,9 @@ def curves(context: Context, study: str) -> Curves:
 
 def _completed(found: Curves, study: str) -> Curves:
     """Return curves that were measured elsewhere; of a part of a study the other methods are the committed ones."""
-    lacking = {config.label for config in STUDIES[study].methods} - set(found.frame["label"])
+    columns = ["label", *TASK]
+    there = set(map(tuple, found.frame[columns].drop_duplicates().to_numpy()))
+    lacking = {tuple(getattr(config, name) for name in columns) for config in STUDIES[study].methods} - there
     return joined([committed_curves(study, COMMITTED), found]) if lacking else found
 
 

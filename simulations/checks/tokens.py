@@ -17,7 +17,7 @@ from simulations.statistics import Simulated, mean_and_error
 from simulations.token_runs import LEARNED, Run, end_of_learning, rewards
 from simulations.tokens import TokenGate, TokenTask, simulate_drift
 
-__all__ = ["row_gate", "token_dg", "token_trap"]
+__all__ = ["row_gate", "token_dg", "token_screening", "token_trap"]
 
 FloatArray = NDArray[np.float64]
 Drift = Callable[..., FloatArray]
@@ -63,7 +63,7 @@ def token_trap(context: Context, drift: Drift = closed.drift, gate: str = "token
         rows.append(_drift_row(context, task, TokenGate(gate, rate), predicted, 100 + index))
     for index, rule in enumerate(RULES):
         task, chosen = TokenTask(10, 5, DRIFT_BATCH, 0.5), TokenGate("token", 0.2, rule)
-        predicted = float(closed.screening_drift(0.5, 5, 10, 0.2, rule))
+        predicted = float(closed.drift(0.5, 5, 10, 0.2, rule=rule))
         rows.append(_drift_row(context, task, chosen, predicted, 200 + index))
     rows.extend(_ends(context, [_with_kind(run, gate) for run in STALLED], 300))
     rows.extend(_learned(context, [_with_kind(run, gate) for run in STALLED[-2:]], 0.0, 400))
@@ -126,6 +126,49 @@ def token_dg(context: Context, drift: Drift = closed.drift, gate: str = "dg") ->
     return rows
 
 
+def _by(rule: str, vocab_size: int, n_tokens: int, rate: float, learning_rate: float = 10.0) -> Run:
+    return Run(vocab_size, n_tokens, TokenGate("token", rate, rule), learning_rate)
+
+
+RULE_POINTS = ((2, 10, 0.03, 0.55), (2, 10, 0.1, 0.99), (5, 4, 0.1, 0.98))
+"""M, T, ρ and p of the drifts by rule: early, and where rows with an error are rarer than ρ."""
+COMPARED = ("delight", "advantage", "abs-advantage", "surprisal", "additive", "positive-surprisal")
+RULE_STALLED = (
+    _by("additive", 2, 10, 0.03),
+    _by("additive", 3, 6, 0.03),
+    _by("additive", 10, 5, 0.05),
+    _by("positive-surprisal", 2, 10, 0.03, 2.0),
+    _by("positive-surprisal", 5, 6, 0.05, 2.0),
+)
+RULE_FREE = (
+    _by("abs-advantage", 2, 10, 0.03),
+    _by("abs-advantage", 10, 5, 0.05),
+    _by("surprisal", 2, 10, 0.03, 60.0),
+    _by("surprisal", 10, 5, 0.05, 200.0),
+)
+
+
+def token_screening(context: Context, drift: Drift = closed.drift, rule: str | None = None) -> list[Simulated]:
+    """Simulate drifts early and late, and where training ends, by each screening rule.
+
+    ``rule``, what is simulated in the place of each rule, is for negative controls.
+    """
+    rows: list[Simulated] = []
+    for index, (vocab_size, n_tokens, rate, p) in enumerate(RULE_POINTS):
+        task = TokenTask(vocab_size, n_tokens, DRIFT_BATCH, p)
+        for number, name in enumerate(COMPARED):
+            predicted = float(drift(p, n_tokens, vocab_size, rate, rule=name))
+            gate = TokenGate("token", rate, rule or name)
+            rows.append(_drift_row(context, task, gate, predicted, 3_100 + 10 * index + number))
+    rows.extend(_ends(context, RULE_STALLED, 3_200, rule))
+    rows.extend(_learned(context, [_ranked(run, rule) for run in RULE_FREE], 1.0, 3_300))
+    return rows
+
+
+def _ranked(run: Run, rule: str | None) -> Run:
+    return replace(run, gate=replace(run.gate, rule=rule or run.gate.rule))
+
+
 def _with_kind(run: Run, kind: str) -> Run:
     return replace(run, gate=replace(run.gate, kind=kind))
 
@@ -142,12 +185,15 @@ def _drift_row(context: Context, task: TokenTask, gate: TokenGate, predicted: fl
     return Simulated(name, predicted / scale, estimate, error, 0.02 / task.n_tokens)
 
 
-def _ends(context: Context, runs: Sequence[Run], seed: int) -> Iterator[Simulated]:
-    """Yield where training ends beside the stall point of the gate that the claim is about."""
+def _ends(context: Context, runs: Sequence[Run], seed: int, rule: str | None = None) -> Iterator[Simulated]:
+    """Yield where training ends beside the stall point of the gate that the claim is about.
+
+    ``rule``, if any, is simulated in the place of the run's own.
+    """
     for index, run in enumerate(runs):
-        kind = "dg" if run.gate.temperature != 1.0 else "token"
-        predicted = closed.stall_point(run.gate.rate, run.vocab_size, run.n_tokens, kind, run.gate.temperature)
-        larger = replace(run, batch_size=run.batch_size * SIZE[context.preset])
+        gate, kind = run.gate, "dg" if run.gate.temperature != 1.0 else "token"
+        predicted = closed.stall_point(gate.rate, run.vocab_size, run.n_tokens, kind, gate.temperature, gate.rule)
+        larger = replace(_ranked(run, rule), batch_size=run.batch_size * SIZE[context.preset])
         estimate, error = end_of_learning(larger, REPLICATES[context.preset], seed + 10 * index, context.workers)
         yield Simulated(f"end of training, {run}", math.nan if predicted is None else predicted, estimate, error)
 

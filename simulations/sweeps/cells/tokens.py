@@ -10,14 +10,15 @@ from scipy.special import expit
 from kondo_theory import token_trap as closed
 from simulations.bandits import Estimate
 from simulations.sweeps.cells.rows import Row, row
-from simulations.sweeps.cells.types import Arms, Count, Positive, Rate, Replicates, Seed
+from simulations.sweeps.cells.types import Arms, Count, Positive, Probability, Rate, Replicates, Seed
 from simulations.sweeps.seeds import stream_seed
 from simulations.token_runs import LEARNED, Run, rewards
-from simulations.tokens import TokenGate, TokenTask, simulate_rewards
+from simulations.tokens import TokenGate, TokenTask, simulate_drift, simulate_rewards
 
-__all__ = ["token_end", "token_learning"]
+__all__ = ["token_drift", "token_end", "token_learning"]
 
 Gate = Literal["token", "row", "zero-price", "dg"]
+RuleName = Literal["delight", "advantage", "abs-advantage", "surprisal", "additive", "uniform", "positive-surprisal"]
 
 
 def token_end(
@@ -96,6 +97,42 @@ def token_learning(
         | {"update": int(step), "low": float(column.min()), "high": float(column.max())}
         for step, column in zip(steps, found.T, strict=True)
     ]
+
+
+def token_drift(
+    *,
+    vocab_size: Arms,
+    n_tokens: Count,
+    rule: RuleName = "delight",
+    rate: Rate,
+    p_correct: Probability,
+    batch_size: Replicates = 10_000,
+    n_replicates: Replicates = 16,
+    seed: Seed = 0,
+) -> list[Row]:
+    """Return the drift of the right token's logit when the top ρ of the tokens is kept by a rule, over PG's.
+
+    The prediction is that of infinite batches; batches keep exactly round(ρBT) tokens.
+
+    Parameters
+    ----------
+    vocab_size, n_tokens : int
+        M ≥ 2 and T ≥ 1.
+    rule : str
+        A name in :data:`kondo_theory.screening.RULES`.
+    rate, p_correct : float
+        ρ, and the probability that a token is right.
+    batch_size : int
+        Rows a batch; a replicate has two batches.
+    n_replicates, seed : int
+        Replicates, and the entropy of their streams.
+    """
+    stream = stream_seed(**locals())
+    full = p_correct * (1 - p_correct) / n_tokens
+    task = TokenTask(vocab_size, n_tokens, batch_size, p_correct)
+    found = simulate_drift(task, TokenGate("token", rate, rule), 2, n_replicates, stream) / full
+    predicted = float(closed.drift(p_correct, n_tokens, vocab_size, rate, rule=rule)) / full
+    return [row("drift over PG's", predicted, Estimate.of(found), exact=False)]
 
 
 def _expected_path(

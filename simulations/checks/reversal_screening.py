@@ -1,0 +1,94 @@
+"""Measurements on token reversal: which screening rules stall a token gate, at which reward, and which do not."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from kondo_theory.token_groups import group_stall_point
+from simulations.checks import Context
+from simulations.checks.reversal import GROUP, at_setting, over_seeds, require_paired, shares
+from simulations.checks.reversal_runs import curves
+from simulations.errors import ResultError
+from simulations.reversal_studies import BELOW, RULES_ELSEWHERE, Setting
+from simulations.reversal_summary import progress, stalled
+from simulations.reversal_tables import Curves
+from simulations.statistics import Measured
+
+__all__ = ["predicted_by_rule", "screening", "screening_rows"]
+
+STALLING = ("additive", "positive-surprisal")
+
+
+def screening(context: Context) -> list[Measured]:
+    """Return the rows of the claim ``reversal-screening``."""
+    return screening_rows(curves(context, "screening-tasks"), curves(context, "screening"))
+
+
+def screening_rows(found: Curves, before: Curves) -> list[Measured]:
+    """Return which rules stall and learn on the tasks of the study ``screening-tasks``, and at which rewards.
+
+    ``before`` is the study ``screening``: at its one task the stalls had been seen when the claim was written, so
+    they stand beside the others and are not judged.
+
+    Raises
+    ------
+    ResultError
+        If a rule is lacking at a setting, or its seeds are not those of the others.
+    """
+    stall: dict[Setting, list[bool]] = {}
+    learn: dict[Setting, list[bool]] = {}
+    gaps, ratios, rows = [], [], []
+    for setting in BELOW[1:]:
+        runs = {rule: _of(found, rule, setting) for rule in RULES_ELSEWHERE}
+        ends = {rule: progress(of_rule).set_index("seed").sort_index() for rule, of_rule in runs.items()}
+        require_paired(found, setting, ends)
+        control = ends["advantage"]
+        stall[setting] = [
+            stalled(ends[rule].loc[seed], control.loc[seed]) for rule in STALLING for seed in control.index
+        ]
+        learn[setting] = list(ends["abs-advantage"]["learnt"])
+        ratios.append(control["final_error"] / ends["abs-advantage"]["final_error"])
+        for rule, end in ends.items():
+            if rule in STALLING:
+                predicted = predicted_by_rule(rule, setting)
+                assert predicted is not None
+                gaps.append((end["late_reward"] - predicted).abs())
+                name, column = f"stalled reward, {rule}, {setting} (predicted {predicted:.3f})", "late_reward"
+            else:
+                name, column = f"final token error, {rule}, {setting}", "final_error"
+            rows.append(over_seeds(name, end[column].to_numpy(), found, runs[rule]))
+    for rule in STALLING:
+        seen = _of(before, rule, BELOW[0])
+        name = f"stalled reward, {rule}, {BELOW[0]} (predicted {predicted_by_rule(rule, BELOW[0]):.3f}; seen before)"
+        rows.append(over_seeds(name, progress(seen)["late_reward"].to_numpy(), before, seen))
+    worst, lowest = max(gaps, key=np.median), min(ratios, key=np.median)
+    return [
+        *shares("share of runs by additive and positive surprisal that stall", stall, found),
+        *shares("share of runs by |advantage| that learn", learn, found),
+        _extremes("|stalled reward − predicted|, worst setting", worst, found),
+        _extremes("final token error, by advantage / by |advantage|, worst setting", lowest, found),
+        *rows,
+    ]
+
+
+@lru_cache(maxsize=64)
+def predicted_by_rule(rule: str, setting: Setting) -> float | None:
+    """Return the reward at which the token gate by a rule stops, with the mean of 10 answers as baseline, or None."""
+    return group_stall_point(setting.rate, setting.vocab_size, setting.length, GROUP, "token", rule)
+
+
+def _of(found: Curves, rule: str, setting: Setting) -> pd.DataFrame:
+    """Return the curves of the token gate by a rule at a setting."""
+    runs = found.frame[at_setting(found.frame, "token-gate", rule, setting)]
+    if runs.empty:
+        raise ResultError(f"{found.origin()}: lacks the token gate by {rule} at {setting}, which the claim compares")
+    return runs
+
+
+def _extremes(quantity: str, values: pd.Series, found: Curves) -> Measured:
+    """Return the median over seeds, from the lowest seed to the highest."""
+    ends = (float(np.median(values)), float(values.min()), float(values.max()))
+    return Measured(quantity, *ends, len(values), None, found.origin(), found.preset)
