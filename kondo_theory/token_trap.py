@@ -99,10 +99,11 @@ def stall_point(
 ) -> float | None:
     """Return the first stable zero of the drift met from the uniform policy p = 1/M; None where there is none.
 
-    Training from the uniform policy ends there, however large the batch. The drift is positive at 1/M and from
-    1 − 1/T on (see the derivation; it holds for every rule in :data:`kondo_theory.screening.RULES`), so a stall point
-    lies between, or at 1/M if the drift falls at once. Where two atoms of delight change places the drift jumps; a
-    fall through zero by a jump is a stall point too (learning slides along it).
+    Training from the uniform policy ends there, however large the batch. The drift is positive at 1/M and not
+    negative from 1 − 1/T on (see the derivations of token-trap and, for the other rules of
+    :data:`kondo_theory.screening.RULES`, token-screening), so a stall point lies between, or at 1/M if the drift
+    falls at once; of your own rule nothing else is searched. Where two atoms change places the drift jumps; a fall
+    through zero by a jump is a stall point too (learning slides along it).
 
     The search has 4,096 points up to the first negative drift of a coarser grid (a lattice step 1/T is at least eight
     of them up to T = 512): a dip below zero that is narrower may be missed, and the next fall returned.
@@ -242,7 +243,7 @@ def _drift_of(T: int, M: int, rate: float | None, gate: str, temperature: float,
 
 
 def main() -> None:
-    """Print what the table for practitioners says: stalling rates, and the share of right tokens at a 3 % stall."""
+    """Print what the tables for practitioners say: stalling rates and stalls by delight, and other rules' drifts."""
     print("   M     T  stalling rates of the token gate              stall at 3 %  stall at 10 %  DG stalls at η in")
     for M in (2, 10, 100, 1000):
         for T in (2, 4, 10, 32, 100):
@@ -251,6 +252,17 @@ def main() -> None:
             stalls = "  ".join(f"{'none' if p is None else f'{p:.3f}':>12}" for p in points)
             window = ", ".join(f"{low:.3f}–{high:.3f}" for low, high in stalling_temperatures(M, T)) or "none"
             print(f"{M:5d} {T:5d}  {rates:44s}{stalls}   {window}")
+    wrong = np.array([0.45, 0.3, 0.1, 0.03, 0.01, 0.001])
+    print("\nThe top 3 % of the tokens at M = 2, T = 10: drift over PG's, at this share of wrong tokens, 1 − p")
+    print(f"{'rule':22s}" + "".join(f"{share:>9.3g}" for share in wrong) + "  stall")
+    for rule in RULES:
+        speed = drift(1 - wrong, 10, 2, 0.03, rule=rule) / (wrong * (1 - wrong) / 10)
+        point = stall_point(0.03, 2, 10, rule=rule)
+        print(
+            f"{rule:22s}"
+            + "".join(f"{value:9.2g}" for value in speed)
+            + f"{'none' if point is None else f'{point:.3f}':>7}"
+        )
 
 
 if __name__ == "__main__":

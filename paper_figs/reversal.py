@@ -21,7 +21,7 @@ from simulations.results import ResultError
 from simulations.reversal_summary import LEARNT, progress
 from simulations.statistics import bootstrap
 
-__all__ = ["SEEN", "reversal_physical_cost", "reversal_quality", "reversal_style", "reversal_token_trap"]
+__all__ = ["GROUP", "SEEN", "reversal_physical_cost", "reversal_quality", "reversal_style", "reversal_token_trap"]
 
 SEEN = 1 / 30_000
 """One token of the three evaluations that a final error is the mean of: smaller errors are drawn there."""

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kondo_theory import token_trap as closed
 from kondo_theory.screening import RULES, additive_odds_limit
-from paper_figs.reversal import SEEN
+from kondo_theory.token_groups import group_stall_point
+from paper_figs.reversal import GROUP, SEEN
 from paper_figs.reversal_sensitivity import draw_seeds
 from paper_figs.style import PANEL, draw_rows, label_panels, method_style
 from paper_figs.tables import points, reversal_curves
-from simulations.checks.reversal import at_setting
-from simulations.checks.reversal_screening import STALLING, predicted_by_rule
-from simulations.reversal_studies import BELOW, RULES_ELSEWHERE
 from simulations.reversal_summary import final, progress
 
 __all__ = ["reversal_screening", "token_screening"]
 
 _RULES = ("delight", "advantage", "abs-advantage", "surprisal", "additive", "uniform", "positive-surprisal")
+_STALLING, _LEARNING = ("additive", "positive-surprisal"), ("advantage", "abs-advantage", "surprisal")
+_TASK = ["vocab_size", "length", "rate", "rule"]
 _VOCABULARIES = {2: "-", 10: "--", 100: ":"}
 
 
@@ -70,11 +72,11 @@ def _late(ax: Axes) -> None:
 
 def _additive(ax: Axes) -> None:
     """Draw where the additive rule stalls against its weight: as ρ → 0, and at 3 %."""
-    alpha = np.linspace(0.0, 0.98, 50)
+    alpha = np.linspace(0.01, 0.98, 98)  # at 0 the rule is surprisal, which does not stall
     colour = method_style("additive").colour
     for vocab_size, line in _VOCABULARIES.items():
         stall = 1 / (1 + np.exp(-np.array([additive_odds_limit(a, vocab_size, 1 / 10) for a in alpha])))
-        ax.plot(alpha, np.where(stall < 0.9, stall, np.nan), line, color=colour, label=f"M = {vocab_size}")
+        ax.plot(alpha, np.where(stall < 1 - 1 / 10, stall, np.nan), line, color=colour, label=f"M = {vocab_size}")
         for weight in np.linspace(0.1, 0.9, 9):
             at_rate = closed.stall_point(0.03, vocab_size, 10, rule=partial(RULES["additive"], alpha=float(weight)))
             if at_rate is not None:
@@ -94,38 +96,48 @@ def reversal_screening() -> Figure:
     return figure
 
 
+def _token_gates(rules: tuple[str, ...]) -> pd.DataFrame:
+    """Return the curves of the token gates by these rules, on the one task of one study and those of the other."""
+    both = pd.concat([reversal_curves(study).frame for study in ("screening", "screening-tasks")], ignore_index=True)
+    return both[(both["method"] == "token-gate") & both["rule"].isin(rules)]
+
+
 def _stalls(ax: Axes) -> None:
     """Draw the reward at which each run stopped against the predicted one."""
-    elsewhere, seen = reversal_curves("screening-tasks").frame, reversal_curves("screening").frame
-    for rule in STALLING:
+    frame = _token_gates(_STALLING)
+    setting: Any
+    for setting, runs in frame.groupby(_TASK, sort=False):
+        vocab_size, length, rate, rule = setting
         style = method_style(rule)
-        for setting in BELOW:
-            frame = seen if setting == BELOW[0] else elsewhere
-            runs = frame[at_setting(frame, "token-gate", rule, setting)]
-            found, predicted = progress(runs)["late_reward"], predicted_by_rule(rule, setting)
-            assert predicted is not None
-            ax.plot(np.full(len(found), predicted), found, style.marker, color=style.colour, mfc="white", ms=5)
-            if rule == STALLING[0]:
-                name = f"M = {setting.vocab_size}, H = {setting.length}"
-                ax.annotate(name, (predicted, found.max()), (4, -12), textcoords="offset points", fontsize=7)
+        predicted = group_stall_point(rate, vocab_size, length, GROUP, "token", rule)
+        assert predicted is not None
+        found = progress(runs)["late_reward"]
+        ax.plot(np.full(len(found), predicted), found, style.marker, color=style.colour, mfc="white", ms=5)
+        if rule == "additive":
+            shift, side = ((-8, 8), "right") if (vocab_size, length) == (2, 6) else ((6, -11), "left")
+            name = f"M = {vocab_size}, H = {length}"
+            ax.annotate(name, (predicted, found.max()), shift, textcoords="offset points", fontsize=7, ha=side)
+    for rule in _STALLING:
+        style = method_style(rule)
         ax.plot([], [], style.marker, color=style.colour, mfc="white", label=rule)
-    ends = np.array([0.05, 0.62])
+    ends = np.array([0.05, 0.66])
     ax.plot(ends, ends, color="0.6", lw=0.8, zorder=0)
     ax.set(xlabel="predicted reward", ylabel="reward over the last third", xlim=ends, ylim=ends)
-    ax.set_title(f"token gates that stall, {elsewhere['seed'].nunique()} seeds or more")
+    fewest = frame.groupby(_TASK)["seed"].nunique().min()
+    ax.set_title(f"token gates that stall, {fewest} seeds or more")
     ax.legend(loc="upper left")
 
 
 def _errors(ax: Axes) -> None:
     """Draw the final token errors of the rules that do not stall: seeds pale, medians and intervals."""
-    elsewhere, seen = reversal_curves("screening-tasks").frame, reversal_curves("screening").frame
     names = []
-    for place, setting in enumerate(BELOW):
-        frame = seen if setting == BELOW[0] else elsewhere
-        names.append(f"M = {setting.vocab_size}, H = {setting.length}, {100 * setting.rate:g} %")
-        for number, rule in enumerate(RULES_ELSEWHERE[len(STALLING) :]):
+    setting: Any
+    for place, (setting, frame) in enumerate(_token_gates(_LEARNING).groupby(_TASK[:-1], sort=False)):
+        vocab_size, length, rate = setting
+        names.append(f"M = {vocab_size}, H = {length}, {100 * rate:g} %")
+        for number, rule in enumerate(_LEARNING):
             style = method_style(rule)
-            found = final(frame[at_setting(frame, "token-gate", rule, setting)], "token_error").clip(SEEN)
+            found = final(frame[frame["rule"] == rule], "token_error").clip(SEEN)
             draw_seeds(ax, found, place + 0.2 * (number - 1), style.colour, style.marker)
             if not place:
                 ax.plot([], [], style.marker, color=style.colour, ms=5, label=rule)
@@ -135,5 +147,5 @@ def _errors(ax: Axes) -> None:
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
     ax.grid(axis="y", color="0.92", linewidth=0.6)
-    ax.set_title("token gates that learn")
-    ax.legend(loc="lower right")
+    ax.set_title("token gates that do not stall")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.4, -0.17), ncols=3)

@@ -17,6 +17,7 @@ from rich.table import Table
 from simulations.statistics import Interval, bootstrap
 
 __all__ = [
+    "FINAL_EVALUATIONS",
     "LEARNT",
     "RUN",
     "TASK",

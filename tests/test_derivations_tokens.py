@@ -88,13 +88,26 @@ def test_rules_that_never_stall_and_rules_that_do():
         for rule in ("advantage", "abs-advantage", "abs-advantage-entropy", "surprisal", "uniform", "entropy-band"):
             for rate in (0.01, 0.1, 0.6):
                 assert trap.stall_point(rate, vocab_size, n_tokens, rule=rule) is None, rule
-        assert trap.stall_point(0.03, vocab_size, n_tokens, rule="positive-surprisal") == pytest.approx(
-            1 / vocab_size, abs=1e-9
-        )
+        found = trap.stall_point(0.03, vocab_size, n_tokens, rule="positive-surprisal")
+        assert found == pytest.approx(1 / vocab_size, abs=1e-9)
     for rule in ("advantage", "abs-advantage"):
-        for gate in ("token", "row"):
-            assert group_stall_point(0.03, 5, 6, 4, gate, rule) is None
+        for rate in (0.03, 0.6, 0.95):  # at the last two the price is below zero
+            for size in (2, 4):
+                assert group_stall_point(rate, 5, 6, size, "token", rule) is None
+                assert group_stall_point(rate, 2, 2, size, "row", rule) is None
     assert group_stall_point(0.03, 2, 10, 10, rule="positive-surprisal") == pytest.approx(0.5, abs=1e-4)
+
+
+def test_where_the_conditions_of_the_stalling_rules_end():
+    rare = 999 / 1000 * (1 - (1 - 1 / 1000) ** 9)  # wrong tokens with A > 0, just above p = 1/M
+    at_once, later = (trap.stall_point(rate, 1000, 10, rule="positive-surprisal") for rate in (rare, 1.1 * rare))
+    assert at_once == pytest.approx(1 / 1000, abs=1e-9)
+    assert later > 1.01 / 1000
+    for vocab_size, n_tokens in ((2, 1), (2, 2)):
+        assert trap.stall_point(0.03, vocab_size, n_tokens, rule="positive-surprisal") is None
+    for vocab_size, n_tokens, weight in ((2, 2, 0.5), (2, 10, 0.97), (10, 2, 0.9), (2, 10, 0.0), (2, 10, 1.0)):
+        rule = partial(RULES["additive"], alpha=weight)
+        assert trap.stall_point(1e-9, vocab_size, n_tokens, rule=rule) is None
 
 
 def test_negative_control_a_wrong_threshold_is_caught():

@@ -1,6 +1,7 @@
 """The mean field of tokens that share one advantage, against enumeration and mpmath."""
 
 import itertools
+from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -188,3 +189,11 @@ def test_many_tokens():
 def test_domains(arguments, message):
     with pytest.raises(ValueError, match=message):
         trap.drift(*arguments)
+
+
+def test_the_tables_of_the_guide_are_those_that_the_module_prints(capsys):
+    trap.main()
+    printed = capsys.readouterr().out.splitlines()
+    guide = (Path(__file__).parents[1] / "docs" / "choosing-a-gate.md").read_text(encoding="utf-8")
+    tables = [block.splitlines()[1:] for block in guide.split("```") if block.startswith("text\n")]
+    assert [line for table in tables for line in table if line] == [line for line in printed if line]

@@ -19,8 +19,7 @@ CLAIMS = (
             "iff T ≥ 5 at M = 2, T ≥ 4 at M = 3 and 4, T ≥ 3 at M = 5 to 47, T ≥ 2 from M = 48 on; T = 1 never "
             "stalls. The drift jumps where atoms of delight change places, and a fall by a jump stalls too. ρ_c is "
             "not monotone in T (in M it nowhere fell); high rates can stall as well, and as T → ∞ every rate does "
-            "but 1/2 and 1. p = 1 stays stable. Among the screening rules at a fixed rate, those of advantage or "
-            "|advantage| alone gate rows and do not stall"
+            "but 1/2 and 1. p = 1 stays stable. By delight: other screening rules are in token-screening"
         ),
         rule=SIMULATED,
     ),
@@ -58,18 +57,20 @@ CLAIMS = (
     Claim(
         id="token-screening",
         statement=(
-            "Ranked by |advantage|, by advantage or by surprisal, a fixed rate on tokens that share one advantage "
-            "never stalls; by an additive rule it stalls, at log-odds α/((1−α)T) − log(M−1) as ρ → 0, and by "
-            "positive surprisal at 1/M. As p → 1 it keeps all of PG's drift by |advantage| or surprisal, and none of "
-            "it by delight or advantage."
+            "A token gate at a fixed rate, on tokens that share one advantage, never stalls if it ranks by "
+            "|advantage|, advantage or surprisal. By an additive rule it stalls at low rates, as ρ → 0 at log-odds "
+            "α/((1−α)T) − log(M−1), by positive surprisal at 1/M. As p → 1 it keeps all of PG's drift by |advantage| "
+            "or surprisal, and none of it by delight or advantage."
         ),
         source="here; the rules are those of KG §3, the additive threshold that of KG Prop. 2",
         regime=(
-            "the mean field of token-trap. |advantage| and advantage are safe with the mean of a group's answers as "
-            "baseline as well, surprisal is slow at first: just above p = 1/M it has ρ/(M−1) of PG's drift. The "
-            "shares as p → 1 are for the exact mean: (1−p)ρT/p by delight, 1 − (1−ρ)T(1−p)/p by |advantage| once "
-            "rows with an error are rarer than ρ. What |advantage| × entropy and the entropy band do where policies "
-            "differ from token to token is outside it"
+            "the mean field of token-trap. The three that never stall do not with the mean of a group's answers as "
+            "baseline either (proved, not simulated); surprisal starts slowly in large vocabularies, with ρ/(M−1) of "
+            "PG's drift just above 1/M, ρ ≤ 1 − 1/M. Additive: 0 < α < 1, and p* < 1 − 1/T; high rates learn. "
+            "Positive surprisal: rates up to P(wrong, A > 0) at 1/M, about (T−1)/M in a large vocabulary; beyond, it "
+            "may stall later. As p → 1: ρ < 1, exact mean; by delight and advantage ρT(1−p)/p of PG's drift from p = "
+            "1 − 1/T on while ρ ≤ p^T, by |advantage| 1 − (1−ρ)T(1−p)/p once 1 − p^T ≤ ρ and 1 − p < 1/(2T). The "
+            "random choice, and where all policies are alike the entropy band, keep ρ of it"
         ),
         rule=SIMULATED,
     ),

@@ -7,7 +7,7 @@ Source: this project; additive rules are those of [KG] Prop. 2 (I. Osband, "Does
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import pairwise, product
 
 import sympy as sp
 
@@ -20,10 +20,18 @@ p, rho = sp.symbols("p rho", positive=True)
 M, T, S = sp.symbols("M T S", positive=True)
 _SIZES = (1, 2, 3, 4)
 
+Kept = Callable[[bool, int], sp.Expr]
+"""Probability that a token is kept, from whether it is right and its number of right neighbours."""
 
-def _shared(size: int) -> sp.Expr:
+
+def _full(size: int) -> sp.Expr:
     """Return PG's drift, p(1 − p)/T."""
     return p * (1 - p) / size
+
+
+def _agree(kept_of: Callable[[int], Kept], expected: Callable[[int], sp.Expr]) -> bool:
+    """Return whether the enumerated drift is as expected at every small T."""
+    return all(sp.cancel(mean_field(size, kept_of(size)) - expected(size)) == 0 for size in _SIZES)
 
 
 def _advantage_alone(proof: Proof) -> None:
@@ -33,172 +41,219 @@ def _advantage_alone(proof: Proof) -> None:
     levels = [kept.subs(value, at) for at in (-2 * price, -price, -price / 2, 0, price / 2, price, 2 * price)]
     rises = [sp.simplify(after - before) for before, after in pairwise(levels)]
     proof.argue(
-        "The top ρ by |A| keeps A where |A| > c and a share s ≤ 1 of it where |A| = c. What is kept never falls as A "
-        "rises, and A rises with the row's own reward. So, given the other answers, the drifts of the row's tokens "
-        "sum to Cov(G·A, N) ≥ 0 (row-gate), with the exact mean or a group's as baseline: |A| does not stall, nor "
-        "does A.",
+        "By advantage or |A| whole rows are ranked. With the exact mean that suffices: the drifts sum to T·E[G·A²] "
+        "(row-gate). With a group's mean the top ρ by |A| keeps A where |A| > c and a share s ≤ 1 of it where |A| = "
+        "c, which never falls as A rises, and A rises with the row's own reward: given the other answers the drifts "
+        "sum to Cov(G·A, N) ≥ 0. So |A| does not stall, at any rate.",
         "below −c it is A itself, at −c it is −sc, then 0, then sc, then A: ascending for 0 ≤ s ≤ 1",
         rises == [price * (2 - share), price * share, 0, 0, price * share, price * (2 - share)],
         latex=r"f(A)=A\,\mathbf 1\{|A|>c\}+sA\,\mathbf 1\{|A|=c\}\ \text{never falls}",
     )
+    given, overall = _two_answers()
+    proof.argue(
+        "Advantage does not stall with a group's mean either. At a price c ≥ 0 what is kept never falls. At c < 0 it "
+        "does, and given the others the sum can be negative (S = T = 2, p = 1/4, the other answer right: −3/64); on "
+        "average it is not.",
+        "let h(a) = E[N − Tp | A = a]. It never falls: the others' total has a log-concave mass, so N given A rises "
+        "with A in likelihood ratio. If h(0) ≥ 0, then A·h(A) ≥ A·h(0) on both sides of 0 and E[G·A·h] ≥ h(0)·E[G·A] "
+        "≥ 0, as E A = 0 and only negative A are dropped. If h(0) < 0, every A < 0 that is kept adds A·h > 0, and "
+        "E[A₊h] = Cov(A₊, h) ≥ 0, as E h = 0.",
+        given == -sp.Rational(3, 64) and bool(overall > 0),
+        latex=r"\mathbb E[G\,A\,(N-Tp)] \ge 0",
+    )
     proof.check(
         "Among independent tokens of equal p the policy's entropy is the same for all, so |A|·H ranks as |A| does, "
         "and the entropy band and a random choice keep ρ of PG's drift: slow, but no stall.",
-        all(sp.cancel(mean_field(size, lambda right, n: rho) - rho * _shared(size)) == 0 for size in _SIZES),
+        _agree(lambda size: lambda right, n: rho, lambda size: rho * _full(size)),
         latex=r"\mathrm{drift} = \rho\,\frac{p(1-p)}{T}",
     )
 
 
+def _two_answers() -> tuple[sp.Expr, sp.Expr]:
+    """Return Σ_t drift_t at S = T = 2, p = 1/4, when A ≥ −1/4 is kept: given a right other answer, and on average."""
+    chance = sp.Rational(1, 4)
+    masses = [(1 - chance) ** 2, 2 * chance * (1 - chance), chance**2]
+    drifts = {2: sp.Integer(0)} | dict.fromkeys((0, 1), sp.Integer(0))
+    for own, other in product(range(3), repeat=2):
+        advantage = sp.Rational(own - other, 4)
+        if advantage >= -sp.Rational(1, 4):
+            drifts[other] += masses[own] * advantage * (own - 2 * chance)
+    return drifts[2], sp.Add(*(masses[other] * drifts[other] for other in range(3)))
+
+
 def _surprisal(proof: Proof) -> tuple[sp.Expr, sp.Expr]:
     """Surprisal keeps wrong tokens at random, and their mean advantage is negative."""
-    wrong_alone = proof.identity(
-        "By surprisal, p > 1/M: wrong tokens come first. While ρ ≤ 1 − p a share ρ/(1−p) of them is kept, "
-        "whatever their advantage, which is −p/T on average: the drift is ρp²/T, by enumeration at T = 3,",
-        mean_field(3, lambda right, n: sp.Integer(0) if right else rho / (1 - p)),
-        rho * p**2 / 3,
-        latex=r"\mathrm{drift} = \rho\,\frac{p^2}{T}",
-    ).subs(rho, rho * 3 / T)
-    both = rho * p**2 / (1 - p) / p
     proof.check(
-        "and at T = 1, 2, 4 as well.",
-        all(
-            sp.cancel(
-                mean_field(size, lambda right, n: sp.Integer(0) if right else rho / (1 - p)) - rho * p**2 / size
-            )
-            == 0
-            for size in _SIZES
+        "By surprisal, p > 1/M: wrong tokens come first. While ρ ≤ 1 − p a share ρ/(1−p) of them is kept, whatever "
+        "their advantage, which is −p/T on average: the drift is ρp²/T (enumerated, T up to 4).",
+        _agree(
+            lambda size: lambda right, n: sp.Integer(0) if right else rho / (1 - p),
+            lambda size: rho * p**2 / size,
         ),
+        latex=r"\mathrm{drift} = \rho\,\frac{p^2}{T}",
     )
     left = (rho - (1 - p)) / p
     late = p + left * (1 - p)
     proof.check(
         "At ρ ≥ 1 − p all wrong tokens are kept, and a share (ρ−1+p)/p of the right ones, of mean advantage (1−p)/T: "
         "p + (1−p)(ρ−1+p)/p of PG's drift. Both are positive: surprisal does not stall.",
-        all(
-            sp.cancel(mean_field(size, lambda right, n: left if right else sp.Integer(1)) - late * _shared(size)) == 0
-            for size in _SIZES
+        _agree(
+            lambda size: lambda right, n: left if right else sp.Integer(1),
+            lambda size: late * _full(size),
         ),
         latex=r"\frac{\mathrm{drift}}{p(1-p)/T} = p+(1-p)\frac{\rho-1+p}{p}",
     )
     proof.identity(
-        "Early it is poor: just above p = 1/M its share of PG's drift is ρ/(M−1), no more than a random choice has.",
-        both.subs(p, 1 / M),
+        "It starts slowly in large vocabularies: just above p = 1/M, at ρ ≤ 1 − 1/M, it has ρ/(M−1) of PG's drift, "
+        "where a random choice has ρ.",
+        (rho * p**2 / T / (p * (1 - p) / T)).subs(p, 1 / M),
         rho / (M - 1),
     )
     own, others = sp.symbols("R R_o", real=True)
     proof.identity(
-        "It never looks at the advantage, and the drift is linear in it. A group's mean over S answers only divides: "
-        "the others' mean is p on average, so both are times 1 − 1/S.",
+        "It never looks at the advantage, and the drift is linear in it: the mean of S answers as baseline, the "
+        "others' mean being p on average, multiplies both drifts by 1 − 1/S.",
         (own - (own + (S - 1) * others) / S).subs(others, p),
         (1 - 1 / S) * (own - p),
     )
-    return wrong_alone, late
+    return rho * p**2 / T, late
 
 
 def _late(proof: Proof, surprisal: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
-    """Near p = 1: what each rule keeps of PG's drift at a fixed rate."""
+    """Near p = 1, with the exact mean: what each rule keeps of PG's drift at a fixed rate."""
     flawless = p**T
     share = (rho - 1 + flawless) / flawless
     by_size = 1 - (1 - share) * T * p ** (T - 1) * (1 - p)
-
-    def kept_by_size(size: int) -> Callable[[bool, int], sp.Expr]:
-        return lambda right, n: share.subs(T, size) if right and n == size - 1 else sp.Integer(1)
-
+    wrong = sp.Symbol("epsilon", positive=True)  # 1 − p
     proof.check(
-        "Late in training, 1 − p < 1/(2T): a row with an error has |A| ≥ 1/T − (1−p), a flawless one 1 − p, which is "
-        "less. Once 1 − p^T ≤ ρ, |A| keeps every row with an error and (ρ−1+p^T)/p^T of the flawless: all of PG's "
+        "Exact mean, 1 − p < 1/(2T): a row with errors has |A| ≥ 1/T − (1−p), a flawless one 1 − p, which is less. "
+        "So, once 1 − p^T ≤ ρ, |A| keeps every row with an error and (ρ−1+p^T)/p^T of the flawless: all of PG's "
         "drift but (1−ρ)T(1−p)/p.",
-        all(
-            sp.cancel(mean_field(size, kept_by_size(size)) - by_size.subs(T, size) * _shared(size)) == 0
-            for size in _SIZES
+        _agree(
+            lambda size: (
+                lambda right, n: share.subs(T, size) if right and n == size - 1 else sp.Integer(1)  # the flawless
+            ),
+            lambda size: by_size.subs(T, size) * _full(size),
         )
-        and sp.simplify(1 - by_size - (1 - rho) * T * (1 - p) / p) == 0,
+        and sp.simplify(1 - by_size - (1 - rho) * T * (1 - p) / p) == 0
+        and sp.solve(sp.Eq(1 / T - wrong, wrong), wrong) == [1 / (2 * T)],
         latex=r"\frac{\mathrm{drift}}{p(1-p)/T} = 1-(1-\rho)\,\frac{T(1-p)}{p}",
     )
-
-    def flawless_alone(size: int) -> Callable[[bool, int], sp.Expr]:
-        return lambda right, n: rho / p**size if right and n == size - 1 else sp.Integer(0)
-
     by_sign = rho * T * (1 - p) / p
     proof.check(
-        "From p = 1 − 1/T on only a flawless row has A > 0. While ρ ≤ p^T delight and advantage, on tokens or rows, "
-        "and positive surprisal keep flawless rows alone: the share ρT(1−p)/p of PG's drift, and it vanishes.",
-        all(
-            sp.cancel(mean_field(size, flawless_alone(size)) - by_sign.subs(T, size) * _shared(size)) == 0
-            for size in _SIZES
+        "Exact mean, p ≥ 1 − 1/T: only a flawless row has A > 0. While ρ ≤ p^T delight and advantage, on tokens or "
+        "rows, and positive surprisal keep flawless rows alone, and with them ρT(1−p)/p of PG's drift.",
+        _agree(
+            lambda size: lambda right, n: rho / p**size if right and n == size - 1 else sp.Integer(0),
+            lambda size: by_sign.subs(T, size) * _full(size),
         ),
         latex=r"\frac{\mathrm{drift}}{p(1-p)/T} = \rho\,\frac{T(1-p)}{p}",
     )
     proof.check(
-        "In the limit p → 1, at any fixed ρ: |A| and surprisal keep all of PG's drift, a random choice ρ of it, and "
-        "delight and advantage none. What is left to learn from is in answers with an error, and those have A < 0.",
+        "In the limit p → 1, at any fixed ρ < 1: |A| and surprisal keep all of PG's drift, a random choice ρ of it, "
+        "and delight and advantage none. What is left to learn from is in answers with an error, which have A < 0.",
         [sp.limit(each, p, 1) for each in (by_size, surprisal, rho, by_sign)] == [1, 1, rho, 0],
         latex=r"p\to1:\ 1,\ 1,\ \rho,\ 0",
     )
     return sp.simplify(by_size), by_sign
 
 
-def _stalls(proof: Proof) -> sp.Expr:
-    """Additive rules and positive surprisal stall."""
-    alpha, odds = sp.symbols("alpha o", positive=True)
-    lead = (1 - alpha) * sp.log((M - 1) * odds) - alpha / T
-    threshold = proof.identity(
+def _additive(proof: Proof) -> sp.Expr:
+    """Show where additive rules stall, 0 < α < 1: at low rates."""
+    alpha, odds, n = sp.symbols("alpha o N", positive=True)
+
+    def score(right: int, surprisal: sp.Expr) -> sp.Expr:
+        return alpha * ((n + right) / T - p) + (1 - alpha) * surprisal
+
+    chance = 1 / (1 + odds)  # 1 − p
+    lead = score(0, sp.log((M - 1) / chance)) - score(1, -sp.log(odds * chance))
+    proof.identity(
         "Additive, αA + (1−α)ℓ: a wrong token leads the right one with the same neighbours by (1−α)·log((M−1)o) − "
-        "α/T, with o = p/(1−p). That is the threshold of Prop. 2 with the reward gap 1/T: a token's own share.",
-        sp.solve(sp.Eq(lead, 0), odds)[0],
+        "α/T, with o = p/(1−p), whatever the neighbours,",
+        sp.expand_log(sp.expand(lead), force=True),
+        sp.expand_log(sp.expand((1 - alpha) * (sp.log(M - 1) + sp.log(odds)) - alpha / T), force=True),
+    )
+    threshold = proof.identity(
+        "so from these odds on. That is the threshold of Prop. 2 with the reward gap 1/T: a token's own share.",
+        sp.solve(sp.Eq((1 - alpha) * sp.log((M - 1) * odds) - alpha / T, 0), odds)[0],
         sp.exp(alpha / ((1 - alpha) * T)) / (M - 1),
         latex=r"\log\frac{p^*}{1-p^*} = \frac{\alpha}{(1-\alpha)T}-\log(M-1)",
     )
-    top = sp.Symbol("m", positive=True)
-    proof.identity(
-        "As ρ → 0 only the highest atom is kept: past that threshold a wrong token among right ones, whose drift is "
-        "−ρAp with A = 1 − 1/T − p. So it stalls at p*, if p* < 1 − 1/T; before, a right token leads.",
-        rho / top * top * (-p * (1 - 1 / T - p)),
-        -rho * p * (1 - 1 / T - p),
+    proof.check(
+        "As ρ → 0 only the highest atom is kept, one whose T − 1 neighbours are right. Before the threshold it is "
+        "the right token, with the drift ρ(1−p)²; past it the wrong one, with −ρp(1 − 1/T − p). So the first stall "
+        "is at p*, if p* < 1 − 1/T; else there is none (enumerated, T up to 4).",
+        _agree(
+            lambda size: lambda right, n: rho / p**size if right and n == size - 1 else sp.Integer(0),
+            lambda size: rho * (1 - p) ** 2,
+        )
+        and _agree(
+            lambda size: (
+                lambda right, n: rho / (p ** (size - 1) * (1 - p)) if not right and n == size - 1 else sp.Integer(0)
+            ),
+            lambda size: -rho * p * (1 - sp.Rational(1, size) - p),
+        ),
+        latex=r"\rho\to0:\ \rho(1-p)^2,\ -\rho p\left(1-\tfrac1T-p\right)",
     )
     stall = 1 / (1 + (M - 1) * sp.exp(-alpha / ((1 - alpha) * T)))
+    slope = sp.diff(alpha / ((1 - alpha) * T), alpha)
     proof.check(
-        "At M = 2, T = 10, α = 1/2 that is p* = 1/(1 + e^{−1/10}) = 0.525. It rises with α; α = 1 ranks by advantage "
-        "and does not stall.",
+        "At M = 2, T = 10, α = 1/2 that is p* = 1/(1 + e^{−1/10}) = 0.525. It rises with α; at α = 1 the rule is "
+        "advantage, at α = 0 surprisal, and neither stalls.",
         sp.simplify(stall / (1 - stall) - threshold) == 0
         and bool(sp.Abs(stall.subs({M: 2, T: 10, alpha: sp.Rational(1, 2)}) - sp.Rational(524979, 10**6)) < 1e-6)
-        and sp.limit(stall.subs({M: 2, T: 10}), alpha, 1, "-") == 1,
+        and sp.simplify(slope - 1 / (T * (1 - alpha) ** 2)) == 0,
         latex=r"p^* = \frac{1}{1+(M-1)e^{-\alpha/((1-\alpha)T)}}",
     )
+    return stall
+
+
+def _positive_surprisal(proof: Proof) -> None:
+    """Show that positive surprisal stalls at 1/M while wrong tokens with A > 0 are plenty."""
     for size, vocab_size in ((2, 2), (3, 3), (4, 2), (4, 5)):
         start = sp.Rational(1, vocab_size)
-        lucky = [n for n in range(size) if sp.Rational(n, size) > start]
+        lucky = {n for n in range(size) if sp.Rational(n, size) > start}
         found = mean_field(size, lambda right, n, good=lucky: sp.Integer(not right and n in good))  # type: ignore[misc]
-        expected = -sum(
-            sp.binomial(size - 1, n) * p**n * (1 - p) ** (size - 1 - n) * (sp.Rational(n, size) - p) * p * (1 - p)
-            for n in lucky
-        )
+        mass = sum(
+            sp.binomial(size - 1, n) * start**n * (1 - start) ** (size - n) for n in lucky
+        )  # of wrong tokens with A > 0, just above 1/M
         value = found.subs(p, start)
+        enough = f"P = {mass}" if lucky else "but here none has A > 0, as 1/M ≥ 1 − 1/T"
         proof.check(
-            f"Positive surprisal, just above p = 1/M (M = {vocab_size}, T = {size}): while there are enough wrong "
-            "tokens in rows with A > 0 only those are kept, and every one pulls down"
-            + ("." if lucky else "; here no wrong token has A > 0."),
-            sp.cancel(found - expected) == 0 and (bool(value < 0) if lucky else value == 0),
+            f"Positive surprisal, just above p = 1/M (M = {vocab_size}, T = {size}): up to the rate P(wrong, A > 0) "
+            f"only wrong tokens with A > 0 are kept, and every one pulls down: {enough}.",
+            bool(value < 0) and bool(mass > 0) if lucky else value == mass == 0 and start >= 1 - sp.Rational(1, size),
             latex=r"\mathrm{drift} \propto -\mathbb E[A_+\,;\ \mathrm{wrong}]\,p \le 0",
         )
     proof.argue(
-        "So positive surprisal stalls at 1/M, where learning starts, at every rate ρ ≤ P(wrong, A > 0): it learns "
-        "nothing at all.",
+        "So positive surprisal stalls where learning starts, at 1/M, at every rate 0 < ρ ≤ P(wrong, A > 0), which is "
+        "positive iff 1/M < 1 − 1/T and about (T−1)/M in a large vocabulary. At higher rates it may stall later, or "
+        "not at all.",
         "at p = 1/M all surprisals tie and rows are kept by A alone, with drift E[g(A)A²] ≥ 0 (token-trap); just "
-        "above, the drift is negative. A fall through zero by a jump is a stall point.",
-        bool(mean_field(4, lambda right, n: sp.Integer(right + n > 2)).subs(p, sp.Rational(1, 2)) > 0),
-        latex=r"p^* = \tfrac1M",
+        "above it is negative, and a fall through zero by a jump is a stall point. A wrong token with all neighbours "
+        "right has A = 1 − 1/T − p; the chance that one of T − 1 neighbours is right is about (T−1)/M.",
+        sp.series(1 - (1 - 1 / M) ** 9, M, sp.oo, 2).removeO() == 9 / M,
+        latex=r"p^* = \tfrac1M\quad(0<\rho\le P(\mathrm{wrong},\,A>0))",
     )
-    return stall
+    proof.argue(
+        "From p = 1 − 1/T on the drift is not negative under any of these rules, so a stall lies below.",
+        "there no wrong token has A > 0, so those kept pull upwards or not at all. Delight, advantage, additive and "
+        "positive surprisal keep right tokens in descending order of A, and then Σ A over those kept is at least "
+        "min(0, E[A | right]) = 0; |A| has E[G·A²], surprisal and a random choice are above.",
+        sp.simplify((T - 1) / T - (1 - 1 / T)) == 0,
+        latex=r"p\ge1-\tfrac1T:\ \mathrm{drift}\ge0",
+    )
 
 
 def derive() -> Derivation:
     """Derive which rules stall, where, and what the others keep of PG's drift as p → 1."""
     proof = Proof(
         "token-screening",
-        "On tokens that share one advantage, ranking by |advantage|, by advantage or by surprisal never stalls; an "
-        "additive rule stalls at log-odds α/((1−α)T) − log(M−1) as ρ → 0, and positive surprisal at p = 1/M. As "
-        "p → 1 a fixed rate keeps all of PG's drift by |advantage| or surprisal, none of it by delight or advantage.",
+        "A token gate at a fixed rate, on tokens that share one advantage, never stalls if it ranks by |advantage|, "
+        "advantage or surprisal. By an additive rule, 0 < α < 1, it stalls as ρ → 0 at log-odds α/((1−α)T) − "
+        "log(M−1), if that is below p = 1 − 1/T; by positive surprisal at p = 1/M, at rates up to P(wrong, A > 0) "
+        "there. As p → 1, at any ρ < 1, it keeps all of PG's drift by |advantage| or surprisal, none by delight or "
+        "advantage.",
         (
             "T independent tokens, each right with probability p; the wrong mass is even over M − 1 tokens",
             "reward the share of right tokens, baseline its exact mean, or the mean of S answers where said",
@@ -208,7 +263,8 @@ def derive() -> Derivation:
     _advantage_alone(proof)
     early, late = _surprisal(proof)
     by_size, by_sign = _late(proof, late)
-    stall = _stalls(proof)
+    stall = _additive(proof)
+    _positive_surprisal(proof)
     return proof.conclude(
         surprisal_drift=early,
         late_share_surprisal=late,

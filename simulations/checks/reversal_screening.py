@@ -13,7 +13,7 @@ from simulations.checks.reversal import GROUP, at_setting, over_seeds, require_p
 from simulations.checks.reversal_runs import curves
 from simulations.errors import ResultError
 from simulations.reversal_studies import BELOW, RULES_ELSEWHERE, Setting
-from simulations.reversal_summary import progress, stalled
+from simulations.reversal_summary import FINAL_EVALUATIONS, progress, stalled
 from simulations.reversal_tables import Curves
 from simulations.statistics import Measured
 
@@ -50,7 +50,9 @@ def screening_rows(found: Curves, before: Curves) -> list[Measured]:
             stalled(ends[rule].loc[seed], control.loc[seed]) for rule in STALLING for seed in control.index
         ]
         learn[setting] = list(ends["abs-advantage"]["learnt"])
-        ratios.append(control["final_error"] / ends["abs-advantage"]["final_error"])
+        # Three evaluations of 1,000 answers see no smaller error than one wrong token.
+        seen = 1 / (FINAL_EVALUATIONS * found.frame["eval_prompts"].max() * setting.length)
+        ratios.append(control["final_error"].clip(seen) / ends["abs-advantage"]["final_error"].clip(seen))
         for rule, end in ends.items():
             if rule in STALLING:
                 predicted = predicted_by_rule(rule, setting)
@@ -61,9 +63,9 @@ def screening_rows(found: Curves, before: Curves) -> list[Measured]:
                 name, column = f"final token error, {rule}, {setting}", "final_error"
             rows.append(over_seeds(name, end[column].to_numpy(), found, runs[rule]))
     for rule in STALLING:
-        seen = _of(before, rule, BELOW[0])
+        former = _of(before, rule, BELOW[0])
         name = f"stalled reward, {rule}, {BELOW[0]} (predicted {predicted_by_rule(rule, BELOW[0]):.3f}; seen before)"
-        rows.append(over_seeds(name, progress(seen)["late_reward"].to_numpy(), before, seen))
+        rows.append(over_seeds(name, progress(former)["late_reward"].to_numpy(), before, former))
     worst, lowest = max(gaps, key=np.median), min(ratios, key=np.median)
     return [
         *shares("share of runs by additive and positive surprisal that stall", stall, found),

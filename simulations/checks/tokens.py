@@ -135,21 +135,25 @@ RULE_POINTS = ((2, 10, 0.03, 0.55), (2, 10, 0.1, 0.99), (5, 4, 0.1, 0.98))
 COMPARED = ("delight", "advantage", "abs-advantage", "surprisal", "additive", "positive-surprisal")
 RULE_STALLED = (
     _by("additive", 2, 10, 0.03),
+    _by("additive", 2, 10, 0.1),
     _by("additive", 3, 6, 0.03),
     _by("additive", 10, 5, 0.05),
     _by("positive-surprisal", 2, 10, 0.03, 2.0),
     _by("positive-surprisal", 5, 6, 0.05, 2.0),
+    _by("positive-surprisal", 10, 4, 0.3),
 )
 RULE_FREE = (
     _by("abs-advantage", 2, 10, 0.03),
     _by("abs-advantage", 10, 5, 0.05),
+    _by("additive", 2, 10, 0.5),
+    _by("positive-surprisal", 2, 10, 0.5),
     _by("surprisal", 2, 10, 0.03, 60.0),
     _by("surprisal", 10, 5, 0.05, 200.0),
 )
 
 
 def token_screening(context: Context, drift: Drift = closed.drift, rule: str | None = None) -> list[Simulated]:
-    """Simulate drifts early and late, and where training ends, by each screening rule.
+    """Simulate drifts early and late by six screening rules, and where training ends, with the exact mean.
 
     ``rule``, what is simulated in the place of each rule, is for negative controls.
     """
