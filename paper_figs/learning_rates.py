@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from paper_figs.reversal import SEEN, reversal_style
-from paper_figs.style import PANEL, MethodStyle, method_style
+from paper_figs.style import PANEL, MethodStyle, method_style, shown
 from paper_figs.tables import reversal_curves, table
 from simulations.mnist_summary import FINAL_EVALUATIONS as MNIST_EVALUATIONS
 from simulations.reversal_summary import FINAL_EVALUATIONS
@@ -76,7 +76,7 @@ def _draw(ax: Axes, finals: pd.DataFrame, styles: dict[str, MethodStyle]) -> Non
             style.line,
             marker=style.marker,
             color=style.colour,
-            label=label.replace("-price", " price"),
+            label=shown(label),
         )
     ax.set(xscale="log", yscale="log")
     rates = sorted(finals["learning_rate"].unique())

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from paper_figs.style import PANEL, label_panels, method_style
+from paper_figs.style import PANEL, label_panels, method_style, shown
 from paper_figs.tables import measured
 from simulations.statistics import bootstrap
 
@@ -49,10 +49,7 @@ def mnist_decomposition() -> Figure:
         _name_checkpoints(ax, frame)
     label_panels(list(grid.flat))
     styles = [(label, method_style(label)) for label in _METHODS]
-    handles: list[Any] = [
-        Line2D([], [], color=s.colour, marker=s.marker, label=label.replace("-price", " price"))
-        for label, s in styles
-    ]
+    handles: list[Any] = [Line2D([], [], color=s.colour, marker=s.marker, label=shown(label)) for label, s in styles]
     handles += [
         Line2D([], [], color="0.3", label="network"),
         Line2D([], [], color="0.3", linestyle="--", linewidth=0.9, label="theory: every image a context of its own"),

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from kondo_theory.cost import surviving_rows
 from kondo_theory.token_groups import group_stall_point
 from kondo_theory.token_trap import critical_rate, stall_point, stalling_rates
-from paper_figs.style import PANEL, MethodStyle, label_panels, method_style
+from paper_figs.style import PANEL, MethodStyle, label_panels, method_style, shown
 from paper_figs.tables import measured, reversal_curves
 from simulations.results import ResultError
 from simulations.reversal_summary import LEARNT, progress
@@ -88,7 +88,7 @@ def reversal_quality() -> Figure:
             [],
             color=reversal_style(label).colour,
             ls=reversal_style(label).line,
-            label=label.replace("-price", " price"),
+            label=shown(label),
         )
         for label in labels
     ]
@@ -253,7 +253,7 @@ def _shares(ax: Axes, frame: pd.DataFrame) -> None:
         if label.startswith("token"):
             rate, length = float(run["rate"].iloc[0]), int(run["length"].iloc[0])
             ax.plot(float(surviving_rows(rate, length)), place + 0.2, "k|", ms=12, mew=1.5)
-    ax.set_yticks(range(len(labels)), [label.replace("-price", " price").replace(", ", ",\n") for label in labels])
+    ax.set_yticks(range(len(labels)), [shown(label).replace(", ", ",\n") for label in labels])
     ax.invert_yaxis()
     handles: list[Any] = [Line2D([], [], color="0.4", alpha=alpha, lw=6, label=name) for _, _, name, alpha in looks]
     handles.append(Line2D([], [], color="k", marker="|", ls="", ms=10, mew=1.5, label="rows, independent keeps"))
@@ -273,7 +273,7 @@ def _phases(ax: Axes, times: pd.DataFrame) -> None:
         left = left + methods[phase].to_numpy()
     for place, (end, ratio) in enumerate(zip(left, methods["total_ratio"], strict=True)):
         ax.text(end + 1, place, f"{ratio:.2f}", size=7, va="center")
-    ax.set_yticks(places, [name.replace("-price", " price").replace(", ", ",\n") for name in methods["name"]])
+    ax.set_yticks(places, [shown(name).replace(", ", ",\n") for name in methods["name"]])
     ax.invert_yaxis()
     ax.set(xlabel="milliseconds an update, one CPU thread", title="an update by phase", xlim=(0, 1.12 * left.max()))
     handles: list[Any] = [

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from paper_figs.reversal import reversal_style
-from paper_figs.style import PANEL, label_panels
+from paper_figs.style import PANEL, label_panels, shown
 from paper_figs.tables import measured
 from simulations.reversal_summary import AXES
 
@@ -52,7 +52,7 @@ def _sizes(ax: Axes, rows: pd.DataFrame) -> None:
             alpha=0.45,
             lw=0,
             hatch="////" if style.colour in colours else None,  # a gate at another rate
-            label=str(label).replace("-price", " price"),
+            label=shown(label),
         )
         colours.append(style.colour)
         for place, sizes in zip(x, found, strict=True):

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from paper_figs.reversal import SEEN, reversal_style
-from paper_figs.style import PANEL, Colour, label_panels, method_style
+from paper_figs.style import PANEL, Colour, label_panels, method_style, shown
 from paper_figs.tables import reversal_curves
 from simulations.reversal_summary import final
 from simulations.statistics import bootstrap
@@ -63,7 +63,7 @@ def _rewards(ax: Axes, frame: pd.DataFrame) -> None:
             if not runs.empty:
                 style = reversal_style(str(label))
                 draw_seeds(ax, _errors(runs), place + 0.22 * (number - 1), style.colour, marker)
-    ax.set_yticks(range(len(labels)), [str(label).replace("-price", " price") for label in labels])
+    ax.set_yticks(range(len(labels)), [shown(label) for label in labels])
     handles = [Line2D([], [], color="0.3", marker=marker, ls="", label=name) for name, marker in _REWARDS.items()]
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.4, -0.17), ncols=3)
     few, ppo = (

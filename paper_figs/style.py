@@ -23,6 +23,7 @@ __all__ = [
     "label_panels",
     "method_style",
     "paper_style",
+    "shown",
 ]
 
 PANEL = (3.4, 2.7)
@@ -103,7 +104,12 @@ def method_style(name: str) -> MethodStyle:
     KeyError
         If the method has none: give it one here, so that it looks the same in every figure.
     """
-    return METHODS[name.replace("zero-price", "zero price")]
+    return METHODS[shown(name)]
+
+
+def shown(label: object) -> str:
+    """Return a table's label as figures write it."""
+    return str(label).replace("zero-price", "zero price")
 
 
 @contextmanager
