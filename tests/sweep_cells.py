@@ -52,6 +52,10 @@ def kills_once(*, a: int, mark: str) -> dict[str, int]:
     return {"double": 2 * a}
 
 
+def on_a_device(*, a: int, device: Literal["cpu", "cuda", "tpu"] = "cpu") -> dict[str, int]:
+    return {"double": 2 * a}
+
+
 def other_columns(*, a: int) -> dict[str, int]:
     return {"even": a} if a % 2 == 0 else {"odd": a}
 

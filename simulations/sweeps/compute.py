@@ -110,9 +110,10 @@ def _compute(job: Job, chunk: Chunk) -> ChunkResult:
         if here != job.version:
             raise ReportedError(f"a worker runs other code or libraries for {job.cell}: {here}, not {job.version}")
     alike: dict[Signature, Columns] = {}
-    failures = []
+    failures, devices = [], set()
     for cell in chunk:
         try:
+            device = _device(cell.config.get("device"))
             rows = _rows(function(**cell.config))
             signature = _signature(rows, job.column_types)
         except KeyboardInterrupt:
@@ -123,15 +124,22 @@ def _compute(job: Job, chunk: Chunk) -> ChunkResult:
             failures.append(Failure(cell.config, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"))
             continue
         _extend(alike.setdefault(signature, {}), cell, rows)
+        devices.add(device)
     tables = tuple(_table(columns, {**job.column_types, **dict(signature)}) for signature, columns in alike.items())
     seconds = time.perf_counter() - started
-    return ChunkResult(len(chunk), tables, tuple(failures), seconds, _device(chunk[0].config.get("device")))
+    return ChunkResult(len(chunk), tables, tuple(failures), seconds, "; ".join(sorted(devices)))
 
 
 @functools.cache
 def _device(name: Any) -> str:
-    """Describe the device that a configuration names: the CPU for a function that has no choice."""
-    return describe_cpu() if name in (None, "cpu") else describe(resolve(name))
+    """Describe the device that a configuration names: the CPU for a function that has no choice.
+
+    Raises
+    ------
+    ValueError
+        If this machine has no such device.
+    """
+    return describe(resolve(name)) if name in ("auto", "cuda") else describe_cpu()
 
 
 def _rows(found: Any) -> Columns:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from simulations.devices import resolve
 from simulations.results import Table
 from simulations.shards import CELL_KEY
 from simulations.sweeps.compute import ChunkResult, Failure, Job, compute_here
@@ -18,7 +19,7 @@ from simulations.sweeps.executors import Executor, SweepError, executor
 from simulations.sweeps.grid import Cell, Sweep, load_cell
 from simulations.sweeps.store import Store, done_cells, require_table
 
-__all__ = ["Estimate", "Progress", "SweepError", "estimate", "run_sweep"]
+__all__ = ["Estimate", "Progress", "SweepError", "estimate", "require_devices", "run_sweep"]
 
 Progress = Callable[[int, int], None]
 """Told after each chunk how many cells are done, and of how many."""
@@ -63,13 +64,16 @@ def run_sweep(
     Raises
     ------
     ValueError, TypeError
-        If the sweep or the number of workers is not allowed, or no scheduler answers.
+        If the sweep or the number of workers is not allowed, this machine lacks a device that it names (workers of
+        a scheduler report theirs as failed cells), or no scheduler answers.
     ResultError
         If ``out`` cannot be used; see :class:`~simulations.sweeps.store.Store`.
     SweepError
         If cells failed, after all others were computed and kept.
     """
     sweep, started = sweep.checked(), time.perf_counter()
+    if scheduler is None:
+        require_devices(sweep)
     job = Job(_by_name(sweep), sweep.version, sweep.column_types)
     with executor(workers, scheduler) as workers_found:
         require_table(out, sweep, overwrite=overwrite)
@@ -86,6 +90,22 @@ def run_sweep(
             seconds = round(time.perf_counter() - started, 3)
             last = {"seconds": seconds, "cells_computed": len(missing), "workers": workers_found.name}
             return store.finish({"last_run": last})
+
+
+def require_devices(sweep: Sweep) -> None:
+    """Refuse a sweep whose configurations name a device that this machine lacks.
+
+    Raises
+    ------
+    ValueError
+        If it lacks one.
+    """
+    for grid in sweep.grids:
+        if "cuda" in grid.get("device", ()):
+            try:
+                resolve("cuda")
+            except ValueError:
+                raise ValueError(f"sweep {sweep.name}: device is cuda, which this machine lacks") from None
 
 
 def _by_name(sweep: Sweep) -> Callable[..., object] | str:
@@ -204,11 +224,12 @@ def estimate(sweep: Sweep, out: Path) -> Estimate:
     Raises
     ------
     ValueError, TypeError
-        If the sweep is not allowed.
+        If the sweep is not allowed, or names a device that this machine lacks.
     ResultError
         If ``out`` holds something else.
     """
     sweep = sweep.checked()
+    require_devices(sweep)
     job = Job(_by_name(sweep), sweep.version, sweep.column_types)
     done = done_cells(out, sweep)
     cells = list(sweep.cells())
