@@ -129,7 +129,8 @@ def reversal_token_trap() -> Figure:
     ends = progress(frame)
     figure, grid = plt.subplots(2, 2, figsize=(2 * PANEL[0] + 0.8, 2 * PANEL[1] + 0.6))
     diagram, stalls, curves, gates = grid.flat
-    pairs: list[Pair] = list(dict.fromkeys(zip(ends["vocab_size"], ends["length"], strict=True)))
+    found: set[Pair] = set(zip(ends["vocab_size"], ends["length"], strict=True))
+    pairs = sorted(found, key=lambda pair: (pair[0], -pair[1]))
     tokens = ends[ends["method"] == "token-gate"]
     critical = {pair: critical_rate(*pair) for pair in pairs}
     keys = zip(tokens["vocab_size"], tokens["length"], tokens["rate"], strict=True)
@@ -142,6 +143,12 @@ def reversal_token_trap() -> Figure:
         ax.set_xticks(range(len(pairs)), [f"M = {m}\nH = {h}" for m, h in pairs])
     label_panels(list(grid.flat))
     return figure
+
+
+def _seeds(ends: pd.DataFrame) -> str:
+    """Return how many seeds the runs have: one number, or the least and the most."""
+    counts = ends.groupby(["label", "vocab_size", "length"])["seed"].nunique()
+    return f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
 
 
 def _phase_diagram(ax: Axes, tokens: pd.DataFrame, pairs: list[Pair]) -> None:
@@ -159,7 +166,7 @@ def _phase_diagram(ax: Axes, tokens: pd.DataFrame, pairs: list[Pair]) -> None:
     ax.set(
         ylabel="gate rate, ρ",
         ylim=(0, 0.62),
-        title=f"token gates of the transformer, {tokens['seed'].nunique()} seeds",
+        title=f"token gates of the transformer, {_seeds(tokens)} seeds",
     )
     ax.legend(loc="upper center", ncols=3, columnspacing=0.8, handletextpad=0.2)
 
@@ -196,11 +203,11 @@ def _training(ax: Axes, frame: pd.DataFrame, pair: Pair) -> None:
         style = reversal_style(str(label))
         for number, (_, run) in enumerate(method.groupby("seed")):
             name = str(label) if number == 0 else None
-            ax.plot(run["update"], run["train_reward"], style.line, color=style.colour, label=name)
+            ax.plot(run["update"], run["train_reward"], style.line, color=style.colour, label=name, lw=0.7)
     predicted = group_stall_point(float(runs["rate"].min()), pair[0], pair[1], GROUP)
     assert predicted is not None
     ax.axhline(predicted, color="0.3", linewidth=0.8, linestyle=":")
-    ax.text(runs["update"].max(), predicted - 0.015, "predicted", size=7, color="0.3", ha="right", va="top")
+    ax.text(runs["update"].max(), predicted + 0.02, "predicted", size=7, color="0.3", ha="right", va="bottom")
     ax.set(xlabel="updates", ylabel="training reward", ylim=(0.47, 1.02), title=f"M = {pair[0]}, H = {pair[1]}")
     ax.legend(loc="center right")
 

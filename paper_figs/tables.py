@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from simulations.results import COMMITTED, SWEEP, ResultError, Table, load
-from simulations.reversal_tables import Curves, committed_curves, curves_in, joined
+from simulations.reversal_tables import Curves, committed_curves, curves_in, joined, with_shared
 
 __all__ = ["measured", "names_in", "points", "results_from", "reversal_curves", "rows", "table"]
 
@@ -82,7 +82,7 @@ def reversal_curves(study: str) -> Curves:
     """
     directory = _results.get()
     own = [] if directory is None else _tables(directory, f"reversal-{study}*")
-    return joined([committed_curves(study), *curves_in(own, study)])
+    return with_shared(joined([committed_curves(study), *curves_in(own, study)]), study, reversal_curves)
 
 
 @lru_cache(maxsize=64)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 
@@ -14,7 +14,10 @@ from simulations.merging import PRESETS, in_order, preset_of
 from simulations.results import COMMITTED, Table, load
 from simulations.reversal_summary import TASK
 
-__all__ = ["Curves", "committed_curves", "curves_in", "joined", "read_curves", "replaced"]
+__all__ = ["SHARED", "Curves", "committed_curves", "curves_in", "joined", "read_curves", "replaced", "with_shared"]
+
+SHARED = {"token-trap": ("quality", ("token gate(3 %)", "row gate(3 %, advantage)", "row gate(3 %)"))}
+"""Runs of a study that another one trains: that study's name and the labels."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,15 @@ def committed_curves(study: str, directory: Path = COMMITTED) -> Curves:
     if not paths:
         raise ResultError(f"no curves of study {study} in {directory}: neither {quick.name} nor a paper one is there")
     return joined(read_curves(load(path, kind=f"reversal-{study}")) for path in paths)
+
+
+def with_shared(found: Curves, study: str, curves_of: Callable[[str], Curves]) -> Curves:
+    """Return the curves of a study with those runs of it that another study trains, from ``curves_of`` that one."""
+    if study not in SHARED:
+        return found
+    other, labels = SHARED[study]
+    theirs = curves_of(other)
+    return joined([found, replace(theirs, frame=theirs.frame[theirs.frame["label"].isin(labels)])])
 
 
 def joined(curves: Iterable[Curves]) -> Curves:

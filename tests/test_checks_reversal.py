@@ -17,11 +17,11 @@ from simulations import reversal_scaling
 from simulations.checkpoints import CheckpointFile
 from simulations.checks import Context, reversal_runs
 from simulations.checks.reversal import (
-    long_stall_rows,
     predicted_reward,
     quality,
     quality_rows,
     row_gate_rows,
+    token_trap,
     token_trap_rows,
 )
 from simulations.checks.reversal_cost import physical_cost, physical_cost_rows
@@ -36,7 +36,7 @@ from simulations.reversal_experiment import study_kind
 from simulations.reversal_scaling import Attempt, Attempts
 from simulations.reversal_studies import ABOVE, BELOW, FRESH, STUDIES, Setting
 from simulations.reversal_summary import progress, stalled
-from simulations.reversal_tables import Curves, committed_curves
+from simulations.reversal_tables import SHARED, Curves, committed_curves, with_shared
 from simulations.transformer import Architecture
 from simulations.verify import judge
 
@@ -87,6 +87,11 @@ def world(study, change=lambda config, end: curve_of(config, end)):
     return Curves(frame.assign(origin="test"), "quick")
 
 
+def trap(change=lambda config, end: curve_of(config, end)):
+    """The study token-trap, with the runs of it that study quality trains."""
+    return with_shared(world("token-trap", change), "token-trap", lambda study: world(study, change))
+
+
 JUDGED = {
     "reversal-quality": ("quality", quality_rows),
     "reversal-token-trap": ("token-trap", token_trap_rows),
@@ -98,7 +103,7 @@ JUDGED = {
 
 def verdict(claim, change=lambda config, end: curve_of(config, end)):
     study, rows_of = JUDGED[claim]
-    rows = rows_of(world(study, change))
+    rows = rows_of(trap(change) if study == "token-trap" else world(study, change))
     assert len({row.quantity for row in rows}) == len(rows)
     return judge(CLAIMS[claim], None, [], rows, "quick")
 
@@ -220,15 +225,6 @@ def is_row(rule, settings=BELOW):
 )
 def test_negative_control_a_table_that_differs_fails_its_claim(claim, change):
     assert verdict(claim, change)[0] == "fails"
-
-
-def test_a_longer_training_says_whether_the_stall_lasts():
-    (reward, slope) = long_stall_rows(world("quality"))
-    assert reward.quantity == "stalled reward over 1,000 updates, M = 2, H = 10, ρ = 3 % (predicted 0.575)"
-    assert (reward.value, reward.seeds) == (pytest.approx(predicted_reward(BELOW[0])), 5)
-    assert slope.value == pytest.approx(0)
-    with pytest.raises(ResultError, match="lacks the token gate at M = 2, H = 10"):
-        long_stall_rows(world("reward"))
 
 
 def test_one_unlucky_seed_is_allowed():
@@ -373,7 +369,7 @@ def test_smoke_and_quality_read_the_committed_tables_and_train_nothing(committed
         assert found.origin().startswith(f"reversal-{study}-quick.parquet, 2026-01-01")
 
 
-def test_quick_trains_a_few_runs_once_in_place_of_the_committed_ones(committed, monkeypatch):
+def test_quick_trains_a_few_runs_once_and_judges_them_with_the_committed_ones(committed, monkeypatch):
     asked = []
 
     def trained(configs, **options):
@@ -383,22 +379,36 @@ def test_quick_trains_a_few_runs_once_in_place_of_the_committed_ones(committed, 
 
     monkeypatch.setattr(reversal_runs, "run_many", trained)
     here = context("quick")
-    found = reversal_runs.curves(here, "token-trap")
-    assert reversal_runs.curves(here, "token-trap") is found
+    fresh = reversal_runs.fresh_curves(here)
+    assert reversal_runs.fresh_curves(here) is fresh
     assert [config.label for config in asked] == ["token gate(3 %)"] * 2 + ["token gate(30 %)"] * 2 + [
         "row gate(3 %, advantage)"
     ] * 2
     assert {config.updates for config in asked} == {1_000}
     assert {config.seed for config in asked} == {0}
-    fresh = found.frame[found.frame["origin"] == "measured now, cpu"]
-    assert set(fresh.groupby("label")["train_reward"].last()) == {0.42}
-    assert len(found.frame) == len(world("token-trap").frame), "no run is there twice"
-    assert not found.frame.duplicated(["label", "length", "vocab_size", "seed", "update"]).any()
-    rows = token_trap_rows(found)
-    origin = next(row.origin for row in rows if row.quantity.startswith("stalled reward, M = 2, H = 10"))
-    assert "measured now, cpu" in origin
-    assert "reversal-token-trap-quick.parquet" in origin
+    assert fresh.origin() == "measured now, cpu"
+    rows = token_trap(here)
+    now = [row for row in rows if row.quantity.endswith(", trained now")]
+    origins = {row.quantity.partition(" (")[0]: row.origin for row in rows if row not in now}
+    assert origins["share of runs below the critical rate that stall"].endswith("measured now, cpu")
+    assert origins["stalled reward, M = 3, H = 6, ρ = 3 %"].startswith("reversal-token-trap-quick.parquet")
+    assert origins["stalled reward, M = 2, H = 10, ρ = 3 %"].startswith("reversal-quality-quick.parquet")
+    assert {row.origin for row in now} == {"measured now, cpu"}
+    assert all(row.value == pytest.approx(0.42) for row in now if row.quantity.startswith(("stalled", "final")))
+    shares = {row.quantity: row for row in rows if row.quantity.startswith("share")}
+    stall, learn = (
+        shares[f"share of runs {name}"]
+        for name in ("below the critical rate that stall", "above the critical rate that learn")
+    )
+    assert (stall.seeds, stall.value) == (15, pytest.approx(13 / 15)), "the controls of two did not learn"
+    assert (learn.seeds, learn.value) == (12, pytest.approx(10 / 12)), "two of the four did not learn"
     assert judge(CLAIMS["reversal-token-trap"], None, [], rows, "quick")[0] != "holds in regime"
+    for other in (
+        context("smoke"),
+        context("paper"),
+        context("quick", [load(committed / "reversal-token-trap-quick.parquet")]),
+    ):
+        assert reversal_runs.fresh_curves(other) is None
 
 
 def test_methods_at_the_published_size_replace_those_of_quick(committed):
@@ -448,7 +458,7 @@ def test_a_table_that_was_given_comes_first(committed):
 
 
 def test_a_table_without_a_setting_is_refused():
-    found = world("token-trap")
+    found = trap()
     with pytest.raises(ResultError, match="lacks the token gate at M = 10, H = 4, ρ = 5 %"):
         token_trap_rows(
             Curves(found.frame[~((found.frame["rate"] == 0.05) & (found.frame["vocab_size"] == 10))], "quick")
@@ -650,19 +660,22 @@ def test_sizes_at_the_largest_that_was_tried_are_lower_bounds():
 
 
 def test_gates_of_another_number_of_updates_or_seeds_are_not_compared():
-    found = world("token-trap")
+    found = trap()
     long = found.frame["label"].eq("row gate(3 %)")
-    frame = found.frame.assign(update=found.frame["update"].where(~long, 10 * found.frame["update"]))
-    for rows_of in (token_trap_rows, row_gate_rows):
+    for label, rows_of in (("row gate(3 %, advantage)", token_trap_rows), ("row gate(3 %)", row_gate_rows)):
+        longer = found.frame["label"].eq(label)
+        frame = found.frame.assign(update=found.frame["update"].where(~longer, 10 * found.frame["update"]))
         with pytest.raises(
-            ResultError, match=r"at M = 2, H = 10, ρ = 3 % .* row gate by delight 10,000 of seeds 0, 1; "
+            ResultError, match=r"at M = 2, H = 10, ρ = 3 % .* row gate by [a-z]+ 10,000 of seeds 0, 1, 2"
         ):
             rows_of(Curves(frame, "quick"))
     fewer = found.frame[~long | (found.frame["seed"] == 0)]
-    with pytest.raises(ResultError, match=r"delight 1,000 of seeds 0; row gate by advantage 1,000 of seeds 0, 1"):
+    with pytest.raises(
+        ResultError, match=r"delight 1,000 of seeds 0; row gate by advantage 1,000 of seeds 0, 1, 2, 3, 4"
+    ):
         row_gate_rows(Curves(fewer, "quick"))
     others = found.frame.assign(seed=found.frame["seed"].where(~long, found.frame["seed"] + 1))
-    with pytest.raises(ResultError, match=r"row gate by delight 1,000 of seeds 1, 2"):
+    with pytest.raises(ResultError, match=r"row gate by delight 1,000 of seeds 1, 2, 3, 4, 5"):
         row_gate_rows(Curves(others, "quick"))
     elsewhere = world("screening-tasks")
     late = elsewhere.frame["rule"].eq("surprisal")
@@ -698,12 +711,20 @@ def test_parts_measured_elsewhere_are_put_together(committed):
     assert given.tables.unused == []
 
 
-def test_short_runs_do_not_replace_those_of_the_published_size(committed, monkeypatch):
-    monkeypatch.setattr(reversal_runs, "run_many", None)
-    frame = world("token-trap").frame.drop(columns="origin").assign(update=lambda rows: 10 * rows["update"])
-    path = committed / "reversal-token-trap-paper.parquet"
-    save(frame, path, kind=study_kind("token-trap"), config={"preset": "paper"}, sidecar={})
-    assert reversal_runs.curves(context("quick"), "token-trap").preset == "paper"
+def test_runs_that_another_study_trains_are_those_of_that_study(committed):
+    frame = world("quality").frame.drop(columns="origin").assign(update=lambda rows: 10 * rows["update"])
+    path = committed / "reversal-quality-paper.parquet"
+    save(frame, path, kind=study_kind("quality"), config={"preset": "paper"}, sidecar={})
+    found = reversal_runs.curves(context("smoke"), "token-trap")
+    assert found.preset == "quick", "the smallest that is in it"
+    first = found.frame[(found.frame["vocab_size"] == 2) & (found.frame["length"] == 10)]
+    assert set(first.loc[first["update"] > 1_000, "label"]) == set(SHARED["token-trap"][1])
+    shared = {c.label for c in STUDIES["quality"].methods} & set(SHARED["token-trap"][1])
+    assert shared == set(SHARED["token-trap"][1]), "the labels are those of the study"
+    rows = {row.quantity.partition(" (")[0]: row for row in token_trap_rows(found)}
+    assert rows["stalled reward, M = 2, H = 10, ρ = 3 %"].origin.startswith("reversal-quality-paper.parquet")
+    assert rows["stalled reward, M = 2, H = 10, ρ = 3 %"].seeds == 5
+    assert rows["stalled reward, M = 2, H = 6, ρ = 3 %"].seeds == 2
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,8 @@ CLAIMS = (
                 "ranked by advantage with the same task, rate, seed, updates and backward tokens. A run has learnt "
                 "if the mean training reward of the last three evaluations' batches is 0.9 or more. Predicted is "
                 "the first fall through zero, from p = 1/M up, of the drift with the mean of S = 10 answers as the "
-                "baseline; of a setting the median over seeds counts, of all the worst setting; " + _COUNTED
+                "baseline; of a setting the median over seeds counts, of all the worst setting; the runs that "
+                "preset quick trains count with those of the table; " + _COUNTED
             ),
             undecided="an interval, from the best seed to the worst, that straddles its margin",
             judged_from="quick",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -12,16 +13,15 @@ from numpy.typing import NDArray
 from kondo_theory.token_groups import group_drift, group_stall_point
 from kondo_theory.token_trap import stall_point
 from simulations.checks import Context
-from simulations.checks.reversal_runs import curves
+from simulations.checks.reversal_runs import curves, fresh_curves
 from simulations.errors import ResultError
-from simulations.reversal_studies import ABOVE, BELOW, Setting
+from simulations.reversal_studies import ABOVE, BELOW, FRESH, Setting
 from simulations.reversal_summary import final, progress, spent_to_error, stalled
 from simulations.reversal_tables import Curves
 from simulations.statistics import Measured, bootstrap
 
 __all__ = [
     "at_setting",
-    "long_stall_rows",
     "over_seeds",
     "predicted_reward",
     "quality",
@@ -57,7 +57,7 @@ def quality(context: Context) -> list[Measured]:
 
 def token_trap(context: Context) -> list[Measured]:
     """Return the rows of the claim ``reversal-token-trap``."""
-    return [*token_trap_rows(curves(context, "token-trap")), *long_stall_rows(curves(context, "quality"))]
+    return token_trap_rows(curves(context, "token-trap"), fresh_curves(context))
 
 
 def row_gate(context: Context) -> list[Measured]:
@@ -116,56 +116,51 @@ def _exact_reward(setting: Setting) -> float | None:
     return stall_point(setting.rate, setting.vocab_size, setting.length)
 
 
-def token_trap_rows(found: Curves) -> list[Measured]:
-    """Return whether token gates stall below the critical rate and learn above it, and at which rewards they stop."""
-    runs = _Runs(found)
+def token_trap_rows(found: Curves, fresh: Curves | None = None) -> list[Measured]:
+    """Return whether token gates stall below the critical rate and learn above it, and at which rewards they stop.
+
+    ``fresh``, runs of ``FRESH`` that were trained for this report, are judged with the others, each run by its own
+    control.
+    """
     stall: dict[Setting, list[bool]] = {}
     learn: dict[Setting, list[bool]] = {}
-    gaps, rows = {}, []
-    for setting in BELOW:
-        here, controls = runs.of(TOKEN, setting), runs.of(ADVANTAGE, setting)
-        stall[setting] = [stalled(here.loc[seed], controls.loc[seed]) for seed in here.index]
-        predicted, exact = predicted_reward(setting), _exact_reward(setting)
-        assert predicted is not None
-        gaps[setting] = (here["late_reward"] - predicted).abs()
-        against = f"{setting} (predicted {predicted:.3f}; exact baseline {exact:.3f})"
-        rows += [
-            runs.row(f"{name}, {where}", here[column], setting, TOKEN)
-            for name, where, column in (
-                ("stalled reward", against, "late_reward"),
-                ("slope of the stalled reward per 1,000 updates", setting, "slope"),
-                ("sampled token error at the stall", setting, "final_error"),
-                ("greedy token error at the stall", setting, "final_greedy_error"),
-            )
-        ]
-    for setting in ABOVE:
-        here = runs.of(TOKEN, setting)
-        learn[setting] = list(here["learnt"])
-        rows.append(runs.row(f"final training reward, {setting}", here["final_reward"], setting, TOKEN))
+    gaps: dict[Setting, list[float]] = {}
+    rows = []
+    for part in (found, fresh):
+        if part is None:
+            continue
+        runs, now = _Runs(part), "" if part is found else ", trained now"
+        for setting in BELOW if part is found else [setting for setting in FRESH if setting in BELOW]:
+            here, controls = runs.paired(setting, TOKEN, ADVANTAGE)
+            stall.setdefault(setting, []).extend(stalled(here.loc[seed], controls.loc[seed]) for seed in here.index)
+            predicted, exact = predicted_reward(setting), _exact_reward(setting)
+            assert predicted is not None
+            gaps.setdefault(setting, []).extend((here["late_reward"] - predicted).abs())
+            against = f"{setting} (predicted {predicted:.3f}; exact baseline {exact:.3f})"
+            rows += [
+                runs.row(f"{name}, {where}{now}", here[column], setting, TOKEN)
+                for name, where, column in (
+                    ("stalled reward", against, "late_reward"),
+                    ("slope of the stalled reward per 1,000 updates", setting, "slope"),
+                    ("sampled token error at the stall", setting, "final_error"),
+                    ("greedy token error at the stall", setting, "final_greedy_error"),
+                )
+            ]
+        for setting in ABOVE if part is found else [setting for setting in FRESH if setting in ABOVE]:
+            (here,) = runs.paired(setting, TOKEN)
+            learn.setdefault(setting, []).extend(here["learnt"])
+            rows.append(runs.row(f"final training reward, {setting}{now}", here["final_reward"], setting, TOKEN))
     middle, low, high = (
         max(float(statistic(gap)) for gap in gaps.values()) for statistic in (np.median, np.min, np.max)
     )
     name = "|stalled reward − predicted|, worst setting"
+    origin = ", ".join(part.origin() for part in (found, fresh) if part is not None)
+    every = replace(found, frame=found.frame.assign(origin=origin))
     return [
-        *shares("share of runs below the critical rate that stall", stall, found),
-        *shares("share of runs above the critical rate that learn", learn, found),
-        Measured(name, middle, low, high, sum(map(len, stall.values())), None, found.origin(), found.preset),
+        *shares("share of runs below the critical rate that stall", stall, every),
+        *shares("share of runs above the critical rate that learn", learn, every),
+        Measured(name, middle, low, high, sum(map(len, stall.values())), None, origin, found.preset),
         *rows,
-    ]
-
-
-def long_stall_rows(found: Curves) -> list[Measured]:
-    """Return whether the token gate of the study quality still stands where it stalled, after a longer training."""
-    setting = BELOW[0]
-    runs = found.frame[at_setting(found.frame, "token-gate", "delight", setting)]
-    if runs.empty:
-        raise ResultError(f"{found.origin()}: lacks the token gate at {setting}")
-    ends, predicted = progress(runs), predicted_reward(setting)
-    assert predicted is not None
-    over = f"over {int(runs['update'].max()):,} updates, {setting}"
-    return [
-        over_seeds(f"stalled reward {over} (predicted {predicted:.3f})", ends["late_reward"].to_numpy(), found, runs),
-        over_seeds(f"slope of the stalled reward per 1,000 updates {over}", ends["slope"].to_numpy(), found, runs),
     ]
 
 
@@ -175,9 +170,8 @@ def row_gate_rows(found: Curves) -> list[Measured]:
     learn: dict[str, dict[Setting, list[bool]]] = {ROW: {}, ADVANTAGE: {}}
     budgets, gains, rows = [], [], []
     for setting in BELOW:
-        tokens = runs.of(TOKEN, setting)
-        for kind, learnt in learn.items():
-            here = runs.of(kind, setting)
+        tokens, *rest = runs.paired(setting, TOKEN, *learn)
+        for (kind, learnt), here in zip(learn.items(), rest, strict=True):
             learnt[setting] = list(here["learnt"])
             budgets += list(here["backward_tokens"] / tokens["backward_tokens"])
             gains += list(here["final_reward"] - tokens["final_reward"])
@@ -213,21 +207,24 @@ def _lowest_drift(setting: Setting, kind: str) -> str:
 
 
 class _Runs:
-    """Where each run of the study stands at its end, by gate and setting.
-
-    Raises
-    ------
-    ResultError
-        If a gate is lacking at a setting, or the gates there have not the same seeds and updates.
-    """
+    """Where each run of the study stands at its end, by gate and setting."""
 
     def __init__(self, found: Curves) -> None:
         self.found, self.ends = found, progress(found.frame)
-        for setting in BELOW:
-            require_paired(found, setting, {kind: self.of(kind, setting) for kind in (TOKEN, ROW, ADVANTAGE)})
 
-    def of(self, kind: str, setting: Setting) -> pd.DataFrame:
-        """Return the runs of a gate at a setting, one a seed."""
+    def paired(self, setting: Setting, *kinds: str) -> list[pd.DataFrame]:
+        """Return the runs of these gates at a setting, one a seed each.
+
+        Raises
+        ------
+        ResultError
+            If a gate is lacking, or they have not the same seeds and updates.
+        """
+        ends = {kind: self._of(kind, setting) for kind in kinds}
+        require_paired(self.found, setting, ends)
+        return list(ends.values())
+
+    def _of(self, kind: str, setting: Setting) -> pd.DataFrame:
         method = "token-gate" if kind == TOKEN else "row-gate"
         rule = "advantage" if kind == ADVANTAGE else "delight"
         runs = self.ends[at_setting(self.ends, method, rule, setting)]

@@ -9,23 +9,21 @@ import pandas as pd
 from simulations.checks import Context
 from simulations.results import COMMITTED
 from simulations.reversal import run_many, tidy
-from simulations.reversal_config import PRESETS, ReversalConfig, preset_configs
+from simulations.reversal_config import ReversalConfig, preset_configs
 from simulations.reversal_experiment import study_kind
 from simulations.reversal_studies import BELOW, FRESH, STUDIES, control, token_gate
-from simulations.reversal_summary import RUN, TASK
-from simulations.reversal_tables import Curves, committed_curves, joined, read_curves, replaced
+from simulations.reversal_summary import TASK
+from simulations.reversal_tables import Curves, committed_curves, joined, read_curves, with_shared
 
-__all__ = ["curves"]
+__all__ = ["curves", "fresh_curves"]
 
 
 @lru_cache(maxsize=8)  # claims share their runs: nothing trains twice in one report
 def curves(context: Context, study: str) -> Curves:
-    """Return the curves of a study: tables given to the report, else the committed ones, in part measured anew.
+    """Return the curves of a study: tables given to the report, else the committed ones.
 
-    Of a study whose paper preset is committed in part the other methods come from the quick one.
-
-    Preset quick trains the runs ``FRESH`` of the token trap again, one seed each, in place of the committed ones;
-    preset paper trains everything, at the published sizes.
+    Of a study whose paper preset is committed in part the other methods come from the quick one. Preset paper trains
+    everything, at the published sizes.
 
     Raises
     ------
@@ -33,15 +31,20 @@ def curves(context: Context, study: str) -> Curves:
         If there is no table where one is needed, or it is damaged.
     """
     if found := context.tables.parts(study_kind(study)):
-        return _completed(joined(map(read_curves, found)), study)
-    if context.preset == "paper":
-        return Curves(_measured(context, STUDIES[study].configs("paper"), study), "paper")
-    committed = committed_curves(study, COMMITTED)
-    long = int(committed.frame["update"].max()) > PRESETS["quick"].updates  # short runs would not be comparable
-    if study != "token-trap" or context.preset == "smoke" or long:
-        return committed
-    fresh = _measured(context, _fresh(), study)
-    return Curves(replaced(committed.frame, fresh, RUN), committed.preset)
+        own = _completed(joined(map(read_curves, found)), study)
+    elif context.preset == "paper":
+        own = Curves(_measured(context, STUDIES[study].configs("paper"), study), "paper")
+    else:
+        own = committed_curves(study, COMMITTED)
+    return with_shared(own, study, lambda other: curves(context, other))
+
+
+@lru_cache(maxsize=8)
+def fresh_curves(context: Context) -> Curves | None:
+    """Train the runs ``FRESH`` of the token trap and their controls, a seed each, where preset quick has no table."""
+    if context.preset != "quick" or context.tables.parts(study_kind("token-trap")):
+        return None
+    return Curves(_measured(context, _fresh(), "token-trap"), "quick")
 
 
 def _completed(found: Curves, study: str) -> Curves:
