@@ -172,6 +172,7 @@ def _additive(proof: Proof) -> sp.Expr:
         "α/T, with o = p/(1−p), whatever the neighbours,",
         sp.expand_log(sp.expand(lead), force=True),
         sp.expand_log(sp.expand((1 - alpha) * (sp.log(M - 1) + sp.log(odds)) - alpha / T), force=True),
+        latex=r"s_{\mathrm{wrong}}-s_{\mathrm{right}} = (1-\alpha)\log\{(M-1)\,o\}-\tfrac{\alpha}{T}",
     )
     threshold = proof.identity(
         "so from these odds on. That is the threshold of Prop. 2 with the reward gap 1/T: a token's own share.",
@@ -218,10 +219,13 @@ def _positive_surprisal(proof: Proof) -> None:
             sp.binomial(size - 1, n) * start**n * (1 - start) ** (size - n) for n in lucky
         )  # of wrong tokens with A > 0, just above 1/M
         value = found.subs(p, start)
-        enough = f"P = {mass}" if lucky else "but here none has A > 0, as 1/M ≥ 1 − 1/T"
+        found_there = (
+            f"up to the rate P(wrong, A > 0) = {mass} only wrong tokens with A > 0 are kept, and each pulls down."
+            if lucky
+            else "no wrong token has A > 0, as 1/M ≥ 1 − 1/T."
+        )
         proof.check(
-            f"Positive surprisal, just above p = 1/M (M = {vocab_size}, T = {size}): up to the rate P(wrong, A > 0) "
-            f"only wrong tokens with A > 0 are kept, and every one pulls down: {enough}.",
+            f"Positive surprisal, just above p = 1/M (M = {vocab_size}, T = {size}): {found_there}",
             bool(value < 0) and bool(mass > 0) if lucky else value == mass == 0 and start >= 1 - sp.Rational(1, size),
             latex=r"\mathrm{drift} \propto -\mathbb E[A_+\,;\ \mathrm{wrong}]\,p \le 0",
         )
