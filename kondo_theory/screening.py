@@ -29,6 +29,7 @@ __all__ = [
     "additive_odds_limit",
     "additive_threshold",
     "kept_at_rate",
+    "score_function",
     "screen_context",
 ]
 
@@ -120,6 +121,17 @@ RULES: Mapping[str, Rule] = MappingProxyType(
   the batch (defaults 1/4 and 3/4, bounds included), −∞ outside.
 * ``positive-surprisal`` ℓ where U > 0, else −∞; a batch with fewer than k of those keeps those alone.
 """
+
+
+def score_function(rule: str | Rule) -> Rule:
+    """Return the rule of this name in :data:`RULES`; a function is its own.
+
+    Raises
+    ------
+    ValueError
+        If there is none of this name.
+    """
+    return RULES[_domain.choice("rule", rule, RULES)] if isinstance(rule, str) else rule
 
 
 def additive_threshold(
@@ -226,7 +238,7 @@ def screen_context(
     ValueError, TypeError
         If an argument is out of its domain or not real, or the true gradient is zero.
     """
-    score_of = RULES[_domain.choice("rule", rule, RULES)] if isinstance(rule, str) else rule
+    score_of = score_function(rule)
     pi = _domain.policy(policy)
     pi, U = np.broadcast_arrays(pi, _domain.finite("advantage", advantage))
     entropy = np.broadcast_to(np.sum(entr(pi), axis=-1, keepdims=True), pi.shape)

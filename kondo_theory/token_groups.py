@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
-from kondo_theory.screening import RULES, Rule
-from kondo_theory.token_rows import Atoms, binomial_masses, require_sizes, surprisals, top_drift
+from kondo_theory.screening import Rule, score_function
+from kondo_theory.token_rows import Atoms, binomial_masses, policy_entropy, require_sizes, surprisals, top_drift
 
 __all__ = ["group_drift", "group_stall_point"]
 
@@ -58,7 +58,7 @@ def group_drift(
     rho = float(_domain.interval("rate", rate, 0, 1, "(]"))
     S = int(_domain.require("group_size", _domain.real("group_size", group_size), group_size >= 2, "at least 2"))
     atoms = _token_atoms if _domain.choice("gate", gate, ("token", "row")) == "token" else _row_atoms
-    score_of = RULES[_domain.choice("rule", rule, RULES)] if isinstance(rule, str) else rule
+    score_of = score_function(rule)
     if 2 * T * (S * T + 1) > _MAX_ATOMS:
         raise ValueError(f"n_tokens² · group_size must be at most {_MAX_ATOMS // 2}, got {T * T * S}")
     found = [top_drift(atoms(q, T, M, S, score_of), rho)[0] for q in probability.ravel()]
@@ -110,7 +110,7 @@ def _row_atoms(p: float, T: int, M: int, S: int, score_of: Rule) -> Atoms:
     advantage = (1 - 1 / S) * (counts[:, None] / T - others)
     right, wrong = (float(level[0]) for level in surprisals(np.array([p]), M))
     surprisal = np.broadcast_to((counts * right + (T - counts) * wrong)[:, None], advantage.shape)
-    score = score_of(advantage, surprisal, np.full_like(advantage, T * (p * right + (1 - p) * wrong)))
+    score = score_of(advantage, surprisal, np.full_like(advantage, T * policy_entropy(np.array([p]), M)[0]))
     pull = advantage * (counts / T - p)[:, None]
     return Atoms(*(part.reshape(1, -1) for part in (mass[0][:, None] * other_mass, score, pull)))
 
@@ -118,13 +118,12 @@ def _row_atoms(p: float, T: int, M: int, S: int, score_of: Rule) -> Atoms:
 def _token_atoms(p: float, T: int, M: int, S: int, score_of: Rule) -> Atoms:
     others, other_mass = _others(p, T, S)
     counts, mass = binomial_masses(T - 1, np.array([p]))
-    right, wrong = (float(level[0]) for level in surprisals(np.array([p]), M))
-    entropy = p * right + (1 - p) * wrong
+    entropy = policy_entropy(np.array([p]), M)[0]
     parts = []
-    for hit, level in ((1, right), (0, wrong)):
+    for hit, level in zip((1, 0), surprisals(np.array([p]), M), strict=True):
         advantage = (1 - 1 / S) * ((counts + hit)[:, None] / T - others)
         weight = mass[0][:, None] * other_mass * (p if hit else 1 - p)
-        score = score_of(advantage, np.full_like(advantage, level), np.full_like(advantage, entropy))
+        score = score_of(advantage, np.full_like(advantage, level[0]), np.full_like(advantage, entropy))
         parts.append((weight, score, advantage * ((1 - p) if hit else -p)))
     return Atoms(
         *(np.concatenate([part.ravel() for part in parts_of])[None] for parts_of in zip(*parts, strict=True))

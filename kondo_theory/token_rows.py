@@ -22,7 +22,16 @@ from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
 from kondo_theory.screening import RULES, Rule
 
-__all__ = ["Atoms", "dg_drift", "require_sizes", "row_drift", "token_atoms", "top_drift", "zero_price_drift"]
+__all__ = [
+    "Atoms",
+    "dg_drift",
+    "policy_entropy",
+    "require_sizes",
+    "row_drift",
+    "token_atoms",
+    "top_drift",
+    "zero_price_drift",
+]
 
 TIE = 1e-12
 """Scores closer than this, relative to the largest, are one atom: at p = 1/M right and wrong tokens tie exactly."""
@@ -78,6 +87,12 @@ def surprisals(p: FloatArray, vocab_size: int) -> tuple[FloatArray, FloatArray]:
     return -np.log(p), np.log(vocab_size - 1.0) - np.log1p(-p)
 
 
+def policy_entropy(p: FloatArray, vocab_size: int) -> FloatArray:
+    """Return the entropy of one token's policy, nats."""
+    right, wrong = surprisals(p, vocab_size)
+    return p * right + (1 - p) * wrong
+
+
 def token_atoms(
     p: FloatArray, n_tokens: int, vocab_size: int, rate: float = 0.0, rule: Rule = RULES["delight"]
 ) -> Atoms:
@@ -101,7 +116,7 @@ def token_atoms(
     advantage = np.concatenate([(1 + counts) / n_tokens - column, counts / n_tokens - column], axis=1)
     right, wrong = (np.broadcast_to(level[:, None], neighbours.shape) for level in surprisals(p, vocab_size))
     surprisal = np.concatenate([right, wrong], axis=1)
-    entropy = (p * right[:, 0] + (1 - p) * wrong[:, 0])[:, None]
+    entropy = policy_entropy(p, vocab_size)[:, None]
     score = rule(advantage, surprisal, np.broadcast_to(entropy, advantage.shape))
     half = np.ones(counts.size)
     return Atoms(
@@ -142,7 +157,7 @@ def row_drift(
     right, wrong = surprisals(p, vocab_size)
     advantage = counts / n_tokens - p[:, None]
     surprisal = counts * right[:, None] + (n_tokens - counts) * wrong[:, None]
-    entropy = n_tokens * (p * right + (1 - p) * wrong)[:, None]
+    entropy = n_tokens * policy_entropy(p, vocab_size)[:, None]
     score = rule(advantage, surprisal, np.broadcast_to(entropy, advantage.shape))
     return top_drift(Atoms(mass, score, advantage**2), rate)
 

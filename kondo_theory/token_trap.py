@@ -19,7 +19,7 @@ from scipy.special import expit
 
 from kondo_theory import _domain, token_rows
 from kondo_theory._domain import FloatArray
-from kondo_theory.screening import RULES, Rule
+from kondo_theory.screening import RULES, Rule, score_function
 from kondo_theory.token_rows import require_sizes, token_atoms, top_drift
 from kondo_theory.token_sets import Intervals, negative_rates, negative_temperatures
 
@@ -232,7 +232,7 @@ def _top(p: FloatArray, n_tokens: int, vocab_size: int, rate: float, rule: Rule)
 def _drift_of(T: int, M: int, rate: float | None, gate: str, temperature: float, rule: str | Rule) -> Drift:
     """Return the drift as a function of p, (P,), with everything else fixed and checked."""
     kind = _domain.choice("gate", gate, GATES)
-    score_of = RULES[_domain.choice("rule", rule, RULES)] if isinstance(rule, str) else rule
+    score_of = score_function(rule)
     if kind in ("token", "row"):
         at_rate = _top if kind == "token" else token_rows.row_drift
         return partial(at_rate, n_tokens=T, vocab_size=M, rate=_require_rate(rate), rule=score_of)

@@ -16,7 +16,7 @@ from paper_figs.tables import reversal_curves
 from simulations.reversal_summary import final
 from simulations.statistics import bootstrap
 
-__all__ = ["draw_seeds", "reversal_sensitivity"]
+__all__ = ["draw_seeds", "error_axis", "final_errors", "reversal_sensitivity"]
 
 _REWARDS = {"fraction": "o", "prefix": "^", "exact": "X"}
 
@@ -33,11 +33,7 @@ def reversal_sensitivity() -> Figure:
     same = dense["label"].isin(sparse["label"]) & (dense["update"] <= sparse["update"].max())
     _rewards(rewards, pd.concat([dense[same], sparse], ignore_index=True))
     for ax in (rules, rewards):
-        ax.set(xscale="log", xlim=(0.6 * SEEN, 1.6), xlabel="final token error of sampled answers (percent)")
-        ax.set_xticks([SEEN, 1e-3, 1e-2, 0.1, 1], ["≤ 0.003", "0.1", "1", "10", "100"])
-        ax.minorticks_off()
-        ax.invert_yaxis()
-        ax.grid(axis="y", color="0.92", linewidth=0.6)
+        error_axis(ax)
     label_panels([rules, rewards])
     return figure
 
@@ -48,7 +44,7 @@ def _rules(ax: Axes, frame: pd.DataFrame) -> None:
     for place, rule in enumerate(names):
         for method, (_, marker, shift) in looks.items():
             runs = frame[(frame["rule"] == rule) & (frame["method"] == method)]
-            draw_seeds(ax, _errors(runs), place + shift, method_style(rule).colour, marker)
+            draw_seeds(ax, final_errors(runs), place + shift, method_style(rule).colour, marker)
     ax.set_yticks(range(len(names)), names)
     handles = [Line2D([], [], color="0.3", marker=marker, ls="", label=name) for name, marker, _ in looks.values()]
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.4, -0.17), ncols=2)
@@ -62,7 +58,7 @@ def _rewards(ax: Axes, frame: pd.DataFrame) -> None:
             runs = frame[(frame["label"] == label) & (frame["reward"] == reward)]
             if not runs.empty:
                 style = reversal_style(str(label))
-                draw_seeds(ax, _errors(runs), place + 0.22 * (number - 1), style.colour, marker)
+                draw_seeds(ax, final_errors(runs), place + 0.22 * (number - 1), style.colour, marker)
     ax.set_yticks(range(len(labels)), [shown(label) for label in labels])
     handles = [Line2D([], [], color="0.3", marker=marker, ls="", label=name) for name, marker in _REWARDS.items()]
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.4, -0.17), ncols=3)
@@ -73,7 +69,17 @@ def _rewards(ax: Axes, frame: pd.DataFrame) -> None:
     ax.set_title(f"each reward, {few} seeds or more (PPO {ppo})")
 
 
-def _errors(runs: pd.DataFrame) -> NDArray[np.float64]:
+def error_axis(ax: Axes) -> None:
+    """Set the axes of final token errors, one line a method or task, from the top down."""
+    ax.set(xscale="log", xlim=(0.6 * SEEN, 1.6), xlabel="final token error of sampled answers (percent)")
+    ax.set_xticks([SEEN, 1e-3, 1e-2, 0.1, 1], ["≤ 0.003", "0.1", "1", "10", "100"])
+    ax.minorticks_off()
+    ax.invert_yaxis()
+    ax.grid(axis="y", color="0.92", linewidth=0.6)
+
+
+def final_errors(runs: pd.DataFrame) -> NDArray[np.float64]:
+    """Return each seed's final token error, the least that is seen at least."""
     return final(runs, "token_error").clip(SEEN)
 
 

@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from kondo_theory import token_trap as closed
 from kondo_theory.screening import RULES, additive_odds_limit
 from kondo_theory.token_groups import group_stall_point
-from paper_figs.reversal import GROUP, SEEN
-from paper_figs.reversal_sensitivity import draw_seeds
+from paper_figs.reversal import GROUP
+from paper_figs.reversal_sensitivity import draw_seeds, error_axis, final_errors
 from paper_figs.style import PANEL, draw_rows, label_panels, method_style
 from paper_figs.tables import points, reversal_curves
-from simulations.reversal_summary import final, progress
+from simulations.reversal_summary import progress
 
 __all__ = ["reversal_screening", "token_screening"]
 
@@ -137,15 +137,11 @@ def _errors(ax: Axes) -> None:
         names.append(f"M = {vocab_size}, H = {length}, {100 * rate:g} %")
         for number, rule in enumerate(_LEARNING):
             style = method_style(rule)
-            found = final(frame[frame["rule"] == rule], "token_error").clip(SEEN)
+            found = final_errors(frame[frame["rule"] == rule])
             draw_seeds(ax, found, place + 0.2 * (number - 1), style.colour, style.marker)
             if not place:
                 ax.plot([], [], style.marker, color=style.colour, ms=5, label=rule)
-    ax.set(xscale="log", xlim=(0.6 * SEEN, 1.6), xlabel="final token error of sampled answers (percent)")
-    ax.set_xticks([SEEN, 1e-3, 1e-2, 0.1, 1], ["≤ 0.003", "0.1", "1", "10", "100"])
-    ax.minorticks_off()
     ax.set_yticks(range(len(names)), names)
-    ax.invert_yaxis()
-    ax.grid(axis="y", color="0.92", linewidth=0.6)
+    error_axis(ax)
     ax.set_title("token gates that do not stall")
     ax.legend(loc="upper center", bbox_to_anchor=(0.4, -0.17), ncols=3)

@@ -213,8 +213,6 @@ def sweep(
         raise click.UsageError("name a sweep or a file: see kondo sweep --list")
     with user_input():
         chosen, directory = command.choose(sweep, preset, settings, out)
-        if dry_run or scheduler is None:
-            run.require_devices(chosen)
     try:
         if dry_run:
             click.echo(command.show_estimate(chosen, directory))

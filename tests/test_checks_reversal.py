@@ -26,7 +26,7 @@ from simulations.checks.reversal import (
 )
 from simulations.checks.reversal_cost import physical_cost, physical_cost_rows
 from simulations.checks.reversal_scaling import scaling, scaling_rows
-from simulations.checks.reversal_screening import predicted_by_rule, screening_rows
+from simulations.checks.reversal_screening import screening_rows
 from simulations.errors import ReportedError, ResultError
 from simulations.merging import MeasuredTables
 from simulations.results import load, save
@@ -48,7 +48,7 @@ def reward_of(config):
     """A world in which every prediction comes true."""
     setting = Setting(config.vocab_size, config.length, config.rate or 1.0)
     if config.method == "token-gate" and config.rate is not None and setting in BELOW:
-        return predicted_by_rule(config.rule, setting) or (0.99 if "abs" in config.rule else 0.97)
+        return predicted_reward(setting, config.rule) or (0.99 if "abs" in config.rule else 0.97)
     return 0.97
 
 

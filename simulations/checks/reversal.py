@@ -41,6 +41,8 @@ GROUP = 10
 """S, answers to a prompt: their mean is the baseline."""
 
 TOKEN, ROW, ADVANTAGE = "token gate", "row gate by delight", "row gate by advantage"
+_GATES = {TOKEN: ("token-gate", "delight"), ROW: ("row-gate", "delight"), ADVANTAGE: ("row-gate", "advantage")}
+"""Method and rule of each."""
 
 
 def quality(context: Context) -> list[Measured]:
@@ -106,9 +108,9 @@ def over_seeds(
 
 
 @lru_cache(maxsize=64)
-def predicted_reward(setting: Setting) -> float | None:
-    """Return p*, where the token gate stops with the mean of 10 answers as baseline; None if it does not."""
-    return group_stall_point(setting.rate, setting.vocab_size, setting.length, GROUP)
+def predicted_reward(setting: Setting, rule: str = "delight") -> float | None:
+    """Return p*, where the token gate by a rule stops with the mean of 10 answers as baseline, or None."""
+    return group_stall_point(setting.rate, setting.vocab_size, setting.length, GROUP, "token", rule)
 
 
 @lru_cache(maxsize=64)
@@ -126,11 +128,15 @@ def token_trap_rows(found: Curves, fresh: Curves | None = None) -> list[Measured
     learn: dict[Setting, list[bool]] = {}
     gaps: dict[Setting, list[float]] = {}
     rows = []
-    for part in (found, fresh):
-        if part is None:
-            continue
-        runs, now = _Runs(part), "" if part is found else ", trained now"
-        for setting in BELOW if part is found else [setting for setting in FRESH if setting in BELOW]:
+    parts = [(found, (*BELOW, *ABOVE), "")] + ([(fresh, FRESH, ", trained now")] if fresh else [])
+    for part, settings, now in parts:
+        runs = _Runs(part)
+        for setting in settings:
+            if setting in ABOVE:
+                (here,) = runs.paired(setting, TOKEN)
+                learn.setdefault(setting, []).extend(here["learnt"])
+                rows.append(runs.row(f"final training reward, {setting}{now}", here["final_reward"], setting, TOKEN))
+                continue
             here, controls = runs.paired(setting, TOKEN, ADVANTAGE)
             stall.setdefault(setting, []).extend(stalled(here.loc[seed], controls.loc[seed]) for seed in here.index)
             predicted, exact = predicted_reward(setting), _exact_reward(setting)
@@ -146,15 +152,11 @@ def token_trap_rows(found: Curves, fresh: Curves | None = None) -> list[Measured
                     ("greedy token error at the stall", setting, "final_greedy_error"),
                 )
             ]
-        for setting in ABOVE if part is found else [setting for setting in FRESH if setting in ABOVE]:
-            (here,) = runs.paired(setting, TOKEN)
-            learn.setdefault(setting, []).extend(here["learnt"])
-            rows.append(runs.row(f"final training reward, {setting}{now}", here["final_reward"], setting, TOKEN))
     middle, low, high = (
         max(float(statistic(gap)) for gap in gaps.values()) for statistic in (np.median, np.min, np.max)
     )
     name = "|stalled reward − predicted|, worst setting"
-    origin = ", ".join(part.origin() for part in (found, fresh) if part is not None)
+    origin = ", ".join(part.origin() for part, *_ in parts)
     every = replace(found, frame=found.frame.assign(origin=origin))
     return [
         *shares("share of runs below the critical rate that stall", stall, every),
@@ -201,8 +203,7 @@ def row_gate_rows(found: Curves) -> list[Measured]:
 def _lowest_drift(setting: Setting, kind: str) -> str:
     """Say where the mean field, with the mean of 10 answers as baseline, has the row gate's lowest drift."""
     p = np.linspace(1 / setting.vocab_size, 0.99, 200)[10:]
-    rule = "delight" if kind == ROW else "advantage"
-    values = group_drift(p, setting.length, setting.vocab_size, setting.rate, GROUP, "row", rule)
+    values = group_drift(p, setting.length, setting.vocab_size, setting.rate, GROUP, "row", _GATES[kind][1])
     return f"lowest drift predicted: {values.min():.1e} at p = {p[values.argmin()]:.2f}"
 
 
@@ -225,18 +226,14 @@ class _Runs:
         return list(ends.values())
 
     def _of(self, kind: str, setting: Setting) -> pd.DataFrame:
-        method = "token-gate" if kind == TOKEN else "row-gate"
-        rule = "advantage" if kind == ADVANTAGE else "delight"
-        runs = self.ends[at_setting(self.ends, method, rule, setting)]
+        runs = self.ends[at_setting(self.ends, *_GATES[kind], setting)]
         if runs.empty:
             raise ResultError(f"{self.found.origin()}: lacks the {kind} at {setting}, which the claims compare")
         return runs.set_index("seed").sort_index()
 
     def row(self, quantity: str, values: pd.Series, setting: Setting, kind: str) -> Measured:
         """Return a measured row: median and bootstrap interval over seeds."""
-        method = "token-gate" if kind == TOKEN else "row-gate"
-        rule = "advantage" if kind == ADVANTAGE else "delight"
-        runs = self.found.frame[at_setting(self.found.frame, method, rule, setting)]
+        runs = self.found.frame[at_setting(self.found.frame, *_GATES[kind], setting)]
         return over_seeds(quantity, values.to_numpy(), self.found, runs)
 
 

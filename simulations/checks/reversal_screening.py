@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 import pandas as pd
 
-from kondo_theory.token_groups import group_stall_point
 from simulations.checks import Context
-from simulations.checks.reversal import GROUP, at_setting, over_seeds, require_paired, shares
+from simulations.checks.reversal import at_setting, over_seeds, predicted_reward, require_paired, shares
 from simulations.checks.reversal_runs import curves
 from simulations.errors import ResultError
 from simulations.reversal_studies import BELOW, RULES_ELSEWHERE, Setting
@@ -17,7 +14,7 @@ from simulations.reversal_summary import FINAL_EVALUATIONS, progress, stalled
 from simulations.reversal_tables import Curves
 from simulations.statistics import Measured
 
-__all__ = ["predicted_by_rule", "screening", "screening_rows"]
+__all__ = ["screening", "screening_rows"]
 
 STALLING = ("additive", "positive-surprisal")
 
@@ -55,7 +52,7 @@ def screening_rows(found: Curves, before: Curves) -> list[Measured]:
         ratios.append(control["final_error"].clip(seen) / ends["abs-advantage"]["final_error"].clip(seen))
         for rule, end in ends.items():
             if rule in STALLING:
-                predicted = predicted_by_rule(rule, setting)
+                predicted = predicted_reward(setting, rule)
                 assert predicted is not None
                 gaps.append((end["late_reward"] - predicted).abs())
                 name, column = f"stalled reward, {rule}, {setting} (predicted {predicted:.3f})", "late_reward"
@@ -64,7 +61,7 @@ def screening_rows(found: Curves, before: Curves) -> list[Measured]:
             rows.append(over_seeds(name, end[column].to_numpy(), found, runs[rule]))
     for rule in STALLING:
         former = _of(before, rule, BELOW[0])
-        name = f"stalled reward, {rule}, {BELOW[0]} (predicted {predicted_by_rule(rule, BELOW[0]):.3f}; seen before)"
+        name = f"stalled reward, {rule}, {BELOW[0]} (predicted {predicted_reward(BELOW[0], rule):.3f}; seen before)"
         rows.append(over_seeds(name, progress(former)["late_reward"].to_numpy(), before, former))
     worst, lowest = max(gaps, key=np.median), min(ratios, key=np.median)
     return [
@@ -74,12 +71,6 @@ def screening_rows(found: Curves, before: Curves) -> list[Measured]:
         _extremes("final token error, by advantage / by |advantage|, worst setting", lowest, found),
         *rows,
     ]
-
-
-@lru_cache(maxsize=64)
-def predicted_by_rule(rule: str, setting: Setting) -> float | None:
-    """Return the reward at which the token gate by a rule stops, with the mean of 10 answers as baseline, or None."""
-    return group_stall_point(setting.rate, setting.vocab_size, setting.length, GROUP, "token", rule)
 
 
 def _of(found: Curves, rule: str, setting: Setting) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,9 +66,9 @@ def token_trap(context: Context, drift: Drift = closed.drift, gate: str = "token
         task, chosen = TokenTask(10, 5, DRIFT_BATCH, 0.5), TokenGate("token", 0.2, rule)
         predicted = float(closed.drift(0.5, 5, 10, 0.2, rule=rule))
         rows.append(_drift_row(context, task, chosen, predicted, 200 + index))
-    rows.extend(_ends(context, [_with_kind(run, gate) for run in STALLED], 300))
-    rows.extend(_learned(context, [_with_kind(run, gate) for run in STALLED[-2:]], 0.0, 400))
-    rows.extend(_learned(context, [_with_kind(run, gate) for run in FREE], 1.0, 500))
+    rows.extend(_ends(context, [_gated(run, kind=gate) for run in STALLED], 300))
+    rows.extend(_learned(context, [_gated(run, kind=gate) for run in STALLED[-2:]], 0.0, 400))
+    rows.extend(_learned(context, [_gated(run, kind=gate) for run in FREE], 1.0, 500))
     return rows
 
 
@@ -83,9 +84,9 @@ def row_gate(context: Context, drift: Drift = closed.drift, gate: str = "row") -
             predicted = float(drift(p, n_tokens, vocab_size, rate, kind))
             used = TokenGate(gate if kind == "row" else kind, rate)
             rows.append(_drift_row(context, task, used, predicted, 1_100 + 10 * index + number))
-    rows.extend(_learned(context, [_with_kind(run, gate) for run in STALLED], 1.0, 1_200))
-    rows.extend(_learned(context, [_with_kind(run, "zero-price") for run in STALLED], 1.0, 1_300))
-    batch_baseline = [_with_kind(run, gate) for run in STALLED[:4]]
+    rows.extend(_learned(context, [_gated(run, kind=gate) for run in STALLED], 1.0, 1_200))
+    rows.extend(_learned(context, [_gated(run, kind="zero-price") for run in STALLED], 1.0, 1_300))
+    batch_baseline = [_gated(run, kind=gate) for run in STALLED[:4]]
     rows.extend(_learned(context, batch_baseline, 1.0, 1_400, batch_mean=True))
     by_advantage = [replace(run, gate=TokenGate("token", run.gate.rate, "advantage")) for run in STALLED[:4]]
     rows.extend(_learned(context, by_advantage, 1.0, 1_500))
@@ -121,8 +122,8 @@ def token_dg(context: Context, drift: Drift = closed.drift, gate: str = "dg") ->
         task = TokenTask(vocab_size, n_tokens, DRIFT_BATCH, p)
         used = TokenGate(gate, temperature=eta)
         rows.append(_drift_row(context, task, used, predicted, 2_100 + index))
-    rows.extend(_ends(context, [_with_kind(run, gate) for run in DG_STALLED], 2_200))
-    rows.extend(_learned(context, [_with_kind(run, gate) for run in DG_FREE], 1.0, 2_300))
+    rows.extend(_ends(context, [_gated(run, kind=gate) for run in DG_STALLED], 2_200))
+    rows.extend(_learned(context, [_gated(run, kind=gate) for run in DG_FREE], 1.0, 2_300))
     return rows
 
 
@@ -165,16 +166,13 @@ def token_screening(context: Context, drift: Drift = closed.drift, rule: str | N
             gate = TokenGate("token", rate, rule or name)
             rows.append(_drift_row(context, task, gate, predicted, 3_100 + 10 * index + number))
     rows.extend(_ends(context, RULE_STALLED, 3_200, rule))
-    rows.extend(_learned(context, [_ranked(run, rule) for run in RULE_FREE], 1.0, 3_300))
+    rows.extend(_learned(context, [_gated(run, rule=rule or run.gate.rule) for run in RULE_FREE], 1.0, 3_300))
     return rows
 
 
-def _ranked(run: Run, rule: str | None) -> Run:
-    return replace(run, gate=replace(run.gate, rule=rule or run.gate.rule))
-
-
-def _with_kind(run: Run, kind: str) -> Run:
-    return replace(run, gate=replace(run.gate, kind=kind))
+def _gated(run: Run, **changes: Any) -> Run:
+    """Return the run with its gate changed."""
+    return replace(run, gate=replace(run.gate, **changes))
 
 
 def _drift_row(context: Context, task: TokenTask, gate: TokenGate, predicted: float, seed: int) -> Simulated:
@@ -197,7 +195,7 @@ def _ends(context: Context, runs: Sequence[Run], seed: int, rule: str | None = N
     for index, run in enumerate(runs):
         gate, kind = run.gate, "dg" if run.gate.temperature != 1.0 else "token"
         predicted = closed.stall_point(gate.rate, run.vocab_size, run.n_tokens, kind, gate.temperature, gate.rule)
-        larger = replace(_ranked(run, rule), batch_size=run.batch_size * SIZE[context.preset])
+        larger = replace(_gated(run, rule=rule or gate.rule), batch_size=run.batch_size * SIZE[context.preset])
         estimate, error = end_of_learning(larger, REPLICATES[context.preset], seed + 10 * index, context.workers)
         yield Simulated(f"end of training, {run}", math.nan if predicted is None else predicted, estimate, error)
 

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from simulations.devices import resolve
+from simulations.errors import InputError
 from simulations.results import Table
 from simulations.shards import CELL_KEY
 from simulations.sweeps.compute import ChunkResult, Failure, Job, compute_here
@@ -97,7 +98,7 @@ def require_devices(sweep: Sweep) -> None:
 
     Raises
     ------
-    ValueError
+    InputError
         If it lacks one.
     """
     for grid in sweep.grids:
@@ -105,7 +106,7 @@ def require_devices(sweep: Sweep) -> None:
             try:
                 resolve("cuda")
             except ValueError:
-                raise ValueError(f"sweep {sweep.name}: device is cuda, which this machine lacks") from None
+                raise InputError(f"sweep {sweep.name}: device is cuda, which this machine lacks") from None
 
 
 def _by_name(sweep: Sweep) -> Callable[..., object] | str:

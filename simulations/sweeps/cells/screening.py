@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 
 from kondo_theory.exact_rate import exact_rate_moments, kept_successes
@@ -15,22 +13,10 @@ from simulations.bandits import Context, Estimate, MomentsConfig, simulate_momen
 from simulations.estimates import jackknife, noise_per_backward, total_variance
 from simulations.kept_batches import Setting, batch_gradients, claimed_order, kept_by_arm
 from simulations.sweeps.cells.rows import Row, row
-from simulations.sweeps.cells.types import Arms, Count, Fraction, Positive, Probability, Rate, Replicates, Seed
+from simulations.sweeps.cells.types import Arms, Count, Fraction, Positive, Probability, Rate, Replicates, Rule, Seed
 from simulations.sweeps.seeds import stream_seed
 
 __all__ = ["screening"]
-
-Rule = Literal[
-    "delight",
-    "advantage",
-    "abs-advantage",
-    "surprisal",
-    "additive",
-    "uniform",
-    "abs-advantage-entropy",
-    "entropy-band",
-    "positive-surprisal",
-]
 
 
 def screening(

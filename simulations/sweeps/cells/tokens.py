@@ -10,7 +10,7 @@ from scipy.special import expit
 from kondo_theory import token_trap as closed
 from simulations.bandits import Estimate
 from simulations.sweeps.cells.rows import Row, row
-from simulations.sweeps.cells.types import Arms, Count, Positive, Probability, Rate, Replicates, Seed
+from simulations.sweeps.cells.types import Arms, Count, Positive, Probability, Rate, Replicates, Rule, Seed
 from simulations.sweeps.seeds import stream_seed
 from simulations.token_runs import LEARNED, Run, rewards
 from simulations.tokens import TokenGate, TokenTask, simulate_drift, simulate_rewards
@@ -18,7 +18,6 @@ from simulations.tokens import TokenGate, TokenTask, simulate_drift, simulate_re
 __all__ = ["token_drift", "token_end", "token_learning"]
 
 Gate = Literal["token", "row", "zero-price", "dg"]
-RuleName = Literal["delight", "advantage", "abs-advantage", "surprisal", "additive", "uniform", "positive-surprisal"]
 
 
 def token_end(
@@ -103,7 +102,7 @@ def token_drift(
     *,
     vocab_size: Arms,
     n_tokens: Count,
-    rule: RuleName = "delight",
+    rule: Rule = "delight",
     rate: Rate,
     p_correct: Probability,
     batch_size: Replicates = 10_000,

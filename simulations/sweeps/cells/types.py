@@ -16,6 +16,7 @@ __all__ = [
     "Probability",
     "Rate",
     "Replicates",
+    "Rule",
     "Seed",
     "Share",
 ]
@@ -36,6 +37,19 @@ Replicates = Annotated[int, Field(ge=2)]
 Arms = Annotated[int, Field(ge=2)]
 """K, or a vocabulary's M, at least 2."""
 Seed = Annotated[int, Field(ge=0)]
+
+Rule = Literal[
+    "delight",
+    "advantage",
+    "abs-advantage",
+    "surprisal",
+    "additive",
+    "uniform",
+    "abs-advantage-entropy",
+    "entropy-band",
+    "positive-surprisal",
+]
+"""A name in :data:`kondo_theory.screening.RULES`."""
 
 Baseline = Literal["constant", "value", "confidence", "optimal"]
 """b: a constant, E R = p, Σ π², or the one with which PG has the least total variance."""

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["log_spaced", "log_spaced_counts"]
+__all__ = ["RULES", "log_spaced", "log_spaced_counts"]
+
+RULES = (
+    "delight",
+    "advantage",
+    "abs-advantage",
+    "surprisal",
+    "additive",
+    "uniform",
+    "abs-advantage-entropy",
+    "entropy-band",
+    "positive-surprisal",
+)
+"""The names in :data:`kondo_theory.screening.RULES`, whose import would take as long as the rest."""
 
 
 def log_spaced(low: float, high: float, n: int) -> tuple[float, ...]:

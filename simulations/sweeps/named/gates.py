@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from simulations.sweeps.grid import Sweep
+from simulations.sweeps.named.axes import RULES
 
 __all__ = ["GATES"]
 
 _CELLS = "simulations.sweeps.cells"
 _TEMPERATURES = (0.1, 0.5, 2.0)
-_RULES = (
-    "delight",
-    "advantage",
-    "abs-advantage",
-    "surprisal",
-    "additive",
-    "uniform",
-    "abs-advantage-entropy",
-    "entropy-band",
-    "positive-surprisal",
-)
 
 GATES = (
     Sweep(
@@ -119,7 +109,7 @@ GATES = (
         cell=f"{_CELLS}.screening:screening",
         grids=tuple(
             {
-                "rule": _RULES,
+                "rule": RULES,
                 "p_correct": (p,),
                 "baseline": (baseline,),
                 "rate": (0.05, 0.2, 0.4, 0.6, 0.8, 1.0),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulations.sweeps.grid import Sweep
-from simulations.sweeps.named.axes import log_spaced
+from simulations.sweeps.named.axes import RULES, log_spaced
 
 __all__ = ["TOKENS"]
 
@@ -113,15 +113,8 @@ TOKENS = (
             {
                 "vocab_size": (2,),
                 "n_tokens": (10,),
-                "rule": (
-                    "delight",
-                    "advantage",
-                    "abs-advantage",
-                    "surprisal",
-                    "additive",
-                    "uniform",
-                    "positive-surprisal",
-                ),
+                # Where policies are alike, rules of the entropy are those of |advantage| and of a random choice.
+                "rule": tuple(rule for rule in RULES if "entropy" not in rule),
                 "rate": (0.03,),
                 "p_correct": (
                     0.505,
