@@ -153,7 +153,7 @@ FIGURES = {
         "paper_figs.reversal:reversal_token_trap",
     ),
     "reversal-physical-cost": FigureEntry(
-        "what the gates keep and what they process, and an update's time by phase",
+        "what the gates keep and what they process, an update's time by phase and by the size of the batch",
         "paper_figs.reversal:reversal_physical_cost",
     ),
     "reversal-scaling": FigureEntry(

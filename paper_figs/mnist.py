@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from kondo_theory.cost import PUBLISHED_SPEEDUPS, step_cost
 from paper_figs.style import PANEL, label_panels, method_style
 from paper_figs.tables import measured
-from simulations.mnist_tables import LEARNING_CURVES, speedups, with_seconds
+from simulations.mnist_tables import LEARNING_CURVES, speedups
+from simulations.results import with_seconds
 from simulations.statistics import bootstrap
 
 __all__ = ["mnist_savings"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +12,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from kondo_theory.cost import surviving_rows
 from kondo_theory.token_groups import group_stall_point
 from kondo_theory.token_trap import critical_rate, stall_point, stalling_rates
 from paper_figs.style import PANEL, MethodStyle, label_panels, method_style, shown
-from paper_figs.tables import measured, reversal_curves
+from paper_figs.tables import reversal_curves, step_times
 from simulations.results import ResultError
 from simulations.reversal_summary import LEARNT, progress
 from simulations.statistics import bootstrap
@@ -33,13 +35,13 @@ _NO_ERROR = 1e-5
 _SINGLE = 1_000
 """Updates up to which every evaluation is drawn."""
 _LEGEND = 7.5
+_PROTOCOL_ANSWERS = 100
+_TOTAL = -1
+"""Place of the whole update in the parts that are timed."""
+_COMPARED = ("row gate(3 %)", "token gate(3 %)", "zero-price")
 
 Pair = tuple[int, int]
 """M and H."""
-
-
-def _step_times() -> pd.DataFrame:
-    return measured("reversal-step-times", "reversal-step-times").frame
 
 
 def reversal_style(label: str) -> MethodStyle:
@@ -54,12 +56,13 @@ def reversal_style(label: str) -> MethodStyle:
 def reversal_quality() -> Figure:
     """Token error against rows, kept and processed tokens, and seconds: the median thick, every seed thin."""
     frame = reversal_curves("quality").frame
-    times = _step_times().set_index("name")["total"]
-    if lacking := sorted(set(frame["label"]) - set(times.index)):
+    rounds = _protocol(step_times()["cpu"])
+    if lacking := sorted(set(frame["label"]) - set(rounds)):
         raise ResultError(f"table reversal-step-times has no time of {', '.join(lacking)}")
+    times = {label: float(np.median(seconds[:, _TOTAL])) for label, seconds in rounds.items()}
     frame = _thinned(frame[frame["update"] > 0])
     frame = frame.assign(
-        seconds=frame["update"] * frame["label"].map(times) / 1_000,
+        seconds=frame["update"] * frame["label"].map(times),
         processed=frame["processed_tokens"].where(frame["processed_tokens"] > 0),
         token_error=frame["token_error"].clip(lower=_NO_ERROR),
     )
@@ -230,13 +233,20 @@ def _equal_budgets(ax: Axes, ends: pd.DataFrame, below: pd.DataFrame, pairs: lis
     ax.legend(loc="lower left")
 
 
+def _protocol(times: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+    """Return the seconds of an update of the protocol's batch by label, rounds × parts."""
+    size = times[times["answers"] == _PROTOCOL_ANSWERS]
+    return {str(row["label"]): np.array(row["seconds"]) for _, row in size.iterrows()}
+
+
 def reversal_physical_cost() -> Figure:
-    """Draw what the gates keep and what they process, against independent keeps, and an update's time by phase."""
-    frame = reversal_curves("quality").frame
-    figure, (shares, phases) = plt.subplots(1, 2, figsize=(2 * PANEL[0] + 2.4, PANEL[1] + 1.1))
-    _shares(shares, frame)
-    _phases(phases, _step_times())
-    label_panels([shares, phases])
+    """Draw what the gates keep and process, against independent keeps; an update by phase; its time by batch size."""
+    frame, times = reversal_curves("quality").frame, step_times()
+    figure, axes = plt.subplots(1, 3, figsize=(3 * PANEL[0] + 3.2, PANEL[1] + 1.1))
+    _shares(axes[0], frame)
+    _phases(axes[1], _protocol(times["cpu"]))
+    _batch_sizes(axes[2], times)
+    label_panels(axes)
     return figure
 
 
@@ -270,22 +280,52 @@ def _shares(ax: Axes, frame: pd.DataFrame) -> None:
     ax.minorticks_off()
 
 
-def _phases(ax: Axes, times: pd.DataFrame) -> None:
-    methods = times[times["training"] > 0]
-    left = np.zeros(len(methods))
-    places: Any = np.arange(len(methods))
-    for phase, shade in (("sampling", "0.75"), ("screening", "0.5"), ("training", None)):
-        colours: Any = shade or [reversal_style(name).colour for name in methods["name"]]
-        ax.barh(places, methods[phase], 0.62, left, color=colours, label=phase if shade else None)
-        left = left + methods[phase].to_numpy()
-    for place, (end, ratio) in enumerate(zip(left, methods["total_ratio"], strict=True)):
+def _phases(ax: Axes, rounds: Mapping[str, NDArray[np.float64]]) -> None:
+    phases = [1_000 * np.median(seconds, axis=0) for seconds in rounds.values()]
+    left = np.zeros(len(rounds))
+    places: Any = np.arange(len(rounds))
+    for number, (phase, shade) in enumerate((("sampling", "0.75"), ("screening", "0.5"), ("training", None))):
+        colours: Any = shade or [reversal_style(label).colour for label in rounds]
+        width = np.array([parts[number] for parts in phases])
+        ax.barh(places, width, 0.62, left, color=colours, label=phase if shade else None)
+        left = left + width
+    for place, (end, seconds) in enumerate(zip(left, rounds.values(), strict=True)):
+        ratio = float(np.median(seconds[:, _TOTAL] / rounds["PG"][:, _TOTAL]))
         ax.text(end + 1, place, f"{ratio:.2f}", size=7, va="center")
-    ax.set_yticks(places, [shown(name).replace(", ", ",\n") for name in methods["name"]])
+    ax.set_yticks(places, [shown(label).replace(", ", ",\n") for label in rounds])
     ax.invert_yaxis()
-    ax.set(xlabel="milliseconds an update, one CPU thread", title="an update by phase", xlim=(0, 1.12 * left.max()))
+    ax.set(xlabel="milliseconds an update, one CPU thread", xlim=(0, 1.12 * left.max()))
+    ax.set(title=f"an update of {_PROTOCOL_ANSWERS} answers by phase")
     handles: list[Any] = [
         Line2D([], [], color="0.75", lw=6, label="sampling"),
         Line2D([], [], color="0.5", lw=6, label="screening"),
         Line2D([], [], color=method_style("PG").colour, lw=6, label="training; number: time over PG's"),
     ]
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.4, -0.17), ncols=3, columnspacing=0.9)
+
+
+def _batch_sizes(ax: Axes, times: Mapping[str, pd.DataFrame]) -> None:
+    """Draw an update's time over PG's against the size of the batch, each method a colour, each device a line."""
+    lines = {"cpu": ("-", "one CPU thread"), "cuda": ("--", "GPU")}
+    for device, frame in times.items():
+        seconds = {(row["answers"], str(row["label"])): np.array(row["seconds"]) for _, row in frame.iterrows()}
+        answers: Any = sorted({size for size, _ in seconds})
+        for label in _COMPARED:
+            ratios = [bootstrap(seconds[n, label][:, _TOTAL] / seconds[n, "PG"][:, _TOTAL]) for n in answers]
+            style = reversal_style(label)
+            value = np.array([ratio.value for ratio in ratios])
+            spread = [value - [ratio.low for ratio in ratios], [ratio.high for ratio in ratios] - value]
+            ax.errorbar(
+                answers, value, yerr=spread, color=style.colour, marker=style.marker, ls=lines[device][0], capsize=2
+            )
+    ax.axhline(1, color="0.6", linewidth=0.8, linestyle=":")
+    handles: list[Any] = [
+        *(
+            Line2D([], [], color=style.colour, marker=style.marker, ls="", label=shown(label))
+            for label, style in ((label, reversal_style(label)) for label in _COMPARED)
+        ),
+        *(Line2D([], [], color="0.3", ls=lines[device][0], label=lines[device][1]) for device in times),
+    ]
+    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.45, -0.17), ncols=3, columnspacing=0.9)
+    ax.set(xscale="log", xlabel="answers a batch", ylabel="time of an update / PG's", ylim=(0, None))
+    ax.set(title="sampling included")

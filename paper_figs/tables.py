@@ -10,10 +10,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from simulations.results import COMMITTED, SWEEP, ResultError, Table, load
-from simulations.reversal_tables import Curves, committed_curves, curves_in, joined, with_shared
+from simulations.results import COMMITTED, SWEEP, ResultError, Table, load, with_seconds
+from simulations.reversal_tables import (
+    STEP_TIMES,
+    Curves,
+    committed_curves,
+    curves_in,
+    device_of,
+    joined,
+    step_time_tables,
+    with_shared,
+)
 
-__all__ = ["measured", "names_in", "points", "results_from", "reversal_curves", "rows", "table"]
+__all__ = ["measured", "names_in", "points", "results_from", "reversal_curves", "rows", "step_times", "table"]
 
 
 _results: ContextVar[Path | None] = ContextVar("results", default=None)
@@ -83,6 +92,23 @@ def reversal_curves(study: str) -> Curves:
     directory = _results.get()
     own = [] if directory is None else _tables(directory, f"reversal-{study}*")
     return with_shared(joined([committed_curves(study), *curves_in(own, study)]), study, reversal_curves)
+
+
+def step_times() -> dict[str, pd.DataFrame]:
+    """Return the seconds of an update of token reversal, by kind of device: a user's own before the committed.
+
+    Raises
+    ------
+    ResultError
+        If there are none, or a table cannot be read, is of another kind or lacks its sidecar.
+    """
+    directory = _results.get()
+    own = [] if directory is None else _tables(directory, f"{STEP_TIMES}*")
+    found = [*step_time_tables(COMMITTED.glob(f"{STEP_TIMES}*.parquet")), *step_time_tables(own)]
+    times = {device_of(table): with_seconds(table) for table in found}
+    if "cpu" not in times:
+        raise ResultError(f"no table {STEP_TIMES} of a CPU in {COMMITTED}")
+    return times
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,6 +24,7 @@ __all__ = ["kondo", "main"]
 
 PRESETS = click.Choice(["smoke", "quick", "paper"])
 DEVICES = click.Choice(["auto", "cpu", "cuda"])
+STEP_TIMES = "step-times"
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -286,18 +287,24 @@ def mnist(study: str | None, **options: Any) -> int:
 def _mnist_study(study: str, options: dict[str, Any]) -> int:
     from simulations.mnist_studies import plan_study, run_study
 
+    shared = _settings_of_a_study(study, options)
+    with user_input():
+        plan = plan_study(study, **shared)
+    table = run_study(plan, _typed(), lambda text: click.echo(text, err=True))
+    click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
+    return 0
+
+
+def _settings_of_a_study(study: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a study whose sizes are the preset's takes, and refuse every other flag that was given."""
     context = click.get_current_context()
     shared = ("preset", "device", "out", "overwrite")
     default = click.core.ParameterSource.DEFAULT
     for name in options:
-        if name not in shared and context.get_parameter_source(name) is not default:
+        if name not in (*shared, "study") and context.get_parameter_source(name) is not default:
             flag = next(p.opts[0] for p in context.command.params if p.name == name)
             raise click.UsageError(f"a study has settings of its own, got --study {study} with {flag}")
-    with user_input():
-        plan = plan_study(study, **{name: options[name] for name in shared})
-    table = run_study(plan, _typed(), lambda text: click.echo(text, err=True))
-    click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
-    return 0
+    return {name: options[name] for name in shared}
 
 
 @experiment.command()
@@ -305,7 +312,10 @@ def _mnist_study(study: str, options: dict[str, Any]) -> int:
 @click.option(
     "--study",
     metavar="NAME",
-    help="Named runs: quality (default), token-trap, screening, screening-tasks, reward, learning-rate, scaling.",
+    help=(
+        "Named runs: quality (default), token-trap, screening, screening-tasks, reward, learning-rate, scaling; "
+        "step-times: seconds of an update."
+    ),
 )
 @click.option("--only", multiple=True, metavar="LABEL", help="Only this method of the study, as tables name it.")
 @click.option("--method", "methods", multiple=True, metavar="NAME", help="pg, dg, token-gate, row-gate, ppo, pmpo")
@@ -338,12 +348,27 @@ def reversal(**options: Any) -> int:
     from simulations.results import load
     from simulations.reversal_experiment import SCALING, plan_reversal, run_reversal
 
+    if options["study"] == STEP_TIMES:
+        return _step_times(options)
     with user_input():
         _check_device(options["device"])
         plan = plan_reversal(**options)
     table = run_reversal(plan, command=_typed())
     summarise = reversal_summary.scaling_table if plan.study == SCALING else reversal_summary.summary_table
     report.console().print(summarise(load(table).frame))
+    click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
+    return 0
+
+
+def _step_times(options: Mapping[str, Any]) -> int:
+    from simulations.reversal_times import path_of, write_table
+
+    shared = _settings_of_a_study(STEP_TIMES, options)
+    preset, out = shared.pop("preset"), shared.pop("out")
+    with user_input():
+        _check_device(shared["device"])
+        out = path_of(preset, out)
+    table = write_table(preset, out, **shared, command=_typed(), progress=lambda text: click.echo(text, err=True))
     click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
     return 0
 

@@ -18,7 +18,6 @@ __all__ = [
     "cost_to_error",
     "speedups",
     "training_seconds",
-    "with_seconds",
     "with_training_seconds",
 ]
 
@@ -33,20 +32,6 @@ def committed(*names: str, directory: Path = COMMITTED) -> Table | None:
     """Return the first of the named tables that is committed, or None."""
     paths = (directory / f"{name}.parquet" for name in names)
     return next((load(path) for path in paths if path.exists()), None)
-
-
-def with_seconds(table: Table) -> pd.DataFrame:
-    """Return a table's rows with the column ``seconds`` of its sidecar.
-
-    Raises
-    ------
-    ResultError
-        If the sidecar is gone, or has not one entry a row.
-    """
-    seconds = table.sidecar.get("seconds")
-    if not isinstance(seconds, list) or len(seconds) != len(table.frame):
-        raise ResultError(f"{table.path} needs a sidecar with seconds for each of its {len(table.frame)} rows")
-    return table.frame.assign(seconds=seconds)
 
 
 def with_training_seconds(table: Table) -> pd.DataFrame:

@@ -38,6 +38,7 @@ __all__ = [
     "provenance",
     "require_writable",
     "save",
+    "with_seconds",
 ]
 
 SCHEMA_VERSION = 1
@@ -167,6 +168,20 @@ def load(path: Path | str, *, kind: str | None = None, partial: bool = False) ->
     if hashlib.sha256(text.encode()).hexdigest() != config_digest:
         raise ResultError(f"{path} has a configuration that does not match its hash: the file was altered")
     return Table(frame, found_kind, config, _load_sidecar(path), path)
+
+
+def with_seconds(table: Table) -> pd.DataFrame:
+    """Return a table's rows with the column ``seconds`` of its sidecar.
+
+    Raises
+    ------
+    ResultError
+        If the sidecar is gone, or has not one entry a row.
+    """
+    seconds = table.sidecar.get("seconds")
+    if not isinstance(seconds, list) or len(seconds) != len(table.frame):
+        raise ResultError(f"{table.path} needs a sidecar with seconds for each of its {len(table.frame)} rows")
+    return table.frame.assign(seconds=seconds)
 
 
 def _finished(directory: Path) -> Path:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -27,7 +26,7 @@ from torch import Tensor
 
 from kondo_theory.gate import delight, gate_probability
 from simulations.checkpoints import CheckpointDirectory, CheckpointFile
-from simulations.devices import single_thread
+from simulations.devices import clock, single_thread
 from simulations.errors import ReportedError
 from simulations.reversal_config import STREAMS, ReversalConfig
 from simulations.reversal_objectives import (
@@ -134,8 +133,8 @@ class ReversalRun:
 
     def evaluate(self) -> None:
         """Append the row of this update."""
-        started = time.perf_counter()
-        config = self.config
+        now, _ = clock(self.device)
+        started, config = now(), self.config
         prompts = self._prompts(config.eval_prompts, "evaluation")
         errors = {}
         for prefix, greedy in (("", False), ("greedy_", True)):
@@ -150,7 +149,7 @@ class ReversalRun:
         reward = float(torch.stack(self.rewards).mean()) if self.rewards else math.nan
         self.rewards.clear()
         self.rows.append({"update": self.update, **asdict(self.step.counts), "train_reward": reward, **errors})
-        self.evaluation_seconds += time.perf_counter() - started
+        self.evaluation_seconds += now() - started
         seconds = {name: self.step.seconds[name] for name in PHASES}
         self.timings.append({"update": self.update, **seconds, "evaluation": self.evaluation_seconds})
 

@@ -14,8 +14,22 @@ from simulations.merging import PRESETS, in_order, preset_of
 from simulations.results import COMMITTED, Table, load
 from simulations.reversal_summary import TASK
 
-__all__ = ["SHARED", "Curves", "committed_curves", "curves_in", "joined", "read_curves", "replaced", "with_shared"]
+__all__ = [
+    "SHARED",
+    "STEP_TIMES",
+    "Curves",
+    "committed_curves",
+    "curves_in",
+    "device_of",
+    "joined",
+    "read_curves",
+    "replaced",
+    "step_time_tables",
+    "with_shared",
+]
 
+STEP_TIMES = "reversal-step-times"
+"""The kind of the tables of :mod:`simulations.reversal_times`."""
 SHARED = {"token-trap": ("quality", ("token gate(3 %)", "row gate(3 %, advantage)", "row gate(3 %)"))}
 """Runs of a study that another one trains: that study's name and the labels."""
 
@@ -64,6 +78,22 @@ def committed_curves(study: str, directory: Path = COMMITTED) -> Curves:
     if not paths:
         raise ResultError(f"no curves of study {study} in {directory}: neither {quick.name} nor a paper one is there")
     return joined(read_curves(load(path, kind=f"reversal-{study}")) for path in paths)
+
+
+def step_time_tables(paths: Iterable[Path]) -> list[Table]:
+    """Return the tables of an update's seconds, those that count before others last.
+
+    Raises
+    ------
+    ResultError
+        If one is damaged or of another kind.
+    """
+    return in_order([load(path, kind=STEP_TIMES) for path in paths], STEP_TIMES)
+
+
+def device_of(table: Table) -> str:
+    """Return the kind of device that a table was measured on, ``cpu`` or ``cuda``."""
+    return str(table.sidecar.get("device", "device unknown")).partition(":")[0]
 
 
 def with_shared(found: Curves, study: str, curves_of: Callable[[str], Curves]) -> Curves:

@@ -11,7 +11,6 @@ compute.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from kondo_theory.gate import Gate
 from kondo_theory.screening import RULES
+from simulations.devices import clock
 from simulations.transformer import Rollout, Transformer, sample
 
 __all__ = ["GRANULARITIES", "PHASES", "Loss", "SequenceCounts", "SequenceStep", "policy_gradient_loss", "scores"]
@@ -141,7 +141,7 @@ class SequenceStep:
     ----------
     counts : SequenceCounts
     seconds : dict
-        Seconds spent in each of ``PHASES``.
+        Seconds spent in each of ``PHASES``, by :func:`simulations.devices.clock`.
 
     Raises
     ------
@@ -270,12 +270,7 @@ class SequenceStep:
 
     @contextmanager
     def _timed(self, phase: str) -> Iterator[None]:
-        self._synchronise()
-        started = time.perf_counter()
+        now, _ = clock(self.policy.positions.device)
+        started = now()
         yield
-        self._synchronise()
-        self.seconds[phase] += time.perf_counter() - started
-
-    def _synchronise(self) -> None:
-        if self.policy.positions.is_cuda:  # its queue would be charged to whichever phase waits for it
-            torch.cuda.synchronize(self.policy.positions.device)
+        self.seconds[phase] += now() - started

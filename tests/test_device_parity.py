@@ -5,21 +5,23 @@ On a machine with a GPU the same tests run there too. The tolerance is that of d
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 import torch
 
 from kondo_theory.gate import Gate
+from simulations.checkpoints import CheckpointFile
 from simulations.datasets import load_mnist
 from simulations.devices import clock, describe
 from simulations.mnist import MnistConfig
 from simulations.mnist_screeners import Int8
 from simulations.mnist_training import SeedProgram
-from simulations.reversal import objective
+from simulations.reversal import ReversalRun, objective, run_one
 from simulations.reversal_config import ReversalConfig
 from simulations.reversal_objectives import group_advantage, points
 from simulations.seed_streams import Draws
 from simulations.sequence_step import SequenceStep
-from simulations.transformer import Rollout, Transformer, sample
+from simulations.transformer import Architecture, Rollout, Transformer, sample
 
 CPU = torch.device("cpu")
 DEVICES = [CPU, *([torch.device("cuda")] if torch.cuda.is_available() else [])]
@@ -118,9 +120,10 @@ def rollout():
 @pytest.mark.parametrize("config", REVERSAL, ids=lambda config: config.label)
 def test_an_update_on_token_reversal_agrees_with_float64(config, device, rollout):
     expected, kept = reversal_gradient(config, CPU, torch.float64, rollout)
-    found, mine = reversal_gradient(config, device, torch.float32, rollout)
-    assert torch.equal(kept, mine)
-    assert distance(found, expected) < TOLERANCE
+    for dtype, tolerance in ((torch.float32, TOLERANCE), (torch.float64, 1e-10)):
+        found, mine = reversal_gradient(config, device, dtype, rollout)
+        assert torch.equal(kept, mine)
+        assert distance(found, expected) < tolerance
 
 
 def test_negative_control_another_gate_misses_the_tolerance(rollout):
@@ -128,6 +131,47 @@ def test_negative_control_another_gate_misses_the_tolerance(rollout):
     expected, _ = reversal_gradient(config, CPU, torch.float64, rollout)
     found, _ = reversal_gradient(replace(config, rate=0.04), CPU, torch.float32, rollout)
     assert distance(found, expected) > 10 * TOLERANCE
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=str)
+@pytest.mark.parametrize("config", REVERSAL, ids=lambda config: config.label)
+def test_a_run_that_was_cut_off_goes_on_to_the_same_curve(config, device, tmp_path):
+    small = {"length": 3, "prompts": 3, "answers": 4, "eval_prompts": 20, "eval_every": 3, "updates": 9}
+    config = replace(config, network=Architecture(8, 2, 1, 8), **small)
+    whole, _ = run_one(config, device)
+    half = ReversalRun(config, device)
+    half.evaluate()
+    for _ in range(6):
+        half.train_batch()
+        if half.update % 3 == 0:
+            half.evaluate()
+    checkpoint = CheckpointFile(tmp_path / "run.pt", seconds=0)
+    half.save(checkpoint)
+    pd.testing.assert_frame_equal(whole, run_one(config, device, checkpoint)[0], check_exact=True)
+
+
+def sampled_bits(device, bias):
+    """Draw 40,000 answers on a device; return for every token how far ones are from their probability, in SE."""
+    policy = Transformer(2, 3, seed=0)
+    torch.nn.init.normal_(policy.head.weight, std=0.1, generator=torch.Generator().manual_seed(1))
+    prompts = torch.tensor([[0, 1], [1, 1]], device=device)
+    drawn = sample(policy.to(device), prompts, 2, answers=20_000, generator=torch.Generator(device).manual_seed(4))
+    probability = drawn.log_policy[..., 1].double().exp() + bias
+    ones = (drawn.answers == 1).double()
+    return ((ones - probability).sum(0) / (probability * (1 - probability)).sum(0).sqrt()).cpu()
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=str)
+def test_answers_follow_the_policy_and_the_cache_changes_nothing(device):
+    assert sampled_bits(device, 0.0).abs().max() < 4.5  # standard errors
+    assert sampled_bits(device, 0.03).abs().max() > 4.5, "negative control"
+    policy = Transformer(2, 19, seed=0)
+    torch.nn.init.normal_(policy.head.weight, std=0.1, generator=torch.Generator().manual_seed(1))
+    prompts = torch.randint(2, (10, 10), generator=torch.Generator().manual_seed(2)).to(device)
+    drawn = sample(policy.to(device), prompts, 10, answers=10, generator=torch.Generator(device).manual_seed(3))
+    with torch.no_grad():
+        full = policy(drawn.tokens[:, :-1], 10).log_softmax(-1)
+    torch.testing.assert_close(drawn.log_policy, full, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=str)

@@ -19,9 +19,9 @@ from simulations.merging import MeasuredTables
 from simulations.mnist import KIND as CURVES
 from simulations.mnist import MnistConfig
 from simulations.mnist_cost import KIND, StepSize, held_bytes, measure, peak_bytes, sizes, too_large
-from simulations.mnist_tables import committed, cost_to_error, speedups, with_seconds
+from simulations.mnist_tables import committed, cost_to_error, speedups
 from simulations.networks import PolicyMLP
-from simulations.results import ResultError, load, save
+from simulations.results import ResultError, load, save, with_seconds
 from simulations.verify import judge
 
 TINY = StepSize(100, 8)

@@ -14,8 +14,8 @@ from kondo_theory.cost import PUBLISHED_SPEEDUPS
 from simulations.checks import Context
 from simulations.merging import preset_of
 from simulations.mnist import KIND as CURVES
-from simulations.mnist_tables import LEARNING_CURVES, committed, speedups, with_seconds
-from simulations.results import ResultError, Table
+from simulations.mnist_tables import LEARNING_CURVES, committed, speedups
+from simulations.results import ResultError, Table, with_seconds
 from simulations.statistics import Interval, Measured, bootstrap
 
 __all__ = ["savings", "speedup_rows", "step_rows"]

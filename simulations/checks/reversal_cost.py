@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,12 @@ from kondo_theory.cost import step_cost, surviving_rows, surviving_rows_exact
 from simulations.checks import Context
 from simulations.checks.reversal_runs import curves
 from simulations.errors import ResultError
-from simulations.reversal_tables import Curves
-from simulations.statistics import Measured, bootstrap
+from simulations.merging import preset_of
+from simulations.results import COMMITTED, Table, with_seconds
+from simulations.reversal_tables import STEP_TIMES, Curves, device_of, step_time_tables
+from simulations.statistics import Interval, Measured, bootstrap
 
-__all__ = ["physical_cost", "physical_cost_rows"]
+__all__ = ["physical_cost", "physical_cost_rows", "seconds_rows"]
 
 TOKEN, ROW, FULL = "token gate(3 %)", "row gate(3 %)", "PG"
 GATED = (TOKEN, ROW, "row gate(3 %, advantage)", "zero-price")
@@ -25,7 +28,7 @@ FloatArray = NDArray[np.float64]
 
 def physical_cost(context: Context) -> list[Measured]:
     """Return the rows of the claim ``reversal-physical-cost``."""
-    return physical_cost_rows(curves(context, "quality"))
+    return [*physical_cost_rows(curves(context, "quality")), *_seconds(context)]
 
 
 def physical_cost_rows(found: Curves) -> list[Measured]:
@@ -68,6 +71,66 @@ def physical_cost_rows(found: Curves) -> list[Measured]:
             name = f"rows processed, {label}, measured over 1 − (1 − ρ)^T = {independent:.3f}"
             add(name, survivors / independent)
     return rows
+
+
+def _seconds(context: Context) -> list[Measured]:
+    """Return the rows on seconds: from tables given to the report, else the committed ones; preset paper measures."""
+    tables = context.tables.parts(STEP_TIMES)
+    if not tables and context.preset == "paper":
+        return _seconds_now(context)
+    if not tables:
+        tables = step_time_tables(COMMITTED.glob(f"{STEP_TIMES}*.parquet"))
+    rows = [replace(row, preset=preset_of(table)) for table in tables for row in _of_table(table)]
+    return list({row.quantity: row for row in rows}.values())  # of two tables of one device the later counts
+
+
+def _of_table(table: Table) -> list[Measured]:
+    return seconds_rows(with_seconds(table), device_of(table), table.origin)
+
+
+def _seconds_now(context: Context) -> list[Measured]:
+    import torch
+
+    from simulations.reversal_times import BATCHES, measure
+
+    rows: list[Measured] = []
+    for batches in BATCHES[context.preset]:
+        context.progress(f"reversal-physical-cost: updates of {10 * batches.prompts:,} answers")
+        found = measure(batches, torch.device(context.device))
+        rows += seconds_rows(found, context.device, f"measured now, {context.device}")
+    return [replace(row, preset=context.preset) for row in rows]
+
+
+def seconds_rows(times: pd.DataFrame, device: str, origin: str) -> list[Measured]:
+    """Return seconds of an update and of its training over those of PG: medians of the ratios within rounds.
+
+    Parameters
+    ----------
+    times : DataFrame
+        As :func:`simulations.reversal_times.measure` makes it, several sizes joined.
+    device, origin : str
+
+    Raises
+    ------
+    ResultError
+        If PG is missing.
+    """
+    rows: list[Measured] = []
+    for answers, size in times.groupby("answers"):
+        seconds = {row["label"]: np.array(row["seconds"]) for _, row in size.iterrows()}  # rounds × parts
+        if FULL not in seconds:
+            raise ResultError(f"{origin}: lacks {FULL}, which reversal-physical-cost compares with")
+        for label in (label for label in GATED if label in seconds):
+            for part, name in ((-1, "an update, sampling included"), (-2, "training alone")):
+                ratios = seconds[label][:, part] / seconds[FULL][:, part]
+                interval = bootstrap(ratios)
+                quantity = f"seconds of {name}, {label} / PG, {answers:,} answers, {device}"
+                rows.append(Measured(quantity, *_ends(interval), len(ratios), None, origin))
+    return rows
+
+
+def _ends(interval: Interval) -> tuple[float, float, float]:
+    return interval.value, interval.low, interval.high
 
 
 def _totals(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -1,0 +1,153 @@
+"""What an update of token reversal takes on this machine, by phase, for every method and batches of several sizes.
+
+All methods are timed in turn, on the CPU on one thread, round after round, so that a machine whose speed drifts slows
+them alike; a ratio is taken within each round. Seconds do not reproduce and lie in the table's sidecar, as the list
+``seconds`` of one list a row, beside ``clock``, what they count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+import torch
+
+from simulations.checkpoints import CheckpointDirectory, load_frame, save_frame
+from simulations.devices import clock, describe, resolve, single_thread
+from simulations.results import provenance, require_table_writable, save
+from simulations.reversal import ReversalRun
+from simulations.reversal_config import ReversalConfig
+from simulations.reversal_tables import STEP_TIMES
+from simulations.sequence_step import PHASES
+from simulations.sweeps.fingerprint import code_version
+
+__all__ = ["BATCHES", "KIND", "METHODS", "PARTS", "Batches", "measure", "path_of", "write_table"]
+
+KIND = STEP_TIMES
+PARTS = (*PHASES, "total")
+"""What is timed; the total has what is between the phases too: prompts, rewards, advantages."""
+
+METHODS = (
+    ReversalConfig("pg"),
+    ReversalConfig("dg"),
+    ReversalConfig("token-gate", price=0.0),
+    ReversalConfig("row-gate", rate=0.03),
+    ReversalConfig("row-gate", rate=0.03, rule="advantage"),
+    ReversalConfig("token-gate", rate=0.03),
+    ReversalConfig("ppo"),
+    ReversalConfig("pmpo"),
+)
+_COUNTS = ("backward_tokens", "processed_tokens", "sampling_flops", "training_flops")
+
+
+@dataclass(frozen=True)
+class Batches:
+    """A size at which updates are timed: prompts a batch, with the protocol's ten answers each, and rounds."""
+
+    prompts: int
+    rounds: int
+    warm_up: int = 2
+
+
+_PROTOCOL = Batches(10, 50, 5)
+BATCHES: Mapping[str, tuple[Batches, ...]] = MappingProxyType(
+    {
+        "smoke": (Batches(10, 3),),
+        "quick": (_PROTOCOL,),
+        "paper": (_PROTOCOL, Batches(100, 15), Batches(1_000, 7)),
+    }
+)
+"""By preset: ``quick`` has the protocol's batch of 100 answers, ``paper`` ten and a hundred times as many too."""
+
+
+def measure(batches: Batches, device: torch.device, methods: Sequence[ReversalConfig] = METHODS) -> pd.DataFrame:
+    """Time every method's update at one size of the batch.
+
+    The methods train while they are timed, each its own policy from the same initialisation: what a gate keeps is
+    that of early training. Evaluation is not part of an update.
+
+    Parameters
+    ----------
+    batches : Batches
+    device : torch.device
+    methods : sequence of ReversalConfig
+
+    Returns
+    -------
+    DataFrame
+        One row a method: answers (rows of a batch), label, then counts of the mean update (backward_tokens,
+        processed_tokens, sampling_flops, training_flops), and seconds: a list, of the ``PARTS`` of one update in each
+        round, by :func:`simulations.devices.clock`.
+    """
+    with single_thread():
+        now, _ = clock(device)
+        runs = [ReversalRun(replace(config, prompts=batches.prompts), device) for config in methods]
+        seconds: list[list[list[float]]] = [[] for _ in runs]
+        for number in range(batches.warm_up + batches.rounds):
+            for run, found in zip(runs, seconds, strict=True):
+                before, started = dict(run.step.seconds), now()
+                run.train_batch()
+                total = now() - started
+                if number >= batches.warm_up:
+                    found.append([*(run.step.seconds[phase] - before[phase] for phase in PHASES), total])
+    return pd.DataFrame(
+        {"answers": run.config.prompts * run.config.answers, "label": run.config.label}
+        | {name: getattr(run.step.counts, name) / run.update for name in _COUNTS}
+        | {"seconds": times}
+        for run, times in zip(runs, seconds, strict=True)
+    )
+
+
+def path_of(preset: str, out: Path | None) -> Path:
+    """Return where the table goes.
+
+    Raises
+    ------
+    ValueError
+        If the name that was asked for is not that of a table.
+    """
+    out = out or Path("results") / f"{KIND}-{preset}.parquet"
+    if out.suffix != ".parquet":
+        raise ValueError(f"the table must be named *.parquet, got {out}")
+    return out
+
+
+def write_table(
+    preset: str,
+    out: Path,
+    *,
+    device: str = "cpu",
+    overwrite: bool = False,
+    command: str = "",
+    progress: Callable[[str], None] = print,
+) -> Path:
+    """Time every size on this machine and write the table; what an earlier call measured is kept.
+
+    Raises
+    ------
+    ValueError, ReportedError
+        If the device is not known or absent, or the table cannot be written; before anything is timed.
+    """
+    require_table_writable(out, overwrite=overwrite)
+    resolved, frames = resolve(device), []
+    config: dict[str, Any] = {"preset": preset, "batches": [asdict(batches) for batches in BATCHES[preset]]}
+    identity = config | {"code": code_version(measure), "device": describe(resolved)}
+    with CheckpointDirectory(out.with_suffix(".partial"), identity) as checkpoints:
+        for number, batches in enumerate(BATCHES[preset], start=1):
+            file = checkpoints.file(f"batches-{number}")
+            if (found := load_frame(file)) is None:
+                progress(f"{number} of {len(BATCHES[preset])}: {10 * batches.prompts:,} answers a batch")
+                found = measure(batches, resolved)
+                save_frame(file, found)
+            frames.append(found)
+        frame = pd.concat(frames, ignore_index=True)
+        rounded = [[[float(f"{part:.4g}") for part in times] for times in rounds] for rounds in frame.pop("seconds")]
+        timed = {"seconds": rounded, "clock": clock(resolved)[1]}
+        sidecar = provenance(describe(resolved)) | {"preset": preset, "command": command} | timed
+        path = save(frame, out, kind=KIND, config=config, sidecar=sidecar, overwrite=overwrite)
+        checkpoints.remove()
+    return path
