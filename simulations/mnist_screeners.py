@@ -100,7 +100,7 @@ class Int8(Screener):
     """Every layer but the last, which costs next to nothing, as a product of int8 matrices.
 
     Symmetric, scaled by the largest weight of each unit and the largest input of each sample; quantised anew at
-    every update. Widths are padded with zeros to multiples of 8, and batches to 32 rows, as a GPU's product wants.
+    every update. Sizes are padded with zeros to multiples of 16, batches to 32 rows at least: a GPU refuses others.
     """
 
     exact = False
@@ -119,8 +119,8 @@ class Int8(Screener):
 def _product(rows: Tensor, columns: Tensor) -> Tensor:
     """Return the product of int8 matrices (B, n) and (n, m) as int32, (B, m)."""
     (batch, inner), width = rows.shape, columns.shape[1]
-    padded = pad(rows, (0, -inner % 8, 0, max(0, 32 - batch)))
-    return torch._int_mm(padded, pad(columns, (0, -width % 8, 0, -inner % 8)))[:batch, :width]
+    padded = pad(rows, (0, -inner % 16, 0, max(32 - batch, -batch % 16)))
+    return torch._int_mm(padded, pad(columns, (0, -width % 16, 0, -inner % 16)))[:batch, :width]
 
 
 def _quantised(values: Tensor, axis: int) -> tuple[Tensor, Tensor]:

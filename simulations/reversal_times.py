@@ -25,7 +25,7 @@ from simulations.reversal_tables import STEP_TIMES
 from simulations.sequence_step import PHASES
 from simulations.sweeps.fingerprint import code_version
 
-__all__ = ["BATCHES", "KIND", "METHODS", "PARTS", "Batches", "measure", "path_of", "write_table"]
+__all__ = ["BATCHES", "KIND", "METHODS", "PARTS", "Batches", "chosen_batches", "measure", "path_of", "write_table"]
 
 KIND = STEP_TIMES
 PARTS = (*PHASES, "total")
@@ -58,10 +58,17 @@ BATCHES: Mapping[str, tuple[Batches, ...]] = MappingProxyType(
     {
         "smoke": (Batches(10, 3),),
         "quick": (_PROTOCOL,),
-        "paper": (_PROTOCOL, Batches(100, 15), Batches(1_000, 7)),
+        "paper": (_PROTOCOL, Batches(100, 15), Batches(1_000, 7), Batches(10_000, 7)),
     }
 )
-"""By preset: ``quick`` has the protocol's batch of 100 answers, ``paper`` ten and a hundred times as many too."""
+"""By preset: ``quick`` has the protocol's batch of 100 answers, ``paper`` up to a thousand times as many."""
+MOST = {"cpu": 1_000, "cuda": 10_000}
+"""Prompts beyond which an update takes more than ten seconds."""
+
+
+def chosen_batches(preset: str, device: str) -> list[Batches]:
+    """Return the sizes of a preset that a kind of device is timed at."""
+    return [batches for batches in BATCHES[preset] if batches.prompts <= MOST[device]]
 
 
 def measure(batches: Batches, device: torch.device, methods: Sequence[ReversalConfig] = METHODS) -> pd.DataFrame:
@@ -134,13 +141,14 @@ def write_table(
     """
     require_table_writable(out, overwrite=overwrite)
     resolved, frames = resolve(device), []
-    config: dict[str, Any] = {"preset": preset, "batches": [asdict(batches) for batches in BATCHES[preset]]}
+    chosen = chosen_batches(preset, resolved.type)
+    config: dict[str, Any] = {"preset": preset, "batches": [asdict(batches) for batches in chosen]}
     identity = config | {"code": code_version(measure), "device": describe(resolved)}
     with CheckpointDirectory(out.with_suffix(".partial"), identity) as checkpoints:
-        for number, batches in enumerate(BATCHES[preset], start=1):
+        for number, batches in enumerate(chosen, start=1):
             file = checkpoints.file(f"batches-{number}")
             if (found := load_frame(file)) is None:
-                progress(f"{number} of {len(BATCHES[preset])}: {10 * batches.prompts:,} answers a batch")
+                progress(f"{number} of {len(chosen)}: {10 * batches.prompts:,} answers a batch")
                 found = measure(batches, resolved)
                 save_frame(file, found)
             frames.append(found)

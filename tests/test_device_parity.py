@@ -15,6 +15,7 @@ from simulations.datasets import load_mnist
 from simulations.devices import clock, describe
 from simulations.mnist import MnistConfig
 from simulations.mnist_screeners import Int8
+from simulations.mnist_screeners import _product as int8_product
 from simulations.mnist_training import SeedProgram
 from simulations.reversal import ReversalRun, objective, run_one
 from simulations.reversal_config import ReversalConfig
@@ -183,6 +184,15 @@ def test_the_int8_screener_is_that_of_the_cpu(data, device):
     networks = [program.step.network for program in programs]
     expected, found = (Int8().log_policy(n, pixels.to(n.weights[0].device)) for n in networks)
     assert distance([found], [expected]) < TOLERANCE
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=str)
+@pytest.mark.parametrize("sizes", [(1, 5, 3), (17, 33, 65), (100, 784, 100), (100, 100, 100), (256, 64, 40)], ids=str)
+def test_products_of_int8_are_exact_whatever_their_size(sizes, device):
+    (batch, inner, width), generator = sizes, torch.Generator().manual_seed(0)
+    rows = torch.randint(-127, 128, (batch, inner), generator=generator, dtype=torch.int8)
+    columns = torch.randint(-127, 128, (inner, width), generator=generator, dtype=torch.int8)
+    assert torch.equal(int8_product(rows.to(device), columns.to(device)).cpu().long(), rows.long() @ columns.long())
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=str)

@@ -91,10 +91,10 @@ def _of_table(table: Table) -> list[Measured]:
 def _seconds_now(context: Context) -> list[Measured]:
     import torch
 
-    from simulations.reversal_times import BATCHES, measure
+    from simulations.reversal_times import chosen_batches, measure
 
     rows: list[Measured] = []
-    for batches in BATCHES[context.preset]:
+    for batches in chosen_batches(context.preset, context.device):
         context.progress(f"reversal-physical-cost: updates of {10 * batches.prompts:,} answers")
         found = measure(batches, torch.device(context.device))
         rows += seconds_rows(found, context.device, f"measured now, {context.device}")
