@@ -187,7 +187,9 @@ def test_the_int8_screener_is_that_of_the_cpu(data, device):
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=str)
-@pytest.mark.parametrize("sizes", [(1, 5, 3), (17, 33, 65), (100, 784, 100), (100, 100, 100), (256, 64, 40)], ids=str)
+@pytest.mark.parametrize(
+    "sizes", [(1, 5, 3), (17, 33, 65), (64, 64, 64), (100, 784, 100), (100, 100, 100), (256, 64, 40)], ids=str
+)
 def test_products_of_int8_are_exact_whatever_their_size(sizes, device):
     (batch, inner, width), generator = sizes, torch.Generator().manual_seed(0)
     rows = torch.randint(-127, 128, (batch, inner), generator=generator, dtype=torch.int8)
