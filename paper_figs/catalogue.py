@@ -160,6 +160,9 @@ FIGURES = {
         "the longest prompt and the largest vocabulary solved within a budget of rows",
         "paper_figs.reversal_scaling:reversal_scaling",
     ),
+    "device-agreement": FigureEntry(
+        "each method's error over training on a GPU over that on a CPU", "paper_figs.devices:device_agreement"
+    ),
 }
 
 

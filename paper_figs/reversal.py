@@ -19,7 +19,7 @@ from kondo_theory.token_groups import group_stall_point
 from kondo_theory.token_trap import critical_rate, stall_point, stalling_rates
 from paper_figs.style import PANEL, MethodStyle, label_panels, method_style, shown
 from paper_figs.tables import reversal_curves, step_times
-from simulations.results import ResultError
+from simulations.results import ResultError, Table, with_seconds
 from simulations.reversal_summary import LEARNT, progress
 from simulations.statistics import bootstrap
 
@@ -56,7 +56,7 @@ def reversal_style(label: str) -> MethodStyle:
 def reversal_quality() -> Figure:
     """Token error against rows, kept and processed tokens, and seconds: the median thick, every seed thin."""
     frame = reversal_curves("quality").frame
-    rounds = _protocol(step_times()["cpu"])
+    rounds = _protocol(with_seconds(step_times()["cpu"]))
     if lacking := sorted(set(frame["label"]) - set(rounds)):
         raise ResultError(f"table reversal-step-times has no time of {', '.join(lacking)}")
     times = {label: float(np.median(seconds[:, _TOTAL])) for label, seconds in rounds.items()}
@@ -244,7 +244,7 @@ def reversal_physical_cost() -> Figure:
     frame, times = reversal_curves("quality").frame, step_times()
     figure, axes = plt.subplots(1, 3, figsize=(3 * PANEL[0] + 3.2, PANEL[1] + 1.1))
     _shares(axes[0], frame)
-    _phases(axes[1], _protocol(times["cpu"]))
+    _phases(axes[1], _protocol(with_seconds(times["cpu"])))
     _batch_sizes(axes[2], times)
     label_panels(axes)
     return figure
@@ -304,11 +304,12 @@ def _phases(ax: Axes, rounds: Mapping[str, NDArray[np.float64]]) -> None:
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.4, -0.17), ncols=3, columnspacing=0.9)
 
 
-def _batch_sizes(ax: Axes, times: Mapping[str, pd.DataFrame]) -> None:
+def _batch_sizes(ax: Axes, times: Mapping[str, Table]) -> None:
     """Draw an update's time over PG's against the size of the batch, each method a colour, each device a line."""
-    lines = {"cpu": ("-", "one CPU thread"), "cuda": ("--", "GPU")}
-    for device, frame in times.items():
-        seconds = {(row["answers"], str(row["label"])): np.array(row["seconds"]) for _, row in frame.iterrows()}
+    lines = {"cpu": ("-", "one CPU thread"), "cuda": ("--", _gpu_of(times))}
+    for device, table in times.items():
+        rows = with_seconds(table).iterrows()
+        seconds = {(row["answers"], str(row["label"])): np.array(row["seconds"]) for _, row in rows}
         answers: Any = sorted({size for size, _ in seconds})
         for label in _COMPARED:
             ratios = [bootstrap(seconds[n, label][:, _TOTAL] / seconds[n, "PG"][:, _TOTAL]) for n in answers]
@@ -328,4 +329,9 @@ def _batch_sizes(ax: Axes, times: Mapping[str, pd.DataFrame]) -> None:
     ]
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.45, -0.17), ncols=3, columnspacing=0.9)
     ax.set(xscale="log", xlabel="answers a batch", ylabel="time of an update / PG's", ylim=(0, None))
-    ax.set(title="sampling included")
+    ax.set(title="an update by the size of its batch")
+
+
+def _gpu_of(times: Mapping[str, Table]) -> str:
+    """Return the GPU's name from a device as tables have it, ``cuda: NAME, …``."""
+    return str(times["cuda"].sidecar["device"]).split(": ")[1].split(",")[0] if "cuda" in times else ""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from simulations.results import COMMITTED, SWEEP, ResultError, Table, load, with_seconds
+from simulations.results import COMMITTED, SWEEP, ResultError, Table, load
 from simulations.reversal_tables import (
     STEP_TIMES,
     Curves,
@@ -22,7 +22,17 @@ from simulations.reversal_tables import (
     with_shared,
 )
 
-__all__ = ["measured", "names_in", "points", "results_from", "reversal_curves", "rows", "step_times", "table"]
+__all__ = [
+    "measured",
+    "names_in",
+    "own_tables",
+    "points",
+    "results_from",
+    "reversal_curves",
+    "rows",
+    "step_times",
+    "table",
+]
 
 
 _results: ContextVar[Path | None] = ContextVar("results", default=None)
@@ -94,8 +104,14 @@ def reversal_curves(study: str) -> Curves:
     return with_shared(joined([committed_curves(study), *curves_in(own, study)]), study, reversal_curves)
 
 
-def step_times() -> dict[str, pd.DataFrame]:
-    """Return the seconds of an update of token reversal, by kind of device: a user's own before the committed.
+def own_tables() -> list[Table]:
+    """Return every table of a user's own."""
+    directory = _results.get()
+    return [] if directory is None else [load(path) for path in _tables(directory, "*")]
+
+
+def step_times() -> dict[str, Table]:
+    """Return the tables of an update's seconds on token reversal, by kind of device: a user's own before committed.
 
     Raises
     ------
@@ -105,7 +121,7 @@ def step_times() -> dict[str, pd.DataFrame]:
     directory = _results.get()
     own = [] if directory is None else _tables(directory, f"{STEP_TIMES}*")
     found = [*step_time_tables(COMMITTED.glob(f"{STEP_TIMES}*.parquet")), *step_time_tables(own)]
-    times = {device_of(table): with_seconds(table) for table in found}
+    times = {device_of(table): table for table in found}
     if "cpu" not in times:
         raise ResultError(f"no table {STEP_TIMES} of a CPU in {COMMITTED}")
     return times

@@ -68,6 +68,7 @@ CHECKS: dict[str, Check] = {
     "reversal-screening": Check(measure="simulations.checks.reversal_screening:screening"),
     "reversal-physical-cost": Check(measure="simulations.checks.reversal_cost:physical_cost"),
     "reversal-scaling": Check(measure="simulations.checks.reversal_scaling:scaling"),
+    "device-agreement": Check(measure="simulations.checks.devices:device_agreement"),
 }
 
 

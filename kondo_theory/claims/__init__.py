@@ -18,14 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from kondo_theory.claims import contexts, cost, gambling, gate, geometry, mnist, reversal, screening, tokens
+from kondo_theory.claims import contexts, cost, devices, gambling, gate, geometry, mnist, reversal, screening, tokens
 from kondo_theory.claims.registry import SOURCES, Claim, Criterion, DecisionRule, Verdict
 
 __all__ = ["CLAIMS", "SOURCES", "Claim", "Criterion", "DecisionRule", "Verdict", "get_claims"]
 
 CLAIMS: Mapping[str, Claim] = {
     claim.id: claim
-    for family in (gate, geometry, screening, gambling, contexts, cost, tokens, mnist, reversal)
+    for family in (gate, geometry, screening, gambling, contexts, cost, tokens, mnist, reversal, devices)
     for claim in family.CLAIMS
 }
 """All claims by id, in the order in which they are verified and printed."""
