@@ -1,42 +1,42 @@
-"""What is measured on a GPU beside what is measured on a CPU, from the committed learning curves."""
+"""What is measured on a GPU beside what is measured on a CPU, from a user's own learning curves or the committed."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from kondo_theory.claims import CLAIMS
 from paper_figs.reversal import reversal_style
-from paper_figs.style import PANEL, method_style, shown
+from paper_figs.style import PANEL, label_panels, method_style, shown
 from paper_figs.tables import own_tables
-from simulations.device_tables import pairs
-from simulations.results import ResultError
+from simulations.device_tables import EXPERIMENTS, compare
 
 __all__ = ["device_agreement"]
 
-_MARGIN = 0.1
-
 
 def device_agreement() -> Figure:
-    """Draw each method's error over training on a GPU over that on a CPU, with its interval."""
-    found = pairs(own_tables())
-    if not found:
-        raise ResultError("no learning curves of a GPU whose protocol is that of a CPU's")
-    figure, ax = plt.subplots(figsize=(PANEL[0] + 1.6, PANEL[1] + 0.7))
-    ax.axvspan(1 - _MARGIN, 1 + _MARGIN, color="0.93", zorder=0)
-    ax.axvline(1, color="0.6", linewidth=0.8, linestyle=":")
-    for place, pair in enumerate(found):
-        style = (method_style if pair.experiment == "MNIST" else reversal_style)(pair.label)
-        ratio = pair.ratio
-        reach = [[ratio.value - ratio.low], [ratio.high - ratio.value]]
-        ax.errorbar(ratio.value, place, xerr=reach, color=style.colour, marker=style.marker, capsize=2, ls="")
-    names: Any = [
-        f"{shown(pair.label)}, {pair.experiment}\n{len(pair.gpu)} and {len(pair.cpu)} seeds" for pair in found
-    ]
-    ax.set_yticks(range(len(found)), names, fontsize=7)
-    ax.invert_yaxis()
-    ax.set(
-        xlabel="mean error over training, GPU / CPU", title="the same protocol on two devices\n(grey: within a tenth)"
+    """Draw each method's errors on a GPU over those on a CPU, with their intervals."""
+    found = compare(own_tables(*(experiment.files for experiment in EXPERIMENTS.values()))).pairs
+    low, high = next((c.low, c.high) for c in CLAIMS["device-agreement"].rule.criteria if math.isfinite(c.low))
+    measures = list(dict.fromkeys(pair.measure for pair in found))
+    figure, axes = plt.subplots(
+        1, len(measures), figsize=(2 * PANEL[0] + 1.4, PANEL[1] + 0.9), sharex=True, sharey=True
     )
+    for ax, measure in zip(axes, measures, strict=True):
+        pairs = [pair for pair in found if pair.measure == measure]
+        ax.axvspan(low, high, color="0.93", zorder=0)
+        ax.axvline(1, color="0.6", linewidth=0.8, linestyle=":")
+        for place, pair in enumerate(pairs):
+            style = (method_style if pair.experiment == "MNIST" else reversal_style)(pair.label)
+            ratio = pair.ratio
+            reach = [[ratio.value - ratio.low], [ratio.high - ratio.value]]
+            ax.errorbar(ratio.value, place, xerr=reach, color=style.colour, marker=style.marker, capsize=2, ls="")
+        ax.set(title=measure, xlabel=f"GPU / CPU (grey: {low:g} to {high:g})")
+    names: Any = [f"{shown(pair.label)}, {pair.experiment}, {len(pair.gpu)} seeds" for pair in pairs]
+    axes[0].set_yticks(range(len(pairs)), names)
+    axes[0].invert_yaxis()
+    label_panels(axes)
     return figure

@@ -18,9 +18,10 @@ from kondo_theory.cost import surviving_rows
 from kondo_theory.token_groups import group_stall_point
 from kondo_theory.token_trap import critical_rate, stall_point, stalling_rates
 from paper_figs.style import PANEL, MethodStyle, label_panels, method_style, shown
-from paper_figs.tables import reversal_curves, step_times
+from paper_figs.tables import own_tables, reversal_curves
 from simulations.results import ResultError, Table, with_seconds
 from simulations.reversal_summary import LEARNT, progress
+from simulations.reversal_tables import STEP_TIMES, step_times
 from simulations.statistics import bootstrap
 
 __all__ = ["GROUP", "SEEN", "reversal_physical_cost", "reversal_quality", "reversal_style", "reversal_token_trap"]
@@ -56,7 +57,7 @@ def reversal_style(label: str) -> MethodStyle:
 def reversal_quality() -> Figure:
     """Token error against rows, kept and processed tokens, and seconds: the median thick, every seed thin."""
     frame = reversal_curves("quality").frame
-    rounds = _protocol(with_seconds(step_times()["cpu"]))
+    rounds = _protocol(with_seconds(_step_times()["CPU"]))
     if lacking := sorted(set(frame["label"]) - set(rounds)):
         raise ResultError(f"table reversal-step-times has no time of {', '.join(lacking)}")
     times = {label: float(np.median(seconds[:, _TOTAL])) for label, seconds in rounds.items()}
@@ -233,6 +234,10 @@ def _equal_budgets(ax: Axes, ends: pd.DataFrame, below: pd.DataFrame, pairs: lis
     ax.legend(loc="lower left")
 
 
+def _step_times() -> dict[str, Table]:
+    return step_times(own_tables(f"{STEP_TIMES}*.parquet"))
+
+
 def _protocol(times: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
     """Return the seconds of an update of the protocol's batch by label, rounds × parts."""
     size = times[times["answers"] == _PROTOCOL_ANSWERS]
@@ -241,10 +246,10 @@ def _protocol(times: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
 
 def reversal_physical_cost() -> Figure:
     """Draw what the gates keep and process, against independent keeps; an update by phase; its time by batch size."""
-    frame, times = reversal_curves("quality").frame, step_times()
+    frame, times = reversal_curves("quality").frame, _step_times()
     figure, axes = plt.subplots(1, 3, figsize=(3 * PANEL[0] + 3.2, PANEL[1] + 1.1))
     _shares(axes[0], frame)
-    _phases(axes[1], _protocol(with_seconds(times["cpu"])))
+    _phases(axes[1], _protocol(with_seconds(times["CPU"])))
     _batch_sizes(axes[2], times)
     label_panels(axes)
     return figure
@@ -306,9 +311,9 @@ def _phases(ax: Axes, rounds: Mapping[str, NDArray[np.float64]]) -> None:
 
 def _batch_sizes(ax: Axes, times: Mapping[str, Table]) -> None:
     """Draw an update's time over PG's against the size of the batch, each method a colour, each device a line."""
-    lines = {"cpu": ("-", "one CPU thread"), "cuda": ("--", _gpu_of(times))}
-    for device, table in times.items():
-        rows = with_seconds(table).iterrows()
+    lines = dict(zip(times, ("-", "--", ":", "-."), strict=False))  # of more than four devices the first are drawn
+    for device, line in lines.items():
+        rows = with_seconds(times[device]).iterrows()
         seconds = {(row["answers"], str(row["label"])): np.array(row["seconds"]) for _, row in rows}
         answers: Any = sorted({size for size, _ in seconds})
         for label in _COMPARED:
@@ -316,22 +321,18 @@ def _batch_sizes(ax: Axes, times: Mapping[str, Table]) -> None:
             style = reversal_style(label)
             value = np.array([ratio.value for ratio in ratios])
             spread = [value - [ratio.low for ratio in ratios], [ratio.high for ratio in ratios] - value]
-            ax.errorbar(
-                answers, value, yerr=spread, color=style.colour, marker=style.marker, ls=lines[device][0], capsize=2
-            )
+            ax.errorbar(answers, value, yerr=spread, color=style.colour, marker=style.marker, ls=line, capsize=2)
     ax.axhline(1, color="0.6", linewidth=0.8, linestyle=":")
     handles: list[Any] = [
         *(
             Line2D([], [], color=style.colour, marker=style.marker, ls="", label=shown(label))
             for label, style in ((label, reversal_style(label)) for label in _COMPARED)
         ),
-        *(Line2D([], [], color="0.3", ls=lines[device][0], label=lines[device][1]) for device in times),
+        *(
+            Line2D([], [], color="0.3", ls=line, label="one CPU thread" if device == "CPU" else device)
+            for device, line in lines.items()
+        ),
     ]
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.45, -0.17), ncols=3, columnspacing=0.9)
     ax.set(xscale="log", xlabel="answers a batch", ylabel="time of an update / PG's", ylim=(0, None))
     ax.set(title="an update by the size of its batch")
-
-
-def _gpu_of(times: Mapping[str, Table]) -> str:
-    """Return the GPU's name from a device as tables have it, ``cuda: NAME, …``."""
-    return str(times["cuda"].sidecar["device"]).split(": ")[1].split(",")[0] if "cuda" in times else ""

@@ -12,13 +12,10 @@ import pandas as pd
 
 from simulations.results import COMMITTED, SWEEP, ResultError, Table, load
 from simulations.reversal_tables import (
-    STEP_TIMES,
     Curves,
     committed_curves,
     curves_in,
-    device_of,
     joined,
-    step_time_tables,
     with_shared,
 )
 
@@ -30,7 +27,6 @@ __all__ = [
     "results_from",
     "reversal_curves",
     "rows",
-    "step_times",
     "table",
 ]
 
@@ -104,27 +100,12 @@ def reversal_curves(study: str) -> Curves:
     return with_shared(joined([committed_curves(study), *curves_in(own, study)]), study, reversal_curves)
 
 
-def own_tables() -> list[Table]:
-    """Return every table of a user's own."""
+def own_tables(*patterns: str) -> list[Table]:
+    """Return a user's own tables of these names, ``NAME.parquet`` with wildcards."""
     directory = _results.get()
-    return [] if directory is None else [load(path) for path in _tables(directory, "*")]
-
-
-def step_times() -> dict[str, Table]:
-    """Return the tables of an update's seconds on token reversal, by kind of device: a user's own before committed.
-
-    Raises
-    ------
-    ResultError
-        If there are none, or a table cannot be read, is of another kind or lacks its sidecar.
-    """
-    directory = _results.get()
-    own = [] if directory is None else _tables(directory, f"{STEP_TIMES}*")
-    found = [*step_time_tables(COMMITTED.glob(f"{STEP_TIMES}*.parquet")), *step_time_tables(own)]
-    times = {device_of(table): table for table in found}
-    if "cpu" not in times:
-        raise ResultError(f"no table {STEP_TIMES} of a CPU in {COMMITTED}")
-    return times
+    if directory is None:
+        return []
+    return [load(path) for name in patterns for path in _tables(directory, name.removesuffix(".parquet"))]
 
 
 @lru_cache(maxsize=64)

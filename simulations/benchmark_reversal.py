@@ -12,8 +12,8 @@ from torch import Tensor
 from simulations.benchmark import BenchmarkRow, Case
 from simulations.devices import single_thread
 from simulations.reversal import ReversalRun, objective
+from simulations.reversal_config import QUALITY_METHODS
 from simulations.reversal_objectives import group_advantage, points
-from simulations.reversal_times import METHODS
 from simulations.transformer import Transformer, sample
 
 __all__ = ["case_targets", "cases"]
@@ -25,7 +25,7 @@ SHARED, OWN, UNCACHED = "cache, prompts read once", "cache, prompts read by ever
 def cases(quick: bool) -> list[Case]:
     """Return the cases of ``kondo bench``: updates by method, and ways of sampling; ``quick`` makes them tiny."""
     small: dict[str, Any] = {"length": 3, "prompts": 2, "answers": 2} if quick else {}
-    runs = [ReversalRun(replace(config, **small), torch.device("cpu")) for config in METHODS]
+    runs = [ReversalRun(replace(config, **small), torch.device("cpu")) for config in QUALITY_METHODS]
     updates = {state.config.label: (1, _alone(state.train_batch)) for state in runs}
     sampling = {name: (1, _alone(call)) for name, call in _samplers(runs[0]).items()}
     training = {state.config.label: (1, _alone(_training(state))) for state in runs if state.config.passes == 1}
@@ -59,7 +59,10 @@ def _training(state: ReversalRun) -> Callable[[], None]:
     """Return the update of a batch that is drawn and screened beforehand, at a learning rate of 0."""
     config = state.config
     step = ReversalRun(config, state.device).step
-    prompts = torch.randint(config.vocab_size, (config.prompts, config.length), device=state.device)
+    generator = state.generators["prompts"]
+    prompts = torch.randint(
+        config.vocab_size, (config.prompts, config.length), generator=generator, device=state.device
+    )
     rollout = step.sample(prompts, config.length, config.answers)
     point = points(rollout.prompts, rollout.answers, config.reward)
     advantage = group_advantage(point, config.answers, config.length, rollout.log_policy.dtype)

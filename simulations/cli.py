@@ -24,7 +24,6 @@ __all__ = ["kondo", "main"]
 
 PRESETS = click.Choice(["smoke", "quick", "paper"])
 DEVICES = click.Choice(["auto", "cpu", "cuda"])
-STEP_TIMES = "step-times"
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -348,7 +347,7 @@ def reversal(**options: Any) -> int:
     from simulations.results import load
     from simulations.reversal_experiment import SCALING, plan_reversal, run_reversal
 
-    if options["study"] == STEP_TIMES:
+    if options["study"] == "step-times":
         return _step_times(options)
     with user_input():
         _check_device(options["device"])
@@ -363,7 +362,7 @@ def reversal(**options: Any) -> int:
 def _step_times(options: Mapping[str, Any]) -> int:
     from simulations.reversal_times import path_of, write_table
 
-    shared = _settings_of_a_study(STEP_TIMES, options)
+    shared = _settings_of_a_study("step-times", options)
     preset, out = shared.pop("preset"), shared.pop("out")
     with user_input():
         _check_device(shared["device"])

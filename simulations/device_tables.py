@@ -1,39 +1,53 @@
-"""Learning curves that a GPU and a CPU drew of the same runs: what they are paired by, and how far they differ.
+"""Learning curves of the same runs on a GPU and on a CPU: what they are paired by, and how far they differ.
 
-Generators differ between devices, so the same seed is another run: the seeds of one device are compared with those of
-the other as two samples.
+A seed has the same initial weights on every device and other draws, for generators differ: errors are paired by seed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import cast
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
-from simulations.merging import preset_of
-from simulations.results import COMMITTED, Table, load
+from simulations.errors import ResultError
+from simulations.merging import in_order, preset_of
+from simulations.results import COMMITTED, COMMITTED_GPU, Table, load
 from simulations.reversal_tables import device_of
 from simulations.statistics import Interval
 
-__all__ = ["EXPERIMENTS", "Pair", "pairs"]
+__all__ = ["EXPERIMENTS", "Comparison", "Experiment", "Pair", "compare"]
 
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """Where an experiment's curves are: their kind, committed files, the error, and columns that name a protocol."""
+    """Learning curves that are compared.
+
+    Attributes
+    ----------
+    kind, files : str
+        Of the tables, and the pattern of their names.
+    error : str
+        Column of the error.
+    final : int
+        Evaluations that the final error is the mean of.
+    protocol : mapping
+        Columns that must agree, each with the value of tables from before it was one.
+    """
 
     kind: str
     files: str
     error: str
-    protocol: tuple[str, ...]
+    final: int
+    protocol: Mapping[str, str]
 
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
@@ -42,13 +56,17 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             "mnist-learning-curves",
             "mnist-[pq]*.parquet",
             "test_error",
-            ("updates", "batch_size", "learning_rate", "hidden", "dtype"),
+            5,
+            {"updates": "", "batch_size": "", "learning_rate": "", "hidden": "100-100", "dtype": "float32"},
         ),
         "token reversal": Experiment(
             "reversal-quality",
             "reversal-quality-*.parquet",
             "token_error",
-            ("updates", "vocab_size", "length", "reward", "learning_rate", "prompts", "answers"),
+            3,
+            dict.fromkeys(
+                ("updates", "vocab_size", "length", "reward", "learning_rate", "prompts", "answers", "epochs"), ""
+            ),
         ),
     }
 )
@@ -56,8 +74,19 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Pair:
-    """A method's mean error over all evaluations of a run, one value a seed, on either device."""
+    """An error of one method on either device, one value a seed, in the same order of seeds.
 
+    Attributes
+    ----------
+    measure : str
+        ``mean error over training``, of all evaluations after the first, or ``final error``.
+    experiment, label : str
+    gpu, cpu : (n_seeds,) array
+    origin, preset : str
+        Of the GPU's table.
+    """
+
+    measure: str
     experiment: str
     label: str
     gpu: FloatArray
@@ -67,53 +96,97 @@ class Pair:
 
     @property
     def ratio(self) -> Interval:
-        """The GPU's mean over the CPU's, with its 95 % bootstrap interval; the seeds of a device are drawn apart."""
-        rng = np.random.default_rng(np.random.SeedSequence(0))
-        gpu, cpu = (sample[rng.integers(len(sample), size=(10_000, len(sample)))] for sample in (self.gpu, self.cpu))
-        low, high = np.quantile(gpu.mean(1) / cpu.mean(1), (0.025, 0.975))
-        return Interval(float(self.gpu.mean() / self.cpu.mean()), float(low), float(high))
+        """The GPU's mean over the CPU's, with Student's 95 % interval of its logarithm (delta method)."""
+        n, value = len(self.gpu), float(self.gpu.mean() / self.cpu.mean())
+        relative = self.gpu / self.gpu.mean() - self.cpu / self.cpu.mean()
+        reach = math.exp(student.ppf(0.975, n - 1) * relative.std(ddof=1) / math.sqrt(n))
+        return Interval(value, value / reach, value * reach)
 
     @property
     def distance(self) -> float:
-        """The difference of the two means in standard errors (Welch's)."""
-        error = math.sqrt(self.gpu.var(ddof=1) / len(self.gpu) + self.cpu.var(ddof=1) / len(self.cpu))
-        gap = abs(float(self.gpu.mean() - self.cpu.mean()))
+        """How far the mean difference is from 0, in standard errors."""
+        difference = self.gpu - self.cpu
+        error, gap = difference.std(ddof=1) / math.sqrt(len(difference)), abs(float(difference.mean()))
         return gap / error if error > 0 else (0.0 if gap == 0 else math.inf)
 
 
-def pairs(own: Sequence[Table] = (), directory: Path = COMMITTED) -> list[Pair]:
-    """Return every method that was trained on a GPU and, by the same protocol, on a CPU.
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that could be paired, and the tables of ``own`` of which nothing could, each with the reason."""
 
-    The CPU's curves are the committed ones; of two tables of a GPU that have a method, one of ``own`` counts.
+    pairs: Sequence[Pair]
+    left_out: Mapping[str, str]
+
+
+def compare(own: Sequence[Table] = (), cpu: Path = COMMITTED, gpu: Path = COMMITTED_GPU) -> Comparison:
+    """Pair every method that was trained on a GPU with its runs on a CPU by the same protocol.
+
+    Parameters
+    ----------
+    own : sequence of Table
+        A user's own, of any kind and device; those of a GPU come before the committed ones.
+    cpu, gpu : Path
+        Directories of the committed tables.
 
     Raises
     ------
     ResultError
-        If a committed table is damaged.
+        If a committed table is damaged, or nothing can be paired.
     """
-    found: dict[tuple[str, str], Pair] = {}
+    found: dict[tuple[str, str, str], Pair] = {}
+    left_out: dict[str, str] = {}
     for name, experiment in EXPERIMENTS.items():
-        committed = [load(path, kind=experiment.kind) for path in sorted(directory.glob(experiment.files))]
-        every = [*committed, *(table for table in own if table.kind == experiment.kind)]
-        cpu = _runs((table for table in committed if device_of(table) == "cpu"), experiment)
-        for table in (table for table in every if device_of(table) == "cuda"):
-            for protocol, gpu in _runs([table], experiment).items():
-                if protocol in cpu and min(len(gpu), len(cpu[protocol])) > 1:
-                    label = protocol[0]
-                    found[name, label] = Pair(name, label, gpu, cpu[protocol], table.origin, preset_of(table))
-    return list(found.values())
+        runs = {}
+        for table in _committed(cpu, experiment):
+            runs.update(_runs(table, experiment))
+        for table in _committed(gpu, experiment):
+            found.update(_paired(name, experiment, table, runs))
+        for table in in_order(own, experiment.kind):
+            pairs = {} if (reason := _unfit(table)) else dict(_paired(name, experiment, table, runs))
+            found.update(pairs)
+            if not pairs:
+                left_out[table.path.name] = reason or "a CPU has no two seeds of its protocol"
+    if not found:
+        raise ResultError(f"no learning curves of a GPU in {gpu} whose protocol is that of a CPU's in {cpu}")
+    return Comparison(list(found.values()), left_out)
 
 
-def _runs(tables: Iterable[Table], experiment: Experiment) -> dict[tuple[str, str], FloatArray]:
-    """Return each seed's mean error by label and protocol; of two tables that have one, the later counts."""
-    runs: dict[tuple[str, str], FloatArray] = {}
-    for table in tables:
-        # A column that a table lacks becomes "nan", which no other protocol has.
-        columns = table.frame.reindex(columns=list(experiment.protocol)).astype(str)
-        protocol = columns[experiment.protocol[0]].str.cat(columns[list(experiment.protocol[1:])], sep=", ")
-        errors = table.frame.groupby(["label", protocol.rename("protocol"), "seed"], sort=False)[
-            experiment.error
-        ].mean()
-        for key, seeds in errors.groupby(level=["label", "protocol"], sort=False):
-            runs[cast(tuple[str, str], key)] = seeds.to_numpy(np.float64)
+def _committed(directory: Path, experiment: Experiment) -> list[Table]:
+    paths = sorted(directory.glob(experiment.files))
+    return in_order([load(path, kind=experiment.kind) for path in paths], experiment.kind)
+
+
+def _unfit(table: Table) -> str:
+    """Return why a table cannot stand for a GPU, empty if it can."""
+    device = str(table.sidecar.get("device", "device unknown"))
+    if device_of(table) != "cuda":
+        return f"not of a GPU but {device}"
+    return "TF32 was on" if device.endswith("TF32 on") else ""
+
+
+def _paired(
+    name: str, experiment: Experiment, table: Table, cpu: Mapping[tuple[str, ...], pd.DataFrame]
+) -> Iterator[tuple[tuple[str, str, str], Pair]]:
+    for protocol, ours in _runs(table, experiment).items():
+        if protocol not in cpu:
+            continue
+        seeds = ours.index.intersection(cpu[protocol].index)
+        if len(seeds) < 2:
+            continue
+        for measure in ours.columns:
+            on_gpu, on_cpu = (runs.loc[seeds, measure].to_numpy(np.float64) for runs in (ours, cpu[protocol]))
+            label = protocol[0]
+            yield (measure, name, label), Pair(measure, name, label, on_gpu, on_cpu, table.origin, preset_of(table))
+
+
+def _runs(table: Table, experiment: Experiment) -> dict[tuple[str, ...], pd.DataFrame]:
+    """Return by label and protocol the errors of each seed, seeds × measures."""
+    frame = table.frame[table.frame["update"] > 0].sort_values("update", kind="stable")
+    lacking = {name: value for name, value in experiment.protocol.items() if name not in frame}
+    names = ["label", *experiment.protocol]
+    runs = {}
+    for key, part in frame.assign(**lacking).groupby(names, sort=False, dropna=False):
+        error = part.groupby("seed")[experiment.error]
+        last = part.groupby("seed").tail(experiment.final).groupby("seed")[experiment.error].mean()
+        runs[tuple(map(str, key))] = pd.DataFrame({"mean error over training": error.mean(), "final error": last})
     return runs

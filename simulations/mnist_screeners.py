@@ -120,8 +120,10 @@ def _product(rows: Tensor, columns: Tensor) -> Tensor:
     """Return the product of int8 matrices (B, n) and (n, m) as int32, (B, m)."""
     (batch, inner), width = rows.shape, columns.shape[1]
     padded = pad(rows, (0, -inner % 16, 0, max(32 - batch, -batch % 16)))
-    by_column = pad(columns.T, (0, -inner % 16, 0, -width % 16)).contiguous().T  # cuBLAS has no other layout
-    return torch._int_mm(padded, by_column)[:batch, :width]
+    other = pad(columns, (0, -width % 16, 0, -inner % 16))
+    if columns.is_cuda:  # cuBLAS wants the second matrix by column; a CPU is slower then
+        other = other.T.contiguous().T
+    return torch._int_mm(padded, other)[:batch, :width]
 
 
 def _quantised(values: Tensor, axis: int) -> tuple[Tensor, Tensor]:

@@ -52,9 +52,10 @@ def _show_outcome(outcome: Outcome, console: Console) -> None:
         _show_simulated(outcome.simulated, console)
     if outcome.measured:
         _show_measured(outcome.measured, console)
+    demanded = "demanded beforehand" if claim.rule.beforehand else "demanded, when the numbers had been seen"
     for criterion in claim.rule.criteria:
         published = "" if criterion.published is None else f", published {_number(criterion.published)}"
-        console.print(f"  demanded beforehand: {escape(str(criterion))} ({escape(criterion.why)}{published})")
+        console.print(f"  {demanded}: {escape(str(criterion))} ({escape(criterion.why)}{published})")
     console.print(f"  {_coloured(outcome.verdict)}: {escape(outcome.reason)}\n")
 
 

@@ -30,6 +30,7 @@ from simulations.shards import CELL_KEY, INDEX, Index, finished_tables, join, re
 
 __all__ = [
     "COMMITTED",
+    "COMMITTED_GPU",
     "SWEEP",
     "ResultError",
     "Table",
@@ -44,6 +45,8 @@ __all__ = [
 SCHEMA_VERSION = 1
 COMMITTED = Path(__file__).resolve().parent / "tables"
 """The directory of the tables that are committed with the project."""
+COMMITTED_GPU = COMMITTED.with_name("gpu_tables")
+"""The directory of those that a GPU measured: no claim about a method is judged by them unless it is asked to be."""
 SWEEP = "sweep"
 """The kind of a sweep's table."""
 _METADATA_KEY = b"kondo"

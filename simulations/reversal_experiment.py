@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from simulations.checkpoints import CheckpointDirectory
-from simulations.devices import available_cores, describe, resolve
+from simulations.devices import available_cores, clock, describe, resolve
 from simulations.experiment import parse_seeds
 from simulations.results import provenance, require_table_writable, save
 from simulations.reversal import KIND, run_many, run_one, tidy
@@ -155,7 +155,7 @@ def _seeds(configs: Sequence[ReversalConfig]) -> dict[str, int]:
 
 def _require_study(study: str, *, own: bool, resized: bool) -> None:
     if study not in (*STUDIES, SCALING):
-        raise ValueError(f"study must be one of {', '.join(STUDIES)}, {SCALING}, got {study!r}")
+        raise ValueError(f"study must be one of {', '.join(STUDIES)}, {SCALING}, step-times, got {study!r}")
     if own:
         raise ValueError(f"a study names its own methods and tasks, got study {study} with others")
     if study == SCALING and resized:
@@ -237,7 +237,8 @@ def run_reversal(plan: ReversalPlan, command: str = "") -> Path:
             config={"preset": plan.preset, "study": plan.study} | _sizes(plan),
             sidecar=provenance(device)
             | details
-            | {"preset": plan.preset, "command": command, "workers": plan.workers},
+            | {"preset": plan.preset, "command": command, "workers": plan.workers}
+            | {"clock": clock(resolve(plan.device))[1]},
             overwrite=plan.overwrite,
         )
         checkpoints.remove()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -11,7 +11,7 @@ import pandas as pd
 
 from simulations.errors import ResultError
 from simulations.merging import PRESETS, in_order, preset_of
-from simulations.results import COMMITTED, Table, load
+from simulations.results import COMMITTED, COMMITTED_GPU, Table, load
 from simulations.reversal_summary import TASK
 
 __all__ = [
@@ -20,11 +20,12 @@ __all__ = [
     "Curves",
     "committed_curves",
     "curves_in",
+    "device_name",
     "device_of",
     "joined",
     "read_curves",
     "replaced",
-    "step_time_tables",
+    "step_times",
     "with_shared",
 ]
 
@@ -80,20 +81,29 @@ def committed_curves(study: str, directory: Path = COMMITTED) -> Curves:
     return joined(read_curves(load(path, kind=f"reversal-{study}")) for path in paths)
 
 
-def step_time_tables(paths: Iterable[Path]) -> list[Table]:
-    """Return the tables of an update's seconds, those that count before others last.
+def step_times(own: Sequence[Table] = ()) -> dict[str, Table]:
+    """Return the tables of an update's seconds by device, ``CPU`` or a GPU's name: a user's own, or the committed.
 
     Raises
     ------
     ResultError
-        If one is damaged or of another kind.
+        If a committed one is damaged or of another kind.
     """
-    return in_order([load(path, kind=STEP_TIMES) for path in paths], STEP_TIMES)
+    paths = [path for place in (COMMITTED, COMMITTED_GPU) for path in sorted(place.glob(f"{STEP_TIMES}*.parquet"))]
+    committed = [load(path, kind=STEP_TIMES) for path in paths]
+    return {device_name(table): table for part in (committed, own) for table in in_order(part, STEP_TIMES)}
 
 
 def device_of(table: Table) -> str:
     """Return the kind of device that a table was measured on, ``cpu`` or ``cuda``."""
     return str(table.sidecar.get("device", "device unknown")).partition(":")[0]
+
+
+def device_name(table: Table) -> str:
+    """Return ``CPU``, or the GPU's name: sidecars have ``cuda: NAME, TF32 …``."""
+    if device_of(table) == "cpu":
+        return "CPU"
+    return str(table.sidecar.get("device", "device unknown")).partition(": ")[2].partition(",")[0] or "unknown device"
 
 
 def with_shared(found: Curves, study: str, curves_of: Callable[[str], Curves]) -> Curves:

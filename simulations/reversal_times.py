@@ -16,41 +16,36 @@ from typing import Any
 import pandas as pd
 import torch
 
-from simulations.checkpoints import CheckpointDirectory, load_frame, save_frame
+from simulations.checkpoints import CheckpointDirectory, CheckpointFile, load_frame, save_frame
 from simulations.devices import clock, describe, resolve, single_thread
+from simulations.errors import ReportedError
 from simulations.results import provenance, require_table_writable, save
 from simulations.reversal import ReversalRun
-from simulations.reversal_config import ReversalConfig
+from simulations.reversal_config import QUALITY_METHODS, ReversalConfig
 from simulations.reversal_tables import STEP_TIMES
 from simulations.sequence_step import PHASES
 from simulations.sweeps.fingerprint import code_version
 
-__all__ = ["BATCHES", "KIND", "METHODS", "PARTS", "Batches", "chosen_batches", "measure", "path_of", "write_table"]
+__all__ = ["BATCHES", "PARTS", "Batches", "chosen_batches", "measure", "path_of", "write_table"]
 
-KIND = STEP_TIMES
 PARTS = (*PHASES, "total")
 """What is timed; the total has what is between the phases too: prompts, rewards, advantages."""
 
-METHODS = (
-    ReversalConfig("pg"),
-    ReversalConfig("dg"),
-    ReversalConfig("token-gate", price=0.0),
-    ReversalConfig("row-gate", rate=0.03),
-    ReversalConfig("row-gate", rate=0.03, rule="advantage"),
-    ReversalConfig("token-gate", rate=0.03),
-    ReversalConfig("ppo"),
-    ReversalConfig("pmpo"),
-)
 _COUNTS = ("backward_tokens", "processed_tokens", "sampling_flops", "training_flops")
 
 
 @dataclass(frozen=True)
 class Batches:
-    """A size at which updates are timed: prompts a batch, with the protocol's ten answers each, and rounds."""
+    """A size at which updates are timed: prompts a batch, with the protocol's answers to each, and rounds."""
 
     prompts: int
     rounds: int
     warm_up: int = 2
+
+    @property
+    def rows(self) -> int:
+        """Answers a batch."""
+        return self.prompts * QUALITY_METHODS[0].answers
 
 
 _PROTOCOL = Batches(10, 50, 5)
@@ -63,7 +58,7 @@ BATCHES: Mapping[str, tuple[Batches, ...]] = MappingProxyType(
 )
 """By preset: ``quick`` has the protocol's batch of 100 answers, ``paper`` up to a thousand times as many."""
 MOST = {"cpu": 1_000, "cuda": 10_000}
-"""Prompts beyond which an update takes more than ten seconds."""
+"""Prompts: with ten times as many the study would take a CPU more than an hour, and a GPU ten times the memory."""
 
 
 def chosen_batches(preset: str, device: str) -> list[Batches]:
@@ -71,7 +66,9 @@ def chosen_batches(preset: str, device: str) -> list[Batches]:
     return [batches for batches in BATCHES[preset] if batches.prompts <= MOST[device]]
 
 
-def measure(batches: Batches, device: torch.device, methods: Sequence[ReversalConfig] = METHODS) -> pd.DataFrame:
+def measure(
+    batches: Batches, device: torch.device, methods: Sequence[ReversalConfig] = QUALITY_METHODS
+) -> pd.DataFrame:
     """Time every method's update at one size of the batch.
 
     The methods train while they are timed, each its own policy from the same initialisation: what a gate keeps is
@@ -117,7 +114,7 @@ def path_of(preset: str, out: Path | None) -> Path:
     ValueError
         If the name that was asked for is not that of a table.
     """
-    out = out or Path("results") / f"{KIND}-{preset}.parquet"
+    out = out or Path("results") / f"{STEP_TIMES}-{preset}.parquet"
     if out.suffix != ".parquet":
         raise ValueError(f"the table must be named *.parquet, got {out}")
     return out
@@ -137,25 +134,42 @@ def write_table(
     Raises
     ------
     ValueError, ReportedError
-        If the device is not known or absent, or the table cannot be written; before anything is timed.
+        If the device is not known or absent, or the table cannot be written, before anything is timed; if no size
+        fits into the device's memory.
     """
     require_table_writable(out, overwrite=overwrite)
-    resolved, frames = resolve(device), []
+    resolved = resolve(device)
     chosen = chosen_batches(preset, resolved.type)
     config: dict[str, Any] = {"preset": preset, "batches": [asdict(batches) for batches in chosen]}
     identity = config | {"code": code_version(measure), "device": describe(resolved)}
     with CheckpointDirectory(out.with_suffix(".partial"), identity) as checkpoints:
+        frames: dict[int, pd.DataFrame] = {}
         for number, batches in enumerate(chosen, start=1):
-            file = checkpoints.file(f"batches-{number}")
-            if (found := load_frame(file)) is None:
-                progress(f"{number} of {len(chosen)}: {10 * batches.prompts:,} answers a batch")
-                found = measure(batches, resolved)
-                save_frame(file, found)
-            frames.append(found)
-        frame = pd.concat(frames, ignore_index=True)
+            progress(f"{number} of {len(chosen)}: {batches.rows:,} answers a batch")
+            found = _kept_or_measured(checkpoints.file(f"batches-{number}"), batches, resolved)
+            if found is None:
+                progress(f"{batches.rows:,} answers a batch do not fit into the device's memory: left out")
+            else:
+                frames[batches.rows] = found
+        if not frames:
+            raise ReportedError(f"no size of preset {preset} fits into the memory of {describe(resolved)}")
+        frame = pd.concat(frames.values(), ignore_index=True)
         rounded = [[[float(f"{part:.4g}") for part in times] for times in rounds] for rounds in frame.pop("seconds")]
-        timed = {"seconds": rounded, "clock": clock(resolved)[1]}
+        left_out = [batches.rows for batches in chosen if batches.rows not in frames]
+        timed = {"seconds": rounded, "clock": clock(resolved)[1], "left_out": left_out}
         sidecar = provenance(describe(resolved)) | {"preset": preset, "command": command} | timed
-        path = save(frame, out, kind=KIND, config=config, sidecar=sidecar, overwrite=overwrite)
+        path = save(frame, out, kind=STEP_TIMES, config=config, sidecar=sidecar, overwrite=overwrite)
         checkpoints.remove()
     return path
+
+
+def _kept_or_measured(file: CheckpointFile, batches: Batches, device: torch.device) -> pd.DataFrame | None:
+    """Return what an earlier call measured, or measure; None if the memory does not suffice."""
+    found = load_frame(file)
+    if found is None:
+        try:
+            found = measure(batches, device)
+        except torch.cuda.OutOfMemoryError:
+            return None
+        save_frame(file, found)
+    return found

@@ -4,28 +4,30 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_rel
 
 from kondo_theory.claims import CLAIMS
 from simulations.checks import Context
 from simulations.checks.devices import device_agreement, device_rows
-from simulations.device_tables import Pair, pairs
+from simulations.device_tables import EXPERIMENTS, Comparison, Pair, compare
 from simulations.errors import ResultError
 from simulations.merging import MeasuredTables
-from simulations.results import COMMITTED, load
+from simulations.results import COMMITTED, COMMITTED_GPU, load
 from simulations.verify import judge
 
 CLAIM = CLAIMS["device-agreement"]
 LARGEST = "largest difference of the two means, standard errors"
 
 
-def pair_of(gpu, cpu, label="DG"):
-    return Pair("MNIST", label, np.array(gpu), np.array(cpu), "test", "paper")
+def pair_of(gpu, cpu, label="DG", experiment="MNIST"):
+    return Pair("final error", experiment, label, np.array(gpu), np.array(cpu), "test", "paper")
 
 
-def gpu_table(name, change):
-    """A committed table of a GPU as if a user had measured it, with other curves."""
-    table = load(COMMITTED / f"{name}-cuda.parquet")
-    return replace(table, frame=change(table.frame), path=table.path.with_name("own.parquet"))
+def own(name, change=lambda frame: frame, **sidecar):
+    """A committed table of a GPU as if a user had measured it, with other curves or another sidecar."""
+    table = load(COMMITTED_GPU / f"{name}-cuda.parquet")
+    path = table.path.with_name("own.parquet")
+    return replace(table, frame=change(table.frame), path=path, sidecar=table.sidecar | sidecar)
 
 
 def verdict(*tables):
@@ -37,59 +39,104 @@ def verdict(*tables):
 def test_the_committed_curves_agree_and_every_method_of_the_gpu_is_compared():
     found, rows = verdict()
     assert found == "holds in regime"
-    assert {pair.label for pair in pairs()} == set(load(COMMITTED / "mnist-paper.parquet").frame["label"]) | {
-        "row gate(3 %)"
+    trained = {
+        (name, label)
+        for name, experiment in EXPERIMENTS.items()
+        for path in COMMITTED_GPU.glob(experiment.files)
+        for label in load(path).frame["label"]
     }
+    assert {(pair.experiment, pair.label) for pair in compare().pairs} == trained
+    assert len(trained) == 10
     assert all("cuda: NVIDIA H200" in row.origin for row in rows.values())
 
 
-def test_negative_control_a_slower_method_is_noticed():
-    """A fifth more error by each of the methods whose seeds are alike, and a method that is another one."""
-    slower = gpu_table("mnist-paper", lambda frame: frame.assign(test_error=1.2 * frame["test_error"]))
-    found, rows = verdict(slower)
+@pytest.mark.parametrize("label", ["DG", "DG-K(1 %)", "DG-K(3 %)", "DG-K(10 %)", "cross-entropy"])
+def test_negative_control_a_method_with_more_error_is_noticed(label):
+    def worse(frame):
+        return frame.assign(test_error=frame["test_error"].mask(frame["label"] == label, 1.15 * frame["test_error"]))
+
+    found, rows = verdict(own("mnist-paper", worse))
     assert found == "fails"
-    assert rows["mean error over training, GPU / CPU, DG, MNIST"].origin.startswith("own.parquet")
+    assert rows[f"final error, GPU / CPU, {label}, MNIST"].origin.startswith("own.parquet")
+
+
+def test_negative_control_one_method_taken_for_another_is_noticed():
     names = {"DG": "DG-K(3 %)", "DG-K(3 %)": "DG"}
-    swapped = gpu_table("mnist-paper", lambda frame: frame.assign(label=frame["label"].replace(names)))
-    found, rows = verdict(swapped)
+    found, rows = verdict(own("mnist-paper", lambda frame: frame.assign(label=frame["label"].replace(names))))
     assert found == "fails"
     assert rows[LARGEST].value > 4
 
 
-def test_another_protocol_is_not_compared():
-    shorter = gpu_table("mnist-paper", lambda frame: frame.assign(updates=20_000, test_error=0.9))
-    unknown = gpu_table("mnist-paper", lambda frame: frame.assign(test_error=0.9).drop(columns="hidden"))
-    for table in (shorter, unknown):
-        found, rows = verdict(table)
-        assert found == "holds in regime"
-        assert not any("own.parquet" in row.origin for row in rows.values())
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        (own("mnist-paper", lambda frame: frame.assign(updates=20_000)), "a CPU has no two seeds of its protocol"),
+        (own("mnist-paper", lambda frame: frame.assign(hidden="50-50")), "a CPU has no two seeds of its protocol"),
+        (own("mnist-paper", lambda frame: frame[frame["seed"] == 0]), "a CPU has no two seeds of its protocol"),
+        (own("mnist-paper", device="cuda: NVIDIA H200, TF32 on"), "TF32 was on"),
+        (own("mnist-paper", device="cpu: Xeon"), "not of a GPU but cpu: Xeon"),
+    ],
+    ids=["longer", "wider", "one seed", "TF32", "CPU"],
+)
+def test_a_table_that_cannot_be_compared_is_named(table, reason):
+    found, rows = verdict(replace(table, frame=table.frame.assign(test_error=0.9)))
+    assert found == "holds in regime"
+    assert rows[LARGEST].origin.endswith(f"; not compared: own.parquet, {reason}")
+    assert not any(row.origin.startswith("own.parquet") for row in rows.values())
 
 
-def test_the_ratio_and_the_distance_of_two_samples():
+def test_a_table_from_before_a_column_was_one_is_compared_by_its_default():
+    quick = load(COMMITTED / "mnist-quick.parquet")
+    assert "hidden" not in quick.frame
+    table = replace(quick, path=quick.path.with_name("own.parquet"), sidecar={"device": "cuda: A100, TF32 off"})
+    found = compare([table])
+    mine = {pair.label: pair for pair in found.pairs if pair.origin.startswith("own.parquet")}
+    assert set(mine) == set(quick.frame["label"])
+    assert not found.left_out
+    assert all(pair.distance == 0 for pair in mine.values()), "the CPU's own curves"
+
+
+def test_of_two_tables_the_larger_preset_counts_in_whatever_order_they_come():
+    quick = load(COMMITTED / "reversal-quality-quick.parquet")
+    paper = load(COMMITTED / "reversal-quality-paper.parquet")
+    sidecar = {"device": "cuda: A100, TF32 off"}
+    tables = [replace(table, sidecar=sidecar) for table in (paper, quick)]
+    for order in (tables, tables[::-1]):
+        presets = {pair.preset for pair in compare(order).pairs if pair.label == "row gate(3 %)"}
+        assert presets == {"paper"}
+
+
+def test_the_ratio_and_the_distance_of_pairs():
     rng = np.random.default_rng(0)
-    gpu, cpu = rng.normal(1.1, 0.1, 400), rng.normal(1.0, 0.2, 100)
+    shared = rng.normal(0, 0.3, 400)
+    gpu, cpu = 1.1 + shared + rng.normal(0, 0.1, 400), 1.0 + shared + rng.normal(0, 0.2, 400)
     pair = pair_of(gpu, cpu)
-    standard_error = np.sqrt(0.1**2 / 400 + 0.2**2 / 100)
-    assert pair.distance == pytest.approx((gpu.mean() - cpu.mean()) / standard_error, rel=0.15)
-    width = pair.ratio.high - pair.ratio.low
-    assert width == pytest.approx(2 * 1.96 * 1.1 * np.hypot(0.005 / 1.1, 0.02), rel=0.15), "the delta method"
-    assert pair.ratio.low < gpu.mean() / cpu.mean() == pair.ratio.value < pair.ratio.high
+    assert pair.distance == pytest.approx(ttest_rel(gpu, cpu).statistic)
+    ratios = [gpu[i].mean() / cpu[i].mean() for i in rng.integers(400, size=(4_000, 400))]
+    low, high = np.quantile(ratios, (0.025, 0.975))
+    assert (pair.ratio.low, pair.ratio.high) == pytest.approx((low, high), abs=0.1 * (high - low)), "the bootstrap"
+    assert pair.ratio.value == gpu.mean() / cpu.mean()
     assert pair_of([1.0, 1.0], [1.0, 1.0]).distance == 0
     assert pair_of([1.0, 1.0], [2.0, 2.0]).distance == np.inf
 
 
-def test_two_seeds_that_differ_are_undecided():
-    rows = device_rows(
-        [
-            pair_of([0.8, 1.2], [1.0, 1.1]),
-            pair_of([1.0, 1.01], [1.0, 1.01], "DG-K(3 %)"),
-            replace(pair_of([1.0, 1.01], [1.0, 1.01], "row gate(3 %)"), experiment="token reversal"),
-        ]
-    )
+def test_seeds_that_differ_too_much_are_undecided():
+    committed = compare()
+    unsure = [
+        replace(pair, gpu=pair.gpu[:2] * np.array([0.8, 1.2]), cpu=pair.cpu[:2]) if pair.label == "DG" else pair
+        for pair in committed.pairs
+    ]
+    rows = device_rows(Comparison(unsure, {}))
     assert judge(CLAIM, None, [], rows, "quick")[0] == "undecided"
 
 
 def test_without_a_table_of_a_gpu_there_is_nothing_to_compare(tmp_path):
-    assert pairs(directory=tmp_path) == []
-    with pytest.raises(ResultError, match="no learning curves of a GPU whose protocol is that of a CPU's"):
-        device_rows([])
+    with pytest.raises(ResultError, match=r"no learning curves of a GPU in .* whose protocol is that of a CPU's"):
+        compare(gpu=tmp_path)
+
+
+def test_claims_about_methods_are_not_judged_by_a_gpu_s_tables_unless_asked():
+    tables = MeasuredTables.read(COMMITTED)
+    for experiment in EXPERIMENTS.values():
+        assert all(table.sidecar["device"].startswith("cpu") for table in tables.parts(experiment.kind))
+    assert MeasuredTables.read(COMMITTED_GPU).find("mnist-learning-curves").sidecar["device"].startswith("cuda")

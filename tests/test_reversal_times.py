@@ -5,13 +5,17 @@ import pandas as pd
 import pytest
 import torch
 
+from paper_figs.tables import own_tables, results_from
 from simulations import reversal_times
-from simulations.checks.reversal_cost import seconds_rows
+from simulations.checks import Context
+from simulations.checks.reversal_cost import physical_cost, seconds_rows
 from simulations.cli import main
 from simulations.errors import ResultError
-from simulations.results import load, with_seconds
+from simulations.merging import MeasuredTables
+from simulations.results import load, save, with_seconds
 from simulations.reversal_config import ReversalConfig
-from simulations.reversal_times import BATCHES, METHODS, Batches, measure
+from simulations.reversal_tables import STEP_TIMES, step_times
+from simulations.reversal_times import BATCHES, Batches, chosen_batches, measure
 from simulations.transformer import Architecture
 
 SMALL = {"length": 3, "answers": 3, "network": Architecture(8, 2, 1, 8)}
@@ -37,9 +41,8 @@ def test_every_method_is_timed_in_every_round_and_counted():
     assert found["processed_tokens"].tolist() == [15 * 5, 3 * 5]
 
 
-def test_sizes_hold_the_protocols_batch_and_every_method():
+def test_sizes_hold_the_protocols_batch():
     assert {batches.prompts for batches in BATCHES["quick"]} == {10} < {b.prompts for b in BATCHES["paper"]}
-    assert {"PG", "row gate(3 %)", "token gate(3 %)", "PPO"} < {config.label for config in METHODS}
 
 
 def test_a_table_is_written_resumed_and_read_back(capsys, tmp_path, monkeypatch):
@@ -60,7 +63,7 @@ def test_a_table_is_written_resumed_and_read_back(capsys, tmp_path, monkeypatch)
     assert not out.exists()
     assert run(capsys, *arguments)[0] == 0
     assert calls == [2, 3, 3], "the first size is timed once"
-    table = load(out, kind=reversal_times.KIND)
+    table = load(out, kind=STEP_TIMES)
     assert table.frame["answers"].tolist() == [6, 6, 9, 9]
     assert np.array(with_seconds(table)["seconds"].tolist()).shape == (4, 2, 4)
     assert (table.sidecar["clock"], table.config["preset"]) == ("CPU seconds", "smoke")
@@ -83,6 +86,57 @@ def test_a_mistake_is_one_line_and_exit_code_2(capsys, tmp_path, monkeypatch, ar
     assert message in err
     assert err.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_cpu_is_spared_the_largest_batch_of_a_gpu():
+    assert [b.rows for b in chosen_batches("paper", "cpu")] == [100, 1_000, 10_000]
+    assert [b.rows for b in chosen_batches("paper", "cuda")] == [100, 1_000, 10_000, 100_000]
+
+
+def test_a_size_that_does_not_fit_is_left_out_and_named(capsys, tmp_path, monkeypatch):
+    def small_memory(batches, device):
+        if batches.prompts > most:
+            raise torch.cuda.OutOfMemoryError("out of memory")
+        return measure(batches, device, TINY)
+
+    monkeypatch.setattr(reversal_times, "BATCHES", {"smoke": (Batches(2, 2), Batches(3, 2))})
+    monkeypatch.setattr(reversal_times, "code_version", lambda function: "code")
+    monkeypatch.setattr(reversal_times, "measure", small_memory)
+    arguments = ("--preset", "smoke", "--device", "cpu", "--out", tmp_path / "times.parquet")
+    most = 2
+    code, _, err = run(capsys, *arguments)
+    assert code == 0
+    assert "30 answers a batch do not fit into the device's memory: left out" in err
+    table = load(tmp_path / "times.parquet")
+    assert (table.frame["answers"].unique().tolist(), table.sidecar["left_out"]) == ([6], [30])
+    most = 0
+    code, _, err = run(capsys, *arguments, "--overwrite")
+    assert code != 0
+    assert err.splitlines()[-1].startswith("kondo: no size of preset smoke fits into the memory of cpu")
+    assert load(tmp_path / "times.parquet").frame["answers"].unique().tolist() == [6], "nothing was replaced"
+
+
+def timed(directory, name, device, date, seconds):
+    frame, sidecar = times(0.1), {"device": device, "date": date, "seconds": seconds}
+    return save(
+        frame.drop(columns="seconds"), directory / name, kind=STEP_TIMES, config={"preset": "quick"}, sidecar=sidecar
+    )
+
+
+def test_a_user_s_own_seconds_replace_those_of_the_same_device_and_no_others(tmp_path):
+    """A GPU of another name stands beside the committed one, and the CPU's rows stay."""
+    full = [[1.0, 0.0, 1.0, 2.0]] * 3
+    for number, share in enumerate((0.5, 0.25)):
+        ours = [[share, 0.0, share, 2 * share]] * 3
+        timed(tmp_path, f"{number}.parquet", "cuda: A100, TF32 off", f"2026-01-0{number + 1}", [full, ours])
+    context = Context("quick", "cpu", 1, print, MeasuredTables.read(tmp_path))
+    quantity = "seconds of an update, sampling included, row gate(3 %) / PG, 100 answers, "
+    rows = {row.quantity.removeprefix(quantity): row for row in physical_cost(context) if quantity in row.quantity}
+    assert set(rows) == {"CPU", "NVIDIA H200", "A100"}
+    assert (rows["A100"].value, rows["A100"].origin[:9]) == (0.25, "1.parquet"), "the later one"
+    assert rows["CPU"].preset == "paper"
+    with results_from(tmp_path):
+        assert set(step_times(own_tables("*.parquet"))) == set(rows)
 
 
 def times(gated):

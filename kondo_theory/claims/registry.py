@@ -70,7 +70,8 @@ class DecisionRule:
 
     ``judged_from`` is the smallest preset whose sizes can judge the criteria; below it the verdict is ``not run``.
     ``not_comparable`` says why our protocol may differ from the published one: the criteria are judged and reported
-    all the same, and the verdict is ``not comparable`` whatever they say.
+    all the same, and the verdict is ``not comparable`` whatever they say. ``beforehand`` is False where the rule was
+    written when the numbers had been seen.
     """
 
     statistic: str
@@ -78,6 +79,7 @@ class DecisionRule:
     criteria: tuple[Criterion, ...] = ()
     judged_from: Literal["smoke", "quick", "paper"] = "smoke"
     not_comparable: str = ""
+    beforehand: bool = True
 
 
 @dataclass(frozen=True)

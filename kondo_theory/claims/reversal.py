@@ -209,7 +209,9 @@ CLAIMS = (
         ),
         derived=False,
         rule=DecisionRule(
-            statistic=MEDIAN_RULE + "; predicted for exactly k kept of the batch's tokens, all sets equally likely",
+            statistic=MEDIAN_RULE
+            + "; predicted for exactly k kept of the batch's tokens, all sets equally likely; of seconds, which are "
+            "reported and not judged, medians over rounds of the ratio within a round",
             undecided="an interval that straddles its margin; below 5 seeds the claim is not run",
             judged_from="quick",
             criteria=(

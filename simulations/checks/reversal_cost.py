@@ -14,8 +14,8 @@ from simulations.checks import Context
 from simulations.checks.reversal_runs import curves
 from simulations.errors import ResultError
 from simulations.merging import preset_of
-from simulations.results import COMMITTED, Table, with_seconds
-from simulations.reversal_tables import STEP_TIMES, Curves, device_of, step_time_tables
+from simulations.results import with_seconds
+from simulations.reversal_tables import STEP_TIMES, Curves, step_times
 from simulations.statistics import Interval, Measured, bootstrap
 
 __all__ = ["physical_cost", "physical_cost_rows", "seconds_rows"]
@@ -74,18 +74,15 @@ def physical_cost_rows(found: Curves) -> list[Measured]:
 
 
 def _seconds(context: Context) -> list[Measured]:
-    """Return the rows on seconds: from tables given to the report, else the committed ones; preset paper measures."""
-    tables = context.tables.parts(STEP_TIMES)
-    if not tables and context.preset == "paper":
+    """Return the rows on seconds, device by device: tables given to the report, else committed; paper measures."""
+    own = context.tables.parts(STEP_TIMES)
+    if not own and context.preset == "paper":
         return _seconds_now(context)
-    if not tables:
-        tables = step_time_tables(COMMITTED.glob(f"{STEP_TIMES}*.parquet"))
-    rows = [replace(row, preset=preset_of(table)) for table in tables for row in _of_table(table)]
-    return list({row.quantity: row for row in rows}.values())  # of two tables of one device the later counts
-
-
-def _of_table(table: Table) -> list[Measured]:
-    return seconds_rows(with_seconds(table), device_of(table), table.origin)
+    return [
+        replace(row, preset=preset_of(table))
+        for device, table in step_times(own).items()
+        for row in seconds_rows(with_seconds(table), device, table.origin)
+    ]
 
 
 def _seconds_now(context: Context) -> list[Measured]:
@@ -95,9 +92,10 @@ def _seconds_now(context: Context) -> list[Measured]:
 
     rows: list[Measured] = []
     for batches in chosen_batches(context.preset, context.device):
-        context.progress(f"reversal-physical-cost: updates of {10 * batches.prompts:,} answers")
+        context.progress(f"reversal-physical-cost: updates of {batches.rows:,} answers")
         found = measure(batches, torch.device(context.device))
-        rows += seconds_rows(found, context.device, f"measured now, {context.device}")
+        device = "CPU" if context.device == "cpu" else torch.cuda.get_device_name(context.device)
+        rows += seconds_rows(found, device, f"measured now, {context.device}")
     return [replace(row, preset=context.preset) for row in rows]
 
 
