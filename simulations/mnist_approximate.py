@@ -20,13 +20,12 @@ import torch
 from kondo_theory.approximate import NOISES
 from simulations.checkpoints import CheckpointDirectory, load_frame, save_frame
 from simulations.datasets import Mnist, load_mnist
-from simulations.devices import clock, describe, resolve, single_thread
+from simulations.devices import clock, resolve, single_thread
 from simulations.mnist import MnistConfig
 from simulations.mnist_probe import Probe
 from simulations.mnist_screeners import Distilled, Int8, LowPrecision, NoisyDelight, Screener, Stale
 from simulations.mnist_training import SeedProgram
-from simulations.results import provenance, require_table_writable, save
-from simulations.sweeps.fingerprint import code_version
+from simulations.parts import in_parts
 
 __all__ = [
     "KINDS",
@@ -262,23 +261,12 @@ def write_table(
         raise ValueError(f"study must be one of {', '.join(STUDIES)}, got {study!r}")
     if preset not in SIZES[study]:
         raise ValueError(f"preset must be one of {', '.join(SIZES[study])}, got {preset!r}")
-    require_table_writable(out, overwrite=overwrite)
     resolved, size, contenders, data = resolve(device), SIZES[study][preset], STUDIES[study], load_mnist()
     settings = [json.loads(json.dumps(asdict(contender))) for contender in contenders]
     config = {"preset": preset, "size": asdict(size), "contenders": settings}
-    identity = config | {"code": code_version(run), "device": describe(resolved)}
-    with CheckpointDirectory(out.with_suffix(".partial"), identity) as checkpoints:
-        frame = run_study(contenders, size, data, resolved, checkpoints=checkpoints, progress=progress)
-        sidecar = provenance(describe(resolved)) | {
-            "preset": preset,
-            "command": command,
-            "seeds": list(range(size.seeds)),
-            "clock": clock(resolved)[1],
-            "step_seconds": {
-                label: [float(f"{value:.4g}") for value in times]
-                for label, times in step_seconds(contenders, size, data, resolved, **TIMING[preset]).items()
-            },
-        }
-        path = save(frame, out, kind=KINDS[study], config=config, sidecar=sidecar, overwrite=overwrite)
-        checkpoints.remove()
-    return path
+    with in_parts(out, KINDS[study], config, run, resolved, command=command, overwrite=overwrite) as parts:
+        frame = run_study(contenders, size, data, resolved, checkpoints=parts.checkpoints, progress=progress)
+        seconds = step_seconds(contenders, size, data, resolved, **TIMING[preset])
+        rounded = {label: [float(f"{value:.4g}") for value in times] for label, times in seconds.items()}
+        seeds = list(range(size.seeds))
+        return parts.write(frame, seeds=seeds, clock=clock(resolved)[1], step_seconds=rounded)

@@ -26,14 +26,13 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.weak import WeakIdKeyDictionary
 
-from simulations.checkpoints import CheckpointDirectory, load_frame, save_frame
+from simulations.checkpoints import load_frame, save_frame
 from simulations.datasets import Mnist, load_mnist
-from simulations.devices import clock, describe, resolve, single_thread
+from simulations.devices import clock, resolve, single_thread
 from simulations.mnist import MnistConfig
 from simulations.mnist_training import SeedProgram
-from simulations.results import provenance, require_table_writable, save
+from simulations.parts import in_parts
 from simulations.stacked import KEPT_BYTES
-from simulations.sweeps.fingerprint import code_version
 
 __all__ = ["KIND", "RATES", "StepSize", "held_bytes", "measure", "peak_bytes", "sizes", "too_large", "write_table"]
 
@@ -268,15 +267,13 @@ def write_table(
     ValueError, ReportedError
         If the device is not known or absent, or the table cannot be written; before anything is measured.
     """
-    require_table_writable(out, overwrite=overwrite)
     resolved, data, frames = resolve(device), load_mnist(), []
     chosen = sizes(resolved.type)[: 2 if preset == "smoke" else None]
     left_out = too_large(resolved.type)
     config = {"preset": preset, "sizes": [asdict(size) for size in chosen], "too_large": left_out}
-    identity = config | {"code": code_version(measure), "device": describe(resolved)}
-    with CheckpointDirectory(out.with_suffix(".partial"), identity) as checkpoints:
+    with in_parts(out, KIND, config, measure, resolved, command=command, overwrite=overwrite) as parts:
         for number, size in enumerate(chosen, start=1):
-            file = checkpoints.file(f"size-{number:02d}")
+            file = parts.checkpoints.file(f"size-{number:02d}")
             if (found := load_frame(file)) is None:
                 progress(f"{number} of {len(chosen)}: {size}")
                 found = measure(size, data, resolved)
@@ -284,8 +281,4 @@ def write_table(
             frames.append(found)
         frame = pd.concat(frames, ignore_index=True)
         rounded = [[float(f"{value:.4g}") for value in times] for times in frame.pop("seconds")]
-        timed = {"seconds": rounded, "clock": clock(resolved)[1]}
-        sidecar = provenance(describe(resolved)) | {"preset": preset, "command": command} | timed
-        path = save(frame, out, kind=KIND, config=config, sidecar=sidecar, overwrite=overwrite)
-        checkpoints.remove()
-    return path
+        return parts.write(frame, seconds=rounded, clock=clock(resolved)[1])

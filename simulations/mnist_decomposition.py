@@ -26,15 +26,14 @@ from torch import Tensor
 from kondo_theory.gate import Gate
 from kondo_theory.screening import RULES
 from kondo_theory.training import ScreenedStep
-from simulations.checkpoints import CheckpointDirectory, load_frame, save_frame
+from simulations.checkpoints import load_frame, save_frame
 from simulations.datasets import Mnist, load_mnist
-from simulations.devices import available_cores, describe, resolve, single_thread
+from simulations.devices import available_cores, resolve, single_thread
 from simulations.image_bandits import DIRECTIONS, Weighting
 from simulations.network_kernels import IndependentLogits, NetworkJacobian
 from simulations.network_moments import NetworkMoments
 from simulations.networks import PolicyMLP
-from simulations.results import provenance, require_table_writable, save
-from simulations.sweeps.fingerprint import code_version
+from simulations.parts import in_parts
 
 __all__ = [
     "ALPHAS",
@@ -267,13 +266,11 @@ def write_table(
     ValueError, ResultError
         If the device is not known or absent, or the table cannot be written; before anything is measured.
     """
-    require_table_writable(out, overwrite=overwrite)
     resolved, configs = resolve(device), preset_configs(preset)
     workers = available_cores() if resolved.type == "cpu" else 1
     config = {"preset": preset, "paths": [asdict(each) for each in configs]}
-    identity = config | {"code": code_version(measure_path), "device": describe(resolved)}
-    with CheckpointDirectory(out.with_suffix(".partial"), identity) as checkpoints:
-        files = [checkpoints.file(f"path-{index:03d}") for index in range(len(configs))]
+    with in_parts(out, KIND, config, measure_path, resolved, command=command, overwrite=overwrite) as parts:
+        files = [parts.checkpoints.file(f"path-{index:03d}") for index in range(len(configs))]
         tables = {index: table for index, file in enumerate(files) if (table := load_frame(file)) is not None}
         missing = [index for index in range(len(configs)) if index not in tables]
         for place, table in measure_paths(
@@ -284,11 +281,7 @@ def write_table(
             save_frame(files[index], table)
             progress(f"{len(tables)} of {len(configs)}: path of {configs[index].path}, seed {configs[index].seed}")
         frame = pd.concat([tables[index] for index in range(len(configs))], ignore_index=True)
-        seeds = sorted({each.seed for each in configs})
-        sidecar = provenance(describe(resolved)) | {"preset": preset, "command": command, "seeds": seeds}
-        path = save(frame, out, kind=KIND, config=config, sidecar=sidecar, overwrite=overwrite)
-        checkpoints.remove()
-    return path
+        return parts.write(frame, seeds=sorted({each.seed for each in configs}))
 
 
 def _measure_indexed(index: int, config: PathConfig, data: Mnist, device: str) -> tuple[int, pd.DataFrame]:

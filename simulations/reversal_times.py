@@ -16,15 +16,14 @@ from typing import Any
 import pandas as pd
 import torch
 
-from simulations.checkpoints import CheckpointDirectory, CheckpointFile, load_frame, save_frame
+from simulations.checkpoints import CheckpointFile, load_frame, save_frame
 from simulations.devices import clock, describe, resolve, single_thread
 from simulations.errors import ReportedError
-from simulations.results import provenance, require_table_writable, save
+from simulations.parts import in_parts
 from simulations.reversal import ReversalRun
 from simulations.reversal_config import QUALITY_METHODS, ReversalConfig
 from simulations.reversal_tables import STEP_TIMES
 from simulations.sequence_step import PHASES
-from simulations.sweeps.fingerprint import code_version
 
 __all__ = ["BATCHES", "PARTS", "Batches", "chosen_batches", "measure", "path_of", "write_table"]
 
@@ -137,16 +136,14 @@ def write_table(
         If the device is not known or absent, or the table cannot be written, before anything is timed; if no size
         fits into the device's memory.
     """
-    require_table_writable(out, overwrite=overwrite)
     resolved = resolve(device)
     chosen = chosen_batches(preset, resolved.type)
     config: dict[str, Any] = {"preset": preset, "batches": [asdict(batches) for batches in chosen]}
-    identity = config | {"code": code_version(measure), "device": describe(resolved)}
-    with CheckpointDirectory(out.with_suffix(".partial"), identity) as checkpoints:
+    with in_parts(out, STEP_TIMES, config, measure, resolved, command=command, overwrite=overwrite) as parts:
         frames: dict[int, pd.DataFrame] = {}
         for number, batches in enumerate(chosen, start=1):
             progress(f"{number} of {len(chosen)}: {batches.rows:,} answers a batch")
-            found = _kept_or_measured(checkpoints.file(f"batches-{number}"), batches, resolved)
+            found = _kept_or_measured(parts.checkpoints.file(f"batches-{number}"), batches, resolved)
             if found is None:
                 progress(f"{batches.rows:,} answers a batch do not fit into the device's memory: left out")
             else:
@@ -156,11 +153,7 @@ def write_table(
         frame = pd.concat(frames.values(), ignore_index=True)
         rounded = [[[float(f"{part:.4g}") for part in times] for times in rounds] for rounds in frame.pop("seconds")]
         left_out = [batches.rows for batches in chosen if batches.rows not in frames]
-        timed = {"seconds": rounded, "clock": clock(resolved)[1], "left_out": left_out}
-        sidecar = provenance(describe(resolved)) | {"preset": preset, "command": command} | timed
-        path = save(frame, out, kind=STEP_TIMES, config=config, sidecar=sidecar, overwrite=overwrite)
-        checkpoints.remove()
-    return path
+        return parts.write(frame, seconds=rounded, clock=clock(resolved)[1], left_out=left_out)
 
 
 def _kept_or_measured(file: CheckpointFile, batches: Batches, device: torch.device) -> pd.DataFrame | None:

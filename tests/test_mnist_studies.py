@@ -53,7 +53,7 @@ def test_an_interrupted_study_goes_on_where_it_was(capsys, tmp_path, monkeypatch
         return real(size, *arguments, **options)
 
     monkeypatch.setattr(mnist_cost, "measure", measure)
-    monkeypatch.setattr(mnist_cost, "code_version", lambda function: "code")
+    monkeypatch.setattr("simulations.parts.code_version", lambda function: "code")
     arguments = ("--study", "cost", "--preset", "smoke", "--out", tmp_path / "cost.parquet")
     assert run(capsys, *arguments)[0] == 130
     assert not (tmp_path / "cost.parquet").exists()
@@ -72,7 +72,7 @@ def test_paths_that_were_measured_are_kept(capsys, tmp_path, monkeypatch):
                 raise KeyboardInterrupt
 
     monkeypatch.setattr(mnist_decomposition, "measure_paths", measure_paths)
-    monkeypatch.setattr(mnist_decomposition, "code_version", lambda function: "code")
+    monkeypatch.setattr("simulations.parts.code_version", lambda function: "code")
     monkeypatch.setattr(mnist_decomposition, "available_cores", lambda: 1)
     whole = tmp_path / "whole.parquet"
     arguments = ("--study", "moments", "--preset", "smoke", "--out")

@@ -55,7 +55,7 @@ def test_a_table_is_written_resumed_and_read_back(capsys, tmp_path, monkeypatch)
         return measure(batches, device, TINY)
 
     monkeypatch.setattr(reversal_times, "BATCHES", {"smoke": (Batches(2, 2), Batches(3, 2))})
-    monkeypatch.setattr(reversal_times, "code_version", lambda function: "code")
+    monkeypatch.setattr("simulations.parts.code_version", lambda function: "code")
     monkeypatch.setattr(reversal_times, "measure", interrupted)
     out = tmp_path / "times.parquet"
     arguments = ("--preset", "smoke", "--device", "cpu", "--out", out)
@@ -100,7 +100,7 @@ def test_a_size_that_does_not_fit_is_left_out_and_named(capsys, tmp_path, monkey
         return measure(batches, device, TINY)
 
     monkeypatch.setattr(reversal_times, "BATCHES", {"smoke": (Batches(2, 2), Batches(3, 2))})
-    monkeypatch.setattr(reversal_times, "code_version", lambda function: "code")
+    monkeypatch.setattr("simulations.parts.code_version", lambda function: "code")
     monkeypatch.setattr(reversal_times, "measure", small_memory)
     arguments = ("--preset", "smoke", "--device", "cpu", "--out", tmp_path / "times.parquet")
     most = 2

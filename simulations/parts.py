@@ -1,0 +1,81 @@
+"""A table that is measured in parts: what is done is kept, and the same call goes on after an interruption."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from simulations.checkpoints import CheckpointDirectory
+from simulations.devices import describe
+from simulations.results import provenance, require_table_writable, save
+from simulations.sweeps.fingerprint import code_version
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Parts", "in_parts"]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A table under way: where its parts are kept, and how it is written once all are there."""
+
+    checkpoints: CheckpointDirectory
+    _out: Path
+    _kind: str
+    _config: Mapping[str, Any]
+    _sidecar: Mapping[str, Any]
+    _overwrite: bool
+
+    def write(self, frame: pd.DataFrame, **details: Any) -> Path:
+        """Write the table, with these details in its sidecar, and remove the parts."""
+        sidecar = {**self._sidecar, **details}
+        path = save(
+            frame, self._out, kind=self._kind, config=self._config, sidecar=sidecar, overwrite=self._overwrite
+        )
+        self.checkpoints.remove()
+        return path
+
+
+@contextmanager
+def in_parts(
+    out: Path,
+    kind: str,
+    config: Mapping[str, Any],
+    measured: Callable[..., Any],
+    device: torch.device,
+    *,
+    command: str,
+    overwrite: bool,
+) -> Iterator[Parts]:
+    """Open the directory ``out.partial`` of the parts of a table.
+
+    Parameters
+    ----------
+    out : Path
+        The table.
+    kind, config
+        As :func:`simulations.results.save` takes them; the configuration names its ``preset``.
+    measured : callable
+        What measures a part: parts that other code, another configuration or another device left are refused.
+    device : torch.device
+    command : str
+        What the user typed.
+    overwrite : bool
+
+    Raises
+    ------
+    ReportedError
+        If the table cannot be written, another process writes it, or the parts are of another run.
+    """
+    require_table_writable(out, overwrite=overwrite)
+    where = describe(device)
+    identity = {**config, "code": code_version(measured), "device": where}
+    with CheckpointDirectory(out.with_suffix(".partial"), identity) as checkpoints:
+        sidecar = provenance(where) | {"preset": config["preset"], "command": command}
+        yield Parts(checkpoints, out, kind, config, sidecar, overwrite)
