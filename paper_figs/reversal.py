@@ -161,9 +161,11 @@ def _phase_diagram(ax: Axes, tokens: pd.DataFrame, pairs: list[Pair]) -> None:
         for low, high in stalling_rates(*pair):
             ax.bar(place, high - low, 0.6, low, color=colour, alpha=_SHADE + 0.15, linewidth=0)
         runs = tokens[(tokens["vocab_size"] == pair[0]) & (tokens["length"] == pair[1])]
-        for number, (rate, learnt) in enumerate(zip(runs["rate"], runs["learnt"], strict=True)):
-            marker, face = ("o", "white") if learnt else ("X", "black")
-            ax.plot(place + 0.14 * (2 * (number % 2) - 1), rate, marker, color="black", mfc=face, ms=4.5)
+        for rate, seeds in runs.groupby("rate"):
+            shifts = np.linspace(-0.24, 0.24, len(seeds)) if len(seeds) > 1 else np.zeros(1)
+            for shift, learnt in zip(shifts, seeds["learnt"], strict=True):
+                marker, face = ("o", "white") if learnt else ("X", "black")
+                ax.plot(place + shift, rate, marker, color="black", mfc=face, ms=3.5)
     ax.plot([], [], "s", color=colour, alpha=_SHADE + 0.15, label="predicted to stall", ms=7)
     ax.plot([], [], "X", color="black", label="did not learn", ms=4.5)
     ax.plot([], [], "o", color="black", mfc="white", label="learnt", ms=4.5)

@@ -97,7 +97,7 @@ def test_own_parts_of_a_study_of_token_reversal_are_completed(tmp_path):
         own = committed[committed["label"] == label].drop(columns="origin").assign(token_error=0.123)
         path = tmp_path / f"reversal-{name}.parquet"
         save(own, path, kind="reversal-quality", config={"preset": "paper"}, sidecar={})
-    copy("reversal-token-trap-quick", tmp_path)
+    copy("reversal-token-trap-paper", tmp_path)
     with tables.results_from(tmp_path):
         found = tables.reversal_curves("quality").frame
     changed = found[found["token_error"] == 0.123]["label"].unique()
