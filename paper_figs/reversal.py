@@ -161,7 +161,8 @@ def _phase_diagram(ax: Axes, tokens: pd.DataFrame, pairs: list[Pair]) -> None:
         for low, high in stalling_rates(*pair):
             ax.bar(place, high - low, 0.6, low, color=colour, alpha=_SHADE + 0.15, linewidth=0)
         runs = tokens[(tokens["vocab_size"] == pair[0]) & (tokens["length"] == pair[1])]
-        for rate, seeds in runs.groupby("rate"):
+        for rate in sorted(set(runs["rate"])):
+            seeds = runs[runs["rate"] == rate]
             shifts = np.linspace(-0.24, 0.24, len(seeds)) if len(seeds) > 1 else np.zeros(1)
             for shift, learnt in zip(shifts, seeds["learnt"], strict=True):
                 marker, face = ("o", "white") if learnt else ("X", "black")
