@@ -238,7 +238,7 @@ def _equal_budgets(ax: Axes, ends: pd.DataFrame, below: pd.DataFrame, pairs: lis
 
 
 def _step_times() -> dict[str, Table]:
-    return step_times(own_tables(f"{STEP_TIMES}*.parquet"))
+    return step_times(own_tables(f"{STEP_TIMES}*"))
 
 
 def _protocol(times: pd.DataFrame) -> dict[str, NDArray[np.float64]]:

@@ -11,24 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from simulations.results import COMMITTED, SWEEP, ResultError, Table, load
-from simulations.reversal_tables import (
-    Curves,
-    committed_curves,
-    curves_in,
-    joined,
-    with_shared,
-)
+from simulations.reversal_tables import Curves, committed_curves, curves_in, joined, with_shared
 
-__all__ = [
-    "measured",
-    "names_in",
-    "own_tables",
-    "points",
-    "results_from",
-    "reversal_curves",
-    "rows",
-    "table",
-]
+__all__ = ["measured", "names_in", "own_tables", "points", "results_from", "reversal_curves", "rows", "table"]
 
 
 _results: ContextVar[Path | None] = ContextVar("results", default=None)
@@ -101,11 +86,11 @@ def reversal_curves(study: str) -> Curves:
 
 
 def own_tables(*patterns: str) -> list[Table]:
-    """Return a user's own tables of these names, ``NAME.parquet`` with wildcards."""
+    """Return a user's own tables whose names, without a suffix, match one of the patterns."""
     directory = _results.get()
     if directory is None:
         return []
-    return [load(path) for name in patterns for path in _tables(directory, name.removesuffix(".parquet"))]
+    return [load(path) for pattern in patterns for path in _tables(directory, pattern)]
 
 
 @lru_cache(maxsize=64)

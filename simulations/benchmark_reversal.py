@@ -11,9 +11,8 @@ from torch import Tensor
 
 from simulations.benchmark import BenchmarkRow, Case
 from simulations.devices import single_thread
-from simulations.reversal import ReversalRun, objective
+from simulations.reversal import ReversalRun
 from simulations.reversal_config import QUALITY_METHODS
-from simulations.reversal_objectives import group_advantage, points
 from simulations.transformer import Transformer, sample
 
 __all__ = ["case_targets", "cases"]
@@ -57,18 +56,10 @@ def _alone(call: Callable[[], object]) -> Callable[[], None]:
 
 def _training(state: ReversalRun) -> Callable[[], None]:
     """Return the update of a batch that is drawn and screened beforehand, at a learning rate of 0."""
-    config = state.config
-    step = ReversalRun(config, state.device).step
-    generator = state.generators["prompts"]
-    prompts = torch.randint(
-        config.vocab_size, (config.prompts, config.length), generator=generator, device=state.device
-    )
-    rollout = step.sample(prompts, config.length, config.answers)
-    point = points(rollout.prompts, rollout.answers, config.reward)
-    advantage = group_advantage(point, config.answers, config.length, rollout.log_policy.dtype)
-    keep = step.screen(rollout, advantage)
-    step.optimizer.param_groups[0]["lr"] = 0.0
-    return lambda: step.update(rollout, keep, *objective(config, rollout, advantage))
+    run = ReversalRun(state.config, state.device)
+    batch = run.screened_batch()
+    run.step.optimizer.param_groups[0]["lr"] = 0.0
+    return lambda: run.step.update(*batch)
 
 
 def _samplers(state: ReversalRun) -> dict[str, Callable[[], object]]:

@@ -360,13 +360,14 @@ def reversal(**options: Any) -> int:
 
 
 def _step_times(options: Mapping[str, Any]) -> int:
-    from simulations.reversal_times import path_of, write_table
+    from simulations.results import table_path
+    from simulations.reversal_times import write_table
 
     shared = _settings_of_a_study("step-times", options)
     preset, out = shared.pop("preset"), shared.pop("out")
     with user_input():
         _check_device(shared["device"])
-        out = path_of(preset, out)
+        out = table_path(out, f"reversal-step-times-{preset}")
     table = write_table(preset, out, **shared, command=_typed(), progress=lambda text: click.echo(text, err=True))
     click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
     return 0

@@ -19,7 +19,6 @@ from scipy.stats import t as student
 from simulations.errors import ResultError
 from simulations.merging import in_order, preset_of
 from simulations.results import COMMITTED, COMMITTED_GPU, Table, load
-from simulations.reversal_tables import device_of
 from simulations.statistics import Interval
 
 __all__ = ["EXPERIMENTS", "Comparison", "Experiment", "Pair", "compare"]
@@ -34,7 +33,7 @@ class Experiment:
     Attributes
     ----------
     kind, files : str
-        Of the tables, and the pattern of their names.
+        Of the tables, and the pattern of their names, without a suffix.
     error : str
         Column of the error.
     final : int
@@ -54,14 +53,14 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
         "MNIST": Experiment(
             "mnist-learning-curves",
-            "mnist-[pq]*.parquet",
+            "mnist-[pq]*",
             "test_error",
             5,
             {"updates": "", "batch_size": "", "learning_rate": "", "hidden": "100-100", "dtype": "float32"},
         ),
         "token reversal": Experiment(
             "reversal-quality",
-            "reversal-quality-*.parquet",
+            "reversal-quality-*",
             "token_error",
             3,
             dict.fromkeys(
@@ -152,16 +151,15 @@ def compare(own: Sequence[Table] = (), cpu: Path = COMMITTED, gpu: Path = COMMIT
 
 
 def _committed(directory: Path, experiment: Experiment) -> list[Table]:
-    paths = sorted(directory.glob(experiment.files))
+    paths = sorted(directory.glob(f"{experiment.files}.parquet"))
     return in_order([load(path, kind=experiment.kind) for path in paths], experiment.kind)
 
 
 def _unfit(table: Table) -> str:
     """Return why a table cannot stand for a GPU, empty if it can."""
-    device = str(table.sidecar.get("device", "device unknown"))
-    if device_of(table) != "cuda":
-        return f"not of a GPU but {device}"
-    return "TF32 was on" if device.endswith("TF32 on") else ""
+    if not table.device.startswith("cuda:"):
+        return f"not of a GPU but {table.device}"
+    return "TF32 was on" if table.device.endswith("TF32 on") else ""
 
 
 def _paired(

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["DEVICES", "available_cores", "clock", "describe", "describe_cpu", "resolve", "single_thread"]
+__all__ = [
+    "DEVICES",
+    "available_cores",
+    "clock",
+    "describe",
+    "describe_cpu",
+    "device_name",
+    "resolve",
+    "single_thread",
+]
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -45,6 +54,12 @@ def describe(device: torch.device) -> str:
         tf32 = "on" if torch.backends.cuda.matmul.allow_tf32 else "off"
         return f"cuda: {torch.cuda.get_device_name(device)}, TF32 {tf32}"
     return describe_cpu()
+
+
+def device_name(description: str) -> str:
+    """Return ``CPU`` or the GPU's name from what :func:`describe` returned."""
+    kind, _, name = description.partition(": ")
+    return "CPU" if kind == "cpu" else name.partition(",")[0] or "unknown device"
 
 
 def clock(device: torch.device) -> tuple[Callable[[], float], str]:

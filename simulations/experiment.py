@@ -16,7 +16,7 @@ from simulations.datasets import load_mnist
 from simulations.devices import available_cores, describe, resolve
 from simulations.mnist import KIND, METHODS, PAPER_METHODS, QUALITY_METHODS, MnistConfig, preset_configs
 from simulations.mnist_runs import identity, run_many
-from simulations.results import provenance, require_table_writable, save
+from simulations.results import provenance, require_table_writable, save, table_path
 
 __all__ = ["MnistPlan", "parse_seeds", "plan_mnist", "run_mnist"]
 
@@ -102,9 +102,7 @@ def plan_mnist(
         changes["updates"] = updates
     configs = preset_configs(preset, chosen, parse_seeds(seeds) if seeds is not None else None, **changes)
     resolved = resolve(device)
-    out = out or Path("results") / f"mnist-{preset}.parquet"
-    if out.suffix != ".parquet":
-        raise ValueError(f"the table must be named *.parquet, got {out}")
+    out = table_path(out, f"mnist-{preset}")
     labels = [config.label for config in configs if config.seed == configs[0].seed]
     if len(set(labels)) != len(labels):
         raise ValueError(f"methods must have different names, got {', '.join(labels)}")

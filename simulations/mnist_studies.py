@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from simulations.devices import resolve
-from simulations.results import require_table_writable
+from simulations.results import require_table_writable, table_path
 
 __all__ = ["STUDIES", "StudyPlan", "plan_study", "run_study"]
 
@@ -90,9 +90,7 @@ def plan_study(study: str, *, preset: str, device: str, out: Path | None, overwr
     """
     if study not in STUDIES:
         raise ValueError(f"study must be one of {', '.join(STUDIES)}, got {study!r}")
-    out = out or Path("results") / f"mnist-{study}-{preset}.parquet"
-    if out.suffix != ".parquet":
-        raise ValueError(f"the table must be named *.parquet, got {out}")
+    out = table_path(out, f"mnist-{study}-{preset}")
     resolved = resolve(device)
     require_table_writable(out, overwrite=overwrite)
     return StudyPlan(study, preset, resolved.type, out, overwrite)

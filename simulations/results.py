@@ -39,6 +39,7 @@ __all__ = [
     "provenance",
     "require_writable",
     "save",
+    "table_path",
     "with_seconds",
 ]
 
@@ -64,12 +65,17 @@ class Table:
     path: Path
 
     @property
+    def device(self) -> str:
+        """What it was measured on: ``cpu: NAME`` or ``cuda: NAME, TF32 …``."""
+        return str(self.sidecar.get("device", "device unknown"))
+
+    @property
     def origin(self) -> str:
         """Where the numbers came from, in a few words: file, date, device, commit."""
         date = str(self.sidecar.get("date", "date unknown"))[:10]
         commit = str(self.sidecar.get("commit", "unknown")).removesuffix("-dirty")[:12]
         changed = ", changed" if str(self.sidecar.get("commit", "")).endswith("-dirty") else ""
-        return f"{self.path.name}, {date}, {self.sidecar.get('device', 'device unknown')}, commit {commit}{changed}"
+        return f"{self.path.name}, {date}, {self.device}, commit {commit}{changed}"
 
 
 def save(
@@ -280,6 +286,20 @@ def require_writable(path: Path, *, overwrite: bool) -> None:
             pass
     except OSError as error:
         raise ResultError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def table_path(out: Path | None, default: str) -> Path:
+    """Return where a table goes: ``out``, or ``results/DEFAULT.parquet``.
+
+    Raises
+    ------
+    ValueError
+        If ``out`` is not named as tables are.
+    """
+    path = out or Path("results") / f"{default}.parquet"
+    if path.suffix != ".parquet":
+        raise ValueError(f"the table must be named *.parquet, got {path}")
+    return path
 
 
 def require_table_writable(path: Path, *, overwrite: bool) -> None:

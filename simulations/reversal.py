@@ -120,16 +120,20 @@ class ReversalRun:
 
     def train_batch(self) -> None:
         """Sample a batch and take the method's optimizer steps on it."""
+        batch = self.screened_batch()
+        for _ in range(self.config.passes):
+            self.step.update(*batch)
+        self.update += 1
+
+    def screened_batch(self) -> tuple[Rollout, Tensor, Tensor, Loss]:
+        """Sample a batch and screen it; return what :meth:`SequenceStep.update` takes."""
         config, step = self.config, self.step
         rollout = step.sample(self._prompts(config.prompts, "prompts"), config.length, config.answers)
         point = points(rollout.prompts, rollout.answers, config.reward)
         advantage = group_advantage(point, config.answers, config.length, rollout.log_policy.dtype)
         keep = step.screen(rollout, advantage)
-        coefficient, loss = objective(config, rollout, advantage)
-        for _ in range(config.passes):
-            step.update(rollout, keep, coefficient, loss)
         self.rewards.append(point.double().mean() / config.length)
-        self.update += 1
+        return rollout, keep, *objective(config, rollout, advantage)
 
     def evaluate(self) -> None:
         """Append the row of this update."""

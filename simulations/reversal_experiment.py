@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from simulations.checkpoints import CheckpointDirectory
 from simulations.devices import available_cores, clock, describe, resolve
 from simulations.experiment import parse_seeds
-from simulations.results import provenance, require_table_writable, save
+from simulations.results import provenance, require_table_writable, save, table_path
 from simulations.reversal import KIND, run_many, run_one, tidy
 from simulations.reversal_config import GATED, METHODS, PRESETS, ReversalConfig, preset_configs
 from simulations.reversal_scaling import SCALES, measure, searches, train_to_target
@@ -111,9 +111,7 @@ def plan_reversal(
     preset = preset if study == SCALING else _true_preset(configs, study)
     resolved = resolve(device)
     part = "".join("-" + re.sub(r"\W+", "-", label).strip("-") for label in dict.fromkeys(only))
-    out = out or Path("results") / f"reversal-{study or 'own'}{part}-{preset}.parquet"
-    if out.suffix != ".parquet":
-        raise ValueError(f"the table must be named *.parquet, got {out}")
+    out = table_path(out, f"reversal-{study or 'own'}{part}-{preset}")
     if len(set(configs)) != len(configs):
         raise ValueError("every run must be asked for once, got one twice")
     require_table_writable(out, overwrite=overwrite)

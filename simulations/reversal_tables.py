@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from simulations.devices import device_name
 from simulations.errors import ResultError
 from simulations.merging import PRESETS, in_order, preset_of
 from simulations.results import COMMITTED, COMMITTED_GPU, Table, load
@@ -20,8 +21,6 @@ __all__ = [
     "Curves",
     "committed_curves",
     "curves_in",
-    "device_name",
-    "device_of",
     "joined",
     "read_curves",
     "replaced",
@@ -91,19 +90,7 @@ def step_times(own: Sequence[Table] = ()) -> dict[str, Table]:
     """
     paths = [path for place in (COMMITTED, COMMITTED_GPU) for path in sorted(place.glob(f"{STEP_TIMES}*.parquet"))]
     committed = [load(path, kind=STEP_TIMES) for path in paths]
-    return {device_name(table): table for part in (committed, own) for table in in_order(part, STEP_TIMES)}
-
-
-def device_of(table: Table) -> str:
-    """Return the kind of device that a table was measured on, ``cpu`` or ``cuda``."""
-    return str(table.sidecar.get("device", "device unknown")).partition(":")[0]
-
-
-def device_name(table: Table) -> str:
-    """Return ``CPU``, or the GPU's name: sidecars have ``cuda: NAME, TF32 …``."""
-    if device_of(table) == "cpu":
-        return "CPU"
-    return str(table.sidecar.get("device", "device unknown")).partition(": ")[2].partition(",")[0] or "unknown device"
+    return {device_name(table.device): table for part in (committed, own) for table in in_order(part, STEP_TIMES)}
 
 
 def with_shared(found: Curves, study: str, curves_of: Callable[[str], Curves]) -> Curves:

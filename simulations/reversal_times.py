@@ -25,7 +25,7 @@ from simulations.reversal_config import QUALITY_METHODS, ReversalConfig
 from simulations.reversal_tables import STEP_TIMES
 from simulations.sequence_step import PHASES
 
-__all__ = ["BATCHES", "PARTS", "Batches", "chosen_batches", "measure", "path_of", "write_table"]
+__all__ = ["BATCHES", "PARTS", "Batches", "chosen_batches", "measure", "write_table"]
 
 PARTS = (*PHASES, "total")
 """What is timed; the total has what is between the phases too: prompts, rewards, advantages."""
@@ -103,20 +103,6 @@ def measure(
         | {"seconds": times}
         for run, times in zip(runs, seconds, strict=True)
     )
-
-
-def path_of(preset: str, out: Path | None) -> Path:
-    """Return where the table goes.
-
-    Raises
-    ------
-    ValueError
-        If the name that was asked for is not that of a table.
-    """
-    out = out or Path("results") / f"{STEP_TIMES}-{preset}.parquet"
-    if out.suffix != ".parquet":
-        raise ValueError(f"the table must be named *.parquet, got {out}")
-    return out
 
 
 def write_table(

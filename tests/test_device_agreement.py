@@ -42,7 +42,7 @@ def test_the_committed_curves_agree_and_every_method_of_the_gpu_is_compared():
     trained = {
         (name, label)
         for name, experiment in EXPERIMENTS.items()
-        for path in COMMITTED_GPU.glob(experiment.files)
+        for path in COMMITTED_GPU.glob(f"{experiment.files}.parquet")
         for label in load(path).frame["label"]
     }
     assert {(pair.experiment, pair.label) for pair in compare().pairs} == trained

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kondo_theory.cost import step_cost, surviving_rows, surviving_rows_exact
 from simulations.checks import Context
 from simulations.checks.reversal_runs import curves
+from simulations.devices import describe, device_name
 from simulations.errors import ResultError
 from simulations.merging import preset_of
 from simulations.results import with_seconds
@@ -91,11 +92,12 @@ def _seconds_now(context: Context) -> list[Measured]:
     from simulations.reversal_times import chosen_batches, measure
 
     rows: list[Measured] = []
+    device = torch.device(context.device)
+    name = device_name(describe(device))
     for batches in chosen_batches(context.preset, context.device):
         context.progress(f"reversal-physical-cost: updates of {batches.rows:,} answers")
-        found = measure(batches, torch.device(context.device))
-        device = "CPU" if context.device == "cpu" else torch.cuda.get_device_name(context.device)
-        rows += seconds_rows(found, device, f"measured now, {context.device}")
+        found = measure(batches, device)
+        rows += seconds_rows(found, name, f"measured now, {context.device}")
     return [replace(row, preset=context.preset) for row in rows]
 
 

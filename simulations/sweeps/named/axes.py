@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
+
+from simulations.sweeps.cells.types import Rule
 
 __all__ = ["RULES", "log_spaced", "log_spaced_counts"]
 
-RULES = (
-    "delight",
-    "advantage",
-    "abs-advantage",
-    "surprisal",
-    "additive",
-    "uniform",
-    "abs-advantage-entropy",
-    "entropy-band",
-    "positive-surprisal",
-)
+RULES: tuple[str, ...] = get_args(Rule)
 """The names in :data:`kondo_theory.screening.RULES`, whose import would take as long as the rest."""
 
 
