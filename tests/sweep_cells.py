@@ -81,6 +81,7 @@ def mixed(*, a: int | str) -> dict[str, int]:
 
 
 def kills_always(*, a: int) -> dict[str, int]:
+    time.sleep(0.2)  # others wait on the same worker by then
     if a == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return {"double": 2 * a}

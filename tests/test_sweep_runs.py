@@ -469,8 +469,15 @@ def test_a_dask_worker_killed_on_the_way_changes_nothing(tmp_path, cluster):
     assert table.path.read_bytes() == run_sweep(sweep, tmp_path / "here", workers=2).path.read_bytes()
 
 
-def test_a_cell_that_kills_every_dask_worker_is_reported_and_the_others_finish(tmp_path, cluster):
-    """The nanny restarts the workers; the scheduler gives up on the cell, and so do we."""
+@pytest.mark.parametrize("allowed_failures", [0, 3])
+def test_a_cell_that_kills_every_dask_worker_is_reported_and_the_others_finish(
+    tmp_path, cluster, monkeypatch, allowed_failures
+):
+    """The nanny restarts the workers; the scheduler gives up on the cell, and so do we.
+
+    It gives up on cells that wait on the same worker as well, at once where no failure is allowed.
+    """
+    monkeypatch.setattr(cluster.scheduler, "allowed_failures", allowed_failures)
     sweep = Sweep("deadly", cells.kills_always, ({"a": tuple(range(6))},))
     with pytest.raises(SweepError, match=r"a=3: killed its worker, again and again"):
         run_sweep(sweep, tmp_path, scheduler=cluster.scheduler_address)

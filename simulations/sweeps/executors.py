@@ -135,10 +135,16 @@ def _require_listener(address: str) -> None:
 
 
 def _run(client: Client, job: Job, chunks: Iterator[Chunk]) -> Iterator[ChunkResult]:
-    """Keep every worker busy and no more: the scheduler holds a few chunks a worker, however large the sweep."""
+    """Keep every worker busy and no more: the scheduler holds a few chunks a worker, however large the sweep.
+
+    A scheduler blames whatever waits on a worker that dies. So a cell that it gave up on is tried again when nothing
+    else is left, alone: only what kills its worker then is at fault.
+    """
     from distributed import KilledWorker, as_completed
 
     running: dict[Any, Chunk] = {}
+    suspects: list[Chunk] = []
+    alone: Chunk | None = None
     finished = as_completed(loop=client.loop)
     room = _Room(client)
 
@@ -158,6 +164,8 @@ def _run(client: Client, job: Job, chunks: Iterator[Chunk]) -> Iterator[ChunkRes
         if isinstance(error, KilledWorker) and len(chunk) > 1:  # find the cell that does it
             for cell in chunk:
                 submit([cell])
+        elif isinstance(error, KilledWorker) and chunk is not alone:
+            suspects.append(chunk)
         elif isinstance(error, KilledWorker):  # the scheduler tried it on several workers
             yield ChunkResult(1, (), (Failure(chunk[0].config, "killed its worker, again and again"),))
         elif error is not None:
@@ -166,6 +174,9 @@ def _run(client: Client, job: Job, chunks: Iterator[Chunk]) -> Iterator[ChunkRes
             yield future.result()
         for following in islice(chunks, max(0, room.chunks() - len(running))):
             submit(following)
+        if suspects and not running:
+            alone = suspects.pop()
+            submit(alone)
 
 
 class _Room:
