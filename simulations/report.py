@@ -102,10 +102,14 @@ def show_derivation(derivation: Derivation, console: Console) -> None:
         console.print(f"  assume {escape(assumption)}")
     console.print()
     for number, step in enumerate(derivation.steps, start=1):
-        mark = "[green]checked[/green]" if step.ok else "[red]FAILED[/red]"
-        console.print(f"{number:3}. {escape(step.text)}  [{mark}, {escape(step.method)}]", highlight=False)
+        mark = "green" if step.ok else "red"
+        how = step.how if step.ok else f"FAILED, {step.how}"
+        console.print(f"{number:3}. {escape(step.text)}  [{mark}]{escape(f'[{how}]')}[/{mark}]", highlight=False)
+        if step.argument:
+            console.print(f"     because {escape(step.argument)}", highlight=False)
         if step.latex:
             console.print(f"       {escape(step.latex)}", style="dim", highlight=False)
+    console.print(f"\n{', '.join(f'{n} {kind}' for kind, n in derivation.counts.items())}", highlight=False)
     console.print("\nresults", style="bold")
     for name, value in derivation.results.items():
         console.print(f"  {name} = {escape(str(value))}", highlight=False)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 __all__ = ["MEDIAN_RULE", "SIMULATED", "SOURCES", "Claim", "Criterion", "DecisionRule", "Verdict"]
 
-Verdict = Literal["holds", "holds in regime", "fails", "undecided", "not comparable", "not run"]
+Verdict = Literal[
+    "holds", "holds in regime", "fails", "contradicted", "broken", "undecided", "not comparable", "not run"
+]
 
 SOURCES = {
     "KG": 'I. Osband, "Does This Gradient Spark Joy?", arXiv 2603.20526 (2026)',
@@ -91,7 +94,7 @@ class Claim:
     id : str
         Short name, in the command line and the JSON.
     statement : str
-        What is claimed, in one sentence.
+        What is claimed, in one sentence. ``{name}`` stands for a formula of ``formulas``, here and in ``regime``.
     source : str
         Key of ``SOURCES`` and the place in it, e.g. ``KG Prop. 1``.
     regime : str
@@ -101,6 +104,9 @@ class Claim:
         Whether there is a derivation (measured claims have none).
     conditional : bool
         Whether ``regime`` restricts the statement: success then reads ``holds in regime``.
+    formulas : mapping of str to str
+        The formulas and numbers that the text quotes, by the names under which the derivation concludes them, as
+        they are printed (``√(2π)``). A test parses each and compares it with the derivation's result.
     """
 
     id: str
@@ -110,6 +116,14 @@ class Claim:
     rule: DecisionRule
     derived: bool = True
     conditional: bool = True
+    formulas: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, formula in self.formulas.items():
+            if f"{{{name}}}" not in self.statement + self.regime:
+                raise ValueError(f"claim {self.id} names a formula that its text does not quote: {name}")
+            for text in ("statement", "regime"):
+                object.__setattr__(self, text, getattr(self, text).replace(f"{{{name}}}", formula))
 
     @property
     def derivation_module(self) -> str | None:

@@ -1,28 +1,73 @@
 """How a derivation is written down: a list of steps, each checked when it is made.
 
-A step is either *checked by SymPy* (an identity that simplifies to zero, or a condition SymPy decides) or *argued*
-(a short exact argument in words, for what SymPy cannot decide). A step that fails does not raise: it is kept,
-marked as failed, and makes the derivation's ``ok`` false, so that ``kondo verify`` can report it.
+A step is of one of four kinds, and says which:
+
+* ``proved``: SymPy decided it for every value that the symbols allow (an identity that simplifies to zero, or a
+  condition that it finds true);
+* ``argued``: an exact argument in words, for what SymPy cannot decide, with a side condition where a slip would show;
+* ``checked``: compared at a number of points, which it names. A check at points is evidence, not a proof;
+* ``defined``: a definition, or a rewriting by it. Nothing is claimed, so nothing is checked.
+
+A step that fails does not raise: it is kept, marked as failed, and makes the derivation's ``ok`` false, so that
+``kondo verify`` can report it. A step that could not fail is refused when it is written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import sympy as sp
 
-__all__ = ["Derivation", "Proof", "Step"]
+__all__ = ["KINDS", "Derivation", "Kind", "Proof", "Step"]
+
+Kind = Literal["proved", "argued", "checked", "defined"]
+KINDS: tuple[Kind, ...] = ("proved", "argued", "checked", "defined")
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step: what it says (text and LaTeX), how it was checked, and whether the check succeeded."""
+    """One step of a derivation.
+
+    Attributes
+    ----------
+    text, latex : str
+        What it says.
+    kind : {"proved", "argued", "checked", "defined"}
+    ok : bool
+        Whether the check succeeded; of an argued step, whether its side condition did.
+    argument : str
+        Of an argued step, the argument.
+    points : int
+        At how many points a checked step was compared, or the side condition of an argued one; 0 where it was none.
+    """
 
     text: str
     latex: str
-    method: str  # "sympy", or "argument: ..." with the argument itself
+    kind: Kind
     ok: bool
+    argument: str = ""
+    points: int = 0
+
+    @property
+    def how(self) -> str:
+        """How the step was checked, in a few words: ``proved by SymPy``, ``argued``, ``checked at 12 points``."""
+        at = f"{self.points} point{'s' if self.points != 1 else ''}"
+        if self.kind == "argued":
+            return f"argued, a side condition checked at {at}" if self.points else "argued"
+        return {"checked": f"checked at {at}", "defined": "definition"}.get(self.kind, "proved by SymPy")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the step as ``kondo verify --json`` writes it."""
+        return {
+            "text": self.text,
+            "latex": self.latex,
+            "kind": self.kind,
+            "argument": self.argument,
+            "points": self.points,
+            "ok": self.ok,
+        }
 
 
 @dataclass(frozen=True)
@@ -37,8 +82,25 @@ class Derivation:
 
     @property
     def ok(self) -> bool:
-        """True if there is at least one step and every step's check succeeded."""
-        return bool(self.steps) and all(step.ok for step in self.steps)
+        """True if something is claimed and every step's check succeeded."""
+        return any(step.kind != "defined" for step in self.steps) and all(step.ok for step in self.steps)
+
+    @property
+    def counts(self) -> dict[Kind, int]:
+        """How many steps there are of each kind."""
+        return {kind: sum(step.kind == kind for step in self.steps) for kind in KINDS}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the derivation as ``kondo verify --json`` writes it: ``ok``, counts by kind, steps, results."""
+        return {
+            "ok": self.ok,
+            "proved": self.counts["proved"],
+            "argued": self.counts["argued"],
+            "checked": self.counts["checked"],
+            "assumptions": list(self.assumptions),
+            "steps": [step.to_json() for step in self.steps],
+            "results": {name: sp.latex(value) for name, value in self.results.items()},
+        }
 
     def latex(self) -> str:
         """Return the results as an ``align*`` environment, one line a result."""
@@ -57,8 +119,8 @@ def _vanishes(expression: sp.Expr) -> bool:
 class Proof:
     """Collects the steps of one derivation.
 
-    ``identity`` and ``check`` let SymPy decide; ``argue`` records an exact argument in words, beside a condition
-    that would catch a slip in it.
+    ``identity`` and ``check`` let SymPy decide and are proofs; ``argue`` records an exact argument in words;
+    ``sample`` compares at points where neither will do; ``define`` only says what a name means.
     """
 
     claim: str
@@ -71,23 +133,53 @@ class Proof:
 
         An unevaluated ``Derivative``, ``Integral``, ``Limit`` or ``Sum`` is printed as it stands and evaluated for
         the check. ``latex`` replaces the printed equation where the left side is too long to read.
+
+        Raises
+        ------
+        ValueError
+            If both sides are the same expression as they stand: such a step could not fail.
         """
         left, right = sp.sympify(left), sp.sympify(right)
+        if left == right:
+            raise ValueError(f"both sides are {left}: this step cannot fail: {text}")
         ok = _vanishes(left.doit() - right.doit())
         # ``left`` is printed as it was built, so that the reader sees what was compared with what.
-        self.steps.append(Step(text, latex or sp.latex(sp.Eq(left, right, evaluate=False)), "sympy", ok))
+        self.steps.append(Step(text, latex or sp.latex(sp.Eq(left, right, evaluate=False)), "proved", ok))
         return right
+
+    def define(self, text: str, latex: str) -> None:
+        """Record a definition: it is shown, not checked."""
+        self.steps.append(Step(text, latex, "defined", True))
 
     def check(self, text: str, condition: object, latex: str = "") -> None:
         """Record a condition that SymPy decided: only a true value passes, an undecided relation fails."""
-        ok = condition is True or condition is sp.true
-        self.steps.append(Step(text, latex, "sympy", bool(ok)))
+        self.steps.append(Step(text, latex, "proved", _true(condition)))
 
-    def argue(self, text: str, argument: str, condition: object, latex: str = "") -> None:
-        """Record an exact argument in words; ``condition`` is an independent check that would fail if it slipped."""
-        ok = condition is True or condition is sp.true
-        self.steps.append(Step(text, latex, f"argument: {argument}", bool(ok)))
+    def argue(self, text: str, argument: str, condition: object = True, latex: str = "", *, points: int = 0) -> None:
+        """Record an exact argument in words.
+
+        ``condition`` is an independent side condition that would fail if the argument slipped; ``points`` says at how
+        many points it was compared, if it is not symbolic.
+        """
+        self.steps.append(Step(text, latex, "argued", _true(condition), argument, points))
+
+    def sample(self, text: str, conditions: Iterable[object], latex: str = "") -> None:
+        """Record a statement compared at points only, one condition a point; every one must be true.
+
+        Raises
+        ------
+        ValueError
+            If there is no point.
+        """
+        found = [_true(condition) for condition in conditions]
+        if not found:
+            raise ValueError(f"a step checked at points needs at least one: {text}")
+        self.steps.append(Step(text, latex, "checked", all(found), points=len(found)))
 
     def conclude(self, **results: sp.Basic) -> Derivation:
         """Return the finished derivation with its named result formulas."""
         return Derivation(self.claim, self.statement, tuple(self.assumptions), tuple(self.steps), dict(results))
+
+
+def _true(condition: object) -> bool:
+    return condition is True or condition is sp.true
