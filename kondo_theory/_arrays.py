@@ -33,17 +33,13 @@ def widest(xp: Any, like: Array) -> Any:
     return xp.float32 if str(api.device(like)).startswith("mps") else xp.float64
 
 
-def is_half(xp: Any, dtype: Any) -> bool:
-    """Return whether a dtype has 16 bits: float16 or bfloat16."""
-    return int(xp.finfo(dtype).bits) == 16
-
-
 def floating(values: Any, name: str, like: Any = None) -> Array:
     """Return ``values`` as an array of real floating numbers.
 
     Python numbers and lists become arrays like ``like`` (library, dtype, device) if that is an array, and NumPy
     arrays otherwise.
     """
+    refuse_masked(values, name)
     array: Array = values
     if api.is_array_api_obj(like) and not isinstance(like, np.generic):
         if isinstance(values, np.generic) or not api.is_array_api_obj(values):
@@ -59,16 +55,80 @@ def floating(values: Any, name: str, like: Any = None) -> Array:
     return array
 
 
-def batch(delight: Any, check: bool) -> Array:
-    """Return ``delight`` as an array with at least one sample on its last axis, free of NaN if ``check``."""
+def refuse_masked(values: Any, name: str) -> None:
+    """Refuse arrays that carry a mask of their own, which NumPy and torch drop or keep by rules hard to foresee."""
+    for kind in type(values).__mro__:
+        if kind.__name__ in ("MaskedArray", "MaskedTensor"):
+            raise TypeError(f"{name} must be a plain array, got {kind.__name__}: pass what is valid as `mask`")
+
+
+def widened(values: Array) -> Array:
+    """Return float32 in place of a 16-bit dtype, in which products underflow and sums lose what is small."""
+    xp = api.array_namespace(values)
+    return xp.astype(values, xp.float32) if int(xp.finfo(values.dtype).bits) == 16 else values
+
+
+def saturated(values: Array) -> Array:
+    """Return values that overflowed as the largest number of their dtype: an infinite score has its own meaning."""
+    largest = float(api.array_namespace(values).finfo(values.dtype).max)
+    # Not the compatibility layer's clip, which makes a GPU wait.
+    return values.clip(min=-largest, max=largest)
+
+
+def product(xp: Any, left: Array, right: Array) -> Array:
+    """Return left · right with the sign of its factors: it neither overflows nor underflows to zero."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = saturated(left * right)
+    info = xp.finfo(values.dtype)
+    least = xp.full_like(values, float(info.smallest_normal) * float(info.eps))  # the smallest number above zero
+    lost = (values == 0) & (left != 0) & (right != 0)
+    return xp.where(lost, xp.where((left > 0) == (right > 0), least, -least), values)
+
+
+def batch(delight: Any, check: bool, mask: Any = None) -> tuple[Array, Array | None]:
+    """Return the scores as in :func:`settled`, refusing a batch without a sample on its last axis."""
     delight = floating(delight, "delight")
-    if delight.ndim == 0 or 0 in delight.shape:
+    if delight.ndim == 0 or delight.shape[-1] == 0:
         shape = tuple(delight.shape)
         raise ValueError(f"delight must hold at least one sample on its last axis, got shape {shape}")
+    return settled(delight, check, mask)
+
+
+def settled(scores: Array, check: bool, mask: Any = None) -> tuple[Array, Array | None]:
+    """Return scores that are −∞ where masked, and the mask in their shape or None.
+
+    A NaN where the mask is True is refused if ``check``; otherwise it becomes −∞ too.
+    """
+    xp = api.array_namespace(scores)
+    valid = None if mask is None else mask_like(xp, mask, scores)
+    if valid is not None:
+        scores = xp.where(valid, scores, xp.full_like(scores, -math.inf))
     if check:
-        xp = api.array_namespace(delight)
-        require_all(xp, ~xp.isnan(delight), delight, "delight", "a number")
-    return delight
+        require_all(xp, ~xp.isnan(scores), scores, "delight", "a number")
+        return scores, valid
+    return xp.where(xp.isnan(scores), xp.full_like(scores, -math.inf), scores), valid
+
+
+def mask_like(xp: Any, mask: Any, scores: Array) -> Array:
+    """Return a boolean mask stretched to the shape of the scores, whose last axes it must have."""
+    refuse_masked(mask, "mask")
+    if isinstance(mask, np.generic) or not api.is_array_api_obj(mask):
+        own = np.asarray(mask)
+        mask = xp.asarray(own.tolist(), dtype=xp.bool, device=api.device(scores)) if own.dtype == bool else own
+    elif api.array_namespace(mask) is not xp:
+        raise TypeError(f"mask must be of the other argument's library, got {type(mask).__name__}")
+    if mask.dtype != xp.bool:
+        raise TypeError(f"mask must be boolean, True where a sample is valid, got dtype {mask.dtype}")
+    shape, wanted = tuple(mask.shape), tuple(scores.shape)
+    last = wanted[len(wanted) - len(shape) :]
+    if len(shape) > len(wanted) or any(own not in (1, size) for own, size in zip(shape, last, strict=True)):
+        raise ValueError(f"mask must have the shape of delight or stretch to it, got {shape} and {wanted}")
+    return xp.broadcast_to(mask, wanted)
+
+
+def count(xp: Any, mask: Array) -> Array:
+    """Return how many are True along the last axis, (..., 1)."""
+    return xp.sum(xp.astype(mask, xp.int64), axis=-1, keepdims=True)
 
 
 def require_all(xp: Any, valid: Array, values: Array, name: str, allowed: str) -> None:
@@ -98,14 +158,14 @@ def price_like(xp: Any, price: float | Array, delight: Array, check: bool) -> Ar
         scalar = number(price, "price")
         if math.isnan(scalar):
             raise ValueError("price must be a number, got nan")
-        wide = xp.float32 if is_half(xp, delight.dtype) else delight.dtype
         # Filled on the device: a scalar copied there would make a GPU wait.
-        return xp.full((), scalar, dtype=wide, device=api.device(delight))
+        return xp.full((), scalar, dtype=delight.dtype, device=api.device(delight))
     prices: Array = floating(price, "price", delight)
     require_same_axes(delight.shape, prices.shape, "delight", "price")
     if check:
         require_all(xp, ~xp.isnan(prices), prices, "price", "a number")
-    return prices
+        return prices
+    return xp.where(xp.isnan(prices), xp.full_like(prices, math.inf), prices)
 
 
 def require_temperature(temperature: float) -> float:
@@ -117,8 +177,11 @@ def require_temperature(temperature: float) -> float:
 
 
 def require_rate(rate: float) -> float:
-    """Return the rate as a float, refusing what is not in (0, 1]."""
+    """Return the rate as a float in (0, 1], refusing others; a narrower float is the decimal that it prints as."""
+    dtype = str(getattr(rate, "dtype", "")).removeprefix("torch.")
     rate = number(rate, "rate")
+    if dtype in ("float16", "float32"):
+        rate = float(str(np.dtype(dtype).type(rate)))
     if not 0 < rate <= 1:
         raise ValueError(f"rate must be in (0, 1], got {rate}")
     return rate

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kondo_theory._arrays import refuse_masked
+
 FloatArray = NDArray[np.float64]
 
 SUM_TOLERANCE = 1e-6
@@ -28,7 +30,8 @@ KERNEL_TOLERANCE = 1e-6
 
 
 def real(name: str, value: ArrayLike) -> FloatArray:
-    """Return ``value`` as a float64 array, refusing anything that is not real."""
+    """Return ``value`` as a float64 array, refusing anything that is not real or has a mask of its own."""
+    refuse_masked(value, name)
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must be real numbers, got {_shown(value)}")

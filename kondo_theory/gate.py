@@ -8,10 +8,13 @@ Source: [KG] I. Osband, "Does This Gradient Spark Joy?", arXiv 2603.20526, secti
 ℓ surprisal (nats), χ = U·ℓ delight, λ price, η temperature, ρ gate rate, B batch size, w gate probability.
 
 Scores need not be delight: any score may be gated. A score of −∞ marks a sample that is never kept, whatever the
-price or the rate; screening rules use it to rule samples out.
+price or the rate; screening rules use it to rule samples out. It still counts in B, so in k = ρB. What is no sample
+at all (padding, invalid actions) is named by ``mask``, True where a sample is valid: it is never kept either, and
+counts nowhere.
 
 Arguments are validated at the public entry. That reads values, which makes a GPU wait for its queue; pass
-``check=False`` in a hot loop that has validated once. Shapes, dtypes and scalar settings are always checked.
+``check=False`` in a hot loop that has validated once: then nothing here waits for a GPU, and a NaN score counts as
+−∞. Shapes, dtypes and scalar settings are always checked.
 """
 
 from __future__ import annotations
@@ -25,17 +28,19 @@ import numpy as np
 
 from kondo_theory._arrays import (
     Array,
-    batch,
     floating,
-    is_half,
     price_like,
+    product,
     require_all,
     require_rate,
     require_same_axes,
     require_temperature,
+    settled,
     uniform,
-    widest,
+    widened,
 )
+from kondo_theory._prices import calibrated_price, kept_count, quantile_price
+from kondo_theory._selection import select, select_exactly
 
 __all__ = [
     "Gate",
@@ -60,13 +65,15 @@ def delight(advantage: Array, surprisal: Array, *, check: bool = True) -> Array:
     surprisal : (..., B) array
         ℓ = −log π(a) in nats: ≥ 0 for discrete actions, of either sign for densities.
     check : bool
-        Refuse NaN and infinite values; reading them synchronises a GPU.
+        Refuse NaN and infinite values; reading them synchronises a GPU. Without it their product may be NaN, which
+        no gate keeps.
 
     Returns
     -------
     (..., B) array
-        In the promoted dtype. A product beyond its range saturates instead of overflowing, because an infinite
-        score has a meaning of its own.
+        In the promoted dtype, in which 16-bit floats count as float32: their own products would underflow to zero,
+        which a zero price drops. A product beyond the range saturates at either end, because an infinite score has
+        a meaning of its own, and a score has the sign of its advantage.
 
     Raises
     ------
@@ -77,18 +84,23 @@ def delight(advantage: Array, surprisal: Array, *, check: bool = True) -> Array:
         against a (B, 1) surprisal is a mistake, not a (B, B) delight), or a value is NaN or infinite.
     """
     advantage, surprisal = floating(advantage, "advantage", surprisal), floating(surprisal, "surprisal", advantage)
+    advantage, surprisal = widened(advantage), widened(surprisal)
     xp = api.array_namespace(advantage, surprisal)
     require_same_axes(advantage.shape, surprisal.shape, "advantage", "surprisal")
     if check:
         require_all(xp, xp.isfinite(advantage), advantage, "advantage", "finite")
         require_all(xp, xp.isfinite(surprisal), surprisal, "surprisal", "finite")
-    with np.errstate(over="ignore"):
-        product = advantage * surprisal
-    largest = float(xp.finfo(product.dtype).max)
-    return xp.clip(product, min=-largest, max=largest)
+    return product(xp, advantage, surprisal)
 
 
-def gate_probability(delight: Array, price: float | Array, temperature: float = 0.0, *, check: bool = True) -> Array:
+def gate_probability(
+    delight: Array,
+    price: float | Array,
+    temperature: float = 0.0,
+    *,
+    check: bool = True,
+    mask: Array | None = None,
+) -> Array:
     """Return w = σ((χ − λ)/η), the probability that the gate opens [KG §2].
 
     Parameters
@@ -101,220 +113,38 @@ def gate_probability(delight: Array, price: float | Array, temperature: float = 
     temperature : float
         η ≥ 0, in units of delight. Zero is the hard gate, the indicator of χ > λ: a tie stays closed.
     check : bool
-        Refuse NaN.
+        Refuse NaN. Without it the gate is closed to a score of NaN, and a price of NaN counts as +∞.
+    mask : (..., B) boolean array, optional
+        True where a sample is valid; the gate is closed to the others.
 
     Returns
     -------
     (..., B) array
-        Probabilities in the dtype of ``delight``, accurate in both tails.
+        Probabilities in the dtype of ``delight``, float32 if that has 16 bits, accurate in both tails.
 
     Raises
     ------
     TypeError
-        If ``delight`` is not an array of real floating numbers.
+        If ``delight`` is not an array of real floating numbers or ``mask`` is not boolean.
     ValueError
         If the temperature is negative or not finite, the price or a delight is NaN, or the shapes do not match.
     """
-    delight = floating(delight, "delight")
-    xp = api.array_namespace(delight)
     temperature = require_temperature(temperature)
+    delight = widened(floating(delight, "delight"))
+    xp = api.array_namespace(delight)
     price = price_like(xp, price, delight, check)
-    if check:
-        require_all(xp, ~xp.isnan(delight), delight, "delight", "a number")
+    scores, _ = settled(delight, check, mask)
     if temperature == 0.0:
-        return xp.astype(delight > price, delight.dtype)
-    wide = xp.float32 if is_half(xp, delight.dtype) else delight.dtype
+        return xp.astype(scores > price, scores.dtype)
     # Infinite scores are settled separately: ∞ − ∞ would be NaN.
-    finite = xp.where(xp.isinf(delight), xp.zeros_like(delight), delight)
+    finite = xp.where(xp.isinf(scores), xp.zeros_like(scores), scores)
     # A temperature below the dtype's range is the smallest it has, not zero; a quotient above it is infinite.
-    cold = max(temperature, float(xp.finfo(wide).smallest_normal))
+    cold = max(temperature, float(xp.finfo(scores.dtype).smallest_normal))
     with np.errstate(over="ignore"):
-        argument = (xp.astype(finite, wide) - xp.astype(price, wide)) / cold
+        argument = (finite - xp.astype(price, scores.dtype)) / cold
     tail = xp.exp(-xp.abs(argument))  # ≤ 1, so neither tail overflows or cancels
     probability = xp.where(argument >= 0, 1 / (1 + tail), tail / (1 + tail))
-    probability = xp.where(xp.isinf(delight), xp.astype(delight > 0, wide), probability)
-    return xp.astype(probability, delight.dtype)
-
-
-def kept_count(rate: float, batch_size: int) -> int:
-    """Return k = max(1, round-half-up(ρB)), how many samples of a batch the rate keeps.
-
-    Raises
-    ------
-    ValueError
-        If the rate is not in (0, 1] or the batch is empty.
-    """
-    rate = require_rate(rate)
-    if batch_size < 1:
-        raise ValueError(f"the batch must hold at least one sample, got batch size {batch_size}")
-    return min(batch_size, max(1, math.floor(rate * batch_size + 0.5)))
-
-
-def quantile_price(delight: Array, rate: float, *, keepdims: bool = False, check: bool = True) -> Array:
-    """Return the price λ at which the hard gate χ > λ keeps exactly k samples when there are no ties.
-
-    With k = :func:`kept_count` (rate, B) this is the (k+1)-th largest delight, and −∞ if k = B. With ties at the
-    price the gate χ > λ keeps fewer than k; :func:`select` keeps exactly k.
-
-    Parameters
-    ----------
-    delight : (..., B) array
-        χ, the scores. Batches of up to 10^8 samples.
-    rate : float
-        ρ in (0, 1].
-    keepdims : bool
-        Return shape (..., 1), to compare with a stack of batches, instead of (...,).
-    check : bool
-        Refuse NaN.
-
-    Raises
-    ------
-    TypeError
-        If ``delight`` is not an array of real floating numbers.
-    ValueError
-        If a delight is NaN, the batch is empty or the rate is not in (0, 1].
-    """
-    delight = batch(delight, check)
-    xp = api.array_namespace(delight)
-    n_kept = kept_count(rate, delight.shape[-1])
-    if n_kept == delight.shape[-1]:
-        price = xp.full_like(delight[..., :1], -math.inf)
-    else:
-        price = _kth_largest(xp, delight, n_kept + 1)
-    return price if keepdims else price[..., 0]
-
-
-def calibrated_price(
-    delight: Array, rate: float, temperature: float, *, keepdims: bool = False, check: bool = True
-) -> Array:
-    """Return the price λ at which the mean gate probability of the batch is ρ, for a given temperature.
-
-    Solves (1/B) Σ σ((χ − λ)/η) = ρ, which has one root because the left side falls strictly in λ, by Newton steps
-    safeguarded by bisection. Temperature 0 is :func:`quantile_price`.
-
-    Parameters
-    ----------
-    delight : (..., B) array
-        χ, the scores; +∞ counts as always kept, −∞ as never kept.
-    rate : float
-        ρ in (0, 1].
-    temperature : float
-        η ≥ 0, in units of delight.
-    keepdims : bool
-        Return shape (..., 1) instead of (...,).
-    check : bool
-        Refuse NaN.
-
-    Returns
-    -------
-    (...,) array
-        float64, or float32 on a device without float64. −∞ where even an open gate keeps no more than ρ (always
-        at ρ = 1), +∞ where the scores of +∞ alone reach ρ.
-
-    Raises
-    ------
-    TypeError
-        If ``delight`` is not an array of real floating numbers.
-    ValueError
-        If a delight is NaN, the batch is empty, the rate is not in (0, 1] or the temperature is negative.
-    """
-    temperature = require_temperature(temperature)
-    if temperature == 0.0:
-        return quantile_price(delight, rate, keepdims=keepdims, check=check)
-    delight, rate = batch(delight, check), require_rate(rate)
-    xp = api.array_namespace(delight)
-    scores = xp.astype(delight, widest(xp, delight))
-    finite = xp.isfinite(scores)
-    n_finite = xp.sum(xp.astype(finite, scores.dtype), axis=-1, keepdims=True)
-    n_always = xp.sum(xp.astype(scores == math.inf, scores.dtype), axis=-1, keepdims=True)
-    target = rate * scores.shape[-1] - n_always  # expected number to be kept among the finite scores
-    solvable = (target > 0) & (target < n_finite)
-    safe_target = xp.where(solvable, target, xp.ones_like(target))
-    share = xp.where(solvable, safe_target / xp.clip(n_finite, min=1), xp.full_like(target, 0.5))
-    root = _solve_price(xp, scores, finite, share, temperature)
-    edge = xp.where(target >= n_finite, xp.full_like(target, -math.inf), xp.full_like(target, math.inf))
-    price = xp.where(solvable, root, edge)
-    return price if keepdims else price[..., 0]
-
-
-def select(delight: Array, rate: float, rng: Any = None, *, check: bool = True) -> Array:
-    """Keep exactly the top ρ of each batch, ties at the price broken uniformly at random.
-
-    Parameters
-    ----------
-    delight : (..., B) array
-        χ, the scores. A score of −∞ is never kept: a batch with fewer than k scores above −∞ keeps those alone.
-    rate : float
-        ρ in (0, 1]; k = :func:`kept_count` (rate, B) samples of each batch are kept.
-    rng : numpy.random.Generator, torch.Generator or None
-        For NumPy arrays a NumPy generator (required). For tensors a torch generator on the tensor's device, or
-        None for torch's global one.
-    check : bool
-        Refuse NaN. Without it nothing here waits for a GPU.
-
-    Returns
-    -------
-    (..., B) boolean array
-
-    Raises
-    ------
-    TypeError
-        If ``delight`` is not an array of real floating numbers, or a NumPy array comes without a NumPy generator.
-    ValueError
-        If a delight is NaN, the batch is empty or the rate is not in (0, 1].
-    """
-    delight = batch(delight, check)
-    n_kept = kept_count(rate, delight.shape[-1])
-    return select_exactly(delight, n_kept, uniform(delight, rng), check=False)
-
-
-def select_exactly(delight: Array, n_kept: int, tie_breakers: Array, *, check: bool = True) -> Array:
-    """Keep exactly ``n_kept`` samples of each batch; among ties at the price, those with the smallest tie-breakers.
-
-    The deterministic core of :func:`select`: the same numbers give the same mask in NumPy, torch and Numba.
-
-    Parameters
-    ----------
-    delight : (..., B) array
-        χ, the scores; −∞ is never kept.
-    n_kept : int
-        k, from 1 to B.
-    tie_breakers : (..., B) array
-        Independent uniform numbers, one a sample. Equal tie-breakers fall back to the order of the samples.
-    check : bool
-        Refuse NaN.
-
-    Returns
-    -------
-    (..., B) boolean array
-
-    Raises
-    ------
-    TypeError
-        If an argument is not an array of real floating numbers.
-    ValueError
-        If a value is NaN, the batch is empty, ``n_kept`` is not in 1..B, or the shapes differ.
-    """
-    delight = batch(delight, check)
-    tie_breakers = floating(tie_breakers, "tie_breakers", delight)
-    xp = api.array_namespace(delight, tie_breakers)
-    if not 1 <= n_kept <= delight.shape[-1]:
-        raise ValueError(f"n_kept must be between 1 and the batch size {delight.shape[-1]}, got {n_kept}")
-    if delight.shape != tie_breakers.shape:
-        raise ValueError(f"tie_breakers must have the shape of delight, got {tie_breakers.shape} and {delight.shape}")
-    if check:
-        require_all(xp, ~xp.isnan(tie_breakers), tie_breakers, "tie_breakers", "numbers")
-    price = _kth_largest(xp, delight, n_kept)
-    above, tied = delight > price, (delight == price) & (delight > -math.inf)
-    room = n_kept - _count(xp, above)  # places left for the tied; every batch of a stack has its own
-    # Reading a value is free on NumPy, and there usually are no surplus ties to sort.
-    if api.is_numpy_array(delight) and bool(xp.all(_count(xp, tied) <= room)):
-        return above | tied
-    keys = xp.where(tied, tie_breakers, xp.full_like(tie_breakers, math.inf))
-    cut = xp.take_along_axis(xp.sort(keys, axis=-1), room - 1, axis=-1)
-    first, level = tied & (keys < cut), tied & (keys == cut)
-    position = xp.cumulative_sum(xp.astype(level, xp.int64), axis=-1)
-    return above | first | (level & (position <= room - _count(xp, first)))
+    return xp.where(xp.isinf(scores), xp.astype(scores > 0, scores.dtype), probability)
 
 
 def sample_gate(probability: Array, rng: Any = None, *, check: bool = True) -> Array:
@@ -377,59 +207,16 @@ class Gate:
             raise ValueError("price must be a number, got nan")
         require_temperature(self.temperature)
 
-    def __call__(self, delight: Array, rng: Any = None, *, check: bool = True) -> Array:
-        """Return the boolean mask (..., B) of the samples that get a backward pass; errors as in :func:`select`."""
+    def __call__(self, delight: Array, rng: Any = None, *, check: bool = True, mask: Array | None = None) -> Array:
+        """Return which samples (..., B) get a backward pass, boolean.
+
+        Parameters, errors and what NaN and ``mask`` mean are those of :func:`select`, :func:`gate_probability` and
+        :func:`calibrated_price`.
+        """
         if self.rate is not None and self.temperature == 0.0:
-            return select(delight, self.rate, rng, check=check)
+            return select(delight, self.rate, rng, check=check, mask=mask)
         price: float | Array = self.price if self.price is not None else math.nan
         if self.rate is not None:
-            price = calibrated_price(delight, self.rate, self.temperature, keepdims=True, check=check)
-        if self.temperature == 0.0:
-            delight = floating(delight, "delight")
-            return gate_probability(delight, price, check=check) > 0
-        probability = gate_probability(delight, price, self.temperature, check=check)
-        return sample_gate(probability, rng, check=False)
-
-
-def _kth_largest(xp: Any, values: Array, k: int) -> Array:
-    """Return the k-th largest value along the last axis, (..., 1), without a full sort where the library allows."""
-    n = values.shape[-1]
-    if api.is_numpy_array(values):
-        return np.partition(values, n - k, axis=-1)[..., n - k : n - k + 1]
-    if api.is_torch_array(values):
-        # Not torch.quantile, which refuses above 2^24 elements; nor kthvalue, quadratic in B on a descending batch.
-        if 2 * k <= n:
-            return values.topk(k, dim=-1, sorted=False).values.amin(-1, keepdim=True)
-        return values.topk(n - k + 1, dim=-1, largest=False, sorted=False).values.amax(-1, keepdim=True)
-    return xp.sort(values, axis=-1)[..., n - k : n - k + 1]
-
-
-def _count(xp: Any, mask: Array) -> Array:
-    return xp.sum(xp.astype(mask, xp.int64), axis=-1, keepdims=True)
-
-
-def _solve_price(xp: Any, scores: Array, finite: Array, share: Array, temperature: float) -> Array:
-    """Solve mean over the finite scores of σ((χ − λ)/η) = share for λ, (..., 1), by safeguarded Newton steps."""
-    lowest = xp.min(xp.where(finite, scores, xp.full_like(scores, math.inf)), axis=-1, keepdims=True)
-    highest = xp.max(xp.where(finite, scores, xp.full_like(scores, -math.inf)), axis=-1, keepdims=True)
-    empty = lowest > highest  # no finite score at all: any bracket will do, the caller ignores the root
-    lowest, highest = (xp.where(empty, xp.zeros_like(end), end) for end in (lowest, highest))
-    # If every score were χ, the root would be χ − η·logit(share): so it lies between those of the extremes.
-    offset = temperature * (xp.log(share) - xp.log1p(-share))
-    low, high = lowest - offset, highest - offset
-    price = low / 2 + high / 2
-    weight = xp.astype(finite, scores.dtype)
-    centred = xp.where(finite, scores, xp.zeros_like(scores))
-    n_finite = xp.clip(xp.sum(weight, axis=-1, keepdims=True), min=1)
-    tolerance = 4 * float(xp.finfo(scores.dtype).eps)
-    for _ in range(200):
-        opened = gate_probability(centred - price, 0.0, temperature, check=False) * weight
-        excess = xp.sum(opened, axis=-1, keepdims=True) / n_finite - share
-        low, high = xp.where(excess >= 0, price, low), xp.where(excess <= 0, price, high)
-        if bool(xp.all((xp.abs(excess) <= tolerance * share) | (high - low <= tolerance * xp.abs(price)))):
-            break
-        slope = xp.sum(opened * (1 - opened) * weight, axis=-1, keepdims=True) / (n_finite * temperature)
-        newton = price + excess / xp.clip(slope, min=float(xp.finfo(scores.dtype).smallest_normal))
-        inside = (newton > low) & (newton < high)
-        price = xp.where(inside, newton, low / 2 + high / 2)
-    return price
+            price = calibrated_price(delight, self.rate, self.temperature, keepdims=True, check=check, mask=mask)
+        probability = gate_probability(delight, price, self.temperature, check=check, mask=mask)
+        return probability > 0 if self.temperature == 0.0 else sample_gate(probability, rng, check=False)

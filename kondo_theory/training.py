@@ -18,9 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from kondo_theory.advantage import group_advantage
 from kondo_theory.gate import Gate, delight
 
-__all__ = ["ScreenedStep", "Screening", "StepCounts"]
+__all__ = ["ScreenedStep", "Screening", "StepCounts", "group_advantage"]
 
 Observations = Any
 """A tensor whose first axis is the batch, or a tuple or mapping of such tensors."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kondo_theory.exact_rate import exact_rate_moments, finite_rate_value, price_weights
 from kondo_theory.frontier import arm_delight, efficiency_per_backward, frontier, rate_value
-from kondo_theory.gate import gate_probability
+from kondo_theory.gate import gate_probability, kept_count
 from kondo_theory.graded import evenly_graded
 from kondo_theory.moments import GradientMoments
 from kondo_theory.symmetric import symmetric_arms, symmetric_moments
@@ -135,7 +135,7 @@ def exact_k_or_price() -> Figure:
     n_arms, p, b = _EXACT_CONTEXT
     sizes = np.unique(np.round(np.geomspace(1, 32, 40)).astype(int)) * 10  # so that ρB is whole
     for rate, opacity in ((0.2, 1.0), (0.5, 0.5)):
-        exact = exact_rate_moments(p, n_arms, b, sizes, np.round(rate * sizes)).var_parallel
+        exact = exact_rate_moments(p, n_arms, b, sizes, [kept_count(rate, size) for size in sizes]).var_parallel
         price = np.full(len(sizes), _price_moments(np.asarray(rate)).var_parallel)
         for name, line in (("exact k", exact), ("price at the same rate", price)):
             style = method_style(name)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kondo_theory.gate import kept_count
 from simulations.draws import binomial
 from simulations.streams import (
     FloatArray,
@@ -89,7 +90,7 @@ def _gated_sums(
     noise: tuple[float, float],
     gate: int,
     temperature: float,
-    rate: float,
+    n_kept: int,
     buffers: FloatArray,
 ) -> FloatArray:
     """Draw ``counts`` advantages on the two arms and return the sums of wU and of w: (arm 1, arm 2, arm 1, arm 2)."""
@@ -101,7 +102,6 @@ def _gated_sums(
         else:
             buffers[arm, : counts[arm]] = means[arm]
     if gate == RATE:
-        n_kept = max(1, round(rate * (counts[0] + counts[1])))
         return _top_sums(buffers[0, : counts[0]], buffers[1, : counts[1]], surprisals, n_kept)
     sums = np.zeros(4)
     for arm in range(2):
@@ -120,13 +120,13 @@ def gated_advantages(
     noise: tuple[float, float],
     gate: int,
     temperature: float,
-    rate: float,
+    n_kept: int,
     batch_size: int,
     n_batches: int,
 ) -> tuple[FloatArray]:
     """Estimate the gated means at a fixed policy.
 
-    At rate ρ a batch is ``batch_size`` samples of the policy and exactly round(ρB) are kept; the other gates decide
+    At rate ρ a batch is ``batch_size`` samples of the policy and exactly ``n_kept`` are kept; the other gates decide
     sample by sample, and a batch is ``batch_size`` samples of either arm.
 
     Returns
@@ -145,7 +145,7 @@ def gated_advantages(
                 drawn = binomial(state, batch_size, x)
                 counts = (batch_size - drawn, drawn)
                 expected = (batch_size * (1.0 - x), batch_size * x)
-            sums = _gated_sums(state, x, counts, noise, gate, temperature, rate, buffers)
+            sums = _gated_sums(state, x, counts, noise, gate, temperature, n_kept, buffers)
             for column in range(4):
                 row[column] += sums[column] / expected[column % 2] / n_batches
     return (estimates,)
@@ -158,7 +158,7 @@ def learn(
     noise: tuple[float, float],
     gate: int,
     temperature: float,
-    rate: float,
+    n_kept: int,
     batch_size: int,
     learning_rate: float,
     n_steps: int,
@@ -182,7 +182,7 @@ def learn(
             x, m = 1.0 / (1.0 + math.exp(-z)), 1.0 / (1.0 + math.exp(z))
             drawn = binomial(state, batch_size, x)
             counts = (batch_size - drawn, drawn)
-            sums = _gated_sums(state, x, counts, noise, gate, temperature, rate, buffers)
+            sums = _gated_sums(state, x, counts, noise, gate, temperature, n_kept, buffers)
             # z = z₂ − z₁: a sample of arm 1 has score difference −2x, one of arm 2 +2(1 − x).
             z += learning_rate * 2.0 * (m * sums[1] - x * sums[0]) / batch_size
             if step >= n_steps - n_averaged:
@@ -212,11 +212,11 @@ class Gamble:
     rate: float = 1.0
     equal_noise: bool = False
 
-    def arguments(self) -> tuple[tuple[float, float], int, float, float]:
-        """Return noise of either arm, gate code, temperature and rate, as the kernels take them."""
+    def arguments(self, batch_size: int) -> tuple[tuple[float, float], int, float, int]:
+        """Return noise of either arm, gate code, temperature and number kept, as the kernels take them."""
         r = float(self.noise_ratio)  # Numba compiles again for an integer
         noise = (r if self.equal_noise else 0.0, r)
-        return noise, _GATE_CODES[self.gate], float(self.temperature), float(self.rate)
+        return noise, _GATE_CODES[self.gate], float(self.temperature), kept_count(self.rate, batch_size)
 
 
 def simulate_drift(
@@ -225,7 +225,7 @@ def simulate_drift(
     """Return :func:`gated_advantages` estimates, shape (n_replicates, 4)."""
     states = replicate_states(seed, n_replicates)
     (estimates,) = in_chunks(
-        gated_advantages, states, n_threads, float(x), *gamble.arguments(), batch_size, n_batches
+        gated_advantages, states, n_threads, float(x), *gamble.arguments(batch_size), batch_size, n_batches
     )
     return estimates
 
@@ -245,5 +245,5 @@ def simulate_learning(
     states = replicate_states(seed, n_replicates)
     logit = math.log(x_start) - math.log1p(-x_start)
     settings = (batch_size, float(learning_rate), n_steps, n_averaged)
-    shares, safe = in_chunks(learn, states, n_threads, logit, *gamble.arguments(), *settings)
+    shares, safe = in_chunks(learn, states, n_threads, logit, *gamble.arguments(batch_size), *settings)
     return shares, safe

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kondo_theory.gate import kept_count
 from simulations import token_kernels as kernels
 from simulations.streams import FloatArray, IntArray, in_chunks, replicate_states
 
@@ -18,8 +19,8 @@ _GATES = {"token": kernels.TOKEN, "row": kernels.ROW, "zero-price": kernels.ZERO
 class TokenGate:
     """Which tokens get a backward pass: ``token`` and ``row`` at a rate, ``zero-price``, or ``dg`` at a temperature.
 
-    ``rule`` is the screening rule by which ``token`` ranks. The rate keeps max(1, round(ρBT)) tokens, or
-    max(1, round(ρB)) rows, of a batch.
+    ``rule`` is the screening rule by which ``token`` ranks. The rate keeps
+    :func:`kondo_theory.gate.kept_count` of the BT tokens, or of the B rows, of a batch.
     """
 
     kind: str = "token"
@@ -38,7 +39,7 @@ class TokenGate:
     def arguments(self, batch_size: int, n_tokens: int) -> tuple[int, int, float, float]:
         """Return gate, rule, temperature and number kept, as the kernels take them."""
         samples = batch_size * (1 if self.kind == "row" else n_tokens)
-        kept = float(max(1, round(self.rate * samples)))
+        kept = float(kept_count(self.rate, samples))
         return _GATES[self.kind], kernels.RULE_CODES[self.rule], float(self.temperature), kept
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from kondo_theory.exact_rate import exact_rate_moments, price_weights
 from kondo_theory.frontier import frontier
+from kondo_theory.gate import kept_count
 from kondo_theory.moments import GradientMoments
 from kondo_theory.symmetric import pg_moments, symmetric_arms, symmetric_moments
 from simulations import bandit_kernels as kernels
@@ -152,7 +153,7 @@ def exact_k_or_price(context: Context, gate: ExactGate = by_rank) -> list[Simula
             if which == 0 or size != EXACT_BATCHES[1]
         }
         for size in EXACT_BATCHES:
-            exact = exact_rate_moments(p, n_arms, b, size, round(rate * size))
+            exact = exact_rate_moments(p, n_arms, b, size, kept_count(rate, size))
             rows.extend(_moment_rows(f"{point}, exact k, B={size}", exact, found[size, 0], *resolutions))
         rows.extend(_moment_rows(f"{point}, price, B=20", price, found[EXACT_BATCHES[0], 1], *resolutions))
         if rate != p:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from kondo_theory.cost import PUBLISHED_SPEEDUPS
+from kondo_theory.gate import kept_count
 from simulations.checks import Context
 from simulations.merging import preset_of
 from simulations.mnist import KIND as CURVES
@@ -103,7 +104,7 @@ def _beside_their_size(steps: pd.DataFrame) -> pd.DataFrame:
         full, base = (parts.loc[name] for name in ("full", _BASE))
         for _, row in group[group["variant"] == "screened"].iterrows():
             seconds, whole = np.array(row["seconds"]), np.array(full["seconds"])
-            share = max(1, round(row["rate"] * row["batch_size"])) / row["batch_size"]
+            share = kept_count(row["rate"], row["batch_size"]) / row["batch_size"]
             model = np.array(base["seconds"]) + share * whole
             found.append(
                 dict(zip(_SIZE, size, strict=True))

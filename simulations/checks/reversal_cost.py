@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kondo_theory.cost import step_cost, surviving_rows, surviving_rows_exact
+from kondo_theory.gate import kept_count
 from simulations.checks import Context
 from simulations.checks.reversal_runs import curves
 from simulations.devices import describe, device_name
@@ -153,7 +153,7 @@ def _survivors(frame: pd.DataFrame, label: str) -> tuple[float, float]:
     """Return the share of rows that survive: of exactly k kept tokens of a batch, and of independent keeps."""
     run = frame[frame["label"] == label].iloc[0]
     rows, tokens, rate = int(run["prompts"] * run["answers"]), int(run["length"]), float(run["rate"])
-    n_kept = max(1, math.floor(rate * rows * tokens + 0.5))
+    n_kept = kept_count(rate, rows * tokens)
     return surviving_rows_exact(rows, tokens, n_kept), float(surviving_rows(rate, tokens))
 
 

@@ -111,7 +111,7 @@ def token_drift(
 ) -> list[Row]:
     """Return the drift of the right token's logit when the top ρ of the tokens is kept by a rule, over PG's.
 
-    The prediction is that of infinite batches; batches keep exactly round(ρBT) tokens.
+    The prediction is that of infinite batches; batches keep exactly k tokens.
 
     Parameters
     ----------
