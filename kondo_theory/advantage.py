@@ -1,6 +1,6 @@
 """Advantages within groups of answers to the same question: exactly zero where all answers earn the same.
 
-The mean of equal rewards is not their value but for rounding: ten float32 rewards of 0.1 are each 7·10⁻⁹ above
+The mean of equal rewards is not their value but for rounding: ten float32 rewards of 0.7 are each 6·10⁻⁸ above
 theirs, so a gate at price zero keeps all ten. Here a group without spread has advantage zero and says so.
 
 Takes NumPy arrays or torch tensors on any device and answers in kind; torch itself is never imported here.
@@ -70,8 +70,8 @@ def group_advantage(
     rewards, dtype = _rewards(reward, check)
     xp = api.array_namespace(rewards)
     values, over_group = _grouping(rewards, groups)
-    lowest, highest = over_group(values, "min"), over_group(values, "max")
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        lowest, highest = over_group(values, "min"), over_group(values, "max")
         distance, spread = (xp.astype(part - lowest, widest(xp, values)) for part in (values, highest))
         n, total = over_group(xp.ones_like(distance), "sum"), over_group(distance, "sum")
         known = xp.isfinite(total) & (spread >= 0)  # integers wrap
