@@ -265,6 +265,36 @@ def test_gate_settings():
     assert abs(Gate(rate=0.2, temperature=0.5)(chi, rng).mean() - 0.2) < 4 * math.sqrt(0.2 * 0.8 / chi.size)
 
 
+def test_a_gate_at_a_rate_keeps_exactly_k_of_tied_batches():
+    """A price alone would keep all of the tied samples, or none."""
+    tied = np.zeros((50, 20))
+    for chi, generator in (
+        (tied, lambda: np.random.default_rng(7)),
+        (torch.from_numpy(tied), lambda: torch.Generator().manual_seed(7)),
+    ):
+        masks = np.asarray(Gate(rate=0.25)(chi, generator()))
+        assert_array_equal(masks.sum(-1), 5)
+        assert len(np.unique(masks, axis=0)) > 40, "at random"
+        assert_array_equal(masks, np.asarray(gate.select(chi, 0.25, generator())))
+        assert Gate(rate=1.0)(chi, generator()).all()
+
+
+def test_the_default_gate_is_hard():
+    chi = np.array([-1.0, -1e-300, 0.0, 1e-300, 1.0])
+    assert Gate(price=0.0).temperature == 0
+    assert_array_equal(Gate(price=0.0)(chi), [False, False, False, True, True])
+    assert_array_equal(gate.gate_probability(chi, 0.0), [0, 0, 0, 1, 1])
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.5])
+def test_probability_refuses_nan(temperature):
+    for chi in (np.array([[0.0, 1.0], [math.nan, 2.0]]), torch.tensor([[0.0, 1.0], [math.nan, 2.0]])):
+        with pytest.raises(
+            ValueError, match=r"delight must be a number, got nan \(sample 2 of the flattened batch\)"
+        ):
+            gate.gate_probability(chi, 0.0, temperature)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

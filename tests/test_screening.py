@@ -62,6 +62,16 @@ def test_entropy_band_takes_quantiles_of_each_batch():
     np.testing.assert_array_equal(kept, (entropy >= low) & (entropy <= high))
 
 
+def test_the_default_entropy_band_is_the_middle_half():
+    entropy = np.random.default_rng(5).permutation(np.arange(101.0))
+    kept = RULES["entropy-band"](np.ones(101), entropy, entropy) == 0
+    assert sorted(entropy[kept]) == list(range(25, 76))
+    low = RULES["entropy-band"](np.ones(101), entropy, entropy, low=0.1) == 0
+    assert sorted(entropy[low]) == list(range(10, 76))
+    high = RULES["entropy-band"](np.ones(101), entropy, entropy, high=0.9) == 0
+    assert sorted(entropy[high]) == list(range(25, 91))
+
+
 def test_positive_surprisal_keeps_the_positives_alone_when_they_are_too_few():
     rng = np.random.default_rng(1)
     advantage = np.where(np.arange(100) < 3, 0.5, -0.5)
