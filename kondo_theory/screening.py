@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from scipy.special import entr
 
 from kondo_theory import _domain
-from kondo_theory._arrays import Array, count, floating, product, saturated, widened, widest
+from kondo_theory._arrays import Array, count, floating, product, widened, widest
 from kondo_theory._domain import FloatArray
 from kondo_theory.frontier import efficiency_per_backward, surprisal
 from kondo_theory.gate import delight
@@ -83,7 +83,7 @@ def _surprisal(advantage: Array, surprisal: Array, policy_entropy: Array) -> Arr
 
 def _additive(advantage: Array, surprisal: Array, policy_entropy: Array, *, alpha: float = 0.5) -> Array:
     _domain.interval("alpha", alpha, 0, 1, "[]")
-    return saturated(alpha * advantage + (1 - alpha) * surprisal)
+    return alpha * advantage + (1 - alpha) * surprisal
 
 
 def _uniform(advantage: Array, surprisal: Array, policy_entropy: Array) -> Array:

@@ -299,6 +299,19 @@ def test_no_product_underflows_to_zero(dtype):
     assert 0 < float(chi[0]) < tiny
 
 
+@pytest.mark.parametrize("name", ["delight", "additive", "abs-advantage-entropy"])
+def test_rules_saturate_instead_of_ruling_a_sample_in_or_out(name):
+    largest = np.finfo(np.float32).max
+    huge = np.array([largest, -largest, 1e-30], dtype=np.float32)
+    beside = np.array([largest, largest, 1e-30], dtype=np.float32)
+    for as_array in LIBRARIES:
+        found = np.asarray(RULES[name](as_array(huge), as_array(beside), as_array(beside)))
+        assert np.isfinite(found).all()
+        assert found[2] > 0
+    found = RULES["additive"](np.array([-largest, largest]), np.array([0.0, largest]), None, alpha=1.0)
+    assert_array_equal(found, [-largest, largest])
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("name", sorted(RULES))
 def test_every_rule_computes_16_bit_floats_wide(name, dtype):

@@ -12,6 +12,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from kondo_theory import _prices, gate
 from kondo_theory._prices import kept_counts
+from kondo_theory.gate import Gate
+from simulations.gambling_kernels import Gamble
+from simulations.stacked import open_gate
+from simulations.tokens import TokenGate
 
 # --- how many are kept --------------------------------------------------------------------------------------------
 
@@ -67,10 +71,26 @@ def test_a_rate_of_whole_numbers_keeps_what_their_fraction_does(numerator, batch
             assert gate.kept_count(numerator / denominator, batch_size) == expected
 
 
+@given(st.integers(1, 3_000), st.integers(1, 3_000))
+def test_a_rate_just_below_a_half_rounds_down(batch_size, kept):
+    if kept < batch_size:
+        half = (2 * kept + 1) / (2 * batch_size)
+        assert gate.kept_count(half, batch_size) == kept + 1
+        assert gate.kept_count(math.nextafter(half, 0), batch_size) == kept
+
+
 def test_the_rates_of_the_experiments_keep_what_they_kept():
     for rate in (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0):
         for size in (10, 20, 30, 40, 80, 100, 1_000, 2_000, 3_000, 4_000, 10_000, 60_000):
             assert gate.kept_count(rate, size) == min(size, max(1, math.floor(rate * size + 0.5))), (rate, size)
+
+
+def test_the_simulations_keep_the_same_number():
+    assert TokenGate("token", 0.29).arguments(10, 5)[-1] == 15
+    assert TokenGate("row", 0.29).arguments(50, 5)[-1] == 15
+    assert Gamble(1.0, "rate", rate=0.29).arguments(50)[-1] == 15
+    numbers = torch.linspace(0, 0.9, 50)
+    assert open_gate(Gate(rate=0.29), numbers, numbers).sum() == 15
 
 
 @pytest.mark.parametrize(("size", "message"), [(0, "got batch size 0"), (2.5, "must be whole, got 2.5")])
