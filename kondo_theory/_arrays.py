@@ -59,7 +59,9 @@ def refuse_masked(values: Any, name: str) -> None:
     """Refuse arrays that carry a mask of their own, which NumPy and torch drop or keep by rules hard to foresee."""
     for kind in type(values).__mro__:
         if kind.__name__ in ("MaskedArray", "MaskedTensor"):
-            raise TypeError(f"{name} must be a plain array, got {kind.__name__}: pass what is valid as `mask`")
+            raise TypeError(
+                f"{name} must be a plain array, got {kind.__name__}; a gate takes what is valid as its `mask`"
+            )
 
 
 def widened(values: Array) -> Array:
@@ -71,7 +73,7 @@ def widened(values: Array) -> Array:
 def saturated(values: Array) -> Array:
     """Return values that overflowed as the largest number of their dtype: an infinite score has its own meaning."""
     largest = float(api.array_namespace(values).finfo(values.dtype).max)
-    # Not the compatibility layer's clip, which makes a GPU wait.
+    # Not the clip of the compatibility layer: that of its older versions makes a GPU wait, as its sign does.
     return values.clip(min=-largest, max=largest)
 
 

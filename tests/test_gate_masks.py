@@ -256,7 +256,9 @@ REFUSALS = {
 
 @pytest.mark.parametrize("name", REFUSALS)
 def test_arrays_with_a_mask_of_their_own_are_refused(name):
-    with pytest.raises(TypeError, match="must be a plain array, got MaskedArray: pass what is valid as `mask`"):
+    with pytest.raises(
+        TypeError, match="must be a plain array, got MaskedArray; a gate takes what is valid as its `mask`"
+    ):
         REFUSALS[name]()
 
 
