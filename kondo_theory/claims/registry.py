@@ -120,7 +120,8 @@ class Claim:
 
     def __post_init__(self) -> None:
         for name, formula in self.formulas.items():
-            if f"{{{name}}}" not in self.statement + self.regime:
+            quoted = self.statement + self.regime  # rendered already in a copy made by dataclasses.replace
+            if f"{{{name}}}" not in quoted and formula not in quoted:
                 raise ValueError(f"claim {self.id} names a formula that its text does not quote: {name}")
             for text in ("statement", "regime"):
                 object.__setattr__(self, text, getattr(self, text).replace(f"{{{name}}}", formula))
