@@ -1,9 +1,9 @@
 """Reads formulas as the claims print them (``√(2π)``, ``εb²(K−2)/(K−1)``, ``η·log(1+e^{χ/η})``) into SymPy.
 
-The notation: + − · / with implicit products, which bind tighter than · and /, so that ``1/2r²`` is 1/(2r²); powers as
-superscripts or ``^{…}``; ``√`` of the next number, name or bracket; ``½``; ``%``; the positive part ``(x)₊``;
-``log``, ``ln``, ``exp``, ``sin``, ``cos``, ``min``, ``max``, ``Φ``, ``Φ⁻¹``, ``φ``, ``σ`` and ``e^{…}``. A name is one
-letter, with subscripts, and stands for the symbol of the derivations: ``w₊`` is ``w_plus``, ``p₁`` is ``p_1``.
+The notation: + − · / with implicit products, which bind tighter than · and /, so that ``1/2r²`` is 1/(2r²); powers
+as superscripts or ``^{…}``; ``√`` of the next number, name or bracket; ``½``; ``%``; the positive part ``(x)₊``;
+``log``, ``ln``, ``exp``, ``sin``, ``cos``, ``min``, ``max``, ``Φ``, ``Φ⁻¹``, ``φ``, ``σ`` and ``e^{…}``. A name is
+one letter, with subscripts, and stands for the symbol of the derivations: ``w₊`` is ``w_plus``, ``p₁`` is ``p_1``.
 """
 
 from __future__ import annotations

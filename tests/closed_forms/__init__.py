@@ -6,8 +6,8 @@ A module of this package may define
   A test demands an entry for every result of every derivation and compares the two at random parameters;
 * ``WHERE[claim][name]``: the abbreviations that the claim's text uses (``"L": "log(p(K−1)/(1−p))"``), in plain
   notation; ``ε`` is 1 − p everywhere;
-* ``QUOTED[claim][text]``: formulas and numbers in the claim's text that are no result of the derivation, each with the
-  reason: settings of an example, a definition, a formula that another one implies.
+* ``QUOTED[claim][text]``: formulas and numbers in the claim's text that are no result of the derivation, each with
+  the reason: settings of an example, a definition, a formula that another one implies.
 """
 
 from __future__ import annotations
