@@ -10,7 +10,7 @@ import sympy as sp
 
 from kondo_theory.derivations import symmetric_context as context
 from kondo_theory.derivations.proof import Derivation, Proof
-from kondo_theory.derivations.symmetric_context import K, p
+from kondo_theory.derivations.symmetric_context import ExplicitContext, K, p
 
 __all__ = ["derive"]
 
@@ -32,16 +32,16 @@ def _threshold(log_odds: sp.Expr = _log_odds) -> sp.Expr:
 
 def _additive(proof: Proof) -> None:
     """Compare the two additive scores."""
-    surprisals = sp.log(1 / p), sp.log((K - 1) / (1 - p))
+    right, wrong = ExplicitContext.symmetric(3).policy[:2]
     proof.identity(
-        "A wrong sample is the more surprising one by L.",
-        sp.expand_log(surprisals[1] - surprisals[0], force=True),
-        sp.expand_log(_surprisal_gap(), force=True),
+        "A wrong sample is the more surprising one by L, here from the probabilities of three explicit arms.",
+        context.at_odds(sp.log(right) - sp.log(wrong)),
+        context.at_odds(_surprisal_gap().subs(K, 3)),
         latex=r"L = \ell_- - \ell_+ = \log\frac{p(K-1)}{1-p}",
     )
     proof.identity(
         "L is positive exactly for p > 1/K.",
-        p * (K - 1) / (1 - p) - 1,
+        sp.exp(_surprisal_gap()) - 1,
         K * (p - 1 / K) / (1 - p),
         latex=r"e^L-1 = \frac{Kp-1}{1-p}",
     )
@@ -68,14 +68,16 @@ def _additive(proof: Proof) -> None:
         sp.factor(margin).is_positive,
         latex=r"L\le0:\quad s_+-s_- = \alpha\Delta+(1-\alpha)|L| > 0",
     )
+    for variable, slope in ((_gap, -_log_odds), (_log_odds, _gap)):
+        proof.identity(
+            f"For p > 1/K the threshold {'falls in the reward gap' if variable is _gap else 'rises in L'}.",
+            sp.Derivative(_threshold(), variable),
+            slope / (_gap + _log_odds) ** 2,
+        )
     proof.check(
-        "0 < α* < 1 for p > 1/K, falling in the reward gap and rising in L.",
-        _threshold().is_positive is True
-        and sp.cancel(1 - _threshold()).is_positive is True
-        and sp.factor(sp.diff(_threshold(), _gap)).is_negative is True
-        and sp.factor(sp.diff(_threshold(), _log_odds)).is_positive is True,
-        latex=r"\partial_\Delta\alpha^* = -\frac{L}{(\Delta+L)^2} < 0 < \partial_L\alpha^* = "
-        r"\frac{\Delta}{(\Delta+L)^2}",
+        "It lies strictly between 0 and 1 there.",
+        sp.And(sp.Gt(_threshold(), 0), sp.Gt(sp.cancel(1 - _threshold()), 0)),
+        latex=r"L > 0:\quad 0 < \alpha^* = 1-\frac{\Delta}{\Delta+L} < 1",
     )
 
 
@@ -98,34 +100,32 @@ def _delight(proof: Proof) -> None:
         above * extra + _gap * (ell + extra),
         latex=r"b>R_{\mathrm{high}}:\quad \chi_+-\chi_- = uL+\Delta(\ell_++L) > 0",
     )
-    at = {p: sp.Rational(99, 100), K: 100}
-    chi_plus = (2 * sp.log(1 / p)).subs(at)
-    chi_minus = (1 * sp.log((K - 1) / (1 - p))).subs(at)
+    odds_of = [1 / q for q in (p, context.wrong_probability)]  # e^ℓ
+    failure, success = (o.subs({p: sp.Rational(99, 100), K: 100}) for o in reversed(odds_of))
     proof.check(
         "A baseline below both rewards breaks it: with U₊ = 2, U₋ = 1, K = 100 and p = .99 the failure has more "
-        "delight.",
-        bool(sp.N(chi_minus - chi_plus) > 9),
-        latex=r"b<R_{\mathrm{low}}:\quad 1\cdot\log 9900 > 2\log\tfrac1{.99}",
+        "delight, 1·ℓ₋ > 2·ℓ₊ as e^{ℓ₋} > e^{2ℓ₊} in whole numbers.",
+        sp.Gt(failure, success**2),
+        latex=r"b<R_{\mathrm{low}}:\quad e^{\ell_-} = 9900 > (\tfrac1{.99})^2 = e^{2\ell_+}",
     )
 
 
 def _example(proof: Proof) -> None:
     """Check a sharp instance on explicit arms."""
-    at = {p: sp.Rational(1, 2), K: 10, _gap: 1}
-    star = _threshold(_surprisal_gap()).subs(at)
-    policy = [sp.Rational(1, 2), *[sp.Rational(1, 18)] * 9]
-    orders = []
-    for shift in (-sp.Rational(1, 1000), sp.Rational(1, 1000)):
-        alpha = star + shift
+    base, half = sp.Rational(1, 3), sp.Rational(1, 2)
+    arms = ExplicitContext.symmetric(10)
+    star = _threshold(_surprisal_gap()).subs({p: half, K: 10, _gap: 1})
+    leads = []
+    for alpha in (star - sp.Rational(1, 1000), star + sp.Rational(1, 1000)):
         scores = [
-            alpha * (r - sp.Rational(1, 3)) - (1 - alpha) * sp.log(q)
-            for q, r in zip(policy, [1, *[0] * 9], strict=True)
+            alpha * (reward - base) - (1 - alpha) * sp.log(q.subs(p, half))
+            for q, reward in zip(arms.policy, arms.rewards, strict=True)
         ]
-        orders.append(max(sp.N(score, 30) for score in scores[1:]) > sp.N(scores[0], 30))
-    proof.check(
+        leads.append(scores[1] - scores[0])
+    proof.sample(
         "Ten explicit arms with p = 1/2, b = 1/3: just below α* a failure has the top score, just above it the "
         "success.",
-        orders == [True, False],
+        [sp.N(leads[0], 30) > 0, sp.N(leads[1], 30) < 0],
         latex=rf"K=10,\ p=\tfrac12:\ \alpha^* = \frac{{\log 9}}{{1+\log 9}} \approx {float(star):.4f}",
     )
 

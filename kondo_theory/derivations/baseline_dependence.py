@@ -59,21 +59,18 @@ def _no_baseline(proof: Proof) -> None:
         all(sp.simplify(left - right) == sp.zeros(5, 1) for left, right in zip(*updates, strict=True)),
         latex=r"b=0:\quad U_a\varphi_a = \mathbf 1\{\chi_a>0\}\,U_a\varphi_a\ \text{ for every arm } a",
     )
-    half = 1 / (1 + sp.exp(-context.delights(_ZERO)[1] / context.eta))  # the soft gate on χ = 0
-    rates = [
-        arms.moments(_ZERO, first, first).backward_rate
-        for first in (keeps_all, keeps_correct, context.by_sign(_ONE, half, 5))
-    ]
+    arm = sp.Symbol("a", integer=True)
+    soft = 1 / (1 + sp.exp(-context.delights(_ZERO)[1] / context.eta))  # the soft gate on χ = 0
     proof.identity(
-        "What zero price still saves at b = 0 is compute: the backward passes of the wrong samples.",
-        rates[0] - rates[1],
+        "What zero price still saves at b = 0 is compute: the backward passes of the K − 1 wrong arms.",
+        sp.Sum(context.wrong_probability, (arm, 2, K)),
         context.epsilon,
-        latex=r"\rho(\mathrm{PG})-\rho(\text{zero price}) = \varepsilon",
+        latex=r"\rho(\mathrm{PG})-\rho(\text{zero price}) = \sum_{a=2}^{K}\pi_a = \varepsilon",
     )
     proof.identity(
         "The limit of the soft gate keeps a wrong sample (χ = 0) with probability 1/2 and spends ε/2 on zero "
         "gradients.",
-        rates[2] - rates[1],
+        sp.Sum(context.wrong_probability * soft, (arm, 2, K)),
         context.epsilon / 2,
         latex=r"b=0:\quad \lim_{\eta\to0}\mathbb E\,\sigma(\chi/\eta) - p = \varepsilon/2",
     )
@@ -81,9 +78,14 @@ def _no_baseline(proof: Proof) -> None:
 
 def _against_signal(proof: Proof) -> None:
     """Noise per squared signal for the three usual baselines."""
+    d, wrong, arm = context.correct_score(), context.wrong_score(), sp.Symbol("a", integer=True)
+    noise = sp.Sum(
+        context.wrong_probability * b**2 * (wrong.dot(wrong) - wrong.dot(d) ** 2 / d.dot(d)),
+        (arm, 2, K),
+    )
     ratio = proof.identity(
-        "PG's perpendicular noise per squared signal.",
-        _noise() / context.signal_squared(),
+        "PG's perpendicular noise per squared signal, summed over the K − 1 wrong arms.",
+        noise / (p**2 * d.dot(d)),
         _noise_to_signal(),
         latex=r"\frac{\mathrm{Var}_\perp}{\|\nabla J\|^2} = \frac{b^2(K-2)}{K\,p^2\,\varepsilon}",
     )
@@ -95,7 +97,7 @@ def _against_signal(proof: Proof) -> None:
     )
     proof.identity(
         "With the value baseline b = p the factor 1/p² is gone.",
-        ratio.subs(b, p),
+        (noise / (p**2 * d.dot(d))).subs(b, p),
         (K - 2) / (K * context.epsilon),
         latex=r"b=p:\quad \frac{\mathrm{Var}_\perp}{\|\nabla J\|^2} = \frac{K-2}{K\varepsilon}",
     )
@@ -107,18 +109,17 @@ def _against_signal(proof: Proof) -> None:
         confidence.subs(K, 4),
         latex=r"\sum_a\pi_a^2 = p^2+\frac{\varepsilon^2}{K-1}",
     )
-    at_uniform = sp.factor(ratio.subs(b, confidence).subs(p, 1 / K))
     proof.identity(
         "At the uniform policy the confidence baseline is the value baseline: both are 1/K, and so is the noise.",
-        at_uniform,
-        ratio.subs(b, p).subs(p, 1 / K),
-        latex=r"p=\tfrac1K:\quad \sum_a\pi_a^2 = p",
+        confidence.subs(p, 1 / K),
+        1 / K,
+        latex=r"p=\tfrac1K:\quad \sum_a\pi_a^2 = \frac1{K^2}+\frac{(1-1/K)^2}{K-1} = \frac1K = p",
     )
-    proof.check(
-        "With b = p the noise itself, εp²(K−2)/(K−1), is largest at p = 2/3.",
-        sp.solve(sp.diff(_noise().subs(b, p), p), p) == [sp.Rational(2, 3)]
-        and sp.diff(_noise().subs(b, p), p, 2).subs({p: sp.Rational(2, 3), K: 3}) < 0,
-        latex=r"\arg\max_p \varepsilon p^2 = \tfrac23",
+    proof.identity(
+        "With b = p the noise itself, εp²(K−2)/(K−1), rises up to p = 2/3 and falls beyond.",
+        sp.Derivative(_noise().subs(b, p), p),
+        3 * p * (sp.Rational(2, 3) - p) * (K - 2) / (K - 1),
+        latex=r"\partial_p\,\varepsilon p^2 = 3p\,(\tfrac23-p)",
     )
 
 

@@ -26,29 +26,30 @@ def _noise_ratio() -> sp.Expr:
     return _soft_weights()[1] ** 2
 
 
-def _cosine_gap_ratio() -> sp.Expr:
-    correct, wrong = _soft_weights()
+def _cosine_gap_ratio(correct: sp.Expr | None = None, wrong: sp.Expr | None = None) -> sp.Expr:
+    if correct is None or wrong is None:
+        correct, wrong = _soft_weights()
     return (wrong / context.kappa(b, correct, wrong)) ** 2
 
 
 def _weights(proof: Proof) -> None:
-    """Write the two soft weights as powers of probabilities."""
-    correct, wrong = _soft_weights()
-    chi_plus, chi_minus = context.delights()
-    surprisal = sp.Symbol("l", positive=True)  # of the wrong arm: (K−1)/(1−p) = e^ℓ
-    base = (K - 1) / (1 - p)
-    proof.identity(
-        "A wrong sample's soft weight is a power of its odds against.",
-        (1 / (1 + sp.exp(-chi_minus / eta))).subs(sp.log(base), surprisal),
-        wrong.subs(base, sp.exp(surprisal)),
-        latex=r"w_- = \sigma(\chi_-/\eta) = \Big[1+\Big(\frac{K-1}{1-p}\Big)^{b/\eta}\Big]^{-1}",
-    )
-    proof.identity(
-        "A correct sample's soft weight is a power of its probability.",
-        (1 / (1 + sp.exp(-chi_plus / eta))).subs(sp.log(1 / p), surprisal),
-        correct.subs(p, sp.exp(-surprisal)),
-        latex=r"w_+ = \sigma(\chi_+/\eta) = \big[1+p^{(1-b)/\eta}\big]^{-1}",
-    )
+    """Write the two soft weights as powers of probabilities: log(1/w − 1) = −χ/η is what σ means."""
+    for name, weight, delight, latex in zip(
+        ("A correct sample's soft weight is a power of its probability", "A wrong one's of its odds against"),
+        _soft_weights(),
+        context.delights(),
+        (
+            r"w_+ = \sigma(\chi_+/\eta) = \big[1+p^{(1-b)/\eta}\big]^{-1}",
+            r"w_- = \sigma(\chi_-/\eta) = \Big[1+\Big(\frac{K-1}{1-p}\Big)^{b/\eta}\Big]^{-1}",
+        ),
+        strict=True,
+    ):
+        proof.identity(
+            f"{name}: its log-odds are χ/η.",
+            context.at_odds(sp.log(1 / weight - 1)),
+            context.at_odds(-delight / eta),
+            latex=latex,
+        )
 
 
 def _ratio(proof: Proof) -> None:
@@ -68,10 +69,16 @@ def _ratio(proof: Proof) -> None:
             w_minus**2,
             latex=rf"K={n_arms}:\ \mathrm{{Var}}_\perp(\mathrm{{DG}})/\mathrm{{Var}}_\perp(\mathrm{{PG}}) = w_-^2",
         )
+    wrong, d = context.wrong_score(), context.correct_score()
+    perpendicular = wrong.dot(wrong) - wrong.dot(d) ** 2 / d.dot(d)
+    arm = sp.Symbol("a", integer=True)
+    noise = [
+        sp.Sum(context.wrong_probability * weight**2 * b**2 * perpendicular, (arm, 2, K))
+        for weight in (_soft_weights()[1], sp.Integer(1))
+    ]
     proof.identity(
-        "For every K, from Var_⊥ = ε·E[weight²|wrong]·b²(K−2)/(K−1), with the soft weight put in.",
-        context.var_perpendicular(wrong_second=_soft_weights()[1] ** 2)
-        / context.var_perpendicular(wrong_second=sp.Integer(1)),
+        "For every K, summed over the K − 1 wrong arms, with the soft weight put in.",
+        noise[0] / noise[1],
         _noise_ratio(),
         latex=r"\mathrm{Var}_\perp(\mathrm{DG})/\mathrm{Var}_\perp(\mathrm{PG}) = \sigma(\chi_-/\eta)^2",
     )
@@ -81,61 +88,70 @@ def _cosine_gap(proof: Proof) -> None:
     """From noise to cosine."""
     x, y = sp.symbols("x y", positive=True)
     gap = 1 - x / sp.sqrt(x**2 + y**2)
-    proof.check(
-        "A vector with parallel part x and a small perpendicular part y has 1 − cos = y²/(2x²) + O(y⁴).",
-        sp.simplify(sp.limit(gap / y**2, y, 0) - 1 / (2 * x**2)) == 0
-        and sp.limit((gap - y**2 / (2 * x**2)) / y**3, y, 0) == 0,
-        latex=r"1-\frac{x}{\sqrt{x^2+y^2}} = \frac{y^2}{2x^2}+O(y^4)",
-    )
-    correct, wrong = sp.symbols("W_plus W_minus", positive=True)
-    gap_of = context.var_perpendicular(wrong_second=wrong**2) / (
-        context.kappa(b, correct, wrong) ** 2 * context.signal_squared()
+    proof.identity(
+        "A vector with parallel part x and a small perpendicular part y has 1 − cos = y²/(2x²) to leading order.",
+        sp.Limit(gap / y**2, y, 0, "+"),
+        1 / (2 * x**2),
     )
     proof.identity(
-        "At the same large batch the ratio of the two gaps is the noise ratio over κ², as PG has κ = 1.",
-        gap_of / gap_of.subs({correct: 1, wrong: 1}),
-        (wrong / context.kappa(b, correct, wrong)) ** 2,
+        "What is left is of fourth order.",
+        sp.Limit((gap - y**2 / (2 * x**2)) / y**4, y, 0, "+"),
+        -3 / (8 * x**4),
+    )
+    arms, gaps = ExplicitContext.symmetric(3), []
+    for first in (context.by_sign(w_plus, w_minus, 3), context.by_sign(sp.Integer(1), sp.Integer(1), 3)):
+        exact = arms.moments(b, first, tuple(w**2 for w in first))
+        gaps.append(sp.cancel(exact.var_perpendicular) / sp.factor(exact.mean.dot(exact.mean)))
+    proof.identity(
+        "At the same large batch the ratio of the two gaps is the noise ratio over κ², as PG has κ = 1: here from "
+        "three explicit arms.",
+        gaps[0] / gaps[1],
+        _cosine_gap_ratio(w_plus, w_minus),
         latex=r"\frac{1-\cos(\mathrm{DG})}{1-\cos(\mathrm{PG})}\to\Big(\frac{w_-}{\kappa}\Big)^2",
     )
-    part = sp.Symbol("y", positive=True)
-    weight_correct = _soft_weights()[0].subs(p ** ((1 - b) / eta), part / (1 + part))  # a power of p is in (0, 1)
-    weight_wrong = _soft_weights()[1].subs(((K - 1) / (1 - p)) ** (b / eta), 1 + part)  # a power of 1/q is above 1
-    proof.argue(
-        "DG's gap is smaller than PG's for every 0 < b < 1, every temperature and every p.",
-        "κ − w₋ = (1−b)(w₊−w₋), and w₊ > 1/2 > w₋ because χ₊ > 0 > χ₋; so 0 < w₋ < κ.",
-        sp.expand(context.kappa() - w_minus - (1 - b) * (w_plus - w_minus)) == 0
-        and sp.factor(weight_correct - sp.Rational(1, 2)).is_positive is True
-        and sp.factor(weight_wrong - sp.Rational(1, 2)).is_negative is True,
+    share, low, high = sp.symbols("t y z", positive=True)
+    soft = _soft_weights()
+    weight_correct = soft[0].subs(p ** ((1 - b) / eta), low / (1 + low))  # a power of p is in (0, 1)
+    weight_wrong = soft[1].subs(((K - 1) / (1 - p)) ** (b / eta), 1 + high)  # a power of (K − 1)/(1 − p) is above 1
+    lead = context.kappa(share / (1 + share), weight_correct, weight_wrong) - weight_wrong
+    proof.check(
+        "DG's gap is smaller than PG's for every 0 < b < 1, every temperature and every p: κ exceeds w₋, as w₊ does.",
+        sp.factor(lead).is_positive,
         latex=r"\kappa-w_- = (1-b)(w_+-w_-) > 0",
     )
+
+
+_EXAMPLES = {"half": sp.Rational(1, 2), "tenth": sp.Rational(1, 10)}  # ε of the published gaps
+
+
+def _at_example(ratio: sp.Expr, error: sp.Rational) -> sp.Expr:
+    """Put in the setting of the published numbers: K = 100, b = 1/2, η = 1."""
+    return ratio.subs({K: 100, b: sp.Rational(1, 2), eta: 1, p: 1 - error})
 
 
 def _limits_and_published(proof: Proof) -> None:
     """Temperature limits, the learned policy, and the two numbers of the paper."""
     base, power = sp.symbols("c t", positive=True)
-    ratio = (1 + (1 + base) ** power) ** -2  # (K−1)/(1−p) = 1 + c > 1 and b/η = t
-    proof.check(
-        "Cold: the ratio goes to 0, as at zero price. Hot: to 1/4, because every weight is 1/2.",
-        (sp.limit(ratio.subs(base, 3), power, sp.oo), sp.limit(ratio, power, 0, "+")) == (0, sp.Rational(1, 4)),
-        latex=r"\eta\to0:\ 0,\qquad \eta\to\infty:\ \tfrac14",
-    )
-    small = sp.Symbol("e", positive=True)
-    half = {p: 1 - small, b: sp.Rational(1, 2), eta: 1}
+    ratio = _noise_ratio().subs(((K - 1) / (1 - p)) ** (b / eta), (1 + base) ** power)  # (K−1)/(1−p) = 1 + c > 1
+    for name, limit, value in (("Cold: the ratio goes to 0, as at zero price", sp.oo, 0), ("Hot: to 1/4", 0, 4)):
+        proof.identity(
+            f"{name}; t = b/η.",
+            sp.Limit(ratio, power, limit, "+" if limit == 0 else "-"),
+            sp.Rational(1, value) if value else sp.Integer(0),
+        )
+    small = sp.Symbol("u", positive=True)  # (ε/(K−1))^{b/η}
     proof.identity(
-        "Late in learning the ratio vanishes as (ε/(K−1))^{2b/η}; here b = 1/2, η = 1.",
-        sp.Limit(_noise_ratio().subs(half) / small, small, 0, "+"),
-        1 / (K - 1),
-        latex=r"\lim_{\varepsilon\to0}\frac{w_-^2}{\varepsilon} = \frac1{K-1}\qquad(b=\tfrac12,\ \eta=1)",
+        "Late in learning the ratio vanishes as u² = (ε/(K−1))^{2b/η}.",
+        sp.Limit(_noise_ratio().subs(((K - 1) / (1 - p)) ** (b / eta), 1 / small) / small**2, small, 0, "+"),
+        sp.Integer(1),
+        latex=r"\lim_{\varepsilon\to0}w_-^2\Big(\frac{K-1}{\varepsilon}\Big)^{2b/\eta} = 1",
     )
-    published = [
-        float(_cosine_gap_ratio().subs({K: 100, b: sp.Rational(1, 2), eta: 1, p: 1 - error}))
-        for error in (sp.Rational(1, 2), sp.Rational(1, 10))
-    ]
-    proof.check(
+    published = {name: sp.N(_at_example(_cosine_gap_ratio(), error), 20) for name, error in _EXAMPLES.items()}
+    proof.sample(
         "[DG Prop. 1] prints that DG keeps about 4 % of PG's gap at K = 100, ε = 0.5 and about 1 % at ε = 0.1; the "
-        f"formula gives {100 * published[0]:.2f} % and {100 * published[1]:.2f} %.",
-        round(100 * published[0]) == 4 and round(100 * published[1]) == 1,
-        latex=rf"(w_-/\kappa)^2 = {published[0]:.4f},\ {published[1]:.4f}",
+        f"formula gives {100 * float(published['half']):.2f} % and {100 * float(published['tenth']):.2f} %.",
+        [round(100 * published["half"]) == 4, round(100 * published["tenth"]) == 1],
+        latex=rf"(w_-/\kappa)^2 = {float(published['half']):.4f},\ {float(published['tenth']):.4f}",
     )
 
 
@@ -161,4 +177,7 @@ def derive() -> Derivation:
         cosine_gap_ratio=_cosine_gap_ratio(),
         weight_correct=correct,
         weight_wrong=wrong,
+        kappa=context.kappa(),
+        **{f"published_gap_{name}": _at_example(_cosine_gap_ratio(), error) for name, error in _EXAMPLES.items()},
+        **{f"published_noise_{name}": _at_example(_noise_ratio(), error) for name, error in _EXAMPLES.items()},
     )

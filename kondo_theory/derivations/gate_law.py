@@ -41,48 +41,53 @@ def _value(x: sp.Expr, eta: sp.Expr = _eta) -> sp.Expr:
 
 def _optimality(proof: Proof) -> None:
     """First and second order, the value, and a global bound that needs neither."""
-    slope = sp.diff(_objective(_w), _w)
+    slope = sp.Derivative(_objective(_w), _w)
     proof.identity(
         "Slope of the objective in w.",
         slope,
         _x - _eta * sp.log(_w) + _eta * sp.log(1 - _w),
         latex=r"\partial_w\{w x + \eta H(w)\} = x - \eta\log\frac{w}{1-w},\qquad x=\chi-\lambda",
     )
-    # With x = η·log v the claimed gate is v/(1+v), and every expression below becomes algebraic in v.
+    # With x = η·log v the claimed gate is v/(1+v), and every expression below becomes algebraic in v and log v.
     at_optimum = {_x: _eta * sp.log(_v)}
     proof.identity(
         "The slope vanishes at w* = σ(x/η).",
-        sp.expand_log(slope.subs(_w, _gate(_x)).subs(at_optimum), force=True),
+        slope.doit().subs(_w, _gate(_x)).subs(at_optimum),
         sp.Integer(0),
         latex=r"x - \eta\log\frac{w^*}{1-w^*} = 0 \iff w^* = \sigma(x/\eta)",
     )
     proof.identity(
-        "The curvature is −η/(w(1−w)), negative on (0, 1): the objective is strictly concave and w* its only "
-        "maximum.",
-        sp.diff(_objective(_w), _w, 2),
+        "The curvature in w.",
+        sp.Derivative(_objective(_w), (_w, 2)),
         -_eta / (_w * (1 - _w)),
-        latex=r"\partial_w^2\{w x + \eta H(w)\} = -\frac{\eta}{w(1-w)} < 0",
+        latex=r"\partial_w^2\{w x + \eta H(w)\} = -\frac{\eta}{w(1-w)}",
     )
     proof.check(
-        "The ends are never optimal at η > 0: the slope is +∞ at w → 0 and −∞ at w → 1.",
-        sp.limit(slope, _w, 0, "+") == sp.oo and sp.limit(slope.subs(_w, 1 - _v), _v, 0, "+") == -sp.oo,
-        latex=r"\lim_{w\to0^+}\partial_w = +\infty,\qquad \lim_{w\to1^-}\partial_w = -\infty",
+        "It is negative on all of (0, 1), w = v/(1+v) with v > 0: the objective is strictly concave and w* its only "
+        "maximum.",
+        sp.factor(sp.diff(_objective(_w), _w, 2).subs(_w, _v / (1 + _v))).is_negative,
+        latex=r"-\frac{\eta}{w(1-w)} = -\frac{\eta(1+v)^2}{v} < 0",
     )
-    maximum = _objective(_gate(_x)).subs(at_optimum)
+    for end, side, limit in (("0", _w, sp.oo), ("1", 1 - _w, -sp.oo)):
+        proof.check(
+            f"The end w = {end} is never optimal at η > 0: the slope tends to {'+' if limit > 0 else '−'}∞ there.",
+            sp.Eq(sp.limit(slope.doit().subs(_w, side), _w, 0, "+"), limit),
+            latex=rf"w\to {end}:\ \partial_w\{{w x+\eta H(w)\}} \to {sp.latex(limit)}",
+        )
     proof.identity(
         "The value at the optimum, a softplus.",
-        sp.expand_log(sp.simplify(maximum), force=True),
-        sp.expand_log(_value(_x).subs(at_optimum), force=True),
+        _objective(_gate(_x)).subs(at_optimum),
+        _value(_x).subs(at_optimum),
         latex=r"\max_w\{w x+\eta H(w)\} = \eta\log(1+e^{x/\eta})",
     )
-    star = _v / (1 + _v)
-    divergence = _w * sp.log(_w / star) + (1 - _w) * sp.log((1 - _w) / sp.together(1 - star))
-    shortfall = _value(_x).subs(at_optimum) - _objective(_w).subs(at_optimum)
+    odds = sp.Symbol("u", positive=True)  # of the other probability w
+    other, star = odds / (1 + odds), _gate(_x).subs(at_optimum)
+    divergence = other * sp.log(other / star) + (1 - other) * sp.log((1 - other) / (1 - star))
     proof.identity(
-        "Any other probability loses exactly η times its divergence from w*, which proves the maximum globally.",
-        sp.expand(sp.expand_log(shortfall, force=True)),
-        sp.expand(sp.expand_log(_eta * divergence, force=True)),
-        latex=r"\eta\log(1+e^{x/\eta}) - \{w x+\eta H(w)\} = \eta\,\mathrm{KL}(w\,\|\,w^*)\ge 0",
+        "Any other probability loses exactly η times its divergence from w*.",
+        (_value(_x) - _objective(other)).subs(at_optimum),
+        _eta * divergence,
+        latex=r"\eta\log(1+e^{x/\eta}) - \{w x+\eta H(w)\} = \eta\,\mathrm{KL}(w\,\|\,w^*)",
     )
 
 
@@ -103,34 +108,48 @@ def _response(proof: Proof) -> None:
     )
 
 
-def _limits(proof: Proof) -> None:
-    """Cold and hot gates."""
-    proof.check(
-        "Cold limit: the gate becomes the threshold rule, with 1/2 on the threshold itself.",
-        (sp.limit(_gate(_gap), _eta, 0, "+"), sp.limit(_gate(-_gap), _eta, 0, "+"), _gate(sp.Integer(0)))
-        == (1, 0, sp.Rational(1, 2)),
-        latex=r"\eta\to0^+:\ \sigma(x/\eta)\to \mathbf 1\{x>0\}+\tfrac12\mathbf 1\{x=0\}",
-    )
-    # η log(1+e^{g/η}) = g + η log(1+e^{-g/η}), which leaves a limit that SymPy decides at once.
+def _limits(proof: Proof) -> sp.Rational:
+    """Cold and hot gates; return the probability on the threshold."""
+    for text, sign, limit in (("above", 1, sp.Integer(1)), ("below", -1, sp.Integer(0))):
+        proof.identity(
+            f"Cold limit {text} the threshold, |x| = g.",
+            sp.Limit(_gate(sign * _gap), _eta, 0, "+"),
+            limit,
+            latex=rf"\lim_{{\eta\to0^+}}\sigma({'-' if sign < 0 else ''}g/\eta) = {limit}",
+        )
+    on_threshold = sp.Rational(1, 2)
     proof.identity(
-        "Softplus with the linear part taken out.",
-        sp.expand_log(
-            (_value(_x) - _value(-_x)).subs(_x, _eta * sp.log(_v)).subs(1 + 1 / _v, (1 + _v) / _v), force=True
-        ),
-        _eta * sp.log(_v),
+        "On the threshold itself the gate is a fair coin at every temperature, and so in the limit.",
+        sp.Subs(_gate(_x), _x, 0),
+        on_threshold,
+        latex=r"\sigma(0) = \tfrac12",
+    )
+    proof.identity(
+        "Softplus with the linear part taken out, x = η·log v.",
+        _value(_x).subs(_x, _eta * sp.log(_v)),
+        (_x + _value(-_x)).subs(_x, _eta * sp.log(_v)),
         latex=r"\eta\log(1+e^{x/\eta}) = x + \eta\log(1+e^{-x/\eta})",
     )
-    proof.check(
-        "Cold limit of the value: it vanishes for x ≤ 0, so by the line before it is x for x > 0.",
-        sp.limit(_value(-_gap), _eta, 0, "+") == 0 and sp.limit(_value(sp.Integer(0)), _eta, 0, "+") == 0,
-        latex=r"\eta\to0^+:\ \eta\log(1+e^{x/\eta})\to \max(x,0)",
+    for text, x in (("below the threshold", -_gap), ("on it", sp.Integer(0))):
+        proof.identity(
+            f"Cold limit of the value {text}: it vanishes; so above it, by the line before, it is x.",
+            sp.Limit(_value(x), _eta, 0, "+"),
+            sp.Integer(0),
+            latex=rf"\lim_{{\eta\to0^+}}\eta\log(1+e^{{x/\eta}}) = 0 = \max(x,0)\quad(x={sp.latex(x)})",
+        )
+    proof.identity(
+        "Hot limit: a fair coin, whatever the delight.",
+        sp.Limit(_gate(_x), _eta, sp.oo),
+        sp.Rational(1, 2),
+        latex=r"\lim_{\eta\to\infty}\sigma(x/\eta) = \tfrac12",
     )
-    proof.check(
-        "Hot limit: a fair coin, whatever the delight; the value grows as η·log 2.",
-        sp.limit(_gate(_x), _eta, sp.oo) == sp.Rational(1, 2)
-        and sp.simplify(sp.limit(_value(_x) / _eta, _eta, sp.oo) - sp.log(2)) == 0,
-        latex=r"\eta\to\infty:\ \sigma(x/\eta)\to\tfrac12,\quad \tfrac1\eta\,\eta\log(1+e^{x/\eta})\to\log2",
+    proof.identity(
+        "The value then grows as η·log 2.",
+        sp.Limit(_value(_x) / _eta, _eta, sp.oo),
+        sp.log(2),
+        latex=r"\lim_{\eta\to\infty}\log(1+e^{x/\eta}) = \log 2",
     )
+    return on_threshold
 
 
 def derive() -> Derivation:
@@ -143,6 +162,11 @@ def derive() -> Derivation:
     )
     _optimality(proof)
     _response(proof)
-    _limits(proof)
+    on_threshold = _limits(proof)
     x = _chi - _price
-    return proof.conclude(gate=_gate(x), value=_value(x), price_response=-_gate(x) * (1 - _gate(x)) / _eta)
+    return proof.conclude(
+        gate=_gate(x),
+        value=_value(x),
+        price_response=-_gate(x) * (1 - _gate(x)) / _eta,
+        gate_on_threshold=on_threshold,
+    )

@@ -58,18 +58,19 @@ def _flow(proof: Proof) -> sp.Expr:
     return speed
 
 
-def _policy_gradient(proof: Proof, speed: sp.Expr) -> sp.Expr:
+def _policy_gradient(proof: Proof) -> sp.Expr:
     """PG: κ = 1."""
     integrand = 1 / (p**2 * (1 - p) ** 2)
+    d = context.correct_score()
     proof.identity(
-        "PG has κ = 1 for every baseline; separate variables.",
-        context.alpha_squared / speed.subs({w_plus: 1, w_minus: 1}),
+        "PG has κ = 1 for every baseline, ṗ = p²‖d‖²; separate variables.",
+        context.alpha_squared / (p**2 * d.dot(d)),
         integrand,
         latex=r"\alpha^2\,dt = \frac{dp}{p^2\varepsilon^2}",
     )
     proof.identity(
         "Partial fractions.",
-        sp.apart(integrand, p),
+        integrand,
         1 / p**2 + 2 / p + 2 / (1 - p) + 1 / (1 - p) ** 2,
         latex=r"\frac1{p^2\varepsilon^2} = \frac1{p^2}+\frac2p+\frac2{\varepsilon}+\frac1{\varepsilon^2}",
     )
@@ -92,10 +93,10 @@ def _policy_gradient(proof: Proof, speed: sp.Expr) -> sp.Expr:
 
 def _zero_price(proof: Proof, speed: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     """Zero price with a constant baseline: κ = 1 − b, and only a fraction p of the samples is paid for."""
-    gated = speed.subs({w_plus: 1, w_minus: 0})
+    gated, d = speed.subs({w_plus: 1, w_minus: 0}), context.correct_score()
     proof.identity(
         "Zero price has κ = 1 − b and rate p: backward passes grow as dN = p·dt.",
-        p / gated,
+        p / ((1 - b) * p**2 * d.dot(d)),
         1 / ((1 - b) * context.alpha_squared * p * (1 - p) ** 2),
         latex=r"\frac{dN}{dp} = \frac{p}{(1-b)p^2\varepsilon^2\alpha^2} = "
         r"\frac1{(1-b)\alpha^2}\,\frac1{p\,\varepsilon^2}",
@@ -152,29 +153,33 @@ def _value_baseline(proof: Proof, speed: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     )
     backward = (_value_backward_primitive(_end) - _value_backward_primitive(_start)) / context.alpha_squared
     forward = (_value_forward_primitive(_end) - _value_forward_primitive(_start)) / context.alpha_squared
-    leading = []
-    for time, scale in ((backward, sp.log(K)), (forward, K)):
-        scaled = sp.expand_log(sp.expand(time.subs(_start, 1 / K) / scale), force=True)
-        leading.append(sp.cancel(sp.limit(scaled, K, sp.oo)))
-    proof.check(
-        "From the uniform policy: again Θ(log K) backward passes and Θ(K) forward samples, with constants 1 and 1.",
-        leading == [1, 1],
-        latex=r"N\sim\log K,\qquad t\sim K",
-    )
+    for text, time, scale in (
+        ("Θ(log K) backward passes", backward, sp.log(K)),
+        ("Θ(K) forward samples", forward, K),
+    ):
+        proof.identity(
+            f"From the uniform policy, again {text}, with constant 1.",
+            sp.Limit(sp.expand_log(sp.expand(time.subs(_start, 1 / K) / scale), force=True), K, sp.oo),
+            sp.Integer(1),
+            latex=rf"\lim_{{K\to\infty}}\frac{{t}}{{{sp.latex(scale)}}} = 1",
+        )
     return backward, forward
 
 
 def _delightful(proof: Proof) -> None:
     """DG has no closed form here, but is of PG's order."""
-    extra, wrong = sp.symbols("x y", positive=True)  # how far each weight is from its bound
-    lower = context.kappa(b, sp.Rational(1, 2) + extra, wrong) - (1 - b) / 2
-    upper = 1 - context.kappa(b, 1 - extra, 1 - wrong)
+    odds, half = sp.symbols("t y z", positive=True), sp.Rational(1, 2)
+    share, low, high = (v / (1 + v) for v in odds)  # b, 2w₊ − 1 and w₋, each anywhere in (0, 1)
+    kappa = context.kappa(share, half + low / 2, high)
+    proof.check(
+        "1/2 < w₊ < 1 and 0 < w₋ < 1 give (1−b)/2 < κ < 1 at every p.",
+        sp.And(sp.Gt(sp.factor(kappa - (1 - share) / 2), 0), sp.Gt(sp.factor(1 - kappa), 0)),
+        latex=r"\frac{1-b}2 < \kappa_{\mathrm{DG}} < 1",
+    )
     proof.argue(
         "DG's time lies between PG's and 2/(1−b) times PG's: Θ(K) forward samples, every one of them backpropagated.",
-        "1/2 < w₊ < 1 and 0 < w₋ < 1 give (1−b)/2 < κ < 1 at every p, and time is the integral of 1/(κp²ε²α²).",
-        sp.expand(lower - (extra * (1 - b) + wrong * b)) == 0
-        and sp.expand(upper - (extra * (1 - b) + wrong * b)) == 0,
-        latex=r"\frac{1-b}2 < \kappa_{\mathrm{DG}} < 1",
+        "time is the integral of 1/(κp²ε²α²) over p, so bounds on κ at every p bound the ratio of the integrals.",
+        latex=r"1 < \frac{t_{\mathrm{DG}}}{t_{\mathrm{PG}}} < \frac2{1-b}",
     )
 
 
@@ -192,11 +197,18 @@ def derive() -> Derivation:
         ),
     )
     speed = _flow(proof)
-    pg = _policy_gradient(proof, speed)
+    pg = _policy_gradient(proof)
     backward, forward = _zero_price(proof, speed)
     value_backward, value_forward = _value_baseline(proof, speed)
     _delightful(proof)
+    uniform = {_start: 1 / K}
     return proof.conclude(
+        forward_primitive=_forward_primitive(p),
+        backward_primitive=_backward_primitive(p),
+        value_backward_primitive=_value_backward_primitive(p),
+        forward_ratio=1 / (1 - b),
+        pg_from_uniform=pg.subs(uniform),
+        zero_price_backward_from_uniform=backward.subs(uniform),
         speed=speed,
         pg=pg,
         zero_price_backward=backward,

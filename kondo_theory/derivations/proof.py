@@ -112,7 +112,14 @@ def _vanishes(expression: sp.Expr) -> bool:
     """Decide whether an expression is zero; rational functions are settled by cancelling, which is fast and exact."""
     if sp.cancel(sp.together(expression)) == 0:
         return True
-    return not expression.is_rational_function() and bool(sp.simplify(expression) == 0)
+    if expression.is_rational_function():
+        return False
+    return bool(sp.expand(_open_logarithms(expression)) == 0 or sp.simplify(expression) == 0)
+
+
+def _open_logarithms(expression: sp.Expr) -> sp.Expr:
+    """Write each logarithm of a product as a sum, as far as its factors are known to be positive."""
+    return expression.replace(sp.log, lambda argument: sp.expand_log(sp.log(sp.factor(sp.together(argument)))))
 
 
 @dataclass

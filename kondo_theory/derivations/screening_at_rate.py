@@ -83,46 +83,84 @@ def _cases() -> list[dict[sp.Symbol, sp.Expr]]:
     ]
 
 
-def _composition(proof: Proof) -> None:
-    """Which group each rule fills first, and the kept masses."""
+_ORDERS = {
+    "delight": "correct samples first, for every 0 ≤ b < 1",
+    "advantage": "correct samples first",
+    "absolute advantage": "correct samples first iff b < 1/2, wrong ones iff b > 1/2, a tie at 1/2",
+    "surprisal": "wrong samples first iff p > 1/K, correct ones iff p < 1/K, a tie at 1/K",
+    "additive": "wrong samples first iff p > 1/K and α < α* = L/(1+L)",
+    "uniform": "both in proportion",
+}
+
+
+def _lead(rule: str, baseline: sp.Expr = b) -> sp.Expr:
+    """Return a correct sample's score less a wrong one's, in the odds o and the extra arms m."""
+    correct = _RULES[rule](1 - baseline, -sp.log(p))
+    wrong = _RULES[rule](-baseline, -sp.log(context.wrong_probability))
+    return context.at_odds(correct - wrong)
+
+
+def _orders(proof: Proof) -> None:
+    """Which of the two groups each rule prefers."""
+    share = sp.Symbol("t", positive=True)
+    inside = share / (1 + share)  # a baseline anywhere in (0, 1)
+    log_odds = context.at_odds(sp.log(p * (K - 1) / (1 - p)))  # L
+    correct, wrong = context.delights_on_domain()
+    proof.check(
+        "Delight prefers a success, for every 0 < b < 1; at b = 0 too, where a failure's delight is 0.",
+        sp.And(sp.Gt(correct, 0), sp.Lt(wrong, 0)),
+        latex=r"\chi_+ > 0 > \chi_-",
+    )
     proof.identity(
-        "|Advantage| prefers a success iff b < 1/2: the two sizes are 1−b and b.",
-        (1 - b) - b,
-        2 * (sp.Rational(1, 2) - b),
+        "|Advantage| prefers a success iff b < 1/2.",
+        _lead("absolute advantage", inside),
+        2 * (sp.Rational(1, 2) - inside),
         latex=r"|U_+|-|U_-| = 1-2b",
     )
     proof.identity(
-        "Surprisal prefers a failure iff p > 1/K, the sign of log{p(K−1)/(1−p)}.",
-        p * (K - 1) - (1 - p),
-        K * (p - 1 / K),
-        latex=r"\ell_->\ell_+ \iff p(K-1) > 1-p \iff p > \tfrac1K",
+        "Surprisal prefers a failure iff L > 0.",
+        _lead("surprisal"),
+        -log_odds,
+        latex=r"\ell_+-\ell_- = -L = -\log\frac{p(K-1)}{1-p}",
+    )
+    proof.identity(
+        "That is iff p > 1/K.",
+        context.at_odds(sp.exp(log_odds) - 1),
+        context.at_odds(K * (p - 1 / K) / (1 - p)),
+        latex=r"e^L-1 = \frac{Kp-1}{1-p}",
+    )
+    proof.identity(
+        "The additive score prefers a failure iff α(1+L) < L: for L > 0 iff α < α* = L/(1+L), for L ≤ 0 never.",
+        _lead("additive"),
+        _alpha * (1 + log_odds) - log_odds,
+        latex=r"s_+-s_- = \alpha-(1-\alpha)L = (1+L)(\alpha-\alpha^*)",
+    )
+
+
+def _composition(proof: Proof) -> None:
+    """Return the kept masses, given the order."""
+    proof.argue(
+        "The rule that prefers the group of mass m keeps min(ρ, m) of it and (ρ − m)₊ of the other; a tie is split "
+        "in proportion.",
+        "the wrong arms tie with one another, so the score has two atoms of masses p and 1 − p, and the top ρ fills "
+        "the higher one first.",
+        latex=r"(X,Y)\in\{(\min(\rho,p),(\rho-p)_+),\,((\rho-\varepsilon)_+,\min(\rho,\varepsilon)),\,"
+        r"(\rho p,\rho\varepsilon)\}",
     )
     for rule, score in _RULES.items():
-        agrees = True
+        agrees = []
         for at in _cases():
             arms = ExplicitContext.symmetric(int(at[K]))
             policy = [q.subs(at) for q in arms.policy]
             scores = [score(r - b, -sp.log(q)).subs(at) for r, q in zip(arms.rewards, policy, strict=True)]
             kept = _fill(scores, policy, at[_rho])
             claimed = [mass.subs(at) for mass in _kept(_claimed_order(rule, at))]
-            agrees = agrees and kept[0] == claimed[0] and sum(kept[1:]) == claimed[1]
-        order = {
-            "delight": "correct samples first, for every 0 ≤ b < 1",
-            "advantage": "correct samples first",
-            "absolute advantage": "correct samples first iff b < 1/2, wrong ones iff b > 1/2, a tie at 1/2",
-            "surprisal": "wrong samples first iff p > 1/K, correct ones iff p < 1/K, a tie at 1/K",
-            "additive": "wrong samples first iff p > 1/K and α < α* = L/(1+L)",
-            "uniform": "both in proportion",
-        }[rule]
-        proof.argue(
-            f"{rule.capitalize()} keeps {order}.",
-            "the wrong arms tie with one another, so the score has two atoms of masses p and 1 − p, and the top ρ "
-            "fills the higher one first; compared with filling explicit arms in order of their scores, at points on "
-            "both sides of every threshold",
+            agrees.append(kept[0] == claimed[0] and sum(kept[1:]) == claimed[1])
+        proof.sample(
+            f"{rule.capitalize()} keeps {_ORDERS[rule]}: explicit arms filled in order of their scores, on both "
+            "sides of every threshold.",
             agrees,
-            latex=rf"\text{{{rule}}}:\ (X,Y)\in\{{(\min(\rho,p),(\rho-p)_+),\,((\rho-\varepsilon)_+,\min(\rho,"
-            rf"\varepsilon)),\,"
-            r"(\rho p,\rho\varepsilon)\}",
+            latex=rf"\text{{{rule}}}:\ (X,Y)",
         )
 
 
@@ -144,6 +182,11 @@ def _cost() -> sp.Expr:
     return (_X + _Y) * second / _signal() ** 2
 
 
+def _wrong_only_cost() -> sp.Expr:
+    """Return the claimed cost of signal where wrong samples alone are kept."""
+    return 1 + (K - 2) / (K * p**2)
+
+
 def _worth(proof: Proof) -> None:
     """Signal, noise and cost of any composition, by enumeration and for every K."""
     weights = {_X: p * w_plus, _Y: (1 - p) * w_minus}
@@ -163,10 +206,17 @@ def _worth(proof: Proof) -> None:
             all(sp.cancel(sp.together(difference)) == 0 for difference in differences),
             latex=r"\|\mathbb Eg\| = \alpha\{X(1-b)\varepsilon+Ybp\},\quad \mathrm{Var}_\perp = Yb^2\tfrac{K-2}{K-1}",
         )
+    cost = {}
+    for name, first in (("X", (w_plus, 0)), ("Y", (0, w_minus)), ("both", (w_plus, w_plus))):
+        weights = context.by_sign(*map(sp.sympify, first), 3)
+        exact = ExplicitContext.symmetric(3).moments(b, weights, weights)
+        length_squared = exact.mean.dot(exact.mean)
+        total = exact.var_parallel + exact.var_perpendicular + length_squared
+        cost[name] = exact.backward_rate * total / length_squared
     proof.identity(
         "Correct samples alone (delight and advantage at ρ ≤ p): no perpendicular noise, and cost of signal 1, the "
-        "least possible.",
-        _cost().subs(_Y, 0),
+        "least possible; here from three explicit arms.",
+        cost["X"],
         sp.Integer(1),
         latex=r"Y=0:\quad \rho\,\mathbb E\|g\|^2/\|\mathbb Eg\|^2 = 1",
     )
@@ -174,11 +224,16 @@ def _worth(proof: Proof) -> None:
         "Wrong samples alone (surprisal at p > 1/K, ρ ≤ ε): the direction is still right on average, at a cost that "
         "explodes for a rare correct arm.",
         _cost().subs(_X, 0),
-        1 + (K - 2) / (K * p**2),
+        _wrong_only_cost(),
         latex=r"X=0:\quad \rho\,\mathbb E\|g\|^2/\|\mathbb Eg\|^2 = 1+\frac{K-2}{Kp^2}",
     )
-    uniform = _cost().subs({_X: _rho * p, _Y: _rho * (1 - p)})
-    proof.identity("Uniform screening has PG's cost at every rate.", uniform, uniform.subs(_rho, 1))
+    proof.identity("The same from three explicit arms.", cost["Y"], _wrong_only_cost().subs(K, 3))
+    proof.identity(
+        "Uniform screening has PG's cost at every rate, here from three explicit arms with one probability w.",
+        cost["both"],
+        cost["both"].subs(w_plus, 1),
+        latex=r"\rho\,\mathbb E\|g\|^2/\|\mathbb Eg\|^2\ \text{does not depend on}\ \rho",
+    )
     each = [_signal().subs({_X: x, _Y: 1 - x}) for x in (1, 0)]
     proof.identity(
         "Signal alone is another matter: a wrong sample moves further along ∇J than a correct one iff b > 1 − p. "
@@ -209,6 +264,7 @@ def derive() -> Derivation:
             "(exact-k-or-price)",
         ),
     )
+    _orders(proof)
     _composition(proof)
     _worth(proof)
     correct_first, wrong_first = _kept("correct first"), _kept("wrong first")
@@ -220,5 +276,7 @@ def derive() -> Derivation:
         signal=_signal(),
         var_perpendicular=_var_perpendicular(),
         cost_of_signal=_cost(),
-        wrong_only_cost=1 + (K - 2) / (K * p**2),
+        wrong_only_cost=_wrong_only_cost(),
+        tie_correct=_kept("tie")[0],
+        tie_wrong=_kept("tie")[1],
     )

@@ -15,7 +15,7 @@ from kondo_theory.derivations.proof import Derivation, Proof
 __all__ = ["derive"]
 
 _c, _s, _n, _ratio = sp.symbols("c s n r_N", positive=True)  # backward, screening, kept tokens, N_ref/N_gate
-_rho = sp.Symbol("rho", positive=True)
+_rho, _r = sp.symbols("rho r", positive=True)  # rate, correlation of keeps
 _T = sp.Symbol("T", integer=True, positive=True)
 _FULL = 1 + _c
 _LOGICAL = 1 + _rho * _c
@@ -30,13 +30,11 @@ def _accounting(proof: Proof) -> None:
         (_s * forwards + (1 + _c) * backwards) / forwards,
         _PHYSICAL.subs(_rho, backwards / forwards),
     )
-    even = sp.solve(sp.Eq(_PHYSICAL, _FULL), _rho)
-    proof.check(
+    proof.identity(
         "Physical cost is linear and rising in ρ, and meets the full step at ρ = 1 − s/(1 + c) alone.",
-        len(even) == 1
-        and sp.simplify(even[0] - (1 - _s / (1 + _c))) == 0
-        and sp.diff(_PHYSICAL, _rho).is_positive is True,
-        latex=r"s+\rho(1+c)<1+c \iff \rho<1-\frac{s}{1+c}",
+        _PHYSICAL - _FULL,
+        (1 + _c) * (_rho - _break_even()),
+        latex=r"s+\rho(1+c)-(1+c) = (1+c)\Big\{\rho-\Big(1-\frac{s}{1+c}\Big)\Big\}",
     )
     proof.identity(
         "Physical exceeds logical accounting by s − 1 + ρ: by ρ forward passes if screening is a full one.",
@@ -44,68 +42,84 @@ def _accounting(proof: Proof) -> None:
         _s - 1 + _rho,
     )
     logical, physical = _ratio * _FULL / _LOGICAL, _ratio * _FULL / _PHYSICAL
-    for name, gain, low, high in (
-        ("Logical", logical, _ratio, _ratio / _rho),
-        ("Physical", physical, _ratio / (_s + _rho), _ratio / _rho),
-    ):
-        slope = sp.factor(sp.diff(gain, _c).subs(_rho, 1 / (1 + _n)))
+    for name, gain, low in (("Logical", logical, _ratio), ("Physical", physical, _ratio / (_s + _rho))):
+        proof.identity(f"{name} speed-up without a backward cost.", sp.Subs(gain, _c, 0), low)
+        proof.identity(f"{name} speed-up as the backward cost grows.", sp.Limit(gain, _c, sp.oo), _ratio / _rho)
         proof.check(
-            f"{name} speed-up rises with c (ρ < 1), from {sp.latex(low)} at c = 0 towards {sp.latex(high)}.",
-            slope.is_positive is True
-            and sp.simplify(gain.subs(_c, 0) - low) == 0
-            and sp.simplify(sp.limit(gain, _c, sp.oo) - high) == 0,
-            latex=sp.latex(gain),
+            f"{name} speed-up rises with c in between, at every ρ = 1/(1+n) < 1.",
+            sp.Gt(sp.factor(sp.diff(gain, _c).subs(_rho, 1 / (1 + _n))), 0),
+            latex=rf"\partial_c\,{sp.latex(gain)} > 0",
         )
+
+
+def _implied(account: int) -> tuple[sp.Rational, sp.Rational]:
+    """Return the band of N_ref/N_gate that both published speed-ups allow, rounded as they are."""
+    rate, half = sp.Rational(3, 100), sp.Rational(1, 2)
+    bands = []
+    for backward, size in ((4, 6), (8, 10)):
+        at = {_c: backward, _rho: rate, _s: 1}
+        per_sample = (_FULL / (_LOGICAL, _PHYSICAL)[account]).subs(at)
+        bands.append(((size - half) / per_sample, (size + half) / per_sample))
+    return max(low for low, _ in bands), min(high for _, high in bands)
 
 
 def _published(proof: Proof) -> None:
     """Derive what the published speed-ups say about forward samples."""
-    rate = sp.Rational(3, 100)
-    per_sample = {c: ((1 + c) / (1 + rate * c), (1 + c) / (1 + rate * (1 + c))) for c in (4, 8)}
-    bands = [
-        ((size - _HALF) / per_sample[c][account], (size + _HALF) / per_sample[c][account])
-        for account in (0, 1)
-        for c, size in ((4, 6), (8, 10))
-    ]
-    proof.check(
-        "Published about 6x at c = 4 and 10x at c = 8 at ρ = 3 % stand for one N_PG/N_gate: 1.31 to 1.45 logically, "
-        "1.34 to 1.48 physically, rounding allowed for; a ratio of 2 would give 8.9x and 14.5x.",
-        all(max(bands[i][0], bands[i + 1][0]) < min(bands[i][1], bands[i + 1][1]) < 2 for i in (0, 2))
-        and abs(float(bands[1][0]) - 1.309) < 1e-3
-        and abs(float(bands[1][1]) - 1.447) < 1e-3
-        and abs(float(2 * per_sample[4][0]) - 8.93) < 0.01
-        and abs(float(2 * per_sample[8][0]) - 14.52) < 0.01,
-        latex=r"\frac{N_{\mathrm{ref}}}{N_{\mathrm{gate}}}=\text{speed-up}\cdot\frac{1+\rho c}{1+c}",
-    )
-
-
-_HALF = sp.Rational(1, 2)
+    for account, name in ((0, "logically"), (1, "physically")):
+        low, high = _implied(account)
+        proof.check(
+            f"Published about 6x at c = 4 and 10x at c = 8 at ρ = 3 %, rounded to whole numbers, stand for one "
+            f"N_PG/N_gate, {float(low):.2f} to {float(high):.2f} {name}; not for 2.",
+            sp.And(sp.Lt(low, high), sp.Lt(high, 2)),
+            latex=rf"\frac{{N_{{\mathrm{{ref}}}}}}{{N_{{\mathrm{{gate}}}}}} \in "
+            rf"\Big[{sp.latex(low)},\ {sp.latex(high)}\Big]",
+        )
 
 
 def _tokens(proof: Proof) -> None:
     """Survival of a row and length of the prefix, independent keeps."""
-    q = sp.Symbol("q", positive=True)  # 1 − ρ
-    length = _prefix().subs(_rho, 1 - q)
-    step = sp.simplify(length.subs(_T, _T + 1) - length - (1 - q ** (_T + 1)))
+    later = _prefix().subs(_T, _T + 1)
     proof.argue(
-        "E[last kept position] = Σ_t P(a token at t or after is kept) = Σ_{j=1}^T (1 − (1−ρ)^j) = T − "
-        "(1−ρ)(1−(1−ρ)^T)/ρ.",
-        "a nonnegative integer's mean is the sum of its tail probabilities; the sum is checked by induction on T "
-        "and by enumerating all keep patterns of up to 6 tokens",
-        step == 0 and sp.simplify(length.subs(_T, 1) - (1 - q)) == 0 and _enumerated(),
-        latex=r"\mathbb{E}[L] = T-\frac{(1-\rho)\{1-(1-\rho)^T\}}{\rho}",
+        "E[last kept position] = Σ_t P(a token at t or after is kept) = Σ_{j=1}^T (1 − (1−ρ)^j).",
+        "a nonnegative integer's mean is the sum of its tail probabilities; T − t + 1 tokens stand at t or after.",
+        latex=r"\mathbb{E}[L] = \sum_{j=1}^{T}\{1-(1-\rho)^j\}",
     )
-    proof.check(
-        "A row survives with probability 1 − (1−ρ)^T: 26 % at ρ = 3 %, T = 10.",
-        bool(abs(float(_survival().subs({_rho: sp.Rational(3, 100), _T: 10})) - 0.2626) < 1e-4),
-        latex=r"1-(1-\rho)^T",
-    )
-    series = sp.series(_prefix().subs(_T, 5), _rho, 0, 3).removeO()
     proof.identity(
-        "For small ρ the prefix is ρT(T+1)/2: a kept token costs half a row, on average (T = 5).",
-        sp.expand(series),
-        15 * _rho - 20 * _rho**2,
+        "The sum has the claimed form, by induction on T: the start.",
+        sp.Subs(_prefix(), _T, 1),
+        _rho,
+        latex=r"T=1:\quad T-\frac{(1-\rho)\{1-(1-\rho)^T\}}{\rho} = \rho",
     )
+    proof.identity(
+        "The step from T to T + 1.",
+        later - _prefix(),
+        1 - (1 - _rho) ** (_T + 1),
+        latex=r"\mathbb{E}[L_{T+1}]-\mathbb{E}[L_T] = 1-(1-\rho)^{T+1}",
+    )
+    for tokens in range(2, 6):
+        survive, prefix = _enumerated(tokens)
+        proof.identity(
+            f"A row of {tokens} survives unless no token is kept, by enumerating its {2**tokens} keep patterns.",
+            survive,
+            _survival().subs(_T, tokens),
+            latex=rf"T={tokens}:\ P(\text{{a token is kept}}) = 1-(1-\rho)^T",
+        )
+        proof.identity(
+            f"Its prefix, by the same enumeration of {2**tokens} patterns.",
+            prefix,
+            _prefix().subs(_T, tokens),
+            latex=rf"T={tokens}:\ \mathbb E[L] = T-\frac{{(1-\rho)\{{1-(1-\rho)^T\}}}}{{\rho}}",
+        )
+    proof.identity(
+        "For small ρ the prefix is ρT(T+1)/2: a kept token costs half a row, on average.",
+        sp.Limit(_prefix() / _rho, _rho, 0, "+"),
+        _T * (_T + 1) / 2,
+        latex=r"\lim_{\rho\to0}\frac{\mathbb E[L]}{\rho} = \frac{T(T+1)}2",
+    )
+
+
+def _break_even() -> sp.Expr:
+    return 1 - _s / (1 + _c)
 
 
 def _survival() -> sp.Expr:
@@ -116,43 +130,45 @@ def _prefix() -> sp.Expr:
     return _T - (1 - _rho) * (1 - (1 - _rho) ** _T) / _rho
 
 
-def _enumerated() -> bool:
-    """Enumerate keep patterns and compare survival and prefix."""
-    for tokens in range(1, 7):
-        survive = prefix = sp.Integer(0)
-        for pattern in itertools.product((0, 1), repeat=tokens):
-            mass = _rho ** sum(pattern) * (1 - _rho) ** (tokens - sum(pattern))
-            survive += mass * int(any(pattern))
-            prefix += mass * max((t + 1 for t, kept in enumerate(pattern) if kept), default=0)
-        differences = (survive - _survival().subs(_T, tokens), prefix - _prefix().subs(_T, tokens))
-        if any(sp.cancel(sp.together(difference)) != 0 for difference in differences):
-            return False
-    return True
+def _enumerated(tokens: int) -> tuple[sp.Expr, sp.Expr]:
+    """Return P(some token is kept) and E[last kept position], summed over all keep patterns."""
+    survive = prefix = sp.Integer(0)
+    for pattern in itertools.product((0, 1), repeat=tokens):
+        mass = _rho ** sum(pattern) * (1 - _rho) ** (tokens - sum(pattern))
+        survive += mass * int(any(pattern))
+        prefix += mass * max((t + 1 for t, kept in enumerate(pattern) if kept), default=0)
+    return survive, prefix
 
 
 def _clusters(proof: Proof) -> None:
-    """Fewer rows survive when keeps are positively orthant dependent; pairwise correlation is not enough."""
-    theta, low, high, weight = sp.symbols("theta l h m", positive=True)
+    """Fewer rows survive when keeps are positively orthant dependent."""
+    theta, low, high, weight, q = sp.symbols("theta l h m q", positive=True)
+    proof.identity(
+        "The chance q^T that none of T tokens is kept is convex in a row's drop probability q = 1 − θ, and so in θ: "
+        "its second derivative is nonnegative on [0, 1].",
+        sp.Derivative(q**_T, (q, 2)),
+        _T * (_T - 1) * q ** (_T - 2),
+    )
     proof.argue(
         "If each row has its own keep probability Θ of mean ρ, the same for its tokens, then E(1−Θ)^T ≥ (1−ρ)^T: "
         "fewer rows survive, and suffix by suffix the prefix is shorter.",
-        "Jensen: (1−θ)^T is convex on [0, 1]",
-        all(
-            sp.expand(sp.diff((1 - theta) ** n, theta, 2) - n * (n - 1) * (1 - theta) ** (n - 2)) == 0
-            for n in range(2, 8)
-        ),
+        "Jensen's inequality for the convex function of the line before, for the row and for each of its suffixes.",
         latex=r"\mathbb{E}(1-\Theta)^T\ge(1-\rho)^T",
     )
     x1, x2, y1, y2 = low, low + high, theta, theta + weight  # both drop probabilities fall or rise together
     m = sp.Symbol("m1", positive=True)
-    gap = (m * x1 * y1 + (1 - m) * x2 * y2) - (m * x1 + (1 - m) * x2) * (m * y1 + (1 - m) * y2)
+    proof.identity(
+        "Two drop probabilities that rise together with a two-valued Z have a covariance of products of rises.",
+        (m * x1 * y1 + (1 - m) * x2 * y2) - (m * x1 + (1 - m) * x2) * (m * y1 + (1 - m) * y2),
+        m * (1 - m) * high * weight,
+        latex=r"\mathbb E[XY]-\mathbb E[X]\,\mathbb E[Y] = m(1-m)(X_2-X_1)(Y_2-Y_1) \ge 0",
+    )
     proof.argue(
         "Chances that differ by position need comonotonicity: if given Z keeps are independent and every P(G_t=0 | "
         "Z) is monotone in Z in one direction, P(none) ≥ Π P(G_t=0). So for a price λ > 0 and tokens that share an "
         "advantage: χ_t = U·ℓ_t > λ needs U > 0, ℓ_t > λ/U, likelier with larger U (ℓ_t independent of each other "
         "and U).",
-        "Chebyshev's integral inequality by induction over t; two values of Z are checked",
-        sp.simplify(gap - m * (1 - m) * high * weight) == 0,
+        "Chebyshev's integral inequality, of which the line before is the case of two values, by induction over t.",
         latex=r"P(\text{none})\ge\prod_tP(G_t=0)",
     )
 
@@ -165,58 +181,81 @@ def _limits(proof: Proof) -> None:
     }
     tilted = {k: v + (sp.Rational(1, 50) if len(set(k)) == 1 else -sp.Rational(1, 150)) for k, v in even.items()}
     rate = sum(v for k, v in tilted.items() if k[0])
-    pair = sum(v for k, v in tilted.items() if k[0] and k[1])
+    pairs = [sum(v for k, v in tilted.items() if k[s] and k[t]) for s, t in ((0, 1), (0, 2), (1, 2))]
+    none = tilted[(0, 0, 0)]
     proof.check(
         "Pairwise positive correlation is not enough: three keeps of rate 1/2, each pair positively correlated, "
-        "with P(none) = 9/200 < 1/8, so more rows survive.",
+        f"with P(none) = {none} < 1/8, so more rows survive.",
         min(tilted.values()) > 0
         and sum(tilted.values()) == 1
-        and rate == _HALF
-        and pair > _HALF**2
-        and tilted[(0, 0, 0)] == sp.Rational(9, 200),
+        and rate == sp.Rational(1, 2)
+        and min(pairs) > rate**2
+        and none < (1 - rate) ** 3,
         latex=r"\operatorname{Cov}(G_s,G_t)>0\ \not\Rightarrow\ P(\text{none})\ge(1-\rho)^T",
     )
-    total, kept = 12, 3
-    ratio = [
-        1 - sp.binomial(total - t, kept) / sp.binomial(total, kept) - (1 - (1 - sp.Rational(kept, total)) ** t)
-        for t in range(2, 7)
-    ]
     proof.argue(
-        "Any rule: ρ ≤ P(row survives) ≤ min(1, Tρ). Exactly-k over the batch repels keeps: 1 − C(n−T,k)/C(n,k) "
-        "exceeds 1 − (1−k/n)^T.",
-        "one token's event is contained in the row's, and the union bound; C(n−T,k)/C(n,k) = Π_j (1 − k/(n−j)), "
-        "each factor at most 1 − k/n; checked at n = 12, k = 3",
-        all(gap > 0 for gap in ratio),
+        "Any rule: ρ ≤ P(row survives) ≤ min(1, Tρ).",
+        "one token's event is contained in the row's, and the union bound over the T tokens of the row.",
+        latex=r"\rho \le P(\text{a token is kept}) \le T\rho",
+    )
+    left, k, j = sp.symbols("u k j", positive=True)  # n = j + u tokens in all, of which j < T are already known
+    total = j + left
+    proof.identity(
+        "Exactly k of n tokens over the batch: once j tokens are known to be dropped, the next one is dropped with "
+        "probability 1 − k/(n−j), less than 1 − k/n.",
+        (1 - k / total) - (1 - k / (total - j)),
+        k * j / (total * left),
+        latex=r"\Bigl(1-\frac kn\Bigr)-\Bigl(1-\frac{k}{n-j}\Bigr) = \frac{kj}{n(n-j)} > 0",
+    )
+    n, tokens = sp.symbols("n T", integer=True, positive=True)
+    proof.identity(
+        "That is the ratio of the chances that T + 1 and T tokens are all dropped.",
+        sp.gammasimp((sp.binomial(n - tokens - 1, k) / sp.binomial(n - tokens, k)).rewrite(sp.gamma)),
+        1 - k / (n - tokens),
+        latex=r"\binom{n-T-1}{k}\Big/\binom{n-T}{k} = 1-\frac{k}{n-T}",
+    )
+    proof.argue(
+        "So exactly-k selection repels keeps: 1 − C(n−T,k)/C(n,k) exceeds 1 − (1−k/n)^T for T ≥ 2.",
+        "C(n−T,k)/C(n,k) is the product of these ratios over j < T, each at most 1 − k/n and less for j > 0.",
         latex=r"\prod_{j<T}\Bigl(1-\frac{k}{n-j}\Bigr)<\Bigl(1-\frac kn\Bigr)^T",
     )
 
 
 def _models(proof: Proof) -> None:
     """Derive the two clustered models in closed form."""
-    nu, r = sp.symbols("nu r", positive=True)
-    x = sp.Symbol("x", positive=True)
-    moments = []
-    for tokens in (1, 2, 3):
-        first, second = 2, 3  # Beta(2, 3): ρ = 2/5, ν = 5
-        mean = sp.integrate(x ** (first - 1) * (1 - x) ** (second - 1 + tokens), (x, 0, 1)) / sp.beta(first, second)
-        product = sp.prod([1 - _rho * nu / (nu + j) for j in range(tokens)]).subs({_rho: sp.Rational(2, 5), nu: 5})
-        moments.append(sp.simplify(sp.expand_func(mean) - product) == 0)
-    proof.argue(
-        "Row clusters: Θ ~ Beta(ρν, (1−ρ)ν), ν = 1/r − 1, any two keeps correlated by r: P(none) = Π_j (1 − "
-        "ρν/(ν+j)).",
-        "a Beta moment is a ratio of rising factorials; checked by integration at Beta(2, 3)",
-        all(moments),
-        latex=r"P(\text{none})=\prod_{j=0}^{T-1}\Bigl(1-\frac{\rho\nu}{\nu+j}\Bigr)",
+    nu, j = sp.symbols("nu j", positive=True)
+    first, second = _rho * nu, (1 - _rho) * nu
+    moments = [sp.beta(first, second + tokens).rewrite(sp.gamma) for tokens in (j, j + 1)]
+    proof.identity(
+        "Row clusters: Θ ~ Beta(ρν, (1−ρ)ν), ν = 1/r − 1. E(1−Θ)^j is B(ρν, (1−ρ)ν + j)/B(ρν, (1−ρ)ν), and each "
+        "further token multiplies it by one factor.",
+        sp.gammasimp(moments[1] / moments[0]),
+        1 - _rho * nu / (nu + j),
+        latex=r"\frac{\mathbb E(1-\Theta)^{j+1}}{\mathbb E(1-\Theta)^{j}} = 1-\frac{\rho\nu}{\nu+j}",
     )
-    stay = 1 - _rho * (1 - r)
-    chain = sp.Matrix([[stay, 1 - stay], [1 - _rho - r * (1 - _rho), _rho + r * (1 - _rho)]])
-    law = sp.Matrix([[1 - _rho, _rho]])
-    proof.check(
-        "Runs: a stationary Markov chain of keeps with neighbours correlated by r has P(none) = "
-        "(1−ρ)(1−ρ(1−r))^{T−1}.",
-        all(sp.simplify(entry) == 0 for entry in law * chain - law)
-        and sp.simplify(_rho * chain[1, 1] - _rho**2 - r * _rho * (1 - _rho)) == 0
-        and all(sp.simplify(sum(chain[i, :]) - 1) == 0 for i in (0, 1)),
+    pair = (1 - _rho) * (1 - _rho * nu / (nu + 1))
+    proof.identity(
+        "Any two keeps of a row are correlated by r.",
+        ((pair - (1 - _rho) ** 2) / (_rho * (1 - _rho))).subs(nu, 1 / _r - 1),
+        _r,
+        latex=r"\frac{P(G_s=G_t=0)-(1-\rho)^2}{\rho(1-\rho)} = r",
+    )
+    stay = 1 - _rho * (1 - _r)
+    chain = sp.Matrix([[stay, 1 - stay], [1 - _rho - _r * (1 - _rho), _rho + _r * (1 - _rho)]])
+    proof.identity(
+        "Runs: a Markov chain of keeps that is stationary at rate ρ.",
+        (sp.Matrix([[1 - _rho, _rho]]) * chain)[1],
+        _rho,
+        latex=r"(1-\rho)\,P(0\to1)+\rho\,P(1\to1) = \rho",
+    )
+    proof.identity(
+        "Its neighbours are correlated by r.",
+        (_rho * chain[1, 1] - _rho**2) / (_rho * (1 - _rho)),
+        _r,
+        latex=r"\frac{\rho\,P(1\to1)-\rho^2}{\rho(1-\rho)} = r",
+    )
+    proof.define(
+        "So P(none) = (1−ρ)(1−ρ(1−r))^{T−1}: the first token is dropped, and then T − 1 times a dropped one follows.",
         latex=r"P(\text{none})=(1-\rho)\{1-\rho(1-r)\}^{T-1}",
     )
 
@@ -241,11 +280,19 @@ def derive() -> Derivation:
     _clusters(proof)
     _limits(proof)
     _models(proof)
+    logical, physical = _implied(0), _implied(1)
+    nu, place = 1 / _r - 1, sp.Symbol("j", integer=True)
     return proof.conclude(
         full=_FULL,
         logical=_LOGICAL,
         physical=_PHYSICAL,
-        break_even_rate=1 - _s / (1 + _c),
+        break_even_rate=_break_even(),
         surviving_rows=_survival(),
         expected_prefix=_prefix(),
+        surviving_row_clusters=1 - sp.Product(1 - _rho * nu / (nu + place), (place, 0, _T - 1)),
+        surviving_runs=1 - (1 - _rho) * (1 - _rho * (1 - _r)) ** (_T - 1),
+        implied_logical_low=logical[0],
+        implied_logical_high=logical[1],
+        implied_physical_low=physical[0],
+        implied_physical_high=physical[1],
     )

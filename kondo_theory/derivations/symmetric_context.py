@@ -34,9 +34,14 @@ odds = sp.Symbol("o", positive=True)  # p / (1 − p)
 extra_arms = sp.Symbol("m", nonnegative=True)  # K − 2
 
 
+def at_odds(expression: sp.Expr) -> sp.Expr:
+    """Rewrite an expression in p and K by the odds o > 0 and the extra arms m ≥ 0, where all logarithms are real."""
+    return sp.sympify(expression).subs({p: odds / (1 + odds), K: 2 + extra_arms})
+
+
 def on_domain(expression: sp.Expr) -> sp.Expr:
-    """Rewrite an expression in p and K by the odds o > 0 and the extra arms m ≥ 0, factored, so its sign shows."""
-    return sp.factor(sp.together(expression.subs({p: odds / (1 + odds), K: 2 + extra_arms})))
+    """Return :func:`at_odds` of an expression, factored, so that its sign shows."""
+    return sp.factor(sp.together(at_odds(expression)))
 
 
 @dataclass(frozen=True)
@@ -74,8 +79,7 @@ def delights_on_domain() -> tuple[sp.Expr, sp.Expr]:
     share = sp.Symbol("t", positive=True)
     rewritten = []
     for delight in delights(share / (1 + share)):
-        on_odds = delight.subs({p: odds / (1 + odds), K: 2 + extra_arms})
-        expanded = on_odds.replace(sp.log, lambda argument: sp.log(sp.expand(sp.cancel(argument))))
+        expanded = at_odds(delight).replace(sp.log, lambda argument: sp.log(sp.expand(sp.cancel(argument))))
         rewritten.append(sp.Mul(*[sp.factor(part) for part in sp.Mul.make_args(expanded)]))
     return rewritten[0], rewritten[1]
 

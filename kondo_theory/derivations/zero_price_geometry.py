@@ -18,10 +18,15 @@ __all__ = ["derive"]
 _ENUMERATED_SIZES = range(2, 7)
 
 
+def _over_wrong_arms(term: sp.Expr) -> sp.Sum:
+    """Sum a term over the K − 1 wrong arms, unevaluated, each with its probability."""
+    return sp.Sum(context.wrong_probability * term, (sp.Symbol("a", integer=True), 2, K))
+
+
 def _mean_coefficients() -> tuple[sp.Expr, sp.Expr, sp.Expr]:
     """Return the correct-arm and wrong-arm coordinates of E[g], and κ·p as it multiplies d; K symbolic."""
     d, wrong, q = context.correct_score(), context.wrong_score(), context.wrong_probability
-    correct_coordinate = p * w_plus * (1 - b) * d.correct + (K - 1) * q * w_minus * (-b) * wrong.correct
+    correct_coordinate = p * w_plus * (1 - b) * d.correct + _over_wrong_arms(w_minus * (-b) * wrong.correct)
     # A given wrong coordinate meets its own arm once and the other wrong arms K − 2 times.
     wrong_sum = wrong.marked + (K - 2) * wrong.rest
     wrong_coordinate = p * w_plus * (1 - b) * d.marked + q * w_minus * (-b) * wrong_sum
@@ -34,7 +39,7 @@ def _scores(proof: Proof) -> None:
     epsilon, alpha_squared = context.epsilon, context.alpha_squared
     proof.identity(
         "Only the correct arm pays, so ∇J = p·φ(y*) = p·d; a score has mean zero, here on the correct coordinate.",
-        p * d.correct + (K - 1) * context.wrong_probability * wrong.correct,
+        p * d.correct + _over_wrong_arms(wrong.correct),
         sp.Integer(0),
         latex=r"\nabla J = p\,d,\qquad \sum_a \pi_a \varphi_a = 0",
     )
@@ -60,12 +65,12 @@ def _scores(proof: Proof) -> None:
 
 def _moments(proof: Proof) -> None:
     """E[g], Var_∥ and Var_⊥ for weights that depend on the sign of the advantage alone, K symbolic."""
-    d, wrong, q = context.correct_score(), context.wrong_score(), context.wrong_probability
+    d, wrong = context.correct_score(), context.wrong_score()
     on_correct, on_wrong, scale = _mean_coefficients()
     proof.identity("E[g] = κ·p·d on the correct coordinate.", on_correct, scale * d.correct)
     proof.identity("E[g] = κ·p·d on each wrong coordinate: so E[g] = κ·∇J.", on_wrong, scale * d.marked)
     parallel = (
-        p * s_plus * (1 - b) ** 2 * d.dot(d) + (K - 1) * q * s_minus * b**2 * wrong.dot(d) ** 2 / d.dot(d)
+        p * s_plus * (1 - b) ** 2 * d.dot(d) + _over_wrong_arms(s_minus * b**2 * wrong.dot(d) ** 2 / d.dot(d))
     ) - context.kappa() ** 2 * p**2 * d.dot(d)
     proof.identity(
         "Parallel variance: second moment of U·φ·d/‖d‖ over both kinds of arm, less the squared mean.",
@@ -74,7 +79,7 @@ def _moments(proof: Proof) -> None:
         latex=r"\mathrm{Var}_\parallel = \alpha^2\{p\,s_+(1-b)^2\varepsilon^2 + \varepsilon\,s_-b^2p^2\}"
         r" - (\kappa p\varepsilon\alpha)^2",
     )
-    perpendicular = (K - 1) * q * s_minus * b**2 * (wrong.dot(wrong) - wrong.dot(d) ** 2 / d.dot(d))
+    perpendicular = _over_wrong_arms(s_minus * b**2 * (wrong.dot(wrong) - wrong.dot(d) ** 2 / d.dot(d)))
     proof.identity(
         "Perpendicular variance: a correct sample has no perpendicular part, and E[g] has none either.",
         perpendicular,
@@ -106,13 +111,13 @@ def _enumeration(proof: Proof) -> None:
 def _bernoulli_draw(proof: Proof) -> None:
     """Derive what drawing the gate, rather than multiplying by its probability, adds."""
     w, u, length = sp.symbols("w U L", positive=True)
-    drawn = w * (u**2 * length) - w**2 * u**2 * length
+    drawn = (w * (1 - w) ** 2 + (1 - w) * (0 - w) ** 2) * u**2 * length
     proof.identity(
-        "Drawing G ~ Bernoulli(w) has E[G²] = w where the soft weight has w²: each arm gains (w − w²)U²‖φ‖², "
-        "which is nonnegative and vanishes only at w = 0 and w = 1.",
+        "Drawing G ~ Bernoulli(w) adds its variance to w², here from its two outcomes: each arm gains "
+        "(w − w²)U²‖φ‖², which is nonnegative and vanishes only at w = 0 and w = 1.",
         drawn,
-        w * (1 - w) * u**2 * length,
-        latex=r"\mathbb{E}[G^2]-w^2 = w - w^2",
+        (w - w**2) * u**2 * length,
+        latex=r"w(1-w)^2+(1-w)w^2 = \mathbb{E}[G^2]-w^2 = w - w^2",
     )
     total_gap = (
         context.second_moment_parallel(correct_second=w_plus, wrong_second=w_minus)
@@ -134,30 +139,26 @@ def _bernoulli_draw(proof: Proof) -> None:
 def _zero_price(proof: Proof) -> None:
     """Put the price at zero: weights 1 and 0, and what they give."""
     correct_delight, wrong_delight = context.delights_on_domain()
+    proof.check(
+        "Zero price keeps a sample iff χ > 0. Every arm has probability below one, so ℓ > 0 and χ has the sign of U: "
+        "for 0 < b < 1 a correct sample has χ > 0 and a wrong one χ < 0.",
+        sp.And(sp.Gt(correct_delight, 0), sp.Lt(wrong_delight, 0)),
+        latex=r"\chi_+ = (1-b)\log\tfrac1p > 0,\qquad \chi_- = -b\log\tfrac{K-1}{1-p} < 0",
+    )
     proof.argue(
-        "Zero price keeps a sample iff χ > 0: a correct one has χ = (1−b)(−log p) > 0, a wrong one χ = −bℓ ≤ 0.",
-        "every arm has probability below one, so ℓ > 0 on every arm and χ has the sign of U; U = 1 − b > 0 on the "
-        "correct arm for b < 1, and U = −b ≤ 0 on a wrong one. At b = 0 a wrong arm has χ = 0: the strict rule "
-        "drops it.",
-        correct_delight.is_positive is True
-        and wrong_delight.is_negative is True
-        and context.delights(sp.Integer(0))[1] == 0,
-        latex=r"\chi_+ = (1-b)\log\tfrac1p > 0,\qquad \chi_- = -b\log\tfrac{K-1}{1-p}\le 0",
+        "At b = 0 the same samples are kept.",
+        "a wrong one has χ = −bℓ = 0 there, and the strict rule drops what is on the price.",
+        latex=r"b=0:\quad \chi_+ = \log\tfrac1p > 0,\qquad \chi_- = 0",
     )
-    zero = {w_plus: 1, w_minus: 0, s_plus: 1, s_minus: 0}
-    proof.identity("Signal at zero price: κ = 1 − b.", context.kappa().subs(zero), 1 - b)
-    proof.identity(
-        "Perpendicular variance at zero price.",
-        context.var_perpendicular().subs(zero),
-        sp.Integer(0),
-        latex=r"\mathrm{Var}_\perp(\text{zero price}) = 0",
+    proof.define(
+        "So w₊ = s₊ = 1 and w₋ = s₋ = 0, which are put into the formulas above.",
+        latex=r"\kappa = 1-b,\qquad \mathrm{Var}_\perp = 0,\qquad \rho = p",
     )
-    proof.identity(
-        "Backward rate at zero price.", _backward_rate().subs(zero), p, latex=r"\rho(\text{zero price}) = p"
-    )
+    pair = ExplicitContext.symmetric(2)
+    weights = context.by_sign(w_plus, w_minus, 2), context.by_sign(s_plus, s_minus, 2)
     proof.identity(
         "Two arms have no perpendicular space: Var_⊥ = 0 for every gate.",
-        context.var_perpendicular().subs(K, 2),
+        pair.moments(b, *weights).var_perpendicular,
         sp.Integer(0),
         latex=r"K=2:\ \mathrm{Var}_\perp = 0",
     )
@@ -171,10 +172,14 @@ def _any_policy(proof: Proof) -> None:
         general = ExplicitContext(policy, context.by_sign(sp.Integer(1), sp.Integer(0), n_arms))
         kept = context.by_sign(sp.Integer(1), sp.Integer(0), n_arms)
         exact = general.moments(b, kept, kept)
-        differences = [*(exact.mean - (1 - b) * exact.gradient), exact.var_perpendicular]
+        differences = [
+            *(exact.mean - (1 - b) * exact.gradient),
+            exact.var_perpendicular,
+            exact.backward_rate - policy[0],
+        ]
         proof.check(
-            f"Any policy on K = {n_arms} arms, one of them correct: zero price gives E[g] = (1−b)∇J and Var_⊥ = 0, "
-            "because only φ(y*), which is parallel to ∇J, is ever added.",
+            f"Any policy on K = {n_arms} arms, one of them correct: zero price gives E[g] = (1−b)∇J, Var_⊥ = 0 "
+            "and the rate π(y*), because only φ(y*), which is parallel to ∇J, is ever added.",
             all(sp.cancel(sp.together(difference)) == 0 for difference in differences),
             latex=r"\pi_{y^*}(1-b)\,\varphi_{y^*} = (1-b)\,\nabla J",
         )
@@ -207,6 +212,8 @@ def derive() -> Derivation:
     noise = context.var_parallel() + context.var_perpendicular()
     return proof.conclude(
         kappa=kappa,
+        zero_price_kappa=kappa.subs({w_plus: 1, w_minus: 0}),
+        zero_price_rate=_backward_rate().subs({w_plus: 1, w_minus: 0}),
         gradient_norm_squared=signal,
         var_perpendicular=context.var_perpendicular(),
         var_parallel=context.var_parallel(),
