@@ -131,20 +131,19 @@ def _at_example(ratio: sp.Expr, error: sp.Rational) -> sp.Expr:
 
 def _limits_and_published(proof: Proof) -> None:
     """Temperature limits, the learned policy, and the two numbers of the paper."""
-    base, power = sp.symbols("c t", positive=True)
-    ratio = _noise_ratio().subs(((K - 1) / (1 - p)) ** (b / eta), (1 + base) ** power)  # (K−1)/(1−p) = 1 + c > 1
-    for name, limit, value in (("Cold: the ratio goes to 0, as at zero price", sp.oo, 0), ("Hot: to 1/4", 0, 4)):
-        proof.identity(
-            f"{name}; t = b/η.",
-            sp.Limit(ratio, power, limit, "+" if limit == 0 else "-"),
-            sp.Rational(1, value) if value else sp.Integer(0),
-        )
-    small = sp.Symbol("u", positive=True)  # (ε/(K−1))^{b/η}
+    small = sp.Symbol("u", positive=True)  # (ε/(K−1))^{b/η}, in (0, 1)
+    ratio = _noise_ratio().subs(((K - 1) / (1 - p)) ** (b / eta), 1 / small)
     proof.identity(
-        "Late in learning the ratio vanishes as u² = (ε/(K−1))^{2b/η}.",
-        sp.Limit(_noise_ratio().subs(((K - 1) / (1 - p)) ** (b / eta), 1 / small) / small**2, small, 0, "+"),
+        "Cold, or late in learning, u = (ε/(K−1))^{b/η} → 0 and the ratio vanishes as u², as at zero price.",
+        sp.Limit(ratio / small**2, small, 0, "+"),
         sp.Integer(1),
-        latex=r"\lim_{\varepsilon\to0}w_-^2\Big(\frac{K-1}{\varepsilon}\Big)^{2b/\eta} = 1",
+        latex=r"u\to0:\quad w_-^2 \sim u^2 = \Big(\frac{\varepsilon}{K-1}\Big)^{2b/\eta}",
+    )
+    proof.identity(
+        "Hot, u → 1: every weight is 1/2.",
+        sp.Limit(ratio, small, 1, "-"),
+        sp.Rational(1, 4),
+        latex=r"\eta\to\infty:\quad w_-^2 \to \tfrac14",
     )
     published = {name: sp.N(_at_example(_cosine_gap_ratio(), error), 20) for name, error in _EXAMPLES.items()}
     proof.sample(

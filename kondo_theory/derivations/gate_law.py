@@ -110,13 +110,18 @@ def _response(proof: Proof) -> None:
 
 def _limits(proof: Proof) -> sp.Rational:
     """Cold and hot gates; return the probability on the threshold."""
-    for text, sign, limit in (("above", 1, sp.Integer(1)), ("below", -1, sp.Integer(0))):
-        proof.identity(
-            f"Cold limit {text} the threshold, |x| = g.",
-            sp.Limit(_gate(sign * _gap), _eta, 0, "+"),
-            limit,
-            latex=rf"\lim_{{\eta\to0^+}}\sigma({'-' if sign < 0 else ''}g/\eta) = {limit}",
-        )
+    proof.identity(
+        "Cold limit above the threshold, χ − λ = g > 0: the gate is open.",
+        sp.Limit(_gate(_gap), _eta, 0, "+"),
+        sp.Integer(1),
+        latex=r"\lim_{\eta\to0^+}\sigma(g/\eta) = 1",
+    )
+    proof.identity(
+        "Below it, χ − λ = −g, the gate closes as e^{−g/η}.",
+        sp.Limit(_gate(-_gap) * sp.exp(_gap / _eta), _eta, 0, "+"),
+        sp.Integer(1),
+        latex=r"\sigma(-g/\eta) \sim e^{-g/\eta} \to 0",
+    )
     on_threshold = sp.Rational(1, 2)
     proof.identity(
         "On the threshold itself the gate is a fair coin at every temperature, and so in the limit.",
@@ -130,13 +135,19 @@ def _limits(proof: Proof) -> sp.Rational:
         (_x + _value(-_x)).subs(_x, _eta * sp.log(_v)),
         latex=r"\eta\log(1+e^{x/\eta}) = x + \eta\log(1+e^{-x/\eta})",
     )
-    for text, x in (("below the threshold", -_gap), ("on it", sp.Integer(0))):
-        proof.identity(
-            f"Cold limit of the value {text}: it vanishes; so above it, by the line before, it is x.",
-            sp.Limit(_value(x), _eta, 0, "+"),
-            sp.Integer(0),
-            latex=rf"\lim_{{\eta\to0^+}}\eta\log(1+e^{{x/\eta}}) = 0 = \max(x,0)\quad(x={sp.latex(x)})",
-        )
+    proof.identity(
+        "Cold limit of the value below the threshold: it vanishes as ηe^{−g/η}; so above it, by the line before, the "
+        "value tends to g.",
+        sp.Limit(_value(-_gap) / (_eta * sp.exp(-_gap / _eta)), _eta, 0, "+"),
+        sp.Integer(1),
+        latex=r"\eta\log(1+e^{-g/\eta}) \sim \eta\,e^{-g/\eta} \to 0",
+    )
+    proof.identity(
+        "On the threshold it vanishes with η: the limit is max(χ − λ, 0) everywhere.",
+        sp.Subs(_value(_x), _x, 0),
+        _eta * sp.log(2),
+        latex=r"\eta\log(1+e^{0}) = \eta\log2 \to 0",
+    )
     proof.identity(
         "Hot limit: a fair coin, whatever the delight.",
         sp.Limit(_gate(_x), _eta, sp.oo),
