@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import sympy as sp
 
@@ -69,7 +70,7 @@ _TOKEN = re.compile(
 class _Reader:
     """Recursive descent over the tokens of one formula."""
 
-    def __init__(self, text: str, names: Mapping[str, sp.Expr]) -> None:
+    def __init__(self, text: str, names: Mapping[str, Any]) -> None:
         self.text, self.names, self.tokens, place = text, names, [], 0
         while place < len(text):
             match = _TOKEN.match(text, place)
@@ -160,18 +161,24 @@ class _Reader:
 
     def call(self, name: str) -> sp.Expr:
         exponent = self.take() if self.peek()[0] == "up" else ""  # sin²(x)
-        close = {"(": ")", "{": "}", "[": "]"}[self.take("(", "{", "[")]
-        arguments = [self.sum()]
+        value = self.arguments(_FUNCTIONS[name])
+        return value ** sp.Integer("".join(_UP[c] for c in exponent)) if exponent else value
+
+    def arguments(self, function: Callable[..., sp.Expr]) -> sp.Expr:
+        if self.peek()[1] not in ("(", "{", "["):  # log K
+            return function(self.power())
+        close = {"(": ")", "{": "}", "[": "]"}[self.take()]
+        found = [self.sum()]
         while self.peek()[1] == ",":
             self.take()
-            arguments.append(self.sum())
+            found.append(self.sum())
         self.take(close)
-        value = _FUNCTIONS[name](*arguments)
-        return value ** sp.Integer("".join(_UP[c] for c in exponent)) if exponent else value
+        return function(*found)
 
     def name(self, sign: str) -> sp.Expr:
         if sign in self.names:
-            return self.names[sign]
+            found = self.names[sign]
+            return found if isinstance(found, sp.Basic) else self.arguments(found)
         if sign == "e":
             return sp.E
         letter, rest = sign[0], sign[1:].replace("_{", "").replace("}", "").replace("_", "").replace("*", "_star")
@@ -184,16 +191,23 @@ def _lowered(subscript: str) -> str:
 
 
 def parse(text: str, where: Mapping[str, str] | None = None) -> sp.Expr:
-    """Read a formula; ``where`` defines names by formulas in the same notation, in order. ``ε`` is 1 − p.
+    """Read a formula; ``where`` defines names by formulas in the same notation, in order, and functions of one
+    letter as ``F(x)``. ``ε`` is 1 − p.
 
     Raises
     ------
     ValueError
         If the text is not in the notation.
     """
-    names: dict[str, sp.Expr] = {"ε": 1 - sp.Symbol("p", positive=True)}
+    names: dict[str, Any] = {"ε": 1 - sp.Symbol("p", positive=True)}
     for name, definition in (where or {}).items():
-        names[name] = _whole(_Reader(definition, names))
+        value = _whole(_Reader(definition, names))
+        function = re.fullmatch(r"(\w)\((\w)\)", name)
+        if function:
+            variable = sp.Symbol(function[2], positive=True)
+            names[function[1]] = lambda x, value=value, variable=variable: value.subs(variable, x)
+        else:
+            names[name] = value
     return _whole(_Reader(text, names))
 
 

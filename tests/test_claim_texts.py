@@ -74,6 +74,12 @@ def test_printed_formulas_are_results_of_the_derivation(claim):
         assert agrees(text, results[name], claim, name), f"claim {claim} prints {text}, derived: {results[name]}"
 
 
+@pytest.mark.parametrize("claim", [claim for claim in DERIVED if CLAIMS[claim].formulas])
+def test_negative_control_a_changed_formula_is_found(claim):
+    for name, text in CLAIMS[claim].formulas.items():
+        assert not agrees(f"({text}) + 1", derived(claim).results[name], claim, name), text
+
+
 @pytest.mark.parametrize("claim", DERIVED)
 def test_no_formula_hides_in_the_text(claim):
     found = hidden(CLAIMS[claim], QUOTED.get(claim, {}))

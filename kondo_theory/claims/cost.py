@@ -8,21 +8,34 @@ CLAIMS = (
     Claim(
         id="step-cost",
         statement=(
-            "A screened step that keeps no activations costs s + ρ(1+c) a sample, not 1 + ρc, and beats the full "
-            "step 1 + c iff ρ < 1 − s/(1+c). A token gate at rate ρ leaves 1 − (1−ρ)^T of the rows and a mean "
-            "prefix of T − (1−ρ)(1−(1−ρ)^T)/ρ tokens to process with independent keeps, and fewer when keeps "
+            "A screened step that keeps no activations costs {physical} a sample, not {logical}, and beats the full "
+            "step {full} iff ρ < {break_even_rate}. A token gate at rate ρ leaves {surviving_rows} of the rows and "
+            "a mean prefix of {expected_prefix} tokens to process with independent keeps, and fewer when keeps "
             "cluster."
         ),
         source="KG §4; physical accounting here",
         regime=(
-            "costs linear in samples, acting counted or not on both sides alike; 1 + ρc is physical only with all "
+            "costs linear in samples, acting counted or not on both sides alike; {logical} is physical only with all "
             "activations kept, at the memory of the full step. Fewer rows survive than with independent keeps iff "
             "P(none kept) ≥ (1−ρ)^T: so for a keep probability of the row's own, and for tokens that share an "
             "advantage with λ > 0 and independent surprisals; pairwise positive correlation is not enough, and "
             "exactly-k selection over the batch leaves slightly more. The published 6x and 10x fit one N_ref/N_gate "
-            "of 1.31 to 1.45 (logical), 1.34 to 1.48 (physical), not 2"
+            "of {implied_logical_low} to {implied_logical_high} (logical), {implied_physical_low} to "
+            "{implied_physical_high} (physical), not 2"
         ),
         rule=SIMULATED,
+        formulas={
+            "full": "1 + c",
+            "logical": "1 + ρc",
+            "physical": "s + ρ(1+c)",
+            "break_even_rate": "1 − s/(1+c)",
+            "surviving_rows": "1 − (1−ρ)^T",
+            "expected_prefix": "T − (1−ρ)(1−(1−ρ)^T)/ρ",
+            "implied_logical_low": "1.31",
+            "implied_logical_high": "1.45",
+            "implied_physical_low": "1.34",
+            "implied_physical_high": "1.48",
+        },
     ),
     Claim(
         id="approximate-delight",

@@ -8,16 +8,16 @@ CLAIMS = (
     Claim(
         id="gate-law",
         statement=(
-            "The gate probability that maximises w(χ−λ) + ηH(w) is w* = σ((χ−λ)/η), with value "
-            "η·log(1+e^{(χ−λ)/η}); any other w loses η·KL(w‖w*). η → 0 gives the threshold rule χ > λ, η → ∞ the "
-            "fair coin."
+            "The gate probability that maximises w(χ−λ) + ηH(w) is w* = {gate}, with value {value}; any other w "
+            "loses η·KL(w‖w*). η → 0 gives the threshold rule χ > λ, η → ∞ the fair coin."
         ),
         source="KG §2; the loss as a divergence here",
         regime=(
             "any real χ and λ, η > 0, H the binary entropy in nats; at η → 0 the limit on the threshold itself is "
-            "1/2, where the strict rule of the hard gate keeps nothing"
+            "{gate_on_threshold}, where the strict rule of the hard gate keeps nothing"
         ),
         rule=SIMULATED,
+        formulas={"gate": "σ((χ−λ)/η)", "value": "η·log(1+e^{(χ−λ)/η})", "gate_on_threshold": "1/2"},
     ),
     Claim(
         id="price-rate-duality",

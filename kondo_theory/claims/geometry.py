@@ -8,8 +8,9 @@ CLAIMS = (
     Claim(
         id="zero-price-geometry",
         statement=(
-            "With one correct arm, zero-price gating keeps the direction of the policy gradient, E[g] = (1−b)∇J, "
-            "removes all perpendicular noise, Var_⊥ = 0, and backpropagates a share p of the samples."
+            "With one correct arm, zero-price gating keeps the direction of the policy gradient, E[g] = "
+            "{zero_price_kappa}∇J, removes all perpendicular noise, Var_⊥ = 0, and backpropagates a share "
+            "{zero_price_rate} of the samples."
         ),
         source="KG Prop. 1, DG Prop. 1; exact variances here",
         regime=(
@@ -18,18 +19,21 @@ CLAIMS = (
             "and the noise removed is the baseline's: none at b = 0, none at K = 2"
         ),
         rule=SIMULATED,
+        formulas={"zero_price_kappa": "(1−b)", "zero_price_rate": "p"},
     ),
     Claim(
         id="dg-noise-ratio",
         statement=(
-            "DG keeps the fraction w₋² of PG's perpendicular variance, w₋ = σ(χ₋/η) a wrong sample's weight, and at "
-            "large batches the fraction (w₋/κ)² < 1 of its cosine gap, κ = w₊(1−b) + w₋b."
+            "DG keeps the fraction {noise_ratio} of PG's perpendicular variance, w₋ = {weight_wrong} a wrong "
+            "sample's weight, and at large batches the fraction {cosine_gap_ratio} < 1 of its cosine gap, κ = "
+            "{kappa}."
         ),
         source="DG Prop. 1; the ratio of cosine gaps here",
         regime=(
             "one context, one correct arm, K ≥ 3 equally likely wrong arms, R in {0, 1}, 0 < b < 1, η > 0, every "
             "sample backpropagated; Var_⊥ at every batch size, the cosine gap to leading order in 1/B. The published "
-            "4 % and 1 % are (w₋/κ)²: w₋² itself is 0.4 % and 0.1 % there. Stops at b = 0 and K = 2, where neither "
+            "{published_gap_half} and {published_gap_tenth} are {cosine_gap_ratio}: {noise_ratio} itself is "
+            "{published_noise_half} and {published_noise_tenth} there. Stops at b = 0 and K = 2, where neither "
             "method has perpendicular noise"
         ),
         rule=DecisionRule(
@@ -54,40 +58,58 @@ CLAIMS = (
                 ),
             ),
         ),
+        formulas={
+            "noise_ratio": "w₋²",
+            "weight_wrong": "σ(χ₋/η)",
+            "cosine_gap_ratio": "(w₋/κ)²",
+            "kappa": "w₊(1−b) + w₋b",
+            "published_gap_half": "4 %",
+            "published_gap_tenth": "1 %",
+            "published_noise_half": "0.4 %",
+            "published_noise_tenth": "0.1 %",
+        },
     ),
     Claim(
         id="baseline-dependence",
         statement=(
-            "PG's perpendicular variance is proportional to the squared baseline, Var_⊥ = εb²(K−2)/(K−1): the noise "
-            "that zero price removes is made by the baseline, and at b = 0 both make the same update."
+            "PG's perpendicular variance is proportional to the squared baseline, Var_⊥ = {var_perpendicular_pg}: "
+            "the noise that zero price removes is made by the baseline, and at b = 0 both make the same update."
         ),
         source="here",
         regime=(
             "one context, one correct arm, R in {0, 1}, 0 ≤ b < 1, equally likely wrong arms. At b = 0 zero price "
-            "saves the ε of the backward passes that carry nothing (the η → 0 limit of the soft gate saves half of "
-            "them), and no noise; with b = p the noise per squared signal stays bounded as p → 0"
+            "saves the {saved_backward_rate} of the backward passes that carry nothing (the η → 0 limit of the soft "
+            "gate saves half of them), and no noise; with b = p the noise per squared signal stays bounded as p → 0"
         ),
         rule=SIMULATED,
+        formulas={"var_perpendicular_pg": "εb²(K−2)/(K−1)", "saved_backward_rate": "ε"},
     ),
     Claim(
         id="forward-efficiency",
         statement=(
-            "Per forward sample, total variance over squared signal is ε/p at zero price for every baseline; PG at "
-            "its best baseline has (ε/p)(K−2)/(Kp+K−2), smaller: zero price saves backward passes, not samples."
+            "Per forward sample, total variance over squared signal is {zero_price} at zero price for every "
+            "baseline; PG at its best baseline has {pg_best}, smaller: zero price saves backward passes, not samples."
         ),
         source="here",
         regime=(
             "one context, one correct arm, R in {0, 1}, constant 0 ≤ b < 1, equally likely wrong arms. PG is better "
-            "exactly for 0 < b < 2b*, b* = Kpε/(Kp+K−2), so at b = p iff p < (1+2/K)/3; beyond that zero price needs "
-            "fewer forward samples too"
+            "exactly for 0 < b < 2b*, b* = {best_baseline}, so at b = p iff p < {value_baseline_crossing}; beyond "
+            "that zero price needs fewer forward samples too"
         ),
         rule=SIMULATED,
+        formulas={
+            "zero_price": "ε/p",
+            "pg_best": "(ε/p)(K−2)/(Kp+K−2)",
+            "best_baseline": "Kpε/(Kp+K−2)",
+            "value_baseline_crossing": "(1+2/K)/3",
+        },
     ),
     Claim(
         id="graded-rewards",
         statement=(
             "With graded rewards zero price does not keep the direction of the gradient: over an explicit family of "
-            "2n+1 arms the cosine is (2819−96n)/√((72n+3757)(128n+2273)), negative from n = 30, with limit −1."
+            "2n+1 arms the cosine is {family_cosine}, negative from n = {family_first_negative_n}, with limit "
+            "{family_limit}."
         ),
         source="here",
         regime=(
@@ -97,6 +119,11 @@ CLAIMS = (
             "already be negative"
         ),
         rule=SIMULATED,
+        formulas={
+            "family_cosine": "(2819−96n)/√((72n+3757)(128n+2273))",
+            "family_first_negative_n": "30",
+            "family_limit": "−1",
+        },
     ),
     Claim(
         id="backward-passes-to-align",
@@ -117,16 +144,25 @@ CLAIMS = (
     Claim(
         id="learning-time",
         statement=(
-            "From the uniform policy gradient flow takes PG a time Θ(K), [F(p₁)−F(1/K)]/α², while zero price with a "
-            "constant baseline spends Θ(log K) backward passes, [Γ(p₁)−Γ(1/K)]/((1−b)α²)."
+            "From the uniform policy gradient flow takes PG a time Θ(K), {pg_from_uniform}, while zero price with a "
+            "constant baseline spends Θ(log K) backward passes, {zero_price_backward_from_uniform}, with "
+            "F(p) = {forward_primitive} and Γ(p) = {backward_primitive}."
         ),
         source="here",
         regime=(
             "one context, one correct arm, R in {0, 1}, 0 ≤ b < 1, limit of small steps and large batches, p₁ fixed "
-            "as K grows. Zero price takes 1/(1−b) times PG's forward samples, and the saving is made early: Γ/F → 1 "
-            "as p₁ → 1, so late it spends more than PG. DG lies between 1 and 2/(1−b) times PG. With b = p, "
-            "Γ/(1−b) becomes ln(p/ε) + 1/ε + 1/(2ε²)"
+            "as K grows. Zero price takes {forward_ratio} times PG's forward samples, and the saving is made early: "
+            "Γ/F → 1 as p₁ → 1, so late it spends more than PG. DG lies between 1 and 2/(1−b) times PG. With b = p, "
+            "Γ/(1−b) becomes {value_backward_primitive}"
         ),
         rule=SIMULATED,
+        formulas={
+            "pg_from_uniform": "[F(p₁)−F(1/K)]/α²",
+            "zero_price_backward_from_uniform": "[Γ(p₁)−Γ(1/K)]/((1−b)α²)",
+            "forward_primitive": "2ln(p/ε) + 1/ε − 1/p",
+            "backward_primitive": "ln(p/ε) + 1/ε",
+            "forward_ratio": "1/(1−b)",
+            "value_backward_primitive": "ln(p/ε) + 1/ε + 1/(2ε²)",
+        },
     ),
 )

@@ -8,8 +8,8 @@ CLAIMS = (
     Claim(
         id="additive-threshold",
         statement=(
-            "For p > 1/K the score αU + (1−α)ℓ ranks a rare failure above a common success iff α < α* = L/(Δ+L), "
-            "L = log(p(K−1)/(1−p)), Δ the reward gap. Delight never does while the baseline lies between the "
+            "For p > 1/K the score αU + (1−α)ℓ ranks a rare failure above a common success iff α < α* = {threshold}, "
+            "L = {surprisal_gap}, Δ the reward gap. Delight never does while the baseline lies between the "
             "rewards."
         ),
         source="KG Prop. 2; the threshold in closed form and the baseline's side here",
@@ -20,12 +20,13 @@ CLAIMS = (
             "failure first"
         ),
         rule=SIMULATED,
+        formulas={"threshold": "L/(Δ+L)", "surprisal_gap": "log(p(K−1)/(1−p))"},
     ),
     Claim(
         id="additive-never-fixed",
         statement=(
             "No α < 1 is safe for all of learning: the additive rule ranks failures above successes once the odds "
-            "p/(1−p) exceed e^{αΔ/(1−α)}/(K−1). For moderate α that comes quickly; for α near 1 astronomically "
+            "p/(1−p) exceed {critical_odds}. For moderate α that comes quickly; for α near 1 astronomically "
             "late, when it has been the advantage rule in all but name. Delight never turns."
         ),
         source="here; from the threshold of KG Prop. 2",
@@ -35,14 +36,16 @@ CLAIMS = (
             "1−p^B, which is below 10^−40 at K = 10, α = 0.99, B = 20"
         ),
         rule=SIMULATED,
+        formulas={"critical_odds": "e^{αΔ/(1−α)}/(K−1)"},
     ),
     Claim(
         id="screening-at-rate",
         statement=(
-            "At rate ρ a rule keeps correct and wrong mass (X, Y): delight and advantage (min(ρ,p), (ρ−p)₊), "
-            "|advantage| the same iff b < 1/2, surprisal the reverse iff p > 1/K, the additive score the reverse "
-            "iff also α < α*, uniform (ρp, ρε). Signal is α{X(1−b)ε + Ybp} and Var_⊥ is Yb²(K−2)/(K−1); delight "
-            "attains the least cost of signal, 1, for ρ ≤ p."
+            "At rate ρ a rule keeps correct and wrong mass (X, Y): delight and advantage "
+            "({correct_first_correct}, {correct_first_wrong}), |advantage| the same iff b < 1/2, surprisal the "
+            "reverse iff p > 1/K, the additive score the reverse "
+            "iff also α < α*, uniform ({tie_correct}, {tie_wrong}). Signal is {signal} and Var_⊥ is "
+            "{var_perpendicular}; delight attains the least cost of signal, 1, for ρ ≤ p."
         ),
         source="here; the rules are those of KG §3",
         regime=(
@@ -50,8 +53,16 @@ CLAIMS = (
             "independently (exactly-k selection has the same signal and B·Var_⊥ in the limit, not Var_∥). Delight "
             "wins by noise, not by signal: for b > ε a wrong sample moves further along ∇J than a correct one. "
             "With one policy entropy the entropy band is uniform and |advantage|·entropy is |advantage|; "
-            "surprisal among positive advantages keeps min(ρ, p) and nothing wrong"
+            "surprisal among positive advantages keeps {correct_first_correct} and nothing wrong"
         ),
         rule=SIMULATED,
+        formulas={
+            "correct_first_correct": "min(ρ,p)",
+            "correct_first_wrong": "(ρ−p)₊",
+            "tie_correct": "ρp",
+            "tie_wrong": "ρε",
+            "signal": "α{X(1−b)ε + Ybp}",
+            "var_perpendicular": "Yb²(K−2)/(K−1)",
+        },
     ),
 )

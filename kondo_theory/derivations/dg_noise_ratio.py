@@ -176,7 +176,7 @@ def derive() -> Derivation:
         cosine_gap_ratio=_cosine_gap_ratio(),
         weight_correct=correct,
         weight_wrong=wrong,
-        kappa=context.kappa(),
+        kappa=context.kappa(b, correct, wrong),
         **{f"published_gap_{name}": _at_example(_cosine_gap_ratio(), error) for name, error in _EXAMPLES.items()},
         **{f"published_noise_{name}": _at_example(_noise_ratio(), error) for name, error in _EXAMPLES.items()},
     )

@@ -207,9 +207,9 @@ def _worth(proof: Proof) -> None:
             latex=r"\|\mathbb Eg\| = \alpha\{X(1-b)\varepsilon+Ybp\},\quad \mathrm{Var}_\perp = Yb^2\tfrac{K-2}{K-1}",
         )
     cost = {}
-    for name, first in (("X", (w_plus, 0)), ("Y", (0, w_minus)), ("both", (w_plus, w_plus))):
-        weights = context.by_sign(*map(sp.sympify, first), 3)
-        exact = ExplicitContext.symmetric(3).moments(b, weights, weights)
+    for name, right, wrong in (("X", w_plus, sp.Integer(0)), ("Y", sp.Integer(0), w_minus), ("both", w_plus, w_plus)):
+        keep = context.by_sign(right, wrong, 3)
+        exact = ExplicitContext.symmetric(3).moments(b, keep, keep)
         length_squared = exact.mean.dot(exact.mean)
         total = exact.var_parallel + exact.var_perpendicular + length_squared
         cost[name] = exact.backward_rate * total / length_squared

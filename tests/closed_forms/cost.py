@@ -52,3 +52,11 @@ CLOSED_FORMS = {
         "implied_physical_high": _implied("physical", min, 0.5),
     },
 }
+
+QUOTED = {
+    "step-cost": {
+        "≥ (1−ρ)^T": "the complement of the surviving share with independent keeps",
+        "6x and 10x": "the published speed-ups, from which the ratios are derived",
+        "N_ref/N_gate": "the name of a ratio",
+    },
+}

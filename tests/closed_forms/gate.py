@@ -22,9 +22,8 @@ def _value(**at):
 
 def _price_response(**at):
     step = 1e-5
-    return (_gate(**at | {"lambda": at["lambda"] + step}) - _gate(**at | {"lambda": at["lambda"] - step})) / (
-        2 * step
-    )
+    low, high = (_gate(**at | {"lambda": at["lambda"] + shift}) for shift in (-step, step))
+    return (high - low) / (2 * step)
 
 
 def _on_threshold(**at):

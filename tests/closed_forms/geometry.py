@@ -92,8 +92,8 @@ def _gap_ratio(p, K, b, eta, batch=1e12):
 
 
 def _kappa(**at):
-    moments = symmetric_moments(at["p"], at["K"], at["b"], at["w_plus"], at["w_minus"])
-    return float(moments.signal) / _gradient(**at)
+    weights = dg_weights(at["p"], at["K"], at["b"], at["eta"])
+    return float(symmetric_moments(at["p"], at["K"], at["b"], *weights).signal) / _gradient(**at)
 
 
 def _nothing(rng):
@@ -105,7 +105,7 @@ _DG = {
     "cosine_gap_ratio": ClosedForm(_warm, lambda **at: _gap_ratio(**at), relative=1e-7),
     "weight_correct": ClosedForm(_warm, lambda **at: float(dg_weights(at["p"], at["K"], at["b"], at["eta"])[0])),
     "weight_wrong": ClosedForm(_warm, lambda **at: float(dg_weights(at["p"], at["K"], at["b"], at["eta"])[1])),
-    "kappa": ClosedForm(lambda rng: _context(rng, w_plus=rng.uniform(0, 1), w_minus=rng.uniform(0, 1)), _kappa),
+    "kappa": ClosedForm(_warm, _kappa),
 }
 for _name, _p in (("half", 0.5), ("tenth", 0.9)):
     _DG[f"published_gap_{_name}"] = ClosedForm(_nothing, lambda p=_p: _gap_ratio(p, 100, 0.5, 1.0), relative=1e-7)
@@ -255,4 +255,33 @@ CLOSED_FORMS = {
     "forward-efficiency": _EFFICIENCY,
     "graded-rewards": _GRADED,
     "learning-time": _LEARNING,
+}
+
+WHERE = {
+    "dg-noise-ratio": {
+        "χ₊": "−(1−b)·log p",
+        "χ₋": "−b·log((K−1)/(1−p))",
+        "w₊": "σ(χ₊/η)",
+        "w₋": "σ(χ₋/η)",
+        "κ": "w₊(1−b) + w₋b",
+    },
+    "learning-time": {
+        "α²": "K/(K−1)",
+        "F(x)": "2ln(x/(1−x)) + 1/(1−x) − 1/x",
+        "Γ(x)": "ln(x/(1−x)) + 1/(1−x)",
+    },
+}
+
+QUOTED = {
+    "dg-noise-ratio": {"order in 1/B": "the order of the expansion"},
+    "graded-rewards": {
+        "2n+1 arms": "the size of the family: its definition",
+        "b + E(R−b)₊": "the criterion's edge, argued in the derivation and compared there on a grid",
+    },
+    "learning-time": {
+        "Θ(log K)": "an order of growth, a limit in the derivation",
+        "Γ/F → 1": "a limit in the derivation",
+        "2/(1−b)": "a bound in the derivation, not a value",
+        "Γ/(1−b) becomes": "the name of what the next formula replaces",
+    },
 }

@@ -111,3 +111,27 @@ CLOSED_FORMS = {
         ),
     },
 }
+
+WHERE = {
+    "additive-threshold": {"L": "log(p(K−1)/(1−p))"},
+    "screening-at-rate": {"α": "√(K/(K−1))"},
+}
+
+QUOTED = {
+    "additive-threshold": {
+        "αU + (1−α)ℓ": "the score: a definition",
+        "p > 1/K": "a correct arm likelier than a wrong one; the sign of L, a step of the derivation",
+        "p ≤ 1/K": "the other side of the same threshold",
+    },
+    "additive-never-fixed": {
+        "the odds p/(1−p)": "the definition of the odds",
+        "rises from 1/K": "the uniform policy",
+        "1−p^B": "the chance that a batch holds a failure: its definition",
+        "10^−40 at K = 10, α = 0.99, B = 20": "a bound at a setting, checked in the derivation",
+    },
+    "screening-at-rate": {
+        "b < 1/2": "where |advantage| changes its mind, a step of the derivation",
+        "p > 1/K": "where surprisal changes its mind, a step of the derivation",
+        "B·Var_⊥": "the name of a scaled variance",
+    },
+}
