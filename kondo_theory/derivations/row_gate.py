@@ -65,22 +65,78 @@ def _identity(proof: Proof) -> None:
             n * squares,
             latex=r"\sum_t\mathbb E[G\,A\,(x_t-p_t)] = T\,\mathbb E[G\,A^2]",
         )
-    n_right, mean, n_tokens, g = sp.symbols("N m T G", positive=True)
-    advantage = (n_right - n_tokens * mean) / n_tokens
+    x, q, g = sp.symbols("x1:5"), sp.symbols("q1:5", positive=True), sp.Symbol("G", nonnegative=True)
+    advantage = sum(x) / sp.Integer(4) - sum(q) / sp.Integer(4)
     proof.identity(
-        "It holds row by row, Σ_t (x_t − p_t) = T·A: so in every finite batch with that baseline, whatever the rule "
-        "looks at (other rows, which wrong tokens, a draw) and however the wrong tokens are spread.",
-        g * advantage * (n_right - n_tokens * mean),
-        n_tokens * g * advantage**2,
+        "It holds row by row, Σ_t (x_t − p_t) = T·A (here T = 4): so in every finite batch with that baseline, "
+        "whatever the rule looks at (other rows, which wrong tokens, a draw) and however the wrong tokens are "
+        "spread.",
+        sum(g * advantage * (a - c) for a, c in zip(x, q, strict=True)),
+        4 * g * advantage**2,
         latex=r"G A\sum_t(x_t-p_t) = T\,G A^2",
     )
     proof.argue(
-        "No interior stationary point once P(G = 1, A ≠ 0) > 0; keeping any share of rows by row delight has it.",
-        "a stationary point has every drift zero, but their sum is positive. The row with the most delight has A > "
-        "0: the all-right row has A = 1 − p > 0 and positive surprisal, hence positive delight.",
-        bool((1 - Half) > 0) and bool(-sp.log(Half) > 0),
-        latex=r"P(G=1,A\ne0)>0\ \Rightarrow\ \sum_t \mathrm{drift}_t>0",
+        "So training has no interior limit where E[G·A²] stays above some m > 0 around it.",
+        "the right logits' sum grows by at least T·m a unit of time there, and at a limit inside it would converge",
+        latex=r"\mathbb E[G A^2]\ge m\ \Rightarrow\ \frac{d}{dt}\sum_t z_t\ge T m",
     )
+    proof.argue(
+        "The top share of rows by row delight, advantage or |advantage| has it.",
+        "the all-right row has A = 1 − p̄ > 0, so the row kept first has at least that delight, advantage or "
+        "|advantage|, and A ≠ 0; all of these are continuous in the p_t",
+        latex=r"\max_{\mathrm{rows}}A^2\ell \ge (1-\bar p)^2\sum_t\log\tfrac1{p_t}>0",
+    )
+
+
+def _vanishing(proof: Proof) -> None:
+    """Rules whose E[G·A²] vanishes on the way: a stall, and a token whose drift stays negative."""
+    p = sp.Symbol("p", positive=True)
+    one_right = _drifts((p, p), lambda row: sp.Integer(sum(row) == 1))
+    proof.identity(
+        "P(G=1, A≠0) > 0 on the way is not enough: keep the answers with exactly one of two right. From p = 1/M < "
+        "1/2 "
+        "the drift is positive up to p = 1/2, where A = 0 on all that is kept, and training ends.",
+        one_right[0],
+        _one_right_drift(),
+        latex=r"\mathrm{drift} = \tfrac12p(1-p)(1-2p)^2",
+    )
+    first, second = sp.symbols("p1 p2", positive=True)
+    half_gap = (1 - first - second) / 2  # A of a row with one right token
+    pushes = _drifts((first, second), lambda row: sp.Integer(sum(row) == 1))
+    for drift, own, other in ((pushes[0], first, second), (pushes[1], second, first)):
+        proof.identity(
+            f"Unequal p_t, for 1/2 < p₁ + p₂ < 1 these are the rows of least |A|: the drift of token {1 + (own == "
+            f"second)}.",
+            drift,
+            half_gap * own * (1 - own) * (1 - 2 * other),
+        )
+    speeds = [q * (1 - q) * push for q, push in zip((first, second), pushes, strict=True)]  # even wrong tokens
+    conserved = 1 / (first * (1 - first)) - 1 / (second * (1 - second))
+    proof.identity(
+        "With evenly spread wrong tokens dp_t/dt is in proportion to p_t(1−p_t)·drift_t, and 1/(p₁(1−p₁)) − "
+        "1/(p₂(1−p₂)) does not change.",
+        sum(sp.diff(conserved, q) * speed for q, speed in zip((first, second), speeds, strict=True)),
+        sp.Integer(0),
+        latex=r"\frac{d}{dt}\Big\{\frac1{p_1(1-p_1)}-\frac1{p_2(1-p_2)}\Big\}=0",
+    )
+    start = conserved.subs({first: sp.Rational(25, 100), second: sp.Rational(26, 100)})
+    proof.argue(
+        "A token's negative drift can last for ever: from (0.25, 0.26) p₂ passes 1/2, from then on token 1's drift "
+        "is "
+        "negative and p → (0, 1).",
+        "the constant is positive, and it is zero where p₁ + p₂ = 1: that line is never reached and A > 0 on all "
+        "that is "
+        "kept. p₁ < 1/2 keeps token 2's drift positive, and p₂ > 1/2 token 1's negative; no point inside is "
+        "stationary",
+        start.is_positive is True and sp.cancel(conserved.subs(second, 1 - first)) == 0,
+        latex=r"\tfrac1{p_1(1-p_1)}-\tfrac1{p_2(1-p_2)}>0,\ p_2>\tfrac12\ \Rightarrow\ \mathrm{drift}_1<0",
+    )
+
+
+def _one_right_drift() -> sp.Expr:
+    """Return the claimed drift where the answers with exactly one of two right tokens are kept."""
+    p = sp.Symbol("p", positive=True)
+    return p * (1 - p) * (1 - 2 * p) ** 2 / 2
 
 
 def _conditions(proof: Proof) -> None:
@@ -89,8 +145,9 @@ def _conditions(proof: Proof) -> None:
     leads = _row_delight((0, 1), chances, 10**5) - _row_delight((1, 1), chances, 10**5)
     single = _drifts(chances, lambda row: sp.Integer(row == (0, 1)))
     proof.check(
-        "One token's drift can be negative for a while: M = 10⁵, p = (3/5, 1/10), ρ = 0.04 keeps (wrong, right).",
-        bool(leads.evalf() > 0) and single[0] == COUNTEREXAMPLES["unequal"] and sp.Add(*single) > 0,
+        "One token's drift can be negative under row delight too: M = 10⁵, p = (3/5, 1/10), ρ = 0.04 keeps (wrong, "
+        "right).",
+        leads.is_positive is True and single[0] == COUNTEREXAMPLES["unequal"] and sp.Add(*single) > 0,
         latex=r"\mathrm{drift}_1 = -\tfrac{9}{2500},\quad \mathrm{drift}_1+\mathrm{drift}_2>0",
     )
     proof.check(
@@ -106,7 +163,7 @@ def _conditions(proof: Proof) -> None:
     proof.check(
         "A baseline that is not the row's own mean breaks it (constant, or the mean over prompts of unequal "
         "difficulty): p = 9/10 twice, b = 1/10, M = 2; ρ = 0.18 keeps rows with one wrong token.",
-        bool(gap.evalf() > 0) and sp.Add(*constant) == COUNTEREXAMPLES["constant baseline"],
+        gap.is_positive is True and sp.Add(*constant) == COUNTEREXAMPLES["constant baseline"],
         latex=r"b\ne\tfrac1T\sum_tp_t:\ \sum_t\mathrm{drift}_t = T\,\mathbb E[G A(A+b-\bar p)]",
     )
 
@@ -167,15 +224,37 @@ def _groups(proof: Proof) -> None:
 
 def _zero_price(proof: Proof) -> None:
     """Tokens at zero price: a coupling argument, its extensions, and its limit."""
-    x, step, u, a, v, d = sp.symbols("x h u a v d", positive=True)
+    u, a, v, d = sp.symbols("u a v d", positive=True)
+    f, chances = sp.Function("f"), sp.symbols("p1:4", positive=True)
+    mean = sp.Add(*chances) / 3
+    pulls = sum(
+        _mass(row, chances) * f(sp.Rational(sum(row), 3) - mean) * (row[0] - chances[0])
+        for row in product((0, 1), repeat=3)
+    )
+    gains = sum(
+        _mass(row, chances[1:]) * (f(sp.Rational(1 + sum(row), 3) - mean) - f(sp.Rational(sum(row), 3) - mean))
+        for row in product((0, 1), repeat=2)
+    )
+    proof.identity(
+        "Coupling (here T = 3): with the same neighbours a right token has 1/T more advantage. For any function f "
+        "of A "
+        "in the place of G·A the drift is p_t(1−p_t)·E[f(A + 1/T) − f(A)]; zero price has f = A₊.",
+        pulls,
+        chances[0] * (1 - chances[0]) * gains,
+        latex=r"\mathbb E[f(A)(x_t-p_t)] = p_t(1-p_t)\,\mathbb E[f(A+\tfrac1T)-f(A)]",
+    )
+    above, step = sp.symbols("x h", nonnegative=True)
     proof.check(
-        "Coupling: with the same neighbours a right token has 1/T more advantage, (A + 1/T)₊ ≥ A₊, so the drift "
-        "p_t(1−p_t)·E[(A + 1/T)₊ − A₊] is never negative, for any p_t; it is positive as the all-right row has A > "
-        "0.",
-        sp.simplify(sp.Max(x + step, 0) - sp.Max(x, 0)) == step
-        and sp.Max(-x + step, 0).subs({x: 2, step: 1}) - sp.Max(-x, 0).subs(x, 2) == 0
-        and sp.Max(-x + step, 0).subs({x: 1, step: 2}) - sp.Max(-x, 0).subs(x, 1) == 1,
+        "A₊ never falls, so the drift is never negative, for any p_t; it is positive as the all-right row has A > 0.",
+        (sp.Max(above + step, 0) - sp.Max(above, 0)).is_nonnegative is True
+        and (sp.Max(step - above, 0) - sp.Max(-above, 0)).is_nonnegative is True,
         latex=r"\mathbb E[(A+\tfrac1T)_+-A_+]\ge0",
+    )
+    p = chances[0]
+    proof.identity(
+        "Two tokens of equal p ≤ 1/2, by enumeration.",
+        _drifts((p, p), lambda row: sp.Integer(sum(row) > 0))[0],
+        _two_tokens_at_zero_price().subs(sp.Symbol("p", positive=True), p),
     )
     standardised = u / (sp.sqrt(a * u**2 + v) + d)
     root = sp.sqrt(a * u**2 + v)
@@ -187,17 +266,25 @@ def _zero_price(proof: Proof) -> None:
         v / root + d,
         latex=r"\frac{d}{du}\frac{u}{\sqrt{au^2+v}+d} = \frac{v/\sqrt{au^2+v}+d}{(\sqrt{au^2+v}+d)^2} > 0",
     )
-    luck = sp.Rational(45, 100)
-    mean = Half * (Half + luck * sp.Rational(3, 4))
-    gain = (Half - mean) - luck * (sp.Rational(3, 4) - mean)
+    luck, lucky = sp.Rational(45, 100), sp.Rational(3, 4)
+    odds = sp.Symbol("o", positive=True)
+    baseline = (odds * Half + luck * lucky) / (1 + odds)  # p = o/(1 + o)
+    gain = (Half - baseline) - luck * (lucky - baseline)
     proof.check(
         "Independence is needed: T = 4, a right token has R = 1/2, a wrong one 3/4 with probability 0.45, else 0. "
         "Right is better on average, and yet the drift is negative at every p; −217/12800 at p = 1/2.",
-        bool(Half > luck * sp.Rational(3, 4))
-        and Half * Half * gain == COUNTEREXAMPLES["correlated reward"]
-        and bool(Half - luck * sp.Rational(3, 4) < (1 - luck) * luck * sp.Rational(3, 4)),  # at the least b
+        (Half - luck * lucky).is_positive is True
+        and (Half - baseline).factor().is_positive is True  # so a right token is kept
+        and gain.factor().is_negative is True
+        and Half * Half * gain.subs(odds, 1) == COUNTEREXAMPLES["correlated reward"],
         latex=r"\tfrac12-b < 0.45\,(\tfrac34-b)\ \text{for}\ b>0.2955",
     )
+
+
+def _two_tokens_at_zero_price() -> sp.Expr:
+    """Return the claimed drift of tokens at zero price, T = 2 and p ≤ 1/2."""
+    p = sp.Symbol("p", positive=True)
+    return p * (1 - p) * (p * (1 - p) + (1 - 2 * p) ** 2 / 2)
 
 
 def derive() -> Derivation:
@@ -205,7 +292,8 @@ def derive() -> Derivation:
     proof = Proof(
         "row-gate",
         "Rows kept or dropped whole by any rule, independent tokens and the exact mean as baseline: the drifts of "
-        "the T right logits sum to T·E[G·A²] ≥ 0, row by row. Tokens at zero price have a positive drift each.",
+        "the T right logits sum to T·E[G·A²] ≥ 0, row by row; no stall where that stays away from 0. Tokens at zero "
+        "price have a positive drift each.",
         (
             "T independent tokens, right with probabilities p_t; reward the share of right tokens",
             "baseline Σp_t/T; for groups of S answers G·A must not fall with the row's own reward",
@@ -214,8 +302,12 @@ def derive() -> Derivation:
         ),
     )
     _identity(proof)
+    _vanishing(proof)
     _conditions(proof)
     _groups(proof)
     _zero_price(proof)
-    results = {name.replace(" ", "_").replace("-", "_"): value for name, value in COUNTEREXAMPLES.items()}
-    return proof.conclude(**results)
+    return proof.conclude(
+        one_right_drift=_one_right_drift(),
+        zero_price_two_tokens=_two_tokens_at_zero_price(),
+        two_answers=COUNTEREXAMPLES["two answers"],
+    )
