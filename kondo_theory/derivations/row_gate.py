@@ -103,10 +103,9 @@ def _vanishing(proof: Proof) -> None:
     first, second = sp.symbols("p1 p2", positive=True)
     half_gap = (1 - first - second) / 2  # A of a row with one right token
     pushes = _drifts((first, second), lambda row: sp.Integer(sum(row) == 1))
-    for drift, own, other in ((pushes[0], first, second), (pushes[1], second, first)):
+    for token, drift, own, other in ((1, pushes[0], first, second), (2, pushes[1], second, first)):
         proof.identity(
-            f"Unequal p_t, for 1/2 < p₁ + p₂ < 1 these are the rows of least |A|: the drift of token {1 + (own == "
-            f"second)}.",
+            f"Unequal p_t, for 1/2 < p₁ + p₂ < 1 these are the rows of least |A|: the drift of token {token}.",
             drift,
             half_gap * own * (1 - own) * (1 - 2 * other),
         )
