@@ -39,24 +39,39 @@ def _forward_zero_price() -> sp.Expr:
 
 
 def _zero_price(proof: Proof) -> None:
-    proof.argue(
+    odds = sp.Symbol("o", positive=True)
+    forward = _forward_zero_price()
+    proof.check(
         "Zero price: one success is enough. The batch gradient is (number of successes)·(1−b)d/N, so its cosine is "
-        "+1 with at least one success and undefined with none; N samples fail with probability (1−p)^N.",
-        "a wrong sample has χ ≤ 0 and is dropped, a correct one adds the same positive multiple of d = ∇J/p",
-        sp.simplify(sp.expand_log(sp.log(1 - p) * _forward_zero_price() - sp.log(_delta), force=True)) == 0,
+        "+1 with at least one success and undefined with none; N samples have none with probability (1−p)^N, which "
+        "is "
+        "δ at N = log(1/δ)/(−log(1−p)).",
+        (1 - p) ** forward == _delta,
         latex=r"(1-p)^N = \delta \iff N = \frac{\log(1/\delta)}{-\log(1-p)}",
     )
     proof.identity(
         "For a rare correct arm N ≈ log(1/δ)/p, and pN ≈ log(1/δ) of them are backpropagated on average.",
-        sp.Limit(p * _forward_zero_price(), p, 0, "+"),
+        sp.Limit(p * forward, p, 0, "+"),
         sp.log(1 / _delta),
         latex=r"\lim_{p\to0}pN = \log\tfrac1\delta",
     )
-    proof.argue(
-        "For every p it is at most that: pN ≤ log(1/δ).",
-        "−log(1−p) ≥ p, because the difference vanishes at p = 0 and has the derivative p/(1−p) > 0",
-        sp.cancel(sp.diff(-sp.log(1 - p) - p, p) - p / (1 - p)) == 0 and (-sp.log(1 - p) - p).subs(p, 0) == 0,
+    slack = -sp.log(1 - p) - p
+    proof.check(
+        "For every p it is at most that, as −log(1−p) ≥ p: the difference vanishes at p = 0 and rises.",
+        slack.subs(p, 0) == 0 and sp.diff(slack, p).subs(p, odds / (1 + odds)).cancel().is_positive,
         latex=r"pN = \frac{p}{-\log(1-p)}\log\tfrac1\delta \le \log\tfrac1\delta",
+    )
+    proof.argue(
+        "N is whole: ⌈log(1/δ)/(−log(1−p))⌉ samples, of which less than log(1/δ) + p are backpropagated on average.",
+        "⌈x⌉ < x + 1, and px ≤ log(1/δ)",
+        latex=r"p\lceil N\rceil < pN + p \le \log\tfrac1\delta + p",
+    )
+    at = {p: sp.Rational(99, 100), _delta: sp.Rational(1, 2)}
+    whole = (p * sp.ceiling(forward)).subs(at)
+    proof.check(
+        "Rounded up it can exceed log(1/δ): p = .99, δ = .5 needs one sample, .99 backward passes, and log 2 = .693.",
+        (whole - sp.log(1 / _delta).subs(at)).is_positive is True and whole == sp.Rational(99, 100),
+        latex=r"p=.99,\ \delta=.5:\quad p\lceil N\rceil = .99 > \log 2",
     )
 
 
@@ -78,7 +93,7 @@ def _geometry(proof: Proof) -> None:
         == [0, 0, 0],
         latex=r"\varphi_a-\frac{\varphi_a\cdot d}{\|d\|^2}d = e_a-\tfrac1{K-1}\mathbf 1_{\mathrm{wrong}}",
     )
-    agrees = True
+    agrees = []
     for categories, count in ((2, 2), (2, 5), (3, 2), (3, 3), (3, 4), (4, 3)):
         statistics = []
         for draw in product(range(categories), repeat=count):
@@ -87,10 +102,10 @@ def _geometry(proof: Proof) -> None:
         mean = sum(statistics) / len(statistics)
         variance = sum(s**2 for s in statistics) / len(statistics) - mean**2
         degrees = categories - 1
-        agrees = agrees and mean == degrees and variance == 2 * degrees * sp.Rational(count - 1, count)
-    proof.check(
+        agrees.append(mean == degrees and variance == 2 * degrees * sp.Rational(count - 1, count))
+    proof.sample(
         "So the squared perpendicular part of m wrong samples is b² times a multinomial sum of squares: (K−1)/m "
-        "times it is Pearson's statistic, with mean K−2 and variance 2(K−2)(m−1)/m exactly (enumerated), and χ² "
+        "times it is Pearson's statistic, with mean K−2 and variance 2(K−2)(m−1)/m (enumerated), and χ² "
         "with K−2 degrees of freedom as m → ∞.",
         agrees,
         latex=r"\|\hat g_\perp\|^2 = b^2\sum_a\Big(m_a-\tfrac{m}{K-1}\Big)^2,\qquad"
@@ -100,7 +115,8 @@ def _geometry(proof: Proof) -> None:
 
 def _constant_baseline(proof: Proof) -> None:
     """Derive the chi-square approximation and its regime."""
-    parallel_squared = _N**2 * context.signal_squared()
+    on_correct, on_wrong = _parallel_parts()
+    parallel_squared = (_N * (p * on_correct + (1 - p) * on_wrong)) ** 2 * context.alpha_squared
     perpendicular_squared = _N * context.epsilon * b**2 / (K - 1) * _quantile
     proof.identity(
         "PG, K ≥ 3: the cosine is at least c₀ iff ‖perp‖² ≤ (1−c₀²)/c₀²·(parallel)². With Nε wrong samples at the "
@@ -132,32 +148,44 @@ def _value_baseline(proof: Proof) -> None:
     on_correct, on_wrong = (part.subs(b, p) for part in _parallel_parts())
     across = (_load / p) * p**2 * (K - 2) / (K - 1)  # at most N wrong samples, each b²(K−2)/(K−1) on average
     markov = _odds_of_cosine * across / (on_correct**2 * context.alpha_squared)
+    proof.identity(
+        "b = p: N = x/p samples have no success with probability (1−p)^N → e^{−x}.",
+        sp.Limit((1 - p) ** (_load / p), p, 0, "+"),
+        sp.exp(-_load),
+    )
+    proof.identity(
+        "With at least one success the parallel part is at least ε²α, and its odds against the mean squared "
+        "perpendicular part, at most xp(K−2)/(K−1), are of order p.",
+        sp.Limit(markov / p, p, 0, "+"),
+        _odds_of_cosine * _load * (K - 2) / K,
+    )
     proof.argue(
-        "b = p, enough: with at least one success the parallel part is at least ε²α, while the mean squared "
-        "perpendicular part is at most xp(K−2)/(K−1). By Markov's inequality the failure probability tends to "
-        "e^{−x}.",
-        "all parallel parts are positive, so one success bounds their sum from below; P(perp² > t) ≤ E perp²/t → 0",
-        sp.limit(markov, p, 0) == 0 and sp.limit((1 - p) ** (_load / p), p, 0) == sp.exp(-_load),
+        "So one success is enough as p → 0: the failure probability is at most e^{−x}(1 + o(1)).",
+        "all parallel parts are positive, so one success bounds their sum from below; P(perp² > t) ≤ E perp²/t → 0 "
+        "(Markov)",
+        sp.limit(markov, p, 0) == 0,
         latex=r"P(\text{fail}) \le (1-p)^{x/p} + \frac{c_0^2}{1-c_0^2}\,\frac{x\,p\,(K-2)}{K\varepsilon^4}"
         r"\ \to\ e^{-x}",
     )
     without_success = (_load / p * on_wrong) ** 2 * context.alpha_squared
-    proof.argue(
-        "b = p, needed: without a success the parallel part squared is smaller than the mean squared perpendicular "
-        "part by a factor of order p, so the cosine is small and the failure probability is at least e^{−x}(1−o(1)).",
-        "perp² over its mean tends to χ²_{K−2}/(K−2), which has no atom at 0, so it exceeds any multiple of p with "
-        "probability tending to 1",
-        sp.cancel(without_success / across - _load * p * K / (K - 2)) == 0,
+    proof.identity(
+        "Without a success the parallel part squared is smaller than the mean squared perpendicular part by a factor "
+        "of order p …",
+        sp.Limit(without_success / across / p, p, 0, "+"),
+        _load * K / (K - 2),
         latex=r"\frac{(\text{parallel})^2}{\mathbb E\,\mathrm{perp}^2} = \frac{xpK}{K-2}\to0",
     )
-    chi_square_count = sp.cancel(_forward_pg().subs(b, p))
     proof.argue(
-        "Hence pN → log(1/δ): with b = p PG needs Θ(log(1/δ)/p), not Θ(1/p²). The χ² count would be bounded in p; "
-        "it is not the binding one, because it presumes many successes.",
-        "both bounds on the failure probability tend to e^{−x}, which equals δ at x = log(1/δ)",
-        sp.simplify(sp.exp(-sp.log(1 / _delta)) - _delta) == 0
-        and sp.cancel(chi_square_count.subs(p, 0) - _odds_of_cosine * _quantile / K) == 0,
+        "… so a success is needed: the cosine is small and the failure probability is at least e^{−x}(1−o(1)). Hence "
+        "pN → log(1/δ): with b = p PG needs Θ(log(1/δ)/p), not Θ(1/p²).",
+        "perp² over its mean tends to χ²_{K−2}/(K−2), which has no atom at 0, so it exceeds any multiple of p with "
+        "probability tending to 1; both bounds tend to e^{−x}, which is δ at x = log(1/δ)",
         latex=r"b=p:\quad \lim_{p\to0}pN = \log\tfrac1\delta",
+    )
+    proof.identity(
+        "The χ² count is bounded there; it is not the binding one, because it presumes many successes.",
+        sp.Limit(sp.cancel(_forward_pg().subs(b, p)), p, 0, "+"),
+        _odds_of_cosine * _quantile / K,
     )
 
 
@@ -201,8 +229,9 @@ def derive() -> Derivation:
     """Derive how many forward samples and backward passes zero price and PG need to point the right way."""
     proof = Proof(
         "backward-passes-to-align",
-        "Until cos(ĝ,∇J) ≥ c₀ with probability 1−δ: zero price needs N = log(1/δ)/(−log(1−p)) forward samples and "
-        "pN ≤ log(1/δ) backward passes; PG with constant b, K ≥ 3 and p ≪ b² about c₀²/(1−c₀²)·b²/(εKp²) times the "
+        "Until cos(ĝ,∇J) ≥ c₀ with probability 1−δ: zero price needs N = ⌈log(1/δ)/(−log(1−p))⌉ forward samples and "
+        "pN < log(1/δ) + p backward passes; PG with constant b, K ≥ 3 and p ≪ b² about c₀²/(1−c₀²)·b²/(εKp²) times "
+        "the "
         "1−δ quantile of χ²_{K−2}; PG with b = p has pN → log(1/δ); at K = 2 one PG sample suffices.",
         (
             "one symmetric context, R = 1{a = y*}, N independent samples, fixed 0 < c₀ < 1 and 0 < δ < 1",
@@ -217,6 +246,7 @@ def derive() -> Derivation:
     _special_cases(proof)
     return proof.conclude(
         zero_price_forward=_forward_zero_price(),
+        zero_price_bound=sp.log(1 / _delta) + p,
         zero_price_backward=p * _forward_zero_price(),
         pg=_forward_pg(),
         pg_value_baseline=sp.log(1 / _delta) / p,
