@@ -21,7 +21,16 @@ from kondo_theory._domain import FloatArray
 from kondo_theory.moments import GradientMoments
 from kondo_theory.symmetric import SymmetricContext
 
-__all__ = ["ORDERS", "KeptSuccesses", "exact_rate_moments", "finite_rate_value", "kept_successes", "price_weights"]
+__all__ = [
+    "ORDERS",
+    "KeptSuccesses",
+    "exact_rate_moments",
+    "finite_rate_value",
+    "kept_successes",
+    "price_weights",
+    "smooth_rate_gap",
+    "variance_gap",
+]
 
 ORDERS = ("correct-first", "wrong-first", "tie", "correct-only")
 """Who is kept first: successes, failures, both alike at random, or successes and nothing else.
@@ -171,6 +180,59 @@ def finite_rate_value(
         reached = _minimum_moments(*np.broadcast_arrays(mass[: j + 1].sum(), mass[j + 1 :].sum(), B, k))[0]
         value = value + (chi[j] - chi[j + 1]) * reached
     return np.asarray(value / B)[()]
+
+
+def smooth_rate_gap(rate: ArrayLike, density: ArrayLike, batch_size: ArrayLike) -> FloatArray:
+    """Return ρ(1 − ρ)/(2fB), by how much exactly k = ρB of B samples collect less than V(ρ) [this project].
+
+    To first order in 1/B, for delight with a density f that is positive and continuous at the price. At a kink of V
+    (a rate between two atoms, or a gap in the density) the difference is of order 1/√B instead, and inside an atom it
+    vanishes exponentially: :func:`finite_rate_value`.
+
+    Parameters
+    ----------
+    rate : (...) array
+        ρ in (0, 1].
+    density : (...) array
+        f > 0 at λ = Q_χ(1 − ρ), per unit of delight.
+    batch_size : (...) array
+        B ≥ 1.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is out of its domain or not real.
+    """
+    rho = _domain.interval("rate", rate, 0, 1, "(]")
+    f = _domain.interval("density", density, 0, np.inf, "()")
+    B = _domain.interval("batch_size", batch_size, 1, np.inf, "[)")
+    return np.asarray(rho * (1 - rho) / (2 * f * B))[()]
+
+
+def variance_gap(p_correct: ArrayLike, n_arms: ArrayLike, baseline: ArrayLike, rate: ArrayLike) -> FloatArray:
+    """Return the limit, B → ∞, of B·Var_∥ of the price gate less that of exactly k = ρB [this project].
+
+    α²(1−b)²ε²ρ(1−ρ) for ρ < p, where exact-k's vanishes, and α²(1−ρ)bp{(ρ−2p)bp + 2p(1−b)ε} for ρ > p, of either
+    sign. ρ = p is a case of its own: exact-k's Var s/B is pε(π−1)/(2π) there.
+
+    Parameters
+    ----------
+    p_correct, n_arms, baseline : (...) array
+        p in (0, 1), K ≥ 2, a constant 0 < b < 1.
+    rate : (...) array
+        ρ in (0, 1], not p.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is out of its domain or not real.
+    """
+    p, K = _domain.interval("p_correct", p_correct, 0, 1, "()"), _domain.arm_count(n_arms)
+    b, rho = _domain.interval("baseline", baseline, 0, 1, "()"), _domain.interval("rate", rate, 0, 1, "(]")
+    _domain.require("rate", rho, rho != p, "other than p_correct")
+    below = (1 - b) ** 2 * (1 - p) ** 2 * rho * (1 - rho)
+    above = (1 - rho) * b * p * ((rho - 2 * p) * b * p + 2 * p * (1 - b) * (1 - p))
+    return np.asarray(K / (K - 1) * np.where(rho < p, below, above))[()]
 
 
 def price_weights(p_correct: ArrayLike, rate: ArrayLike) -> tuple[FloatArray, FloatArray]:

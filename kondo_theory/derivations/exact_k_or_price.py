@@ -107,21 +107,21 @@ def _finite(proof: Proof) -> None:
         latex=r"\hat g_\parallel = \frac{\alpha}{B}\{s(1-b)\varepsilon+(k-s)bp\} = "
         r"\frac{\alpha}{B}\{bpk+(\varepsilon-b)s\}",
     )
-    agrees = True
+    agrees = []
     for batch in (2, 3, 5):
         for keep in range(1, batch + 1):
             sums = [_write_out(value.subs({B: batch, _k: keep})) for value in _shortfall_sums()]
             direct = _direct_moments(batch, keep)
-            agrees = agrees and all(sp.expand(x - y) == 0 for x, y in zip(sums, direct, strict=True))
-    proof.check(
+            agrees.append(all(sp.expand(x - y) == 0 for x, y in zip(sums, direct, strict=True)))
+    proof.sample(
         "Moments of s = min(n, k) as sums over n < k, against the binomial distribution itself for B = 2, 3, 5, "
-        "every k.",
+        "every k, as polynomials in p.",
         agrees,
         latex=r"\mathbb E s = k-\sum_{n<k}(k-n)P(n),\qquad \mathbb E s^2 = k^2-\sum_{n<k}(k^2-n^2)P(n)",
     )
     for n_arms, batch in ((2, 3), (3, 2), (3, 3), (4, 2)):
         length = context.epsilon**2 * context.alpha_squared
-        agrees = True
+        agrees = []
         for keep in range(1, batch + 1):
             mean, var_parallel, var_perpendicular = _enumerate(n_arms, batch, keep)
             mean_s, var_s = _direct_moments(batch, keep)
@@ -132,10 +132,10 @@ def _finite(proof: Proof) -> None:
                 var_parallel - (_batch_var_parallel(var_s) * length).subs(at),
                 var_perpendicular - (_batch_var_perpendicular(mean_s) * length).subs(at),
             )
-            agrees = agrees and all(sp.expand(difference) == 0 for difference in differences)
-        proof.check(
+            agrees.append(all(sp.expand(difference) == 0 for difference in differences))
+        proof.sample(
             f"Every batch of B = {batch} draws from K = {n_arms} explicit arms, every k, ties averaged: signal, "
-            f"Var_∥ and Var_⊥.",
+            "Var_∥ and Var_⊥, as polynomials in p and b.",
             agrees,
             latex=r"\mathrm{Var}_\parallel = \frac{\alpha^2}{B^2}(\varepsilon-b)^2\operatorname{Var}s,\qquad"
             r" \mathrm{Var}_\perp = \frac{b^2}{B^2}\,\frac{K-2}{K-1}\,(k-\mathbb E s)",
@@ -162,18 +162,22 @@ def _what_agrees(proof: Proof) -> None:
     norm = p * context.epsilon * sp.sqrt(context.alpha_squared)
     above, below = (sp.Integer(1), (_rho - p) / (1 - p)), (_rho / p, sp.Integer(0))
     kept_above, kept_below = {_mean_s: p * B, _k: _rho * B}, {_mean_s: _rho * B, _k: _rho * B}
-    differences = [
-        _signal().subs(kept_above) - context.kappa(b, *above) * norm,
-        _signal().subs(kept_below) - context.kappa(b, *below) * norm,
-        (B * _batch_var_perpendicular()).subs(kept_above) - context.var_perpendicular(b, above[1]),
-        (B * _batch_var_perpendicular()).subs(kept_below) - context.var_perpendicular(b, below[1]),
-    ]
+    for side, kept, gates in (("ρ > p", kept_above, above), ("ρ < p", kept_below, below)):
+        proof.identity(
+            f"What agrees, {side}: at E s/B = min(ρ, p) the signal is the price gate's, w₊ = min(1, ρ/p) and w₋ = "
+            "(ρ−p)₊/ε …",
+            _signal().subs(kept),
+            context.kappa(b, *gates) * norm,
+        )
+        proof.check(
+            "… and so is B·Var_⊥.",
+            sp.simplify((B * _batch_var_perpendicular()).subs(kept) - context.var_perpendicular(b, gates[1])) == 0,
+            latex=r"B\,\mathrm{Var}_\perp = \varepsilon w_-b^2\frac{K-2}{K-1}",
+        )
     proof.argue(
-        "What agrees: as E s/B → min(ρ, p), signal and B·Var_⊥ tend to the price gate's, with w₊ = min(1, ρ/p) and "
-        "w₋ = (ρ−p)₊/ε.",
+        "E s/B → min(ρ, p), so that signal and B·Var_⊥ tend to these.",
         "n/B → p by the law of large numbers and min(n/B, ρ) is bounded and continuous, so its mean tends to min(p, "
         "ρ)",
-        all(sp.simplify(difference) == 0 for difference in differences),
         latex=r"\tfrac1B\mathbb E s\to\min(\rho,p):\quad \hat g_\parallel,\ B\,\mathrm{Var}_\perp"
         r"\ \text{as with } w_+=\min(1,\rho/p),\ w_-=(\rho-p)_+/\varepsilon",
     )
@@ -186,20 +190,30 @@ def _what_does_not(proof: Proof) -> None:
         float(_variance_at(batch, batch // 4, sp.Rational(1, 2))) <= (batch // 4) ** 2 * math.exp(-batch / 8)
         for batch in (8, 16, 32, 64)
     ]
+    proof.identity(
+        "ρ < p: the price gate's B·Var_∥, which alone is left of the gap.",
+        _price_var_parallel(*below),
+        _gap_below(),
+    )
     proof.argue(
         "What does not, ρ < p: B·Var_∥ of exact-k vanishes exponentially, while the price gate keeps the binomial "
         "noise of its own draws.",
         "s = k unless n < k, and P(n < ρB) ≤ e^{−2B(p−ρ)²} (Hoeffding), so Var s ≤ E(k−s)² ≤ k²e^{−2B(p−ρ)²}; the "
         "bound is also compared with exact variances at p = 1/2, ρ = 1/4",
-        all(hoeffding) and sp.cancel(sp.together(_price_var_parallel(*below) - _gap_below())) == 0,
+        all(hoeffding),
+        points=len(hoeffding),
         latex=r"\rho<p:\quad B\,\mathrm{Var}_\parallel \to 0\ (\text{exact-}k),\qquad"
         r" \alpha^2(1-b)^2\varepsilon^2\rho(1-\rho)\ (\text{price})",
     )
     exact_above = context.alpha_squared * (context.epsilon - b) ** 2 * p * (1 - p)
+    proof.identity(
+        "ρ > p: the price gate's B·Var_∥ less exact-k's α²(ε−b)²Var s/B, Var s/B = pε.",
+        _price_var_parallel(*above) - exact_above,
+        _gap_above(),
+    )
     proof.argue(
         "What does not, ρ > p: Var s/B → pε, and a gap remains for ρ < 1, except where the bracket vanishes.",
         "s = n − (n−k)₊, and (n−k)₊ ≤ B is zero but for a probability of at most e^{−2B(ρ−p)²}, so Var s − Var n → 0",
-        sp.cancel(sp.together(_price_var_parallel(*above) - exact_above - _gap_above())) == 0,
         latex=r"\rho>p:\quad B\{\mathrm{Var}^{\mathrm{price}}_\parallel-\mathrm{Var}^{k}_\parallel\}\to"
         r"\alpha^2(1-\rho)\,bp\,\{(\rho-2p)bp+2p(1-b)\varepsilon\}",
     )
@@ -215,12 +229,15 @@ def _what_does_not(proof: Proof) -> None:
     )
     z = sp.Symbol("z", real=True)
     density = sp.exp(-(z**2) / 2) / sp.sqrt(2 * sp.pi)
-    first = sp.integrate(z * density, (z, -sp.oo, 0))
-    second = sp.integrate(z**2 * density, (z, -sp.oo, 0))
+    first, second = (sp.Integral(z**power * density, (z, -sp.oo, 0)) for power in (1, 2))
+    proof.identity(
+        "min(Z, 0) of a standard normal Z has the variance (π−1)/(2π), about 0.34.",
+        second - first**2,
+        (sp.pi - 1) / (2 * sp.pi),
+    )
     proof.argue(
         "At ρ = p exactly: (s−k)/√(Bpε) tends to min(Z, 0), so Var s/B → pε(π−1)/(2π), about 0.34 of a free count's.",
         "central limit theorem; squares are uniformly integrable because the fourth moment of (n−Bp)/√B is bounded",
-        sp.simplify(second - first**2 - (sp.pi - 1) / (2 * sp.pi)) == 0,
         latex=r"\operatorname{Var}\min(Z,0) = \tfrac12-\tfrac1{2\pi}",
     )
 
@@ -235,24 +252,25 @@ def _sizes(proof: Proof) -> None:
         exact = (B * _batch_var_parallel(var_s)).subs({**at, B: batch, K: 10})
         price = _price_var_parallel(_rho / p, sp.Integer(0)).subs({_rho: sp.Rational(1, 4), **at, K: 10})
         ratios.append(float(exact / price))
-    proof.check(
+    proof.sample(
         "Orders of magnitude: p = 1/2, ρ = 1/4, b = 1/4, B = 8, 32, 128 give exact-k "
         + ", ".join(f"{ratio:.1e}" for ratio in ratios)
         + " of the price gate's Var_∥.",
-        1e-1 > ratios[0] > 1e-2 > ratios[1] > 1e-4 and 1e-8 > ratios[2] > 0,
+        [1e-1 > ratios[0] > 1e-2, 1e-2 > ratios[1] > 1e-4, 1e-8 > ratios[2] > 0],
         latex=r"\mathrm{Var}^k_\parallel/\mathrm{Var}^{\mathrm{price}}_\parallel: "
         + ", ".join(f"{r:.1e}" for r in ratios),
     )
+    sizes = [(batch, keep) for batch in (3, 6, 10) for keep in range(1, batch + 1)]
     proof.argue(
         "At every B and k, Var s ≤ Var n = Bpε, so exact-k never exceeds PG's parallel variance.",
         "min(·, k) is 1-Lipschitz, and a 1-Lipschitz map of a variable has at most its variance (compare "
         "independent copies)",
         all(
             (sp.Integer(batch) * sp.Rational(3, 16) - _variance_at(batch, keep, sp.Rational(1, 4))).is_nonnegative
-            for batch in (3, 6, 10)
-            for keep in range(1, batch + 1)
+            for batch, keep in sizes
         ),
         latex=r"\operatorname{Var}\min(n,k)\le\operatorname{Var}n = Bp\varepsilon",
+        points=len(sizes),
     )
 
 

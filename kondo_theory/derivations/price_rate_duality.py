@@ -12,12 +12,13 @@ import sympy as sp
 
 from kondo_theory.derivations import symmetric_context as context
 from kondo_theory.derivations.proof import Derivation, Proof
-from kondo_theory.derivations.symmetric_context import K, b, eta, p
+from kondo_theory.derivations.symmetric_context import B, K, b, eta, p
 
 __all__ = ["derive"]
 
 _rho = sp.Symbol("rho", positive=True)
 _u = sp.Symbol("u", positive=True)
+_density = sp.Symbol("f", positive=True)  # of χ at the price
 _price = sp.Symbol("lambda", real=True)
 _Q = sp.Function("Q_chi")
 
@@ -59,38 +60,46 @@ def _symmetric_value(rate: sp.Expr = _rho) -> sp.Expr:
 
 def _hard_duality(proof: Proof) -> None:
     """Solve the hard budget: upper bound, attainment, slope, concavity."""
-    w, gap = sp.symbols("w g", positive=True)
+    gap, odds = sp.symbols("g o", positive=True)
+    w = odds / (1 + odds)
+    proof.check(
+        "(χ−λ)₊ − w(χ−λ) is positive for 0 < w < 1 on both sides of the price, and zero exactly for the rule that "
+        "keeps what is above and nothing below.",
+        all(sp.factor(sp.Max(x, 0) - w * x).is_positive is True for x in (gap, -gap))
+        and sp.Max(gap, 0) - 1 * gap == 0
+        and sp.Max(-gap, 0) == 0,
+        latex=r"(\chi-\lambda)_+-w(\chi-\lambda)\ge0",
+    )
     proof.argue(
         "Upper bound: for every price λ and every rule with E w = ρ, E[wχ] ≤ λρ + E(χ−λ)₊.",
-        "E[wχ] = λρ + E[w(χ−λ)], and (χ−λ)₊ − w(χ−λ) is (1−w)|χ−λ| above the price and w|χ−λ| below it: never "
-        "negative, and zero exactly for the rule that keeps what is above the price and nothing below.",
-        sp.expand(sp.Max(gap, 0) - w * gap - (1 - w) * gap) == 0
-        and sp.expand(sp.Max(-gap, 0) - w * (-gap) - w * gap) == 0,
+        "E[wχ] = λρ + E[w(χ−λ)], and 0 ≤ w ≤ 1",
         latex=r"\mathbb E[w\chi] \le \lambda\rho + \mathbb E(\chi-\lambda)_+",
     )
-    excess = sp.Symbol("y", positive=True)  # χ − λ above the price
-    density_side = sp.Integral(excess * sp.exp(-(excess - sp.log(_rho))), (excess, 0, sp.oo))
-    quantile_side = sp.Integral(sp.log(_rho) - sp.log(_u), (_u, 0, _rho))  # Q(1−u) − Q(1−ρ), for χ ~ Exp(1)
     proof.argue(
         "Attained at λ = Q(1−ρ), by the rule that keeps χ > λ and, at an atom, draws so that E w = ρ: the bound is "
-        "then the area under Q. Checked for exponential delight, density against quantiles.",
+        "then the area under Q.",
         "χ is distributed as Q(u) with u uniform, and Q(u) > λ only for u > 1 − ρ; hence E(χ−λ)₊ = ∫_{1−ρ}^1 "
         "(Q(u)−λ)du, and adding λρ gives ∫_{1−ρ}^1 Q(u)du. A rule with rate ρ exists because P(χ>λ) ≤ ρ ≤ P(χ≥λ).",
-        sp.simplify(density_side.doit() - quantile_side.doit()) == 0,
         latex=r"\rho\,Q(1-\rho)+\int_{1-\rho}^1\{Q(u)-Q(1-\rho)\}\,du = \int_{1-\rho}^1 Q(u)\,du = V(\rho)",
+    )
+    excess = sp.Symbol("y", positive=True)  # χ − λ above the price
+    proof.identity(
+        "So it is for exponential delight, density against quantiles, at every rate.",
+        sp.Integral(excess * sp.exp(-(excess - sp.log(_rho))), (excess, 0, sp.oo)),
+        sp.Integral(sp.log(_rho) - sp.log(_u), (_u, 0, _rho)),  # Q(1−u) − Q(1−ρ), for χ ~ Exp(1)
     )
     value = sp.Integral(_Q(_u), (_u, 1 - _rho, 1))
     proof.identity(
         "The slope of V is the price.",
-        sp.diff(value, _rho),
+        sp.Derivative(value, _rho),
         _Q(1 - _rho),
         latex=r"V'(\rho) = Q_\chi(1-\rho) = \lambda",
     )
     t = sp.Symbol("t")
     proof.identity(
         "V is concave: its second derivative is −Q′(1−ρ), and a quantile function never falls.",
-        sp.diff(value, _rho, 2),
-        -sp.Subs(sp.diff(_Q(t), t), t, 1 - _rho),
+        sp.Derivative(value, (_rho, 2)),
+        -sp.Subs(sp.Derivative(_Q(t), t), t, 1 - _rho),
         latex=r"V''(\rho) = -Q_\chi'(1-\rho)\le 0",
     )
 
@@ -98,39 +107,46 @@ def _hard_duality(proof: Proof) -> None:
 def _atoms(proof: Proof) -> None:
     """Discrete delight: every vertex of the linear programme, the kinks, and the sign of the price."""
     rates = [sp.Rational(n, 20) for n in (1, 4, 7, 10, 13, 19)]
-    shortfalls = [sp.expand(_quantile_value(rate) - value) for rate in rates for value in _vertex_values(rate)]
-    attained = all(any(sp.expand(_quantile_value(r) - v) == 0 for v in _vertex_values(r)) for r in rates)
-    proof.check(
+    best = []
+    for rate in rates:
+        gaps = [sp.expand(_quantile_value(rate) - value) for value in _vertex_values(rate)]
+        best.append(0 in gaps and all(gap.is_nonnegative is True for gap in gaps))
+    proof.sample(
         "Three atoms in general position: no vertex of {0 ≤ w ≤ 1, E w = ρ} beats the area under Q, and one attains "
-        "it.",
-        attained and all(shortfall.is_nonnegative is True for shortfall in shortfalls),
+        "it; six rates, any atoms.",
+        best,
         latex=r"\max_w \sum_i m_iw_i\chi_i = V(\rho),\qquad \rho\in\{\tfrac1{20},\ldots,\tfrac{19}{20}\}",
     )
-    mid_slopes = [
-        sp.expand((_quantile_value(right) - _quantile_value(left)) / (right - left))
-        for left, right in ((0, sp.Rational(1, 5)), (sp.Rational(1, 5), sp.Rational(1, 2)), (sp.Rational(1, 2), 1))
-    ]
+    kinks = (sp.Integer(0), sp.Rational(1, 5), sp.Rational(1, 2), sp.Integer(1))
+
+    def slopes(atoms: tuple[sp.Expr, ...]) -> list[sp.Expr]:
+        values = [_quantile_value(rate, atoms) for rate in kinks]
+        return [sp.expand((values[i + 1] - values[i]) / (kinks[i + 1] - kinks[i])) for i in range(3)]
+
     proof.check(
         "Between its kinks V is straight with the atoms as slopes, in falling order; at a kink every price between "
         "the two neighbouring atoms gives the same rate.",
-        all(sp.expand(slope - atom) == 0 for slope, atom in zip(mid_slopes, _ATOMS, strict=True)),
+        all(sp.expand(slope - atom) == 0 for slope, atom in zip(slopes(_ATOMS), _ATOMS, strict=True)),
         latex=r"V'(\rho)\in\{\chi_{(1)}>\chi_{(2)}>\chi_{(3)}\}",
     )
     signed = (_gaps[0], sp.Integer(0), -_gaps[1])
-    at = {rate: _quantile_value(rate, signed) for rate in (sp.Rational(1, 10), *rates)}
-    best = at[sp.Rational(4, 20)]
+    rising, level, falling = slopes(signed)
     proof.check(
-        "With one positive, one zero and one negative atom V is largest exactly for P(χ>0) ≤ ρ ≤ P(χ≥0) = 1/5 … 1/2.",
-        at[sp.Rational(7, 20)] == best == at[sp.Rational(10, 20)]
-        and all((best - at[r]).is_positive is True for r in at if not sp.Rational(1, 5) <= r <= sp.Rational(1, 2)),
+        "With one positive, one zero and one negative atom V rises, is level and falls: it is largest exactly for "
+        "P(χ>0) ≤ ρ ≤ P(χ≥0).",
+        rising.is_positive is True and level == 0 and falling.is_negative is True,
         latex=r"\arg\max_\rho V = [P(\chi>0),\,P(\chi\ge0)]",
     )
     positive_part = sum(m * sp.Max(x, 0) for m, x in zip(_MASSES, signed, strict=True))
+    proof.check(
+        "Its largest value is E χ₊.",
+        sp.expand(positive_part - _quantile_value(kinks[1], signed)) == 0,
+        latex=r"V(\rho_0)=\mathbb E\chi_+",
+    )
     proof.argue(
         "With the budget as an inequality the value is V(min(ρ, ρ₀)), ρ₀ = P(χ>0), and the price is never negative.",
         "the bound holds for every λ ≥ 0 when E w ≤ ρ. For ρ ≤ ρ₀ the price Q(1−ρ) is already nonnegative; for ρ > "
         "ρ₀ the price 0 gives the bound E χ₊, which the rule that keeps χ > 0 attains with rate ρ₀ < ρ.",
-        sp.expand(positive_part - best) == 0,
         latex=r"\max_{\mathbb E w\le\rho}\mathbb E[w\chi] = V(\min(\rho,\rho_0)),\quad V(\rho_0)=\mathbb E\chi_+",
     )
 
@@ -175,13 +191,69 @@ def _soft_duality(proof: Proof) -> None:
         _price * sp.diff(rate, _price),
         latex=r"\frac{dV_\eta}{d\lambda} = \lambda\,\frac{d\rho}{d\lambda}",
     )
-    free_rate = _soft_rate()
-    hot, cold = sp.limit(free_rate.subs(_EXAMPLE), eta, sp.oo), sp.limit(free_rate.subs(_EXAMPLE), eta, 0, "+")
+    gain, loss = sp.symbols("g l", positive=True)  # χ₊ and −χ₋
+    free_rate = p / (1 + sp.exp(-gain / eta)) + (1 - p) / (1 + sp.exp(loss / eta))
+    proof.identity(
+        "Unpriced, the soft gate runs at E σ(χ/η): 1/2 when hot …",
+        sp.Limit(free_rate, eta, sp.oo),
+        sp.Rational(1, 2),
+        latex=r"\eta\to\infty:\ \mathbb E\,\sigma(\chi/\eta)\to\tfrac12",
+    )
+    proof.identity(
+        "… and ρ₀ = P(χ>0) = p in the cold limit only.",
+        sp.Limit(free_rate, eta, 0, "+"),
+        p,
+        latex=r"\eta\to0:\ \mathbb E\,\sigma(\chi/\eta)\to p",
+    )
     proof.check(
-        "Unpriced, the soft gate runs at E σ(χ/η), not at ρ₀: with p = 1/10, K = 10, b = 1/2 it is 1/2 when hot and "
-        "reaches ρ₀ = p only in the cold limit.",
-        hot == sp.Rational(1, 2) and cold == sp.Rational(1, 10) and sp.N(free_rate.subs({**_EXAMPLE, eta: 1})) > 0.2,
+        "At p = 1/10, K = 10, b = 1/2, η = 1 it is above 1/5, twice ρ₀.",
+        (_soft_rate().subs({**_EXAMPLE, eta: 1}) - sp.Rational(1, 5)).is_positive,
         latex=r"\mathbb E\,\sigma(\chi/\eta)\ne P(\chi>0)",
+    )
+
+
+def _smooth_gap() -> sp.Expr:
+    """Return the claimed leading gap between V(ρ) and what exactly k = ρB of B samples collect; f density at λ."""
+    return _rho * (1 - _rho) / (2 * _density * B)
+
+
+def _finite_batches(proof: Proof) -> None:
+    """Exactly k of B samples of a continuous χ: the gap is of order 1/B."""
+    x, i = sp.Symbol("x", positive=True), sp.Symbol("i", integer=True, positive=True)
+    k, size = sp.symbols("k B", positive=True, integer=True)
+    V = sp.Function("V")
+    mean, variance = (k + 1) / (size + 1), (k + 1) * (size - k) / ((size + 1) ** 2 * (size + 2))
+    proof.identity(
+        "Given the first sample that is not kept, at the upper quantile X, the k kept ones collect V(X)/X each on "
+        "average, and X ~ Beta(k+1, B−k). Its mean is off ρ = k/B by (1−ρ)/B …",
+        sp.Limit((size * (mean - k / size)).subs(k, _rho * size), size, sp.oo),
+        1 - _rho,
+    )
+    proof.identity(
+        "… and its variance is ρ(1−ρ)/B, to that order.",
+        sp.Limit((size * variance).subs(k, _rho * size), size, sp.oo),
+        _rho * (1 - _rho),
+    )
+    collected = _rho * V(x) / x
+    expansion = (1 - _rho) * sp.diff(collected, x) + _rho * (1 - _rho) / 2 * sp.diff(collected, x, 2)
+    curvature = sp.Symbol("c", positive=True)  # −V″(ρ) = 1/f(λ)
+    at_rate = expansion.subs(sp.Derivative(V(x), (x, 2)), -curvature).subs(
+        {sp.Derivative(V(x), x): sp.Symbol("V1"), V(x): sp.Symbol("V0")}
+    )
+    proof.identity(
+        "So with a density f(λ) > 0 at the price, where V″ = −1/f, exactly k samples collect less than V(ρ) by "
+        "ρ(1−ρ)/(2fB), to first order in 1/B: all terms but that of V″ cancel.",
+        -at_rate.subs(x, _rho).subs(curvature, 1 / _density) / B,
+        _smooth_gap(),
+        latex=r"V(\rho)-V_B(\rho) \sim -\frac{\rho(1-\rho)}{2B}V''(\rho) = \frac{\rho(1-\rho)}{2f(\lambda)B}",
+    )
+    uniform = sp.Sum(i / (size + 1), (i, size - k + 1, size)) / size  # means of the k largest of B
+    rate = k / size
+    proof.identity(
+        "Uniform χ, every k and B: the gap is ρ(1−ρ)/(2(B+1)).",
+        rate - rate**2 / 2 - uniform,
+        rate * (1 - rate) / (2 * (size + 1)),
+        latex=r"\chi\sim U(0,1):\quad V-V_B = \frac{\rho(1-\rho)}{2(B+1)}",
     )
 
 
@@ -204,17 +276,18 @@ def derive() -> Derivation:
         (
             "χ has a finite mean; w is any function of the sample with values in [0, 1]",
             "Q_χ is the quantile function; at an atom of χ the price is an interval and the gate draws at the price",
+            "exactly k of B samples: χ with a density, positive and continuous at the price",
         ),
     )
     _hard_duality(proof)
     _atoms(proof)
     _soft_duality(proof)
+    _finite_batches(proof)
     chi_plus, chi_minus = context.delights()
     return proof.conclude(
-        value=sp.Integral(_Q(_u), (_u, 1 - _rho, 1)),
-        price=_Q(1 - _rho),
         soft_gate=1 / (1 + sp.exp(-(sp.Symbol("chi", real=True) - _price) / eta)),
         symmetric_value=_symmetric_value(),
         symmetric_price=sp.Piecewise((chi_plus, _rho < p), (chi_minus, True)),
         symmetric_soft_rate=_soft_rate(),
+        smooth_gap=_smooth_gap(),
     )

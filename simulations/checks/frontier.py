@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from kondo_theory.exact_rate import exact_rate_moments, price_weights
+from kondo_theory.exact_rate import exact_rate_moments, price_weights, variance_gap
 from kondo_theory.frontier import frontier
 from kondo_theory.gate import kept_count
 from kondo_theory.moments import GradientMoments
@@ -171,11 +171,7 @@ def _limit_rows(
 ) -> Iterator[Simulated]:
     """Yield what agrees with the price gate at large B, and the gap that remains in B·Var_∥."""
     n_arms, b, rate = setting
-    alpha_squared = n_arms / (n_arms - 1)
-    if rate < p:
-        gap = alpha_squared * (1 - b) ** 2 * (1 - p) ** 2 * rate * (1 - rate)
-    else:
-        gap = alpha_squared * (1 - rate) * b * p * ((rate - 2 * p) * b * p + 2 * p * (1 - b) * (1 - p))
+    gap = float(variance_gap(p, n_arms, b, rate))
     name = f"{point}, B={LARGE_BATCH}"
     for quantity, value, found in (
         ("exact-k's E[g]·u, the price gate's", price.signal, exact.signal),
