@@ -54,7 +54,7 @@ KNOWN_SYMBOLS = {
         "rho",
         "chi",
     ),
-    *("w_plus", "w_minus", "s_plus", "s_minus", "p_0", "p_1", "R_high", "R_low", "c_0", "q_chi2", "E_s", "Var_s"),
+    *("w_plus", "w_minus", "s_plus", "s_minus", "p_0", "p_1", "R_high", "R_low", "c_0", "q", "m", "v", "f", "h"),
 }
 CONTEXTS = [(2, 0.3, 0.5), (3, 0.05, 0.25), (10, 0.6, 0.6), (57, 0.9, 0.1), (4, 0.25, 0.0)]
 
@@ -373,7 +373,7 @@ def test_backward_passes_zero_price_and_chi_square_against_sampling():
     assert evaluate(results["zero_price_backward"], p=0.07, delta=0.05) < math.log(1 / 0.05)
     n_arms, p_correct, baseline, target, delta = 10, 0.01, 0.5, 0.9, 0.1
     quantile = stats.chi2.ppf(1 - delta, n_arms - 2)
-    n_samples = evaluate(results["pg"], K=n_arms, p=p_correct, b=baseline, c_0=target, q_chi2=quantile)
+    n_samples = evaluate(results["pg"], K=n_arms, p=p_correct, b=baseline, c_0=target, q=quantile)
     policy, rewards = symmetric(n_arms, p_correct)
     counts = np.random.default_rng(11).multinomial(round(n_samples), policy, size=20_000)
     updates = (counts * (rewards - baseline)) @ (np.eye(n_arms) - policy)
@@ -475,7 +475,7 @@ def test_exact_k_against_enumeration_of_batches(batch, keep):
     kept_successes = np.minimum(np.arange(batch + 1), keep)
     mean_s = tallies @ kept_successes
     var_s = tallies @ kept_successes**2 - mean_s**2
-    at = {"K": n_arms, "B": batch, "k": keep, "p": p_correct, "b": baseline, "E_s": mean_s, "Var_s": var_s}
+    at = {"K": n_arms, "B": batch, "k": keep, "p": p_correct, "b": baseline, "m": mean_s, "v": var_s}
     assert first == pytest.approx(evaluate(results["signal"], **at), rel=1e-11)
     assert second - first**2 == pytest.approx(evaluate(results["batch_var_parallel"], **at), abs=1e-14)
     assert total - second - (mean @ mean - first**2) == pytest.approx(
@@ -497,7 +497,7 @@ def test_exact_k_limit_against_a_large_batch(rate, baseline, name):
     variance = tallies @ (kept - tallies @ kept) ** 2
     results = derived("exact-k-or-price").results
     at = {"K": n_arms, "p": p_correct, "b": baseline, "B": batch, "rho": rate}
-    exact = batch * evaluate(results["batch_var_parallel"], Var_s=variance, **at)
+    exact = batch * evaluate(results["batch_var_parallel"], v=variance, **at)
     policy, rewards = symmetric(n_arms, p_correct)
     wrong = max(0.0, (rate - p_correct) / (1 - p_correct))
     gate = np.where(rewards > 0, min(1.0, rate / p_correct), wrong)

@@ -41,17 +41,25 @@ CLAIMS = (
         id="approximate-delight",
         statement=(
             "Gaussian noise of scale τ on delight makes zero price a Bernoulli gate with w± = Φ(χ±/τ), which "
-            "predicts signal, Var_∥, Var_⊥ = ε·w₋·b²(K−2)/(K−1), rate and recall; any error |χ̂−χ| ≤ δ|χ| with δ < "
-            "1 leaves zero price exact, decision by decision."
+            "predicts signal, Var_∥, Var_⊥ = {var_perpendicular}, rate and recall; any error |χ̂−χ| ≤ δ|χ| with δ "
+            "< 1 "
+            "leaves zero price exact, decision by decision."
         ),
         source="here; the approximate forward pass is KG's",
         regime=(
             "moments: one symmetric context, R in {0, 1}, 0 ≤ b < 1, noise independent of the sample and between "
-            "samples; relative Gaussian noise has w± = Φ(±1/τ) in every context. Bounded errors may be adversarial; "
-            "at a price λ > 0 they change decisions inside [λ/(1+δ), λ/(1−δ)] only, and a top-ρ gate is not exact. "
-            "Logits wrong by at most ϵ are δ ≤ e^{2ϵ}−1 on the surprisal and never change its sign; a surprisal "
-            "rounded to 0 is δ = 1. Recall: infinitely many samples, ties drawn independently"
+            "samples; relative Gaussian noise has w± = Φ(±1/τ) in every context with b > 0. At b = 0 a wrong sample "
+            "has χ = 0: w₋ = 1/2 with additive noise, 0 with relative noise. Bounded errors may be adversarial; at a "
+            "price λ > 0 they change decisions inside [{band_low}, {band_high}] only, and a top-ρ gate is not exact. "
+            "Logits wrong by at most h are δ ≤ {logit_error_bound} on the surprisal and never change its sign; a "
+            "surprisal rounded to 0 is δ = 1. Recall: infinitely many samples, ties drawn independently"
         ),
         rule=SIMULATED,
+        formulas={
+            "var_perpendicular": "εw₋b²(K−2)/(K−1)",
+            "band_low": "λ/(1+δ)",
+            "band_high": "λ/(1−δ)",
+            "logit_error_bound": "e^{2h}−1",
+        },
     ),
 )

@@ -24,49 +24,59 @@ CLAIMS = (
         statement=(
             "A rate and a price are one rule: max{E[wχ] : E w = ρ} = V(ρ) = ∫_{1−ρ}^{1} Q_χ(u)du, concave in ρ "
             "with slope λ = Q_χ(1−ρ), and largest on [P(χ>0), P(χ≥0)]. With the entropy term the optimal rule is "
-            "σ((χ−λ)/η), and the unpriced rate is E σ(χ/η), not P(χ>0)."
+            "{soft_gate}, and the unpriced rate is E σ(χ/η), not P(χ>0)."
         ),
         source="here; the gate is KG §2",
         regime=(
             "χ with finite mean, expectations over infinitely many samples; at an atom of χ the price is an "
             "interval and the gate draws there. With E w ≤ ρ the value is V(min(ρ, P(χ>0))) and λ ≥ 0. Exactly-k "
-            "selection in a finite batch collects less, by a gap of order 1/√B at a kink of V and exponentially "
-            "small inside an atom"
+            "selection in a finite batch collects less: where χ has a density f > 0 at the price by {smooth_gap} "
+            "to first order in 1/B, at a kink of V by a gap of order 1/√B, and inside an atom by an exponentially "
+            "small one"
         ),
         rule=SIMULATED,
+        formulas={"soft_gate": "σ((χ−λ)/η)", "smooth_gap": "ρ(1−ρ)/(2fB)"},
     ),
     Claim(
         id="quality-cost-frontier",
         statement=(
             "In one symmetric context every gate on the sign of the advantage points along ∇J and rate buys less "
             "noise: the cost of signal c = ρE‖g‖²/‖Eg‖² is at least 1, and zero price attains 1. Raising the "
-            "price lowers rate and signal and purifies the kept set; for b ≤ 1/2 it always lowers c, and heating "
-            "at price zero raises c."
+            "price lowers rate and signal and purifies the kept set; for b ≤ 1/2 a higher price never raises c, and "
+            "heating at price zero never lowers it."
         ),
         source="here; the gate is KG §2",
         regime=(
             "one symmetric context, R in {0, 1}, 0 < b < 1, samples gated independently, the draw of the gate "
-            "counted as noise. c = 1 for every gate that drops all wrong samples, and at K = 2, b = ε for all "
-            "gates. That a higher price lowers c is proved for 0 < b ≤ 1/2 only, and is false above (K = 2, b = "
-            "0.9, p = 0.3). N backward passes have efficiency 1/(1+(c−ρ)/N), so a small c does not settle it: for "
+            "counted as noise; η > 0 along a path of prices. c = 1 for every gate that drops all wrong samples, and "
+            "at K = 2, b = ε for all gates. Above b = 1/2 a higher price can raise c and heating at price zero can "
+            "lower it (K = 2, b = 0.9, p = 0.3: heating first raises c from 1 to 1.45, then lowers it to 1.19). N "
+            "backward passes have efficiency 1/(1+(c−ρ)/N), so a small c does not settle it: for "
             "p near one PG near its best baseline has c−ρ below zero price's ε (0 at K = 2, b = ε; 0.23 against "
-            "0.30 at K = 10, p = 0.7, b = 0.14), and a price beyond χ₊ loses rate for no purity"
+            "0.30 at K = 10, p = 0.7, b = 0.14), and far beyond χ₊ a higher price loses rate for "
+            "next to no purity"
         ),
         rule=SIMULATED,
     ),
     Claim(
         id="exact-k-or-price",
         statement=(
-            "Keeping exactly k = ρB samples has Var_∥ = α²(ε−b)²Var(s)/B² and Var_⊥ = b²(K−2)/(K−1)·(k−E s)/B² "
-            "with s = min(n, k), n ~ Bin(B, p). As B → ∞ signal and B·Var_⊥ agree with the price gate at the same "
-            "rate; B·Var_∥ does not."
+            "Keeping exactly k = ρB samples has Var_∥ = {batch_var_parallel} and Var_⊥ = {batch_var_perpendicular}, "
+            "m and v the mean and variance of min(n, k), n ~ Bin(B, p). As B → ∞ signal and B·Var_⊥ agree with the "
+            "price gate at the same rate; B·Var_∥ in general does not."
         ),
         source="here; both forms are used in KG §2",
         regime=(
             "one symmetric context, R in {0, 1}, constant 0 < b < 1; the price gate draws for each sample, at the "
             "price too, so that its rate is ρ. ρ < p: exact-k's Var_∥ vanishes exponentially in B and the price "
-            "gate's does not. ρ > p: a finite gap remains in B·Var_∥, of no fixed sign. ρ = 1: both are PG"
+            "gate's does not. ρ > p: the gap in B·Var_∥ tends to a limit of no fixed sign, zero on a surface "
+            "between. ρ = 1: "
+            "both are PG"
         ),
         rule=SIMULATED,
+        formulas={
+            "batch_var_parallel": "α²(ε−b)²v/B²",
+            "batch_var_perpendicular": "b²(K−2)/(K−1)·(k−m)/B²",
+        },
     ),
 )

@@ -128,18 +128,26 @@ CLAIMS = (
     Claim(
         id="backward-passes-to-align",
         statement=(
-            "Until cos(ĝ, ∇J) ≥ c₀ with probability 1−δ, zero price needs log(1/δ)/(−log(1−p)) forward samples, of "
-            "which at most log(1/δ) are backpropagated on average, and PG with a constant baseline Θ(b²/p²) backward "
-            "passes."
+            "Until cos(ĝ, ∇J) ≥ c₀ with probability 1−δ, zero price needs {zero_price_forward} forward samples, "
+            "rounded up, of which less than {zero_price_bound} are backpropagated on average, and PG with a constant "
+            "baseline Θ(b²/p²) backward passes."
         ),
         source="KG Prop. 1(iv); the dependence on the baseline here",
         regime=(
             "one context, one correct arm, R in {0, 1}, 0 ≤ b < 1, equally likely wrong arms, N fixed beforehand. "
-            "Zero price is exact for every p; PG's c₀²/(1−c₀²)·b²χ²_{K−2,1−δ}/(εKp²) holds for K ≥ 3 and p ≪ b². "
-            "With b = p PG needs Θ(log(1/δ)/p), as zero price does forward; at K = 2 one sample suffices (b > 0); as "
-            "p → 1 PG's probability is not monotone in N"
+            "Zero price is exact for every p; its mean backward passes are at most log(1/δ) before N is rounded up, "
+            "and can exceed it after (p = 0.99, δ = 1/2: 0.99, and log 2 = 0.69). PG's {pg}, q the 1−δ quantile of "
+            "χ² with K−2 degrees of freedom, holds for K ≥ 3 and p ≪ b². With b = p and K ≥ 3 PG needs "
+            "Θ({pg_value_baseline}) as p → 0, as zero price does forward; at K = 2 one sample suffices (b > 0); as p "
+            "→ 1 PG's probability is not monotone in N"
         ),
         rule=SIMULATED,
+        formulas={
+            "zero_price_forward": "log(1/δ)/(−log(1−p))",
+            "zero_price_bound": "log(1/δ) + p",
+            "pg": "c₀²/(1−c₀²)·b²q/(εKp²)",
+            "pg_value_baseline": "log(1/δ)/p",
+        },
     ),
     Claim(
         id="learning-time",

@@ -9,34 +9,43 @@ CLAIMS = (
         id="token-trap",
         statement=(
             "Keeping the top ρ of tokens that share their answer's advantage stalls at low rates: a rare wrong "
-            "token in a lucky answer has more delight than a common right one. Training from the uniform policy "
-            "ends at the first stable zero of the drift, p*(ρ, M, T), below ρ_c(M, T), and learns above it."
+            "token in a lucky answer has more delight than a common right one. At every rate below ρ_c(M, T) "
+            "training from the uniform policy ends at the first stable zero of the drift, p*(ρ, M, T); just above "
+            "ρ_c it learns."
         ),
         source="here; KG §5 observes that fixed rates fail at large vocabularies",
         regime=(
             "T independent tokens, equal p, even wrong mass, exact mean as baseline, large batches and small "
             "steps: the noise of small batches leaks out of a shallow stall, as near ρ_c. All small rates stall "
             "iff T ≥ 5 at M = 2, T ≥ 4 at M = 3 and 4, T ≥ 3 at M = 5 to 47, T ≥ 2 from M = 48 on; T = 1 never "
-            "stalls. The drift jumps where atoms of delight change places, and a fall by a jump stalls too. ρ_c is "
-            "not monotone in T (in M it nowhere fell); high rates can stall as well, and as T → ∞ every rate does "
-            "but 1/2 and 1. p = 1 stays stable. By delight: other screening rules are in token-screening"
+            "stalls. ρ_c ends the interval of stalling rates that starts at 0; {two_token_critical_rate} at T = 2 "
+            "from M = 359 on. Higher rates can stall again (M = 10, T = 32: 0.685 < ρ < 0.977), and as T → ∞ every "
+            "rate does but 1/2 and 1. The stall depends on the start: the drift can rise through zero beyond p*, and "
+            "from there training learns, as p = 1 stays stable. The drift jumps where atoms of delight change "
+            "places, and a fall by a jump stalls too. ρ_c is not monotone in T (in M it nowhere fell). By delight: "
+            "other screening rules are in token-screening"
         ),
         rule=SIMULATED,
+        formulas={"two_token_critical_rate": "2 − √3"},
     ),
     Claim(
         id="row-gate",
         statement=(
-            "Keeping or dropping answers whole, by any rule, has no stall: the drifts of the T right logits sum to "
-            "T·E[G·A²] ≥ 0. Tokens at zero price have a positive drift each."
+            "Keeping or dropping answers whole has no stall, by any rule whose E[G·A²] stays away from 0 at "
+            "policies inside: the drifts of the T right logits sum to T·E[G·A²] ≥ 0. Tokens at zero price have a "
+            "positive drift each."
         ),
         source="here",
         regime=(
             "independent tokens (unequal p_t allowed) and the exact mean Σp_t/T as baseline; then row by row, so "
-            "in every finite batch. One token's drift may be negative for a while. Autoregressive dependence, a "
-            "constant baseline or one shared by prompts of unequal difficulty break it. With the mean of S answers "
-            "as baseline G·A must not fall with the row's own reward: ranking rows by advantage is safe, row "
-            "delight has a shallow stall near p = 1 in small groups (M = T = 10, ρ = 3 %: for S ≤ 10, none at S = "
-            "16). Zero price survives unequal p_t, group means and deviations, and not a correlated reward"
+            "in every finite batch. The top share of answers by row delight, advantage or |advantage| is such a "
+            "rule; keeping those with exactly one of two tokens right is not, and stalls at p = 1/2. One token's "
+            "drift may be negative, and for ever under a rule that lets E[G·A²] vanish (from p = (0.25, 0.26) the "
+            "answers of least |A| lead to (0, 1)). Autoregressive dependence, a constant baseline or one shared by "
+            "prompts of unequal difficulty break it. With the mean of S answers as baseline G·A must not fall with "
+            "the row's own reward: ranking rows by advantage is safe, row delight has a shallow stall near p = 1 in "
+            "small groups (M = T = 10, ρ = 3 %: for S ≤ 10, none at S = 16). Zero price survives unequal p_t, group "
+            "means and deviations, and not a correlated reward"
         ),
         rule=SIMULATED,
     ),

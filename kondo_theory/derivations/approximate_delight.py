@@ -232,6 +232,7 @@ def derive() -> Derivation:
         keep_probability=_keep_probability(),
         band_low=_band()[0],
         band_high=_band()[1],
+        logit_error_bound=sp.exp(2 * sp.Symbol("h", positive=True)) - 1,
         recall_of_half=1 - 2 * sp.atan(_tau / (1 + sp.sqrt(1 + _tau**2))) / sp.pi,
         var_perpendicular=context.var_perpendicular().subs(second),
         var_parallel=context.var_parallel().subs(second),

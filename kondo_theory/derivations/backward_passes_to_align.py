@@ -18,7 +18,7 @@ __all__ = ["derive"]
 
 _N = sp.Symbol("N", positive=True)  # forward samples
 _cosine, _delta = sp.symbols("c_0 delta", positive=True)
-_quantile = sp.Symbol("q_chi2", positive=True)  # the 1 − δ quantile of χ² with K − 2 degrees of freedom
+_quantile = sp.Symbol("q", positive=True)  # the 1 − δ quantile of χ² with K − 2 degrees of freedom
 _load = sp.Symbol("x", positive=True)  # expected number of successes N·p
 _odds_of_cosine = _cosine**2 / (1 - _cosine**2)  # c₀²/(1−c₀²) = cot² of the allowed angle
 

@@ -66,11 +66,11 @@ def while_weights_rise(proof: Proof) -> None:
         sp.Derivative(wrong, _error, 2),
         arms * _down * _error ** (_down - 2) * falling / (_error**_down + arms) ** 3,
     )
-    f = sp.Function("w")
+    slope, curvature = (sp.diff(wrong, _error, order).subs(_error, 1 - p) for order in (1, 2))
     proof.identity(
         "The wrong part p·w₋ bends in p like −2w₋′ + p·w₋″, derivatives in ε = 1 − p.",
-        sp.Derivative(p * f(1 - p), p, 2),
-        sp.Subs(-2 * sp.Derivative(f(_error), _error) + p * sp.Derivative(f(_error), _error, 2), _error, 1 - p),
+        sp.Derivative(p * wrong.subs(_error, 1 - p), p, 2),
+        -2 * slope + p * curvature,
         latex=r"(p\,w_-)'' = -2w_-'+p\,w_-''",
     )
     # β ≤ 1 is β = 1/(1 + o) or β = 1.

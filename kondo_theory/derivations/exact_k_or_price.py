@@ -18,7 +18,7 @@ __all__ = ["derive"]
 
 _k = sp.Symbol("k", positive=True)  # samples kept, an integer from 1 to B
 _rho = sp.Symbol("rho", positive=True)  # k/B
-_mean_s, _var_s = sp.symbols("E_s Var_s", nonnegative=True)  # of s = min(n, k), the kept successes
+_mean_s, _var_s = sp.symbols("m v", nonnegative=True)  # mean and variance of s = min(n, k), the kept successes
 _n = sp.Symbol("n", integer=True, nonnegative=True)
 _RING = sp.ring([p, b], sp.QQ)[0]  # polynomials in p and b: enumeration without simplification
 _along_correct, _along_wrong = (1 - b) * (1 - p), b * p  # parallel parts of one sample, in units of α

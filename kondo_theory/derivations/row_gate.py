@@ -224,16 +224,11 @@ def _groups(proof: Proof) -> None:
 def _zero_price(proof: Proof) -> None:
     """Tokens at zero price: a coupling argument, its extensions, and its limit."""
     u, a, v, d = sp.symbols("u a v d", positive=True)
-    f, chances = sp.Function("f"), sp.symbols("p1:4", positive=True)
-    mean = sp.Add(*chances) / 3
-    pulls = sum(
-        _mass(row, chances) * f(sp.Rational(sum(row), 3) - mean) * (row[0] - chances[0])
-        for row in product((0, 1), repeat=3)
-    )
-    gains = sum(
-        _mass(row, chances[1:]) * (f(sp.Rational(1 + sum(row), 3) - mean) - f(sp.Rational(sum(row), 3) - mean))
-        for row in product((0, 1), repeat=2)
-    )
+    chances = sp.symbols("p1:4", positive=True)
+    f = sp.symbols("f0:4", real=True)  # of the advantage with this many of three tokens right
+    rows, neighbours = (list(product((0, 1), repeat=n)) for n in (3, 2))
+    pulls = sum(_mass(row, chances) * f[sum(row)] * (row[0] - chances[0]) for row in rows)
+    gains = sum(_mass(row, chances[1:]) * (f[1 + sum(row)] - f[sum(row)]) for row in neighbours)
     proof.identity(
         "Coupling (here T = 3): with the same neighbours a right token has 1/T more advantage. For any function f "
         "of A "
