@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from simulations.bandit_kernels import N_STATISTICS, finish, record
-from simulations.streams import FloatArray, WordArray, inlined, kernel, next_uniform
+from simulations.streams import FloatArray, IntArray, WordArray, inlined, kernel, next_uniform
 
 PG, DG, KONDO = range(3)
 """Codes of the methods of :func:`context_gradients`."""
@@ -37,7 +37,7 @@ def _draw_arm(state: WordArray, p_correct: float, n_arms: int) -> int:
 def context_gradients(
     states: WordArray,
     p_correct: FloatArray,
-    n_arms: int,
+    n_arms: IntArray,
     baseline: FloatArray,
     method: int,
     price: float,
@@ -52,8 +52,8 @@ def context_gradients(
         Streams; advanced in place.
     p_correct, baseline : ndarray, shape (N,)
         Probability of arm 0, which alone pays 1, and b of each context.
-    n_arms : int
-        K ≥ 2.
+    n_arms : ndarray of int64, shape (N,)
+        K_n ≥ 2.
     method : int
         ``PG``, ``DG`` (weights σ(χ/η)) or ``KONDO`` (χ > λ).
     price, temperature : float
@@ -63,21 +63,21 @@ def context_gradients(
 
     Returns
     -------
-    gradients : ndarray, shape (n_replicates, N, K)
-        Mean of weight·U·(e_a − π).
+    gradients : ndarray, shape (n_replicates, N, max K_n)
+        Mean of weight·U·(e_a − π); zero beyond a context's own arms.
     kept : ndarray, shape (n_replicates,)
         Backward passes over forward samples.
     """
     n_contexts = p_correct.size
-    gradients = np.zeros((states.shape[0], n_contexts, n_arms))
+    gradients = np.zeros((states.shape[0], n_contexts, n_arms.max()))
     kept = np.zeros(states.shape[0])
     for replicate in range(states.shape[0]):
         state = states[replicate]
         for n in range(n_contexts):
-            p, b, row = p_correct[n], baseline[n], gradients[replicate, n]
-            wrong = (1.0 - p) / (n_arms - 1)
+            p, b, row = p_correct[n], baseline[n], gradients[replicate, n, : n_arms[n]]
+            wrong = (1.0 - p) / (n_arms[n] - 1)
             for _ in range(n_samples):
-                arm = _draw_arm(state, p, n_arms)
+                arm = _draw_arm(state, p, n_arms[n])
                 advantage = 1.0 - b if arm == 0 else -b
                 delight = -advantage * math.log(p if arm == 0 else wrong)
                 if method == KONDO and not delight > price:

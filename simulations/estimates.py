@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from simulations import bandit_kernels as kernels
 from simulations.bandits import Estimate, MomentEstimates
 
-__all__ = ["cosine_of_mean", "cost_of_signal", "jackknife", "noise_per_backward", "of_means", "total_variance"]
+__all__ = [
+    "cosine_of_mean",
+    "cosine_pseudovalues",
+    "cost_of_signal",
+    "jackknife",
+    "noise_per_backward",
+    "of_means",
+    "total_variance",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -42,8 +50,12 @@ def of_means(statistic: Callable[..., FloatArray], *columns: FloatArray) -> Esti
     return jackknife(statistic, *(x[: n_groups * size].reshape(n_groups, size).mean(axis=1) for x in columns))
 
 
-def cosine_of_mean(vectors: FloatArray, direction: FloatArray) -> Estimate:
-    """Return the cosine of E v with a vector from independent v, (n, D): the squared length is Σ_{i≠j} v_i·v_j."""
+def cosine_pseudovalues(vectors: FloatArray, direction: FloatArray) -> FloatArray:
+    """Return the jackknife's pseudo-values of the cosine of E v with a vector, (n,), from independent v, (n, D).
+
+    Their mean is the estimate, less its bias of order 1/n, and their standard error its error. The squared length is
+    Σ_{i≠j} v_i·v_j, which has no bias.
+    """
     n = len(vectors)
     total, squares = vectors.sum(axis=0), (vectors**2).sum(axis=1)
     along = vectors @ direction / np.linalg.norm(direction)
@@ -51,7 +63,12 @@ def cosine_of_mean(vectors: FloatArray, direction: FloatArray) -> Estimate:
     whole = along.mean() / np.sqrt(length)
     rest = ((total - vectors) ** 2).sum(axis=1) - (squares.sum() - squares)
     without = (along.sum() - along) / (n - 1) / np.sqrt(rest / ((n - 1) * (n - 2)))
-    return Estimate(float(n * whole - (n - 1) * without.mean()), float(np.sqrt((n - 1) * without.var())))
+    return np.asarray(n * whole - (n - 1) * without)
+
+
+def cosine_of_mean(vectors: FloatArray, direction: FloatArray) -> Estimate:
+    """Return the cosine of E v with a vector from independent v, (n, D)."""
+    return Estimate.of(cosine_pseudovalues(vectors, direction))
 
 
 def total_variance(estimates: MomentEstimates, batch_size: int) -> FloatArray:

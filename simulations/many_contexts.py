@@ -11,10 +11,18 @@ from numpy.typing import NDArray
 from kondo_theory.contexts import spread_probabilities
 from simulations import context_kernels as kernels
 from simulations.bandits import Estimate
-from simulations.estimates import cosine_of_mean
-from simulations.streams import in_chunks, replicate_states
+from simulations.estimates import cosine_of_mean, cosine_pseudovalues
+from simulations.streams import IntArray, in_chunks, replicate_states
 
-__all__ = ["METHODS", "Population", "simulate_cosine", "spread_population"]
+__all__ = [
+    "METHODS",
+    "Population",
+    "cosine_difference",
+    "oracle",
+    "simulate_cosine",
+    "simulate_gradients",
+    "spread_population",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -23,19 +31,24 @@ METHODS: Mapping[str, int] = {"pg": kernels.PG, "dg": kernels.DG, "kondo": kerne
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """Contexts with K arms each: p_n, shape (N,), and how many times the usual number of samples they need."""
+    """Contexts: p_n, shape (N,), one K or K_n, shape (N,), and how many times the usual samples they need."""
 
     name: str
     p: FloatArray
-    n_arms: int
+    n_arms: int | IntArray
     effort: int = 1
+
+    @property
+    def arms(self) -> IntArray:
+        """K_n, shape (N,)."""
+        return np.full(self.p.shape, self.n_arms, dtype=np.int64)
 
     def baselines(self, baseline: float | str) -> FloatArray:
         """Return b_n, shape (N,)."""
         if baseline == "value":
             return self.p
         if baseline == "confidence":
-            return self.p**2 + (1 - self.p) ** 2 / (self.n_arms - 1)
+            return self.p**2 + (1 - self.p) ** 2 / (self.arms - 1)
         return np.full_like(self.p, float(baseline))
 
 
@@ -47,25 +60,49 @@ def spread_population(
     return Population(f"log-odds {centre:g} ± {spread:g}, K={n_arms}", p, n_arms, effort)
 
 
-def simulate_cosine(
+def simulate_gradients(
     population: Population, method: int, baseline: float | str, price: float, n_samples: int, seed: int, threads: int
-) -> tuple[Estimate, Estimate, list[Estimate]]:
-    """Return one minus the cosine to cross-entropy, the backward rate, and the weights c_n, with standard errors."""
+) -> tuple[FloatArray, FloatArray]:
+    """Return mean gradients, (64, N, max K_n), and backward rates, (64,), of independent replicates.
+
+    The draws depend on the seed alone: gates simulated from one seed decide on the same samples.
+    """
     gradients, kept = in_chunks(
         kernels.context_gradients,
         replicate_states(seed, 64),
         threads,
         population.p,
-        population.n_arms,
+        population.arms,
         population.baselines(baseline).copy(),
         method,
         price,
         1.0,
         n_samples,
     )
-    error = 1 - population.p
-    oracle = np.repeat(-error[:, None] / (population.n_arms - 1), population.n_arms, axis=1)
-    oracle[:, 0] = error
-    along = np.einsum("rnk,nk->rn", gradients, oracle) / (oracle**2).sum(axis=1)
-    cosine = cosine_of_mean(gradients.reshape(len(gradients), -1), oracle.ravel())
+    return gradients, kept
+
+
+def oracle(population: Population) -> FloatArray:
+    """Return cross-entropy's gradients d_n, (N, max K_n), zero beyond a context's own arms."""
+    error, arms = 1 - population.p, population.arms
+    vectors = np.where(np.arange(arms.max()) < arms[:, None], (-error / (arms - 1))[:, None], 0.0)
+    vectors[:, 0] = error
+    return vectors
+
+
+def simulate_cosine(
+    population: Population, method: int, baseline: float | str, price: float, n_samples: int, seed: int, threads: int
+) -> tuple[Estimate, Estimate, list[Estimate]]:
+    """Return one minus the cosine to cross-entropy, the backward rate, and the weights c_n, with standard errors."""
+    gradients, kept = simulate_gradients(population, method, baseline, price, n_samples, seed, threads)
+    direction = oracle(population)
+    along = np.einsum("rnk,nk->rn", gradients, direction) / (direction**2).sum(axis=1)
+    cosine = cosine_of_mean(gradients.reshape(len(gradients), -1), direction.ravel())
     return Estimate(1 - cosine.value, cosine.standard_error), Estimate.of(kept), [Estimate.of(c) for c in along.T]
+
+
+def cosine_difference(population: Population, first: FloatArray, second: FloatArray) -> Estimate:
+    """Return the first gradients' cosine to cross-entropy less the second's, paired by replicate: (R, N, K) each."""
+    direction = oracle(population).ravel()
+    values = [cosine_pseudovalues(found.reshape(len(found), -1), direction) for found in (first, second)]
+    return Estimate.of(values[0] - values[1])
