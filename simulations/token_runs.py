@@ -20,7 +20,7 @@ LEARNED = 0.9  # reward from which a run counts as having learned: every stall p
 
 @dataclass(frozen=True)
 class Run:
-    """Training from the uniform policy: M, T, gate, and the learning rate that makes steps small."""
+    """Training: M, T, gate, the learning rate that makes steps small, and the start p, by default the uniform 1/M."""
 
     vocab_size: int
     n_tokens: int
@@ -28,12 +28,14 @@ class Run:
     learning_rate: float
     batch_size: int = 2_000
     n_steps: int = 300
+    start: float | None = None
 
     def __str__(self) -> str:
         gate = self.gate
         how = f"η={gate.temperature:g}" if gate.kind == "dg" else f"ρ={gate.rate:g}"
         rule = f" by {gate.rule}" if gate.rule != "delight" else ""
-        return f"{gate.kind} gate{rule}, M={self.vocab_size}, T={self.n_tokens}, {how}"
+        start = "" if self.start is None else f", from p={self.start:g}"
+        return f"{gate.kind} gate{rule}, M={self.vocab_size}, T={self.n_tokens}, {how}{start}"
 
 
 def end_of_learning(run: Run, n_replicates: int, seed: int, n_threads: int = 1) -> tuple[float, float]:
@@ -54,6 +56,6 @@ def end_of_learning(run: Run, n_replicates: int, seed: int, n_threads: int = 1) 
 
 def rewards(run: Run, n_replicates: int, seed: int, n_threads: int = 1, *, batch_mean: bool = False) -> FloatArray:
     """Return the exact mean reward over the last half of training, (n_replicates, 31)."""
-    task = TokenTask(run.vocab_size, run.n_tokens, run.batch_size, batch_mean=batch_mean)
+    task = TokenTask(run.vocab_size, run.n_tokens, run.batch_size, run.start, batch_mean)
     steps = np.linspace(run.n_steps // 2, run.n_steps, 31).astype(np.int64)
     return simulate_rewards(task, run.gate, run.learning_rate, steps, n_replicates, seed, n_threads)

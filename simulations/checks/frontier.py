@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -16,7 +18,7 @@ from simulations.bandits import Context as Bandit
 from simulations.bandits import Gate, MomentEstimates, MomentsConfig, simulate_moments
 from simulations.checks import Context
 from simulations.estimates import cost_of_signal, noise_per_backward, of_means, total_variance
-from simulations.statistics import Simulated
+from simulations.statistics import N_STANDARD_ERRORS, Simulated
 
 __all__ = ["ExactGate", "PricedGate", "exact_k_or_price", "quality_cost_frontier"]
 
@@ -41,13 +43,23 @@ FRONTIER_GRID = {
         (-2.0, 0.0),
     ),
     (100, 0.05, 0.1): ((-0.5, 0.3), (0.0, 0.3), (2.0, 0.3), (0.0, 3.0), (0.0, 0.0)),
-    # Above b = 1/2 a higher price can raise the cost of signal: from λ = −3 to λ = −1 here.
-    (2, 0.3, 0.9): ((-3.0, 0.5), (-1.0, 0.5), (0.0, 0.5), (0.0, 0.0)),
+    # Above b = 1/2 a higher price can raise the cost of signal, here from λ = −3 to −1, and heating can lower it.
+    (2, 0.3, 0.9): ((-3.0, 0.5), (-1.0, 0.5), (0.0, 0.1), (0.0, 0.5), (0.0, 2.0), (0.0, 0.0)),
     # PG near its best baseline: less noise per backward pass than zero price, though a higher cost of signal.
     (10, 0.7, 0.14): ((-9.0, 0.0), (0.0, 0.0)),
     # Right and wrong samples carry one and the same gradient: PG has no noise.
     (2, 0.3, 0.7): ((-9.0, 0.0), (0.0, 0.0)),
 }
+# Steps of price, or of temperature at price zero, and how many of them raise the cost of signal: for b ≤ 1/2 no
+# step of the price and every step of the temperature.
+PATHS = (
+    ((10, 0.2, 0.5), ((-1.0, 0.5), (0.0, 0.5), (0.5, 0.5), (1.0, 0.5)), 0),
+    ((10, 0.2, 0.5), ((0.0, 0.1), (0.0, 0.5), (0.0, 2.0)), 2),
+    ((100, 0.05, 0.1), ((-0.5, 0.3), (0.0, 0.3), (2.0, 0.3)), 0),
+    ((100, 0.05, 0.1), ((0.0, 0.0), (0.0, 0.3), (0.0, 3.0)), 2),
+    ((2, 0.3, 0.9), ((-3.0, 0.5), (-1.0, 0.5)), 1),
+    ((2, 0.3, 0.9), ((0.0, 0.0), (0.0, 0.1), (0.0, 0.5), (0.0, 2.0)), 1),
+)
 # (K, p, b, ρ) on both sides of p, on it, and where exact-k is the noisier; ρ·20 is whole.
 EXACT_GRID = (
     (10, 0.5, 0.25, 0.25),
@@ -67,10 +79,12 @@ def priced(price: float, temperature: float) -> Gate:
 def quality_cost_frontier(context: Context, gate: PricedGate = priced) -> list[Simulated]:
     """Simulate Bernoulli gates along the price and the temperature and compare with the closed form of the frontier.
 
-    ``gate`` is a parameter so that a wrong one can be shown to fail.
+    The last rows count the steps of a path that raise the cost of signal, measured against measured. ``gate`` is a
+    parameter so that a wrong one can be shown to fail.
     """
     replicates = {"smoke": 1_000, "quick": 4_000, "paper": 40_000}[context.preset]
     rows: list[Simulated] = []
+    costs: dict[tuple[tuple[int, float, float], tuple[float, float]], Simulated] = {}
     settings = [(arms, at) for arms, places in FRONTIER_GRID.items() for at in places]
     for seed, ((n_arms, p, b), (price, temperature)) in enumerate(settings):
         exact = frontier(*symmetric_arms(n_arms, p, b), price, temperature)
@@ -82,8 +96,25 @@ def quality_cost_frontier(context: Context, gate: PricedGate = priced) -> list[S
         rate = float(exact.backward_rate)
         found = estimates.backward_rate
         rows.append(Simulated(f"backward rate at {point}", rate, found.value, found.standard_error))
-        rows.extend(_cost_rows(point, rate, exact.moments, estimates))
+        cost, noise = _cost_rows(point, rate, exact.moments, estimates)
+        costs[(n_arms, p, b), (price, temperature)] = cost
+        rows += [cost, noise]
+    for (n_arms, p, b), path, raised in PATHS:
+        steps = [(costs[(n_arms, p, b), at], costs[(n_arms, p, b), to]) for at, to in itertools.pairwise(path)]
+        found = [_rises(*step) for step in steps]
+        name = (
+            f"steps that raise the cost of signal, K={n_arms}, p={p:g}, b={b:g}, (λ, η) from {path[0]} to {path[-1]}"
+        )
+        unsure = found.count(None)  # leaves the row undecided
+        rows.append(Simulated(name, float(raised), float(found.count(True)), float(unsure)))
     return rows
+
+
+def _rises(before: Simulated, after: Simulated) -> bool | None:
+    """Return whether the estimate rises, or None where it moves by 4 standard errors or less."""
+    rise = after.estimate - before.estimate
+    error = N_STANDARD_ERRORS * math.hypot(before.standard_error, after.standard_error)
+    return None if abs(rise) <= error else rise > 0
 
 
 def _across(n_arms: int, p: float, baseline: float) -> float:

@@ -47,6 +47,12 @@ FREE = (
     Run(10, 5, _token(0.3), 10.0),
     Run(10, 10, _token(0.4), 10.0),
     Run(100, 10, _token(0.45), 20.0),
+    Run(10, 32, _token(0.5), 20.0),  # between the two intervals of stalling rates
+)
+STARTED = (  # at rates that stall from the uniform policy: beyond the drift's last rise, below what counts as learned
+    Run(10, 3, _token(0.1), 10.0, start=0.7),
+    Run(10, 5, _token(0.1), 10.0, start=0.85),
+    Run(10, 10, _token(0.1), 10.0, start=0.88),
 )
 DRIFT_POINTS = ((2, 10, 0.1, 0.6), (10, 5, 0.1, 0.5), (10, 10, 0.03, 0.3), (100, 10, 0.1, 0.3), (10, 3, 0.3, 0.4))
 """M, T, ρ and p of the drifts."""
@@ -54,6 +60,8 @@ DRIFT_POINTS = ((2, 10, 0.1, 0.6), (10, 5, 0.1, 0.5), (10, 10, 0.03, 0.3), (100,
 
 def token_trap(context: Context, drift: Drift = closed.drift, gate: str = "token") -> list[Simulated]:
     """Simulate drifts of the token gate and of every screening rule, and where training ends below and above ρ_c.
+
+    At the rates that stall from the uniform policy training from beyond the drift's last rise learns.
 
     ``drift`` and ``gate``, the kind that is simulated, are parameters so that wrong ones can be shown to fail.
     """
@@ -69,6 +77,7 @@ def token_trap(context: Context, drift: Drift = closed.drift, gate: str = "token
     rows.extend(_ends(context, [_gated(run, kind=gate) for run in STALLED], 300))
     rows.extend(_learned(context, [_gated(run, kind=gate) for run in STALLED[-2:]], 0.0, 400))
     rows.extend(_learned(context, [_gated(run, kind=gate) for run in FREE], 1.0, 500))
+    rows.extend(_learned(context, [_gated(run, kind=gate) for run in STARTED], 1.0, 600))
     return rows
 
 
