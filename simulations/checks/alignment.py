@@ -181,6 +181,10 @@ def _finite_rows(gates: Mapping[str, Gate], context: Context, seed: int) -> Iter
     two = Setting("pg", 0.3, 2, 0.5)
     failure, _ = _simulated(two, 1, gates, context, seed + 10)
     yield _row(f"P(not aligned) after 1 sample, {two}", 0.0, failure, resolution=1e-9)
+    sure = Setting("zero-price", 0.99, 10, 0.5, 0.5)  # one sample is enough, and its .99 passes exceed log(1/δ) = .69
+    failure, passes = _simulated(sure, 1, gates, context, seed + 20)
+    yield _row(f"P(not aligned) after 1 sample, {sure}", 0.01, failure, resolution=2e-3)
+    yield _row(f"backward passes in 1 sample, {sure}", 0.99, passes)
     for n, predicted in ((1, 0.01), (2, 0.0199)):  # 1 − p and 1 − p²: more samples are worse
         late = Setting("pg", 0.99, 10, 0.5)
         failure, _ = _simulated(late, n, gates, context, seed + 10 + n)

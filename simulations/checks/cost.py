@@ -138,6 +138,7 @@ def approximate_delight(context: Context, formulas: ModuleType = approximate) ->
         ):
             seed += 1
             rows.extend(_moment_rows(p, n_arms, baseline, kind, noise, price, formulas, seed, context))
+    rows.extend(_zero_baseline_rows(formulas, context))
     for error in (0.5, 0.99):
         seed += 1
         differing = _noisy(0.3, 5, 0.4, 0.0, error, "bounded", seed, context)[1]
@@ -178,6 +179,15 @@ def _moment_rows(
     yield _row(f"backward rate at {point}", rate, Estimate.of(table[:, bandit_kernels.KEPT] / BATCH_SIZE))
     cosine = jackknife(lambda s, q: np.asarray(s / np.sqrt(s**2 + q)), signal, square)
     yield _row(f"r.m.s. cosine at {point}", formulas.rms_cosine(predicted, BATCH_SIZE), cosine)
+
+
+def _zero_baseline_rows(formulas: ModuleType, context: Context) -> Iterator[Simulated]:
+    """Yield backward rates at b = 0, where wrong samples have χ = 0: half pass additive noise, none relative."""
+    for index, kind in enumerate(("additive", "relative")):
+        table, _ = _noisy(0.3, 5, 0.0, 0.0, 0.7, kind, 80_900 + index, context)
+        kept = Estimate.of(table[:, bandit_kernels.KEPT] / BATCH_SIZE)
+        rate = formulas.noisy_rate(0.3, 5, 0.0, 0.7, kind)
+        yield _row(f"backward rate at p=0.3, K=5, b=0, {kind} τ=0.7, λ=0", rate, kept)
 
 
 def _outside_band(formulas: ModuleType, context: Context) -> Iterator[Simulated]:

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import expit, kl_div, logit
 
-from kondo_theory.exact_rate import finite_rate_value
+from kondo_theory.exact_rate import finite_rate_value, smooth_rate_gap
 from kondo_theory.frontier import arm_delight, expected_rate, rate_value
 from kondo_theory.gate import Gate as DelightGate
 from kondo_theory.gate import gate_probability, quantile_price, sample_gate, select
 from simulations.checks import Context
 from simulations.checks.moments import estimated, generator
 from simulations.kept_batches import Keep
-from simulations.statistics import Simulated
+from simulations.statistics import Simulated, mean_and_error
 
 __all__ = ["gate_law", "price_rate_duality"]
 
@@ -35,6 +35,15 @@ DISTRIBUTIONS = {"four atoms": SIGNED, "K=5, p=0.4, b=0.5": BANDIT}
 # Rates inside an atom, where a large batch has the limit's value, by the distribution's name.
 INNER_RATES = {"four atoms": (0.02, 0.12, 0.4, 0.8), "K=5, p=0.4, b=0.5": (0.1, 0.3, 0.7)}
 FINITE, LARGE = 20, 4_000  # batch sizes: one for the exact finite object, one for the limit
+SMOOTH = {  # laws of χ with a density: a sampler, V(ρ) and the density at the price of ρ
+    "uniform χ": (lambda rng, size: rng.random(size), lambda rho: rho - rho**2 / 2, lambda rho: 1.0),
+    "exponential χ": (
+        lambda rng, size: rng.exponential(size=size),
+        lambda rho: rho * (1 - np.log(rho)),
+        lambda rho: rho,
+    ),
+}
+SMOOTH_BATCHES = (40, 160)
 VALUE_RESOLUTION = 0.002  # of collected delight per forward sample
 
 
@@ -132,6 +141,7 @@ def price_rate_duality(context: Context, keep: Keep = select) -> list[Simulated]
             rows.append(estimated(quantity, predicted, collected, VALUE_RESOLUTION))
         large = chi[rng.choice(len(mass), size=(n_samples // LARGE, LARGE), p=mass)]
         rows.extend(_limit_values(name, large, keep, rng))
+    rows.extend(_smooth_rows(keep, n_samples))
     rows.extend(_budget_rows(keep, n_samples))
     rows.extend(_soft_rows(n_samples))
     return rows
@@ -153,6 +163,27 @@ def _limit_values(name: str, batches: FloatArray, keep: Keep, rng: np.random.Gen
         yield estimated(f"slope of V at {rate:g}, {name}", float(limit.price_low), slope, VALUE_RESOLUTION)
         price = quantile_price(batches, rate)
         yield estimated(f"price at rate {rate:g}, {name}", float(limit.price_high), price, VALUE_RESOLUTION)
+
+
+def _smooth_rows(keep: Keep, n_samples: int) -> Iterator[Simulated]:
+    """Yield B times what exactly k of B samples of a continuous χ fall short of V(ρ): ρ(1−ρ)/(2f), whatever B.
+
+    Paired with a control of known mean: what the price gate at λ = Q(1−ρ) collects of the same samples.
+    """
+    rng, rate = generator(6), 0.25
+    for name, (draw, value, density) in SMOOTH.items():
+        price = 1 - rate if name == "uniform χ" else -float(np.log(rate))
+        for size in SMOOTH_BATCHES:
+            delight = draw(rng, (n_samples // size, size))
+            kept = _collected(delight, keep(delight, rate, rng))
+            # Less the price for each sample too many: the control is the price gate's surplus, of mean V(ρ) − λρ.
+            control = np.maximum(delight - price, 0.0).mean(axis=-1) - (value(rate) - price * rate)
+            found = size * (value(rate) - kept + control)
+            predicted = size * float(smooth_rate_gap(rate, density(rate), size))
+            mean, error = mean_and_error(found)
+            quantity = f"B times the gap to V({rate:g}), best k of {size}, {name}"
+            # What the first order leaves out, of relative order 1/B, joins the standard error.
+            yield Simulated(quantity, predicted, mean, float(np.hypot(error, predicted / size)), 0.05 * predicted)
 
 
 def _budget_rows(keep: Keep, n_samples: int) -> Iterator[Simulated]:

@@ -8,11 +8,14 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from simulations.statistics import Simulated
+from simulations.statistics import Simulated, mean_and_error
 
-__all__ = ["EXAMPLES", "PREDICTED", "example_rows"]
+__all__ = ["EXAMPLES", "PREDICTED", "example_rows", "train_two_tokens", "vanishing_rows"]
 
 FloatArray = NDArray[np.float64]
+Counts = NDArray[np.int64]
+Rule = Callable[[Counts, FloatArray], NDArray[np.bool_]]
+"""Which rows are kept, from their number of right tokens, (R, B), and the mean reward, (R, 1)."""
 Table = tuple[FloatArray, FloatArray]
 """Probabilities of the outcomes, and what each adds to the summed drift (0 where it is dropped)."""
 
@@ -101,3 +104,45 @@ def example_rows(n_samples: int) -> Iterator[Simulated]:
         error = float(np.sqrt((share @ value**2 - estimate**2) / n_samples))
         # Resolved to a tenth: the sign is what counts.
         yield Simulated(f"drift, {name}", PREDICTED[name], estimate, error, 0.1 * abs(PREDICTED[name]))
+
+
+def exactly_one(n_right: Counts, mean: FloatArray) -> NDArray[np.bool_]:
+    """Keep the answers with exactly one of two tokens right."""
+    return n_right == 1
+
+
+def least_advantage(n_right: Counts, mean: FloatArray) -> NDArray[np.bool_]:
+    """Keep the answers of least |A|."""
+    distance = np.abs(np.arange(3) / 2 - mean)
+    return n_right == np.argmin(distance, axis=1)[:, None]
+
+
+def train_two_tokens(
+    start: tuple[float, float], rule: Rule, n_steps: int, n_replicates: int, seed: int, n_rows: int = 200
+) -> FloatArray:
+    """Return the two tokens' probabilities after training on rows kept whole, (n_replicates, 2); four words, rate 10.
+
+    The exact mean is the baseline. Wrong words stay even, so that a token's log-odds move by M/(M − 1) of its drift.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    log_odds = np.tile(np.log(start) - np.log1p(-np.array(start)), (n_replicates, 1))
+    for _ in range(n_steps):
+        p = 1 / (1 + np.exp(-log_odds))
+        right = rng.random((n_replicates, n_rows, 2)) < p[:, None]
+        n_right, mean = right.sum(axis=2), p.mean(axis=1, keepdims=True)
+        pull = np.where(rule(n_right, mean), n_right / 2 - mean, 0.0)[..., None] * (right - p[:, None])
+        log_odds = log_odds + 10.0 * 4 / 3 * pull.mean(axis=1)
+    return np.asarray(1 / (1 + np.exp(-log_odds)))
+
+
+def vanishing_rows() -> Iterator[Simulated]:
+    """Yield where training ends under rules whose E[G·A²] vanishes on the way, and under one whose does not."""
+    stalled = train_two_tokens((0.25, 0.25), exactly_one, 3_000, 8, 9_100)
+    end, error = mean_and_error(stalled.mean(axis=1))
+    yield Simulated("end of training on answers with exactly one of two right", 0.5, end, error + 1e-3)
+    lost = train_two_tokens((0.25, 0.26), least_advantage, 3_000, 8, 9_101)
+    share, error = mean_and_error((lost.min(axis=1) < 0.15) & (lost.max(axis=1) > 0.85))  # either, by noise
+    yield Simulated("share of runs on the answers of least |A| that lose a token", 1.0, share, error)
+    learned = train_two_tokens((0.25, 0.26), lambda n_right, mean: n_right >= 0, 3_000, 8, 9_102)
+    share, error = mean_and_error(learned.min(axis=1) > 0.9)
+    yield Simulated("share of runs on all answers that learn both tokens", 1.0, share, error)

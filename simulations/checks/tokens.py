@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kondo_theory import token_trap as closed
 from kondo_theory.screening import RULES
 from simulations.checks import Context
-from simulations.checks.token_examples import example_rows
+from simulations.checks.token_examples import example_rows, vanishing_rows
 from simulations.statistics import Simulated, mean_and_error
 from simulations.token_runs import LEARNED, Run, end_of_learning, rewards
 from simulations.tokens import TokenGate, TokenTask, simulate_drift
@@ -84,7 +84,7 @@ def token_trap(context: Context, drift: Drift = closed.drift, gate: str = "token
 def row_gate(context: Context, drift: Drift = closed.drift, gate: str = "row") -> list[Simulated]:
     """Simulate drifts and training of whole rows and of tokens at zero price, where the token gate stalls.
 
-    The last rows are the derivation's counterexamples, each sampled. Parameters as in :func:`token_trap`.
+    The last rows are the derivation's counterexamples, each sampled or trained. Parameters as in :func:`token_trap`.
     """
     rows: list[Simulated] = []
     for index, (vocab_size, n_tokens, rate, p) in enumerate(DRIFT_POINTS):
@@ -100,6 +100,7 @@ def row_gate(context: Context, drift: Drift = closed.drift, gate: str = "row") -
     by_advantage = [replace(run, gate=TokenGate("token", run.gate.rate, "advantage")) for run in STALLED[:4]]
     rows.extend(_learned(context, by_advantage, 1.0, 1_500))
     rows.extend(example_rows({"smoke": 200_000, "quick": 1_000_000, "paper": 10_000_000}[context.preset]))
+    rows.extend(vanishing_rows())
     return rows
 
 
