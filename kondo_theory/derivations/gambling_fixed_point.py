@@ -9,8 +9,10 @@ import sympy as sp
 
 from kondo_theory.derivations.gambling_gaussian import (
     density,
+    excess_density,
+    expected_reward,
     m,
-    mean_above,
+    normal_mean,
     positive_part,
     r,
     s,
@@ -18,6 +20,7 @@ from kondo_theory.derivations.gambling_gaussian import (
     update_of_log_odds,
     upper_tail,
     x,
+    xi,
 )
 from kondo_theory.derivations.proof import Derivation, Proof
 
@@ -34,6 +37,10 @@ def _critical() -> sp.Expr:
     return sp.sqrt(2 * sp.pi)
 
 
+def _small_noise_floor() -> sp.Expr:
+    return r**3 * density(1 / r)
+
+
 def _drift_steps(proof: Proof) -> None:
     """Where f comes from: the update of the log-odds and the gated mean of a gamble."""
     first, second = sp.symbols("E_1 E_2", real=True)
@@ -42,8 +49,20 @@ def _drift_steps(proof: Proof) -> None:
         update_of_log_odds(first, second),
         2 * x * (1 - x) * (first - second),
     )
-    proof.identity("Gated mean of a gamble: h(m, r), m = 1 − x.", mean_above(m / r), positive_part())
-    proof.identity("PG keeps everything: f = x − (x − 1) = 1 everywhere, no rest point.", x - (x - 1), sp.Integer(1))
+    baseline = expected_reward()
+    proof.identity("Arm 1 has the advantage 0 − b = x > 0, always kept.", -baseline, x)
+    proof.identity(
+        "A gamble is kept iff ξ > m/r, m = 1 − x; with ξ = m/r + t its advantage is rt, and its gated mean "
+        "is h(m, r). "
+        "So f = x − h(1−x, r).",
+        sp.Integral(excess_density(m), (t, 0, sp.oo)),
+        positive_part(),
+    )
+    proof.identity(
+        "PG keeps everything: f = (0 − b) − (E[−1 + rξ] − b) = 1 everywhere, no rest point.",
+        -baseline - normal_mean(-1 + r * xi - baseline.doit()),
+        sp.Integer(1),
+    )
     share = (1 - x) / (_K - 1)
     mean = (1 - x) * first + x * second
     proof.identity(
@@ -56,80 +75,94 @@ def _drift_steps(proof: Proof) -> None:
 def _shape(proof: Proof) -> None:
     """Derive monotonicity and the two ends."""
     proof.identity("h falls with the gap.", sp.Derivative(positive_part(), m), -upper_tail(m / r))
-    proof.identity(
-        "The slope of f is Φ((1−x)/r).",
-        sp.diff(_drift(), x),
+    slope = proof.identity(
+        "So the slope of f is f′ = 1 − Φ(−(1−x)/r) = Φ((1−x)/r)",
+        sp.Derivative(_drift(), x),
         1 - upper_tail((1 - x) / r),
-        latex=r"f'(x) = 1-\Phi\!\left(-\tfrac{1-x}{r}\right) = \Phi\!\left(\tfrac{1-x}{r}\right)",
     )
-    proof.argue(
-        "f′ ≥ 1/2 on [0, 1]: f is strictly increasing.",
-        "(1−x)/r ≥ 0 and Φ is increasing with Φ(0) = 1/2",
-        upper_tail(sp.Integer(0)) == sp.Rational(1, 2) and sp.simplify(sp.diff(upper_tail(t), t) + density(t)) == 0,
-        latex=r"f'(x)\ge\tfrac12",
+    proof.identity(
+        "= 1/2 + ∫φ from 0 to m/r,",
+        sp.Integral(density(t), (t, 0, m / r)),
+        (slope.subs(x, 1 - m) - sp.Rational(1, 2)).rewrite(sp.erf),
+        latex=r"f'(x)=\tfrac12+\int_0^{m/r}\varphi(t)\,dt",
     )
-    proof.identity("h grows with the noise.", sp.Derivative(positive_part(), r), density(m / r))
-    proof.argue(
-        "f(0) = −h(1, r) < 0.",
-        "h(m, r) is the integral over t > m/r of the positive function (rt − m)φ(t), hence positive",
-        sp.simplify(_drift().subs(x, 0) + positive_part(sp.Integer(1))) == 0
-        and sp.limit(positive_part(sp.Integer(1)), r, 0, "+") == 0,
+    proof.check(
+        "and φ > 0: f′ > 1/2 on (0, 1), f is strictly increasing.",
+        density(t).is_positive,
+        latex=r"f'(x)>\tfrac12",
+    )
+    by_noise = proof.identity("Slope of h in r: it grows.", sp.Derivative(positive_part(), r), density(m / r))
+    proof.identity(
+        "At the safe end f(0) = −h(1, r) = −∫₀^∞ rtφ(t + 1/r)dt,",
+        _drift().subs(x, 0),
+        -sp.Integral(excess_density(sp.Integer(1)), (t, 0, sp.oo)),
+    )
+    proof.check(
+        "which is negative: the integrand is positive, as is φ in the slope above.",
+        excess_density(sp.Integer(1)).is_positive and by_noise.is_positive,
         latex="f(0)=-h(1,r)<0",
     )
-    proof.identity("At the corner.", _drift().subs(x, 1), 1 - r / sp.sqrt(2 * sp.pi))
+    proof.identity("At the corner.", sp.Limit(_drift(), x, 1, "-"), 1 - r / sp.sqrt(2 * sp.pi))
 
 
 def _conclusions(proof: Proof) -> None:
     """Existence, uniqueness, stability, the critical ratio, and how x* moves."""
     corner = _drift().subs(x, 1)
+    beyond = sp.Symbol("d", nonnegative=True)
+    proof.identity("f(1) falls through zero at r = √(2π).", corner, (_critical() - r) / _critical())
     proof.argue(
         "A zero in (0, 1) exists, and is unique, iff r < √(2π).",
         "f is continuous and strictly increasing with f(0) < 0, so it has a zero in (0, 1) iff f(1) > 0, and then "
         "one",
-        sp.solve(corner, r) == [_critical()] and sp.simplify(sp.diff(corner, r) + 1 / sp.sqrt(2 * sp.pi)) == 0,
         latex=r"f(1)>0\iff r<\sqrt{2\pi}",
     )
-    slope, value = sp.symbols("f1 f", real=True)
-    flow = sp.diff(-2 * x**2 * (1 - x) ** 2, x) * value - 2 * x**2 * (1 - x) ** 2 * slope
+    slope, rest = sp.symbols("f' c", positive=True)
+    near = slope * (x - rest)  # f to first order at its zero c
+    flow = x * (1 - x) * -update_of_log_odds(near, sp.Integer(0))
     proof.identity(
         "Stability: ẋ = x(1−x)·d(logit x)/dt = −2x²(1−x)²f, whose slope at f = 0 is −2x²(1−x)²f′ < 0.",
-        flow.subs(value, 0),
-        -2 * x**2 * (1 - x) ** 2 * slope,
+        sp.Subs(sp.Derivative(flow, x), x, rest),
+        -2 * rest**2 * (1 - rest) ** 2 * slope,
     )
-    proof.argue(
-        "For r ≥ √(2π) the gambling arm wins from everywhere.",
-        "f < f(1) ≤ 0 on [0, 1), so ẋ > 0 on (0, 1), and x tends to 1, the only rest point left above",
-        bool(corner.subs(r, 3) < 0) and corner.subs(r, _critical()) == 0,
+    proof.check(
+        "For r ≥ √(2π) f(1) ≤ 0, so f < 0 on [0, 1): ẋ > 0, and the gambling arm wins from everywhere.",
+        sp.simplify(corner.subs(r, _critical() + beyond)).is_nonpositive,
         latex=r"r\ge\sqrt{2\pi}\ \Rightarrow\ f<0\ \text{on}\ [0,1)",
     )
     proof.identity(
         "x* grows with r: dx*/dr = −(∂f/∂r)/(∂f/∂x) = φ/Φ > 0, and x* → 1 as r → √(2π).",
-        sp.simplify(-sp.diff(_drift(), r) / sp.diff(_drift(), x)),
+        -sp.Derivative(_drift(), r) / sp.Derivative(_drift(), x),
         density((1 - x) / r) / (1 - upper_tail((1 - x) / r)),
-        latex=r"\frac{dx^*}{dr}=\frac{\varphi((1-x)/r)}{\Phi((1-x)/r)}",
     )
 
 
 def _small_noise(proof: Proof) -> None:
     """Derive x* ~ r³φ(1/r)."""
+    standard = positive_part(s, sp.Integer(1))
     proof.identity(
-        "With t = s + v/s: g(s) = h(s, 1) = φ(s)s⁻²∫ve^{−v−v²/(2s²)}dv over v > 0; the integrand is at most "
-        "ve^{−v} …",
-        sp.Integral(t * sp.exp(-t), (t, 0, sp.oo)),
+        "With ξ = s + t: g(s) = h(s, 1) = φ(s)∫₀^∞ te^{−st}e^{−t²/2}dt; as 1 − t²/2 ≤ e^{−t²/2} ≤ 1, it lies between",
+        standard / density(s),
+        sp.Integral(t * sp.exp(-s * t - t**2 / 2), (t, 0, sp.oo)),
+    )
+    lower = t * sp.exp(-s * t) * (1 - t**2 / 2)
+    proof.identity("φ(s)(1/s² − 3/s⁴)", sp.Integral(lower, (t, 0, sp.oo)), 1 / s**2 - 3 / s**4)
+    proof.identity("and φ(s)/s².", sp.Integral(t * sp.exp(-s * t), (t, 0, sp.oo)), 1 / s**2)
+    slack, y = sp.Symbol("w", positive=True), sp.Symbol("y", positive=True)
+    proof.identity(
+        "(e^{−y} − 1 + y is ∫₀^y(y − w)e^{−w}dw ≥ 0.)",
+        sp.Integral((y - slack) * sp.exp(-slack), (slack, 0, y)),
+        sp.exp(-y) - 1 + y,
+    )
+    proof.identity(
+        "So h(1, r) = r·g(1/r) ~ r³φ(1/r) as r → 0.",
+        sp.Limit(standard / (s * _small_noise_floor().subs(r, 1 / s)), s, sp.oo),
         sp.Integer(1),
+        latex=r"h(1,r)\sim r^3\varphi(1/r)",
     )
-    proof.identity(
-        "… and, as e^{−y} ≥ 1 − y, at least ve^{−v}(1 − v²/(2s²)): so 1 − 3/s² ≤ s²g(s)/φ(s) ≤ 1.",
-        sp.integrate(sp.expand(t * (1 - t**2 / (2 * s**2))) * sp.exp(-t), (t, 0, sp.oo)),
-        1 - 3 / s**2,
-        latex=r"1-\frac{3}{s^2}\le\frac{s^2 g(s)}{\varphi(s)}\le 1",
-    )
-    ratio = positive_part(sp.Integer(1)) / (r**3 * density(1 / r))
     proof.argue(
-        "x* ~ h(1, r) ~ r³φ(1/r) as r → 0.",
+        "And x* ~ h(1, r).",
         "h(1, r) ≤ x* = h(1−x*, r) ≤ h(1, r) + x*Φ(−(1−x*)/r), because −∂h/∂m = Φ(−m/r) grows as m falls; with "
         "Φ ≤ 1/2 this gives x* ≤ 2h(1, r) → 0, then Φ(−(1−x*)/r) → 0 and x*/h(1, r) → 1",
-        all(1 - 3 * q**2 <= ratio.subs(r, q).evalf(30) <= 1 for q in (sp.Rational(1, 5), sp.Rational(1, 20))),
         latex=r"x^*\sim r^3\varphi(1/r)",
     )
 
@@ -151,4 +184,4 @@ def derive() -> Derivation:
     _shape(proof)
     _conclusions(proof)
     _small_noise(proof)
-    return proof.conclude(drift=_drift(), critical_noise_ratio=_critical(), small_noise=r**3 * density(1 / r))
+    return proof.conclude(drift=_drift(), critical_noise_ratio=_critical(), small_noise=_small_noise_floor())

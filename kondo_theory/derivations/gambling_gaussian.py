@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sympy as sp
 
-x, r, eta, u, t = sp.symbols("x r eta u t", positive=True)  # share, noise ratio, temperature, advantages, deviates
+x, r, eta, u, t = sp.symbols("x r eta u t", positive=True)  # share, noise ratio, temperature, advantage, deviate
 m = sp.Symbol("m", positive=True)  # 1 − x, how far the gamble's mean lies below zero
 s = sp.Symbol("s", positive=True)  # m/r
+odds = sp.Symbol("o", positive=True)  # x/(1 − x)
 rho, tau = sp.symbols("rho tau", positive=True)  # gate rate, share kept of the gambles
+xi = sp.Symbol("xi", real=True)  # a standard normal deviate
 
 
 def density(z: sp.Expr) -> sp.Expr:
@@ -20,15 +22,34 @@ def upper_tail(z: sp.Expr) -> sp.Expr:
     return sp.erfc(z / sp.sqrt(2)) / 2
 
 
+def isoperimetric(share: sp.Expr) -> sp.Expr:
+    """Return I(τ) = φ(Φ⁻¹(τ)); Φ⁻¹(1−τ) = √2·erf⁻¹(1−2τ)."""
+    return density(sp.sqrt(2) * sp.erfinv(1 - 2 * share))
+
+
 def positive_part(gap: sp.Expr = m, noise: sp.Expr = r) -> sp.Expr:
     """Return h(m, r) = E[U₊] of U ~ N(−m, r²)."""
     return noise * density(gap / noise) - gap * upper_tail(gap / noise)
 
 
-def mean_above(threshold: sp.Expr) -> sp.Expr:
-    """Return ∫_z^∞ (−m + rt)φ(t)dt, by SymPy's integration."""
-    z = sp.Symbol("z", real=True)
-    return sp.integrate((-m + r * t) * density(t), (t, z, sp.oo)).subs(z, threshold)
+def normal_mean(value: sp.Expr) -> sp.Integral:
+    """Return E[value(ξ)] of ξ ~ N(0, 1), unevaluated."""
+    return sp.Integral(value * density(xi), (xi, -sp.oo, sp.oo))
+
+
+def gain_above(threshold: sp.Expr, mean: sp.Expr = -m) -> sp.Integral:
+    """Return E[U; ξ > z] of U = mean + rξ, unevaluated."""
+    return sp.Integral((mean + r * xi) * density(xi), (xi, threshold, sp.oo))
+
+
+def excess_density(gap: sp.Expr) -> sp.Expr:
+    """Return what E[U₊], U ~ N(−gap, r²), integrates over t > 0, in the ξ = gap/r + t that exceed the threshold."""
+    return r * t * density(t + gap / r)
+
+
+def expected_reward() -> sp.Expr:
+    """Return b = E R: arm 1 pays 0, arm 2 pays −1 + rξ with probability x."""
+    return x * normal_mean(-1 + r * xi)
 
 
 def update_of_log_odds(first: sp.Expr, second: sp.Expr) -> sp.Expr:
