@@ -35,6 +35,7 @@ __all__ = [
     "dg_threshold",
     "drift",
     "expected_path",
+    "false_positive_bound",
     "false_positive_probability",
     "fixed_point",
     "log_false_positive_probability",
@@ -67,6 +68,12 @@ def false_positive_probability(x: ArrayLike, noise_ratio: ArrayLike) -> FloatArr
     """
     x, r = _place(x, noise_ratio)
     return np.asarray(ndtr(-(1 - x) / r))
+
+
+def false_positive_bound(x: ArrayLike, noise_ratio: ArrayLike) -> FloatArray:
+    """Return ½e^{−(1−x)²/2r²}, an upper bound of :func:`false_positive_probability`; equal at x = 1 only."""
+    x, r = _place(x, noise_ratio)
+    return np.asarray(0.5 * np.exp(-0.5 * ((1 - x) / r) ** 2))
 
 
 def log_false_positive_probability(x: ArrayLike, noise_ratio: ArrayLike) -> FloatArray:

@@ -34,6 +34,7 @@ __all__ = ["derive"]
 _mean = sp.Symbol("mu", real=True)
 _a = sp.Symbol("a", positive=True)
 _c = sp.Symbol("z", real=True)
+_FLOOR_RATIOS = {3: sp.Rational(91, 100), 10: sp.Rational(174, 100)}  # the claim's examples: rate in %, noise ratio
 
 
 def _hard_mean(mean: sp.Expr) -> sp.Expr:
@@ -200,6 +201,13 @@ def _top_rate(proof: Proof) -> None:
         _at_zero().subs({rho: sp.Rational(1, 10), r: sp.Rational(1, 2)}) > 0,
         latex=r"I(0.1)=0.175>g(2)=0.0085",
     )
+    for percent, ratio in _FLOOR_RATIOS.items():
+        edge = _at_zero().subs(rho, sp.Rational(percent, 100))
+        proof.check(
+            f"At ρ = {percent} % that noise ratio is {float(ratio):.2f}, to two digits.",
+            sp.And(edge.subs(r, ratio - sp.Rational(1, 200)) > 0, edge.subs(r, ratio + sp.Rational(1, 200)) < 0),
+            latex=rf"g(1/r)=I({percent}\,\%):\ r\approx {float(ratio):.2f}",
+        )
     proof.identity(
         "Near x = 1 arm 2 has mean 0 and is nearly the whole batch, and every positive advantage of arm 1 is kept: "
         "E[U₊] = E[rξ; U > 0] + P(U > 0) = 1 + h(1, r).",
@@ -239,4 +247,7 @@ def derive() -> Derivation:
         zero_price_drift=_hard_drift(),
         top_rate_drift_at_zero=_at_zero(),
         top_rate_drift_at_one=_at_one(),
+        floor_ratio_at_3_percent=_FLOOR_RATIOS[3],
+        floor_ratio_at_10_percent=_FLOOR_RATIOS[10],
+        largest_floor=sp.Rational(1, 2),
     )

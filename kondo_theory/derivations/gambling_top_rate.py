@@ -235,4 +235,5 @@ def derive() -> Derivation:
         corner_noise_ratio=_corner(),
         whole_atom_drift=_whole_drift(tau),
         floor=_floor(),
+        safest_rate=sp.Rational(1, 2),
     )

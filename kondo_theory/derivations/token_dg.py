@@ -15,6 +15,7 @@ __all__ = ["derive"]
 
 eta, M = sp.symbols("eta M", positive=True)
 right_level, wrong_level = sp.symbols("ell_r ell_w", positive=True)  # surprisals
+_EDGE = sp.Rational(48, 10)  # of the window, in units of 1/T²: an upper bound
 _u, _y = sp.symbols("u y", positive=True)
 
 
@@ -189,7 +190,7 @@ def _cold(proof: Proof) -> None:
     )
 
 
-def _window(proof: Proof, gain: sp.Expr, wrong: sp.Expr) -> sp.Expr:
+def _window(proof: Proof, gain: sp.Expr, wrong: sp.Expr) -> None:
     """Bound both ends of the window of stalling temperatures."""
     _cold(proof)
     hot = T * wrong_level * wrong / 2
@@ -212,7 +213,7 @@ def _window(proof: Proof, gain: sp.Expr, wrong: sp.Expr) -> sp.Expr:
         sp.Limit(-sp.log(place) * (c - k) / T / (theta / T**2), T, sp.oo),
         (c - k) * c / theta,
     )
-    chance, cold, warm = sp.Rational(143, 100), sp.Rational(479, 100), sp.Rational(480, 100)
+    chance, cold, warm = sp.Rational(143, 100), _EDGE - sp.Rational(1, 100), _EDGE
     proof.check(
         "A wrong token is then at zero price (its surprisal log(MT/c) is large beside η/A), so T·drift/(p(1−p)) → "
         "E[(c−k)σ((c−k)c/θ) − (c−k−1)₊]. At c = 1.43 it is positive at θ = 4.79 and negative at 4.80.",
@@ -222,7 +223,6 @@ def _window(proof: Proof, gain: sp.Expr, wrong: sp.Expr) -> sp.Expr:
         ),
         latex=r"\limsup T^2\eta_{\mathrm{low}} \le 4.80",
     )
-    return hot
 
 
 _TERMS = 20
@@ -260,10 +260,10 @@ def derive() -> Derivation:
     gain, right, wrong = _moments(proof)
     limit = _long_rows(proof, gain, right, wrong)
     _critical(proof, limit)
-    hot = _window(proof, gain, wrong)
+    _window(proof, gain, wrong)
     return proof.conclude(
         long_row_speed=limit,
         critical_temperature=_critical_at(p),
         first_vocabulary=sp.ceiling(_crossing()),
-        hot_bound=hot,
+        cold_edge=_EDGE,
     )

@@ -179,7 +179,7 @@ def _late(proof: Proof, surprisal: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     return by_size, by_sign
 
 
-def _additive(proof: Proof) -> sp.Expr:
+def _additive(proof: Proof) -> tuple[sp.Expr, sp.Expr]:
     """Show where additive rules stall, 0 < α < 1: at low rates."""
     alpha, odds, wrong_tokens = sp.symbols("alpha o V", positive=True)  # V = M − 1
     chance = 1 / (1 + odds)  # 1 − p
@@ -196,7 +196,8 @@ def _additive(proof: Proof) -> sp.Expr:
         latex=r"s_{\mathrm{wrong}}-s_{\mathrm{right}} = (1-\alpha)\log\{(M-1)\,o\}-\tfrac{\alpha}{T}",
     )
     threshold = sp.exp(alpha / ((1 - alpha) * T)) / wrong_tokens
-    stall = 1 / (1 + (M - 1) * sp.exp(-alpha / ((1 - alpha) * T)))
+    log_odds = alpha / ((1 - alpha) * T) - sp.log(M - 1)
+    stall = 1 / (1 + sp.exp(-log_odds))
     proof.identity(
         "so from these odds on. That is the threshold of Prop. 2 with the reward gap 1/T: a token's own share.",
         sp.solve(ahead, odds)[0],
@@ -218,7 +219,7 @@ def _additive(proof: Proof) -> sp.Expr:
         and sp.simplify(sp.diff(weighted, _positive)).is_positive,
         latex=r"\partial_\alpha p^*>0",
     )
-    return stall
+    return stall, log_odds
 
 
 def _lowest_rates(proof: Proof) -> None:
@@ -318,13 +319,15 @@ def derive() -> Derivation:
     _advantage_alone(proof)
     early, late = _surprisal(proof)
     by_size, by_sign = _late(proof, late)
-    stall = _additive(proof)
+    stall, log_odds = _additive(proof)
     lucky = _positive_surprisal(proof)
     return proof.conclude(
         surprisal_drift=early,
         late_share_surprisal=late,
         late_share_abs_advantage=by_size,
         late_share_delight=by_sign,
+        surprisal_start=early.subs(p, 1 / M) / _full().subs(p, 1 / M),
         additive_stall=stall,
+        additive_log_odds=log_odds,
         lucky_wrong_tokens=lucky,
     )
