@@ -7,7 +7,7 @@ import pytest
 import sympy as sp
 
 from kondo_theory import token_trap as trap
-from kondo_theory.derivations import row_gate, token_dg, token_screening
+from kondo_theory.derivations import row_gate, token_dg, token_moments, token_screening
 from kondo_theory.derivations import token_trap as derived_trap
 from kondo_theory.screening import RULES, additive_odds_limit
 from kondo_theory.token_groups import group_stall_point
@@ -40,11 +40,6 @@ def test_the_counterexamples_are_those_that_are_sampled():
 
 
 def test_results_agree_with_the_closed_forms():
-    results = token_dg.derive().results
-    M, p = sp.Symbol("M", positive=True), sp.Symbol("p", positive=True)
-    curve = sp.lambdify(p, results["critical_temperature"].subs(M, 300))
-    grid = np.linspace(0.5, 0.9, 4001)
-    assert trap.critical_temperature(300) == pytest.approx(curve(grid).max(), rel=1e-7)
     critical = derived_trap.derive().results["two_token_critical_rate"]
     assert trap.critical_rate(1000, 2) == pytest.approx(float(critical), abs=1e-9)
 
@@ -113,3 +108,63 @@ def test_where_the_conditions_of_the_stalling_rules_end():
 def test_negative_control_a_wrong_threshold_is_caught():
     assert not derived_trap._never_leads(5, 2, limit=150)
     assert not derived_trap._never_leads(2, 48, limit=150)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "wrong"),
+    [
+        (token_dg, "_critical_at", lambda q: q * (1 - q) * sp.log((token_dg.M - 1) * q / (1 - q)) / 4),
+        (token_dg, "_critical_at", lambda q: q * (1 - q) * sp.log(token_dg.M * q / (1 - q)) / 2),
+        (token_dg, "_crossing", lambda: sp.Integer(2634)),
+        (token_dg, "_EDGE", sp.Rational(47, 10)),
+        (token_dg, "_EDGE", sp.Rational(49, 10)),
+        (token_dg, "advantage", lambda right: token_moments.neighbours / token_moments.T - token_moments.p),
+        (token_screening, "best_advantage", lambda right: 1 - token_moments.p),
+        (token_screening, "all_right", lambda: token_moments.p**token_moments.T),
+        (token_screening, "drift", lambda right, wrong: token_moments.p * (right - wrong)),
+        (token_screening, "_two_answers", lambda: (sp.Rational(-1, 64), sp.Integer(1))),
+    ],
+)
+def test_negative_control_a_wrong_formula_is_caught(monkeypatch, module, name, wrong):
+    monkeypatch.setattr(module, name, wrong)
+    assert not module.derive().ok
+
+
+def test_the_vocabulary_at_which_long_rows_stall_in_closed_form():
+    assert trap.critical_temperature(2633) < 1 < trap.critical_temperature(2634)
+    assert 2633 < float(token_dg._crossing()) < 2634
+
+
+def test_the_window_of_temperatures_at_finite_length():
+    """The lower end falls like 1/T², from above: an earlier statement had "at most about 4.8/T²"."""
+    assert trap.stalling_temperatures(10, 13) == ()
+    assert trap.stalling_temperatures(10, 14) != ()
+    scaled = [trap.stalling_temperatures(100, T)[0][0] * T**2 for T in (32, 64, 128)]
+    assert scaled == sorted(scaled, reverse=True)
+    assert scaled[0] == pytest.approx(5.77, abs=0.01)
+    assert 4.8 < scaled[-1] < 5.1
+    generator = np.random.default_rng(5)
+    for _ in range(6):
+        vocab_size, n_tokens = int(np.exp(generator.uniform(1, 9))), int(generator.integers(20, 40))
+        windows = trap.stalling_temperatures(vocab_size, n_tokens)
+        assert len(windows) <= 1
+        for low, high in windows:
+            assert low * n_tokens**2 > 4.8
+            assert high < trap.critical_temperature(vocab_size)
+
+
+def test_additive_rules_at_high_rates():
+    """Rates near 1 learn, but how near depends on M and T: an earlier statement had "high rates learn"."""
+    for weight in (0.3, 0.6, 0.9):
+        rule = partial(RULES["additive"], alpha=weight)
+        assert trap.stall_point(0.95, 100, 60, rule=rule) is not None
+        assert trap.stall_point(0.99, 100, 60, rule=rule) is None
+
+
+def test_rules_that_never_stall_at_random_sizes_and_rates():
+    generator = np.random.default_rng(7)
+    for _ in range(60):
+        vocab_size, n_tokens = int(np.exp(generator.uniform(0.7, 8))), int(generator.integers(1, 40))
+        rate, p = float(np.exp(generator.uniform(-7, 0))), generator.uniform(1 / vocab_size, 1, 50)
+        for rule in ("advantage", "abs-advantage", "surprisal"):
+            assert trap.drift(p, n_tokens, vocab_size, rate, rule=rule).min() > -1e-15

@@ -11,57 +11,75 @@ CLAIMS = (
     Claim(
         id="gambling-false-positives",
         statement=(
-            "Zero price keeps a losing gamble with probability Φ(−(1−x)/r) < 1/2: increasing in x and r, at most "
-            "½e^{−(1−x)²/2r²}, and near 1/2 for large r or x near 1."
+            "Zero price keeps a losing gamble with probability {probability} < {largest}: increasing in x and r, "
+            "less "
+            "than {bound}, and near {largest} for large r or x near 1."
         ),
         source="KG Prop. 3; bounds and monotonicity here",
-        regime=f"{_SETTING}; exponentially small for small r only while x stays away from 1",
+        regime=f"{_SETTING}; 0 < x < 1; exponentially small for small r only while x stays away from 1",
         rule=SIMULATED,
+        formulas={"probability": "Φ(−(1−x)/r)", "largest": "½", "bound": "½e^{−(1−x)²/2r²}"},
     ),
     Claim(
         id="gambling-fixed-point",
         statement=(
             "At zero price the gambling arm keeps a share x*(r) > 0 for good, the one stable zero of "
-            "f = x − h(1−x, r), if r < √(2π); if r ≥ √(2π) it wins from everywhere. PG has no such floor."
+            "f = x − h(1−x, r), if r < {critical_noise_ratio}; if r ≥ {critical_noise_ratio} it wins from "
+            "everywhere. "
+            "PG has no such floor."
         ),
         source="here",
         regime=(
-            f"{_SETTING}; x* ~ r³φ(1/r) as r → 0; the same x* with one gambling arm and K − 1 equally likely safe "
-            f"ones; "
-            f"{_LIMIT}"
+            f"{_SETTING}; h(m, r) = E[U₊] of U ~ N(−m, r²), so f = {{drift}}; x* ~ {{small_noise}} as r → 0; the "
+            f"same "
+            f"x* with one gambling arm and K − 1 equally likely safe ones; {_LIMIT}"
         ),
         rule=SIMULATED,
+        formulas={
+            "critical_noise_ratio": "√(2π)",
+            "drift": "x − rφ((1−x)/r) + (1−x)Φ(−(1−x)/r)",
+            "small_noise": "r³φ(1/r)",
+        },
     ),
     Claim(
         id="gambling-dg-floor",
         statement=(
             "Under DG the gambling arm keeps a share x*(r, η) > 0 for every r and η, the one zero of the drift, and "
-            "stable: there is a floor and no critical noise. For U ~ N(−μ, s²), E[Uσ(Uℓ/η)] > 0 iff ℓ > 2ημ/s²."
+            "stable: there is a floor and no critical noise. For U ~ N(−m, r²), E[Uσ(Uℓ/η)] > 0 iff ℓ > {threshold}."
         ),
         source="here",
         regime=(
-            f"{_SETTING}; η in units of Δ; as r → 0, x* ~ e^(−2η/r²) for η > 1/4 only, and "
-            "x* ~ 2(2πη)²cos(2πη)/sin²(2πη)·r³φ(1/r) for η < 1/4; 1 − x* ~ 4η/r² as r → ∞, so a floor near 1; "
-            f"{_LIMIT}"
+            f"{_SETTING}; η and U in units of Δ; as r → 0, x* ~ {{warm_floor}} for η > 1/4 only, and x* ~ "
+            f"{{cold_floor}} "
+            f"for η < 1/4; 1 − x* ~ {{large_noise_gap}} as r → ∞, so a floor near 1; {_LIMIT}"
         ),
         rule=SIMULATED,
+        formulas={
+            "threshold": "2ηm/r²",
+            "warm_floor": "e^{−2η/r²}",
+            "cold_floor": "2(2πη)²cos(2πη)/sin²(2πη)·r³φ(1/r)",
+            "large_noise_gap": "4η/r²",
+        },
     ),
     Claim(
         id="gambling-top-rate",
         statement=(
-            "At rate ρ < 1 the gambling arm has a floor for every r, ρx* ~ h(1, r) as r → 0, and the corner x = 1 "
-            "attracts if r > 1/φ(Φ⁻¹(1−ρ)) and repels if r is smaller: up to ρ = 1/2 a smaller rate has the higher "
-            "floor at small r and resists the corner longer."
+            "At rate ρ < 1 the gambling arm is never driven out: the drift is towards it near x = 0 for every r. Its "
+            "lowest share has ρx* ~ h(1, r) as r → 0, and the corner x = 1 attracts if r > {corner_noise_ratio} and "
+            "repels if r is smaller: up to ρ = {safest_rate} a smaller rate has the higher floor at small r and "
+            "resists "
+            "the corner longer."
         ),
         source="here",
         regime=(
             f"{_SETTING}; B → ∞ at fixed ρ, ties at the atom broken at random; not simply ordered: an attracting "
             "corner can coexist with a stable interior point, so it does not always win, and at small ρ two stable "
-            "interior points coexist (ρ = 1 %, r = 0.365); above ρ = 1/2 larger rates resist the corner longer; "
-            "where "
-            f"the gambling arm wins from everywhere there is no interior point at all; {_LIMIT}"
+            "interior points coexist (ρ = 1 %, r = 0.365); above ρ = {safest_rate} larger rates resist the corner "
+            "longer; the gambling arm wins from everywhere only where the corner attracts, and then there is no "
+            f"interior point at all; {_LIMIT}"
         ),
         rule=SIMULATED,
+        formulas={"corner_noise_ratio": "1/φ(Φ⁻¹(1−ρ))", "safest_rate": "½"},
     ),
     Claim(
         id="equal-noise",
@@ -75,10 +93,12 @@ CLAIMS = (
         regime=(
             "two arms, rewards σξ and −Δ + σξ, b = E R, r = σ/Δ; top-ρ with B → ∞ keeps a floor for certain only "
             "above "
-            "that noise ratio (0.91 at 3 %, 1.74 at 10 %, none at ρ = 1/2); below it x = 0 attracts, alone or "
-            "beside a "
-            f"stable interior point; x = 1 always repels; {_LIMIT}"
+            "that noise ratio ({floor_ratio_at_3_percent} at ρ = 3 %, {floor_ratio_at_10_percent} at ρ = 10 %, none "
+            "at "
+            "ρ = 1/2); below it x = 0 attracts, alone or beside a stable interior point; x = 1 always repels; "
+            f"{_LIMIT}"
         ),
         rule=SIMULATED,
+        formulas={"floor_ratio_at_3_percent": "0.91", "floor_ratio_at_10_percent": "1.74"},
     ),
 )

@@ -52,35 +52,52 @@ CLAIMS = (
     Claim(
         id="token-dg",
         statement=(
-            "DG on tokens that share one advantage stalls in a window of temperatures: as T → ∞ iff η < η_c(M) = "
-            "max_p ½p(1−p)·log((M−1)p/(1−p)), which passes 1 at M = 2,634. Cold DG (zero price) and hot DG (half "
-            "of PG) are safe at every finite T."
+            "DG on tokens that share one advantage stalls in a window of temperatures: as T → ∞ iff η < η_c(M), the "
+            "maximum over p of {critical_temperature}, which passes 1 at M = {first_vocabulary}. Cold DG (zero "
+            "price) "
+            "and hot DG (half of PG) are safe at every finite T."
         ),
         source="here; DG is DG §2",
         regime=(
             "the mean field of token-trap. At finite T the window is computed: empty for short answers (at M = 10 "
-            "for T ≤ 10), and its lower end is at most about 4.8/T² for long ones, whatever M"
+            "for T ≤ 13). For long ones its lower end falls like 1/T², whatever M: T² times it tends to at most "
+            "{cold_edge} as T → ∞, from above (5.8 at M = 100, T = 32)"
         ),
         rule=SIMULATED,
+        formulas={
+            "critical_temperature": "½p(1−p)·log((M−1)p/(1−p))",
+            "first_vocabulary": "2,634",
+            "cold_edge": "4.8",
+        },
     ),
     Claim(
         id="token-screening",
         statement=(
             "A token gate at a fixed rate, on tokens that share one advantage, never stalls if it ranks by "
             "|advantage|, advantage or surprisal. By an additive rule it stalls at low rates, as ρ → 0 at log-odds "
-            "α/((1−α)T) − log(M−1), by positive surprisal at 1/M. As p → 1 it keeps all of PG's drift by |advantage| "
+            "{additive_log_odds}, by positive surprisal at 1/M. As p → 1 it keeps all of PG's drift by |advantage| "
             "or surprisal, and none of it by delight or advantage."
         ),
         source="here; the rules are those of KG §3, the additive threshold that of KG Prop. 2",
         regime=(
             "the mean field of token-trap. The three that never stall do not with the mean of a group's answers as "
-            "baseline either (proved, not simulated); surprisal starts slowly in large vocabularies, with ρ/(M−1) of "
-            "PG's drift just above 1/M, ρ ≤ 1 − 1/M. Additive: 0 < α < 1, and p* < 1 − 1/T; high rates learn. "
-            "Positive surprisal: rates up to P(wrong, A > 0) at 1/M, about (T−1)/M in a large vocabulary; beyond, it "
-            "may stall later. As p → 1: ρ < 1, exact mean; by delight and advantage ρT(1−p)/p of PG's drift from p = "
-            "1 − 1/T on while ρ ≤ p^T, by |advantage| 1 − (1−ρ)T(1−p)/p once 1 − p^T ≤ ρ and 1 − p < 1/(2T). The "
-            "random choice, and where all policies are alike the entropy band, keep ρ of it"
+            "baseline either (proved, not simulated); surprisal starts slowly in large vocabularies, with "
+            "{surprisal_start} of PG's drift just above 1/M, ρ ≤ 1 − 1/M. Additive: 0 < α < 1, and p* < 1 − 1/T; "
+            "rates "
+            "near 1 learn, the later the larger M and T (at M = 100, T = 60, ρ = 95 % stalls). Positive surprisal: "
+            "rates up to P(wrong, A > 0) at 1/M, about {lucky_wrong_tokens} in a large vocabulary; beyond, it may "
+            "stall later. As p → 1: ρ < 1, exact mean; by delight and advantage {late_share_delight} of PG's drift "
+            "from p = 1 − 1/T on while ρ ≤ p^T, by |advantage| {late_share_abs_advantage} once 1 − p^T ≤ ρ and 1 − "
+            "p < "
+            "1/(2T). The random choice, and where all policies are alike the entropy band, keep ρ of it"
         ),
         rule=SIMULATED,
+        formulas={
+            "additive_log_odds": "α/((1−α)T) − log(M−1)",
+            "surprisal_start": "ρ/(M−1)",
+            "lucky_wrong_tokens": "(T−1)/M",
+            "late_share_delight": "ρT(1−p)/p",
+            "late_share_abs_advantage": "1 − (1−ρ)T(1−p)/p",
+        },
     ),
 )

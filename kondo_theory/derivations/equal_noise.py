@@ -164,9 +164,10 @@ def _top_rate(proof: Proof) -> None:
         r * density(_c),
     )
     proof.identity(
-        "As x → 0 the price λ ~ ℓ₁·r·Φ⁻¹(1−ρ), because arm 1 is nearly the whole batch; arm 2's threshold λ/ℓ₂ → 0.",
-        sp.Limit(sp.log(1 - x) / sp.log(x), x, 0, "+"),
-        0,
+        "As x → 0 the price λ ~ ℓ₁·r·Φ⁻¹(1−ρ), because arm 1 is nearly the whole batch, and ℓ₁ ~ x; arm 2's "
+        "threshold λ/ℓ₂ → 0.",
+        sp.Limit(-sp.log(1 - x) / x, x, 0, "+"),
+        1,
     )
     proof.identity(
         "So arm 2 contributes h(1, r): f(0+) = r·I(ρ) − h(1, r) = r·(I(ρ) − g(1/r)).",
@@ -249,5 +250,4 @@ def derive() -> Derivation:
         top_rate_drift_at_one=_at_one(),
         floor_ratio_at_3_percent=_FLOOR_RATIOS[3],
         floor_ratio_at_10_percent=_FLOOR_RATIOS[10],
-        largest_floor=sp.Rational(1, 2),
     )

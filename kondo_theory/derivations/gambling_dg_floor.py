@@ -251,9 +251,8 @@ def _small_noise(proof: Proof) -> None:
         "Then the gamble's mean integrates r³φ(m/r)m⁻²·e^{−(rτ/m)²/2}·τ sinh(τ(α−1))/cosh(τα), with m → 1 "
         "and e^{…} → 1.",
         _folded(place) * place.diff(t) * sp.sinh(place * (rate / 2 - m / r**2)) / sp.cosh(place * rate / 2),
-        r**3
-        * density(m / r)
-        / m**2
+        _cubic().subs(r, r / m)
+        * m
         * sp.exp(-((r * t / m) ** 2) / 2)
         * t
         * sp.sinh(t * (alpha - 1))

@@ -102,7 +102,11 @@ def _regions(proof: Proof) -> None:
 
 
 def _ends(proof: Proof) -> None:
-    proof.identity("As x → 0 the tie vanishes, so the price stays on the atom,", sp.Limit(_tie(), x, 0, "+"), 0)
+    proof.identity(
+        "As x → 0 the tie vanishes, u ~ −x²/log x, so the price stays on the atom,",
+        sp.Limit(_tie() * sp.log(x) / x**2, x, 0, "+"),
+        -1,
+    )
     proof.identity(
         "and f(0+) = −h(1, r) = −∫₀^∞ rtφ(t + 1/r)dt.",
         _split_drift().subs({x: 0, u: 0}),

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from closed_forms import ClosedForm
 from scipy.optimize import brentq, minimize_scalar
 
+from closed_forms import ClosedForm
 from kondo_theory import gambling, gambling_equal_noise, gambling_top_rate
 from kondo_theory.gambling_means import soft_part_log
 
@@ -118,10 +118,40 @@ CLOSED_FORMS = {
         "floor_ratio_at_10_percent": ClosedForm(
             nothing, lambda: gambling_equal_noise.equal_noise_floor_ratio(0.1), 0.0025
         ),
-        "largest_floor": ClosedForm(  # approached as η → 0 and r → ∞, where the drift is x·1/2-like: see below
-            nothing, lambda: gambling_equal_noise.equal_noise_fixed_point(1e6, "dg", 1e-3), 1e-3
-        ),
     },
 }
 
-QUOTED: dict[str, dict[str, str]] = {}
+_ATOM = {"−Δ + σξ": "the setting: what the gambling arm pays", "σ/Δ": "the definition of r"}
+_QUARTER = "the temperature at which the two leading forms change places: below it the pole of J is not reached"
+
+QUOTED: dict[str, dict[str, str]] = {
+    "gambling-false-positives": _ATOM,
+    "gambling-fixed-point": {
+        **_ATOM,
+        "h(1−x, r)": "the definition of f, in terms of h",
+        "h(m, r) = E[U₊] of U ~ N(−m, r²)": "the definition of h",
+        "K − 1": "the number of the other arms",
+    },
+    "gambling-dg-floor": {
+        **_ATOM,
+        "η > 1/4": _QUARTER,
+        "η < 1/4": _QUARTER,
+        "N(−m, r²)": "the definition of U",
+        "1 − x* ~": "the distance from the corner, whose leading form is the result large_noise_gap",
+        "E[Uσ(Uℓ/η)]": "the gated mean whose sign is stated",
+    },
+    "gambling-top-rate": {
+        **_ATOM,
+        "(ρ = 1 %, r = 0.365)": "an example, computed in test_several_points_coexist",
+    },
+    "equal-noise": {
+        **_ATOM,
+        "(0, 1/2)": "the derivation's f(1/2) = 1/2 > 0 bounds the floor",
+        "g(1/r) > I(ρ)": "the sign of the result top_rate_drift_at_zero",
+        "g(1/r) < I(ρ)": "the sign of the result top_rate_drift_at_zero",
+        "g(s) = φ(s) − sΦ(−s), I = φ∘Φ⁻¹": "the definitions of g and I",
+        "ρ = 3 %": "the rate of an example",
+        "ρ = 10 %": "the rate of an example",
+        "ρ = 1/2": "the rate at which I is largest and equal to g(0): a step of the derivation",
+    },
+}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from closed_forms import ClosedForm, number
 from scipy.optimize import minimize_scalar
 
+from closed_forms import ClosedForm, number
 from kondo_theory import token_rows
 from kondo_theory import token_trap as trap
 from kondo_theory.screening import RULES, additive_odds_limit
@@ -18,7 +18,7 @@ LONG = 400_000
 
 
 def long_row(generator):
-    p, M = generator.uniform(0.3, 0.8), int(generator.integers(2, 300))
+    p, M = generator.uniform(0.3, 0.8), int(generator.integers(6, 300))
     right, wrong = -np.log(p), np.log((M - 1) / (1 - p))
     return {"p": p, "M": M, "eta": generator.uniform(1.5, 3) * (wrong - right), "ell_r": right, "ell_w": wrong}
 
@@ -107,8 +107,8 @@ CLOSED_FORMS = {
     "token-dg": {
         "long_row_speed": ClosedForm(long_row, long_row_speed, 1e-3),  # the next term is of order log³(MT)/T
         "critical_temperature": ClosedForm(
-            lambda generator: {"M": int(generator.integers(2, 10**4))},
-            lambda M: trap.critical_temperature(int(M)),
+            lambda generator: {"M": int(generator.integers(2, 10**4)), "p": generator.uniform(0.5, 0.95)},
+            lambda M, p: trap.critical_temperature(int(M)),
             1e-9,
             at_its_maximum,
         ),
@@ -137,4 +137,20 @@ CLOSED_FORMS = {
     },
 }
 
-QUOTED: dict[str, dict[str, str]] = {}
+QUOTED: dict[str, dict[str, str]] = {
+    "token-dg": {
+        "M = 10 for T ≤ 13": "an example, computed in test_the_window_of_temperatures_at_finite_length",
+        "T² times it": "the unit of the result cold_edge",
+        "like 1/T²": "the result cold_edge is in this unit",
+        "(5.8 at M = 100, T = 32)": "an example, computed in test_the_window_of_temperatures_at_finite_length",
+    },
+    "token-screening": {
+        "at 1/M": "the uniform policy",
+        "above 1/M": "the uniform policy",
+        "ρ ≤ 1 − 1/M": "the region 1 − p ≥ ρ of the result surprisal_drift, at p = 1/M",
+        "p* < 1 − 1/T": "the end of the region where wrong tokens can have A > 0",
+        "(at M = 100, T = 60, ρ = 95 % stalls)": "an example, computed in test_additive_rules_at_high_rates",
+        "p = 1 − 1/T on while ρ ≤ p^T": "the region of the result late_share_delight",
+        "once 1 − p^T ≤ ρ and 1 − p < 1/(2T)": "the region of the result late_share_abs_advantage",
+    },
+}
