@@ -50,7 +50,7 @@ CLAIMS = (
             "one symmetric context, R in {0, 1}, 0 < b < 1, samples gated independently, the draw of the gate "
             "counted as noise; η > 0 along a path of prices. c = 1 for every gate that drops all wrong samples, and "
             "at K = 2, b = ε for all gates. Above b = 1/2 a higher price can raise c and heating at price zero can "
-            "lower it (K = 2, b = 0.9, p = 0.3: heating first raises c from 1 to 1.45, then lowers it to 1.19). N "
+            "lower it (K = 2, b = 0.9, p = 0.3: heating first raises c from 1 to 1.53, then lowers it to 1.19). N "
             "backward passes have efficiency 1/(1+(c−ρ)/N), so a small c does not settle it: for "
             "p near one PG near its best baseline has c−ρ below zero price's ε (0 at K = 2, b = ε; 0.23 against "
             "0.30 at K = 10, p = 0.7, b = 0.14), and far beyond χ₊ a higher price loses rate for "

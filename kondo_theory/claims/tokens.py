@@ -39,7 +39,8 @@ CLAIMS = (
         regime=(
             "independent tokens (unequal p_t allowed) and the exact mean Σp_t/T as baseline; then row by row, so "
             "in every finite batch. The top share of answers by row delight, advantage or |advantage| is such a "
-            "rule; keeping those with exactly one of two tokens right is not, and stalls at p = 1/2. One token's "
+            "rule; keeping those with exactly one of two tokens right is not, and stalls at the reward 1/2. One "
+            "token's "
             "drift may be negative, and for ever under a rule that lets E[G·A²] vanish (from p = (0.25, 0.26) the "
             "answers of least |A| lead to (0, 1)). Autoregressive dependence, a constant baseline or one shared by "
             "prompts of unequal difficulty break it. With the mean of S answers as baseline G·A must not fall with "

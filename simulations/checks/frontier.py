@@ -101,12 +101,12 @@ def quality_cost_frontier(context: Context, gate: PricedGate = priced) -> list[S
         rows += [cost, noise]
     for (n_arms, p, b), path, raised in PATHS:
         steps = [(costs[(n_arms, p, b), at], costs[(n_arms, p, b), to]) for at, to in itertools.pairwise(path)]
-        found = [_rises(*step) for step in steps]
+        rises = [_rises(*step) for step in steps]
         name = (
             f"steps that raise the cost of signal, K={n_arms}, p={p:g}, b={b:g}, (λ, η) from {path[0]} to {path[-1]}"
         )
-        unsure = found.count(None)  # leaves the row undecided
-        rows.append(Simulated(name, float(raised), float(found.count(True)), float(unsure)))
+        unsure = rises.count(None)  # leaves the row undecided
+        rows.append(Simulated(name, float(raised), float(rises.count(True)), float(unsure)))
     return rows
 
 

@@ -147,7 +147,7 @@ QUOTED = {
         "c−ρ": "noise per backward pass, a definition",
         "b = 0.9": "an example's setting",
         "p = 0.3": "an example's setting",
-        "1.45": "an example, compared with frontier in tests/test_counterexamples.py",
+        "1.53": "an example, compared with frontier in tests/test_counterexamples.py",
         "1.19": "an example, compared with frontier in tests/test_counterexamples.py",
         "0.23": "an example, compared with frontier in tests/test_counterexamples.py",
         "0.30": "an example, 1 − p",
