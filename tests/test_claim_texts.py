@@ -9,12 +9,13 @@ import closed_forms
 import numpy as np
 import pytest
 import sympy as sp
+from derived_claims import DERIVED, derived
 from plain_notation import parse
-from test_closed_forms import DERIVED, FORMS, derived
 
 from kondo_theory.claims import CLAIMS
 from kondo_theory.claims.registry import Claim
 
+FORMS = closed_forms.collect("CLOSED_FORMS")
 WHERE = closed_forms.collect("WHERE")
 QUOTED = closed_forms.collect("QUOTED")
 DRAWS = 25

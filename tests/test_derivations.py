@@ -5,15 +5,15 @@ from __future__ import annotations
 import importlib
 import itertools
 import math
-from functools import cache
 
 import numpy as np
 import pytest
 import sympy as sp
+from derived_claims import derived
 from scipy import integrate, optimize, stats
 
 from kondo_theory.derivations import symmetric_context
-from kondo_theory.derivations.proof import Derivation, Proof
+from kondo_theory.derivations.proof import Proof
 
 CLAIMS = (
     "gate-law",
@@ -61,11 +61,6 @@ CONTEXTS = [(2, 0.3, 0.5), (3, 0.05, 0.25), (10, 0.6, 0.6), (57, 0.9, 0.1), (4, 
 
 def module_of(claim: str):
     return importlib.import_module("kondo_theory.derivations." + claim.replace("-", "_"))
-
-
-@cache
-def derived(claim: str) -> Derivation:
-    return module_of(claim).derive()
 
 
 def evaluate(expression: sp.Basic, **values: float) -> float:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-from functools import cache
-
 import numpy as np
 import pytest
 import sympy as sp
+from derived_claims import derived
 
-from kondo_theory import approximate, contexts, cost
+from kondo_theory import approximate, contexts
 from kondo_theory.derivations import step_cost
 from kondo_theory.derivations.proof import Proof
 
 CLAIMS = ("context-allocation", "step-cost", "approximate-delight")
-
-
-@cache
-def derived(claim):
-    return importlib.import_module(f"kondo_theory.derivations.{claim.replace('-', '_')}").derive()
 
 
 def evaluate(expression, **values):
@@ -63,16 +56,6 @@ def test_contexts_results_are_the_closed_forms():
     mass = (1 - probabilities) ** 2 * probabilities
     critical = evaluate(results["critical_probability"], A=mass.sum(), Q=(mass * probabilities).sum())
     assert critical == pytest.approx(contexts.critical_probability(probabilities, 4, [True, True]), rel=1e-12)
-
-
-def test_cost_results_are_the_closed_forms():
-    results = derived("step-cost").results
-    at = {"rho": 0.2, "c": 3.0, "s": 0.7, "T": 6}
-    for name in ("full", "logical", "physical"):
-        assert evaluate(results[name], **at) == pytest.approx(cost.step_cost(0.2, 3.0, name, screening_cost=0.7))
-    assert evaluate(results["break_even_rate"], **at) == pytest.approx(cost.break_even_rate(3.0, 0.7))
-    assert evaluate(results["surviving_rows"], **at) == pytest.approx(cost.surviving_rows(0.2, 6))
-    assert evaluate(results["expected_prefix"], **at) == pytest.approx(cost.expected_prefix(0.2, 6))
 
 
 def test_noise_results_are_the_closed_forms():

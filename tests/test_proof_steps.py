@@ -16,10 +16,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import sympy as sp
-from test_closed_forms import DERIVED, derived
+from derived_claims import DERIVED, derived, identities
 
 from kondo_theory.claims import CLAIMS
-from kondo_theory.derivations.proof import Proof
 
 NUMERIC = {"float", "N", "evalf", "n", "round", "isclose", "int"}
 
@@ -49,24 +48,16 @@ def bites(left: sp.Expr, right: sp.Expr) -> bool:
         except (NotImplementedError, ValueError, ZeroDivisionError):
             continue
         at = {s: sp.Rational(int(generator.integers(20, 80)), 101) for s in difference.free_symbols}
-        value = difference.subs(at)
-        if value.has(sp.zoo, sp.nan, sp.oo) or abs(sp.N(value, 20)) > 1e-9:
+        value = sp.N(difference.subs(at), 20)
+        # What is no number holds a function without a definition, or does not converge: different all the same.
+        if not value.is_number or value.has(sp.zoo, sp.nan, sp.oo) or abs(value) > 1e-9:
             return True
     return False
 
 
 @pytest.mark.parametrize("claim", DERIVED)
-def test_every_identity_can_fail(claim, monkeypatch):
-    steps: list[tuple[str, sp.Expr, sp.Expr]] = []
-    identity = Proof.identity
-
-    def recorded(self, text, left, right, latex=""):
-        steps.append((text, sp.sympify(left), sp.sympify(right)))
-        return identity(self, text, left, right, latex)
-
-    monkeypatch.setattr(Proof, "identity", recorded)
-    derived.__wrapped__(claim)
-    for text, left, right in steps:
+def test_every_identity_can_fail(claim):
+    for text, left, right in identities(claim):
         assert left != right, text
         assert bites(left, right), f"claim {claim}: nothing on the left matters: {text}"
 

@@ -16,8 +16,10 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+import mpmath
 import numpy as np
 import sympy as sp
 
@@ -28,13 +30,25 @@ _DIGITS = 30  # enough for a difference that doubles would lose
 
 
 def number(expression: sp.Basic, values: Mapping[str, float]) -> float:
-    """Evaluate an expression in high precision, its symbols given by name; sums and integrals are carried out."""
-    at = {
-        symbol: sp.Integer(int(value)) if float(value).is_integer() else sp.Float(float(value), _DIGITS)
-        for symbol in expression.free_symbols
-        for value in (values[str(symbol)],)
-    }
-    return float(sp.re(expression.subs(at).doit().evalf(_DIGITS)))
+    """Evaluate an expression in high precision, its symbols given by name; sums and integrals are carried out.
+
+    Whole numbers are put in as such.
+    """
+    symbols, function = _compiled(expression)
+    at = [int(v) if float(v).is_integer() else float(v) for v in (values[str(symbol)] for symbol in symbols)]
+    if function is not None:
+        with mpmath.workdps(_DIGITS):
+            return float(mpmath.re(function(*(v if isinstance(v, int) else mpmath.mpf(v) for v in at))))
+    exact = (sp.Integer(v) if isinstance(v, int) else sp.Float(v, _DIGITS) for v in at)
+    return float(sp.re(expression.subs(dict(zip(symbols, exact, strict=True))).doit().evalf(_DIGITS)))
+
+
+@cache
+def _compiled(expression: sp.Basic) -> tuple[list[sp.Symbol], Callable[..., Any] | None]:
+    """Return the symbols in order, and the compiled expression if it is made of known functions alone."""
+    symbols = sorted(expression.free_symbols, key=str)
+    slow = (sp.Sum, sp.Product, sp.Integral, sp.Derivative, sp.Limit, sp.Subs, sp.core.function.AppliedUndef)
+    return symbols, None if expression.has(*slow) else sp.lambdify(symbols, expression, "mpmath", dummify=True)
 
 
 @dataclass(frozen=True)

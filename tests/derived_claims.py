@@ -1,0 +1,42 @@
+"""Every claim's derivation, derived once a process, with the identities that it recorded on the way."""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from unittest import mock
+
+import sympy as sp
+
+from kondo_theory.claims import CLAIMS
+from kondo_theory.derivations.proof import Derivation, Proof
+
+__all__ = ["DERIVED", "Identity", "derived", "identities"]
+
+DERIVED = [claim.id for claim in CLAIMS.values() if claim.derived]
+
+Identity = tuple[str, sp.Expr, sp.Expr]  # text, left, right
+
+
+def derived(claim: str) -> Derivation:
+    """Return the derivation of a claim."""
+    return _recorded(claim)[0]
+
+
+def identities(claim: str) -> tuple[Identity, ...]:
+    """Return the two sides of each identity as they were written, before anything was carried out."""
+    return _recorded(claim)[1]
+
+
+@cache
+def _recorded(claim: str) -> tuple[Derivation, tuple[Identity, ...]]:
+    found: list[Identity] = []
+    identity = Proof.identity
+
+    def record(self: Proof, text: str, left: sp.Expr, right: sp.Expr, latex: str = "") -> sp.Expr:
+        found.append((text, sp.sympify(left), sp.sympify(right)))
+        return identity(self, text, left, right, latex)
+
+    with mock.patch.object(Proof, "identity", record):
+        derivation = importlib.import_module(CLAIMS[claim].derivation_module).derive()
+    return derivation, tuple(found)
