@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from kondo_theory.approximate import NOISES
+from kondo_theory.training.policies import log_probabilities
 from simulations.networks import PolicyMLP, StackedMLP
 
 __all__ = ["Distilled", "Int8", "LowPrecision", "NoisyDelight", "Screener", "Stale"]
@@ -113,7 +114,7 @@ class Int8(Screener):
             columns, column_scale = _quantised(weight, -2)
             product = torch.stack([_product(*pair) for pair in zip(rows, columns, strict=True)])
             hidden = torch.addcmul(bias, product.to(weight.dtype).mul_(row_scale), column_scale).relu_()
-        return torch.baddbmm(network.biases[-1], hidden, network.weights[-1]).log_softmax(-1)
+        return log_probabilities(torch.baddbmm(network.biases[-1], hidden, network.weights[-1]))
 
 
 def _product(rows: Tensor, columns: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ from simulations.mnist import MnistConfig
 from simulations.mnist_screeners import Screener
 from simulations.networks import PolicyMLP, StackedMLP
 from simulations.seed_streams import Draws, SeedStreams, draw_actions
-from simulations.stacked import StackedScreening, StackedStep, open_gate
+from simulations.stacked import StackedScreening, StackedStep
 
 __all__ = ["OnEvaluation", "SeedProgram", "Trained", "confidence_advantage", "train"]
 
@@ -202,7 +202,7 @@ class SeedProgram:
             entropy = -(log_policy.exp() * log_policy).sum(-1)
             parameters = {} if config.alpha is None else {"alpha": config.alpha}
             score = RULES[config.rule](advantage, surprisal, entropy, **parameters)
-        keep = open_gate(config.gate, score, uniforms)
+        keep = self.step.select(score, uniforms)
         if self.screener.exact:
             self.step.update(screening, actions, advantage, keep)
         else:

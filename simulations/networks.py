@@ -9,6 +9,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from kondo_theory.training.policies import log_probabilities
+
 __all__ = ["PolicyMLP", "StackedMLP"]
 
 
@@ -59,13 +61,17 @@ class StackedMLP:
     Raises
     ------
     ValueError
-        If there is no policy, or their shapes differ.
+        If there is no policy, their shapes differ, or a parameter is frozen: the backward pass moves all of them.
     """
 
     def __init__(self, policies: Sequence[PolicyMLP]) -> None:
         shapes = {tuple(tuple(parameter.shape) for parameter in policy.parameters()) for policy in policies}
         if len(shapes) != 1:
             raise ValueError(f"policies must be at least one and of one shape, got the shapes {sorted(shapes)}")
+        for seed, policy in enumerate(policies):
+            frozen = [name for name, parameter in policy.named_parameters() if not parameter.requires_grad]
+            if frozen:
+                raise ValueError(f"policies must have no frozen parameter, got {', '.join(frozen)} of policy {seed}")
         parameters = list(zip(*(policy.parameters() for policy in policies), strict=True))  # weight, bias, weight, …
         self.weights = tuple(torch.stack([weight.detach().T for weight in layer]) for layer in parameters[0::2])
         self.biases = tuple(torch.stack([bias.detach()[None] for bias in layer]) for layer in parameters[1::2])
@@ -96,8 +102,7 @@ class StackedMLP:
 
     def log_policy(self, observations: Tensor, inputs: list[Tensor] | None = None) -> Tensor:
         """Return log-probabilities (S, B, K) in nats, float32 at least; arguments as in :meth:`forward`."""
-        logits = self.forward(observations, inputs)
-        return logits.log_softmax(-1, dtype=torch.promote_types(logits.dtype, torch.float32))
+        return log_probabilities(self.forward(observations, inputs))
 
     def forward(self, observations: Tensor, inputs: list[Tensor] | None = None) -> Tensor:
         """Map observations (S, B, sizes[0]) to logits (S, B, sizes[-1]).

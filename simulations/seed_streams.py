@@ -99,5 +99,7 @@ def draw_actions(policy: Tensor, uniforms: Tensor) -> Tensor:
     -------
     (...) tensor of int64
     """
-    last = policy.shape[-1] - 1  # rounding can leave the sum of the probabilities below the uniform number
-    return (policy.cumsum(-1) <= uniforms[..., None]).sum(-1).clamp_(max=last)
+    edges = policy.cumsum(-1)
+    # Rounding can leave the sum below the uniform number: the last action with an interval of its own takes the rest.
+    last = (edges < edges[..., -1:]).sum(-1)
+    return (edges <= uniforms[..., None]).sum(-1).minimum(last)

@@ -11,16 +11,32 @@ compute.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from kondo_theory.gate import Gate
 from kondo_theory.screening import RULES
+from kondo_theory.training.agreement import (
+    require_agreement,
+    require_surprisal,
+    require_tolerance,
+    rounding,
+)
+from kondo_theory.training.policies import (
+    fresh_casts,
+    log_probabilities,
+    logits_of,
+    require_graph,
+    require_independent_rows,
+    require_trainable,
+    zero_gradient,
+)
 from simulations.devices import clock
+from simulations.sequence_counts import SequenceCounts
 from simulations.transformer import Rollout, Transformer, sample
 
 __all__ = ["GRANULARITIES", "PHASES", "Loss", "SequenceCounts", "SequenceStep", "policy_gradient_loss", "scores"]
@@ -76,49 +92,6 @@ def _require_known(granularity: str, rule: str) -> None:
             raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
 
 
-@dataclass
-class SequenceCounts:
-    """What the steps so far have cost: counted, never assumed.
-
-    Attributes
-    ----------
-    optimizer_steps : int
-    forward_rows, forward_tokens : int
-        Answers sampled, and their tokens: the logical forward cost.
-    backward_tokens : int
-        Tokens kept, each time they were backpropagated: the logical backward cost.
-    backward_rows : int
-        Rows that went through forward and backward.
-    processed_tokens : int
-        Positions that did, prompts and unkept tokens before a kept one included: the physical cost.
-    full_tokens : int
-        Positions that one full pass over each batch would process.
-    sampling_flops, screening_flops, training_flops : int
-        By :class:`simulations.transformer.Architecture`; training is forward and backward.
-    """
-
-    optimizer_steps: int = 0
-    forward_rows: int = 0
-    forward_tokens: int = 0
-    backward_tokens: int = 0
-    backward_rows: int = 0
-    processed_tokens: int = 0
-    full_tokens: int = 0
-    sampling_flops: int = 0
-    screening_flops: int = 0
-    training_flops: int = 0
-
-    @property
-    def logical_share(self) -> float:
-        """Kept tokens over all answer tokens, once for each time they were backpropagated."""
-        return self.backward_tokens / self.forward_tokens
-
-    @property
-    def physical_share(self) -> float:
-        """Positions processed over those of full steps: what the kept tokens cost, as a share of everything."""
-        return self.processed_tokens / self.full_tokens
-
-
 class SequenceStep:
     """Sample, screen and update, one batch at a time.
 
@@ -136,6 +109,12 @@ class SequenceStep:
     generator, gate_generator : torch.Generator, optional
         Draw the answers and the gate, on the policy's device; None uses torch's global generator, and the gate's None
         uses ``generator``.
+    check : bool
+        Refuse negative surprisals, and a rollout of this step whose kept tokens have other log-probabilities in the
+        first update after it than rounding allows (see :func:`kondo_theory.training.agreement.rounding`). Waits for
+        the device.
+    tolerance : float or None
+        The largest such difference, in nats, for every update and for rollouts from elsewhere too.
 
     Attributes
     ----------
@@ -146,7 +125,8 @@ class SequenceStep:
     Raises
     ------
     ValueError
-        If ``granularity`` or ``rule`` is unknown.
+        If ``granularity`` or ``rule`` is unknown, no parameter of the policy is trainable, or the tolerance is
+        negative or NaN.
     """
 
     def __init__(
@@ -159,18 +139,26 @@ class SequenceStep:
         rule: str = "delight",
         generator: torch.Generator | None = None,
         gate_generator: torch.Generator | None = None,
+        check: bool = True,
+        tolerance: float | None = None,
     ) -> None:
         _require_known(granularity, rule)
+        require_trainable(policy)
+        require_independent_rows(policy)
         self.policy, self.optimizer, self.gate = policy, optimizer, gate
         self.granularity, self.rule = granularity, rule
         self.generator, self.gate_generator = generator, gate_generator or generator
+        self.check, self.tolerance = check, require_tolerance(tolerance)
+        self._own: Rollout | None = None  # the rollout that the policy, as it is, has sampled last
         self.counts = SequenceCounts()
         self.seconds = dict.fromkeys(PHASES, 0.0)
 
     def sample(self, prompts: Tensor, answer_length: int, answers: int) -> Rollout:
         """Draw ``answers`` answers to each prompt (P, H); see :func:`simulations.transformer.sample`."""
-        with self._timed("sampling"):
+        require_independent_rows(self.policy)
+        with self._timed("sampling"), fresh_casts():
             rollout = sample(self.policy, prompts, answer_length, answers=answers, generator=self.generator)
+        self._own = rollout
         (P, H), T, counts = prompts.shape, answer_length, self.counts
         counts.forward_rows += P * answers
         counts.forward_tokens += P * answers * T
@@ -180,6 +168,9 @@ class SequenceStep:
 
     def screen(self, rollout: Rollout, advantage: Tensor, *, on_policy: bool = True) -> Tensor:
         """Return the (B, T) boolean mask of the tokens that the gate keeps.
+
+        Tokens and rows whose score is NaN, or whose advantage is not finite, are never kept; they stay in the batch
+        that a rate is of, and ``counts.invalid_samples`` counts them.
 
         Parameters
         ----------
@@ -192,7 +183,7 @@ class SequenceStep:
         Raises
         ------
         ValueError
-            If ``advantage`` is not a vector with a value for each row.
+            If ``advantage`` is not a vector with a value for each row or, with ``check``, a surprisal is negative.
         FloatingPointError
             If a surprisal is not finite: the policy diverged.
         """
@@ -201,16 +192,24 @@ class SequenceStep:
             raise ValueError(f"advantage must have a value for each of the {B} rows, got {tuple(advantage.shape)}")
         with self._timed("screening"):
             if not on_policy:
+                self._own = None
                 with torch.no_grad():
-                    rollout = Rollout(rollout.tokens, self._log_policy(rollout))
+                    rollout = Rollout(rollout.tokens, log_probabilities(self._logits(rollout)))
                 self.counts.screening_flops += self._forward_flops(rollout)
             if not bool(rollout.surprisal.isfinite().all()):
                 raise FloatingPointError("the policy's log-probabilities are not finite")
+            if self.check:
+                require_surprisal(rollout.surprisal)
+            invalid = ~advantage.isfinite().unsqueeze(1).expand(B, T if self.granularity == "token" else 1)
             if self.gate is None:
-                return torch.ones_like(rollout.answers, dtype=torch.bool)
-            score = scores(rollout, advantage, self.granularity, self.rule)
-            keep: Tensor = self.gate(score, self.gate_generator, check=False)
-            return keep.view(B, -1).expand(B, T)
+                keep = ~invalid
+            else:
+                score = scores(rollout, advantage, self.granularity, self.rule)
+                invalid = invalid | score.isnan().view_as(invalid)
+                valid_score = score.masked_fill(invalid.reshape(-1), -math.inf)
+                keep = self.gate(valid_score, self.gate_generator, check=False).view_as(invalid)
+            self.counts.add_invalid(invalid)
+            return keep.expand(B, T)
 
     def update(self, rollout: Rollout, keep: Tensor, coefficient: Tensor, loss: Loss = policy_gradient_loss) -> None:
         """Backpropagate the kept tokens and step the optimizer.
@@ -228,41 +227,60 @@ class SequenceStep:
         Raises
         ------
         ValueError
-            If the shapes do not match.
+            If the shapes do not match, or the policy's log-probabilities are too far from the rollout's (see the
+            class).
         FloatingPointError
-            If the loss is not finite; the parameters are left as they were.
+            If the loss is not finite.
+
+        After an error parameters, gradients and optimizer are as before.
         """
         B, T = rollout.answers.shape
         for name, value in (("keep", keep), ("coefficient", coefficient)):
             if tuple(value.shape) != (B, T):
                 raise ValueError(f"{name} must have the shape of the answers, {(B, T)}, got {tuple(value.shape)}")
         with self._timed("training"):
-            self.optimizer.zero_grad(set_to_none=True)
             rows = keep.any(1).nonzero().squeeze(1)
             if len(rows):
                 length = 1 + int(keep.any(0).nonzero()[-1])
                 masked = torch.where(keep, coefficient.detach(), 0.0)[rows, :length]
-                self._backpropagate(rollout.part(rows, length), masked, loss, B * T)
+                kept, own = keep[rows, :length], rollout is self._own
+                self._backpropagate(rollout.part(rows, length), kept, masked, loss, B * T, own)
             else:
-                for parameter in self.policy.parameters():
-                    parameter.grad = torch.zeros_like(parameter)
+                logits = self._logits(rollout.part(slice(0, 1), T))
+                self.optimizer.zero_grad(set_to_none=True)
+                zero_gradient(self.policy, logits)
             self.optimizer.step()
+        self._own = None
         self.counts.optimizer_steps += 1
         self.counts.backward_tokens += int(keep.sum())
 
-    def _backpropagate(self, part: Rollout, coefficient: Tensor, loss: Loss, n_tokens: int) -> None:
-        mean = loss(self._log_policy(part), part, coefficient) / n_tokens
+    def _backpropagate(
+        self, part: Rollout, keep: Tensor, coefficient: Tensor, loss: Loss, n_tokens: int, own: bool
+    ) -> None:
+        logits = self._logits(part)
+        log_policy = log_probabilities(logits)
+        require_graph(log_policy)
+        mean = loss(log_policy, part, coefficient) / n_tokens
         if not bool(mean.isfinite()):
             raise FloatingPointError(f"the loss is {float(mean.detach())}")
+        second, screened = part.log_prob(log_policy.detach()), -part.surprisal
+        if self.tolerance is not None:
+            require_agreement(second, screened, self.tolerance, keep)
+        elif self.check and own:
+            require_agreement(second, screened, rounding(logits, self.policy), keep)
+        self.counts.add_gap((second - screened).abs(), keep)
+        self.optimizer.zero_grad(set_to_none=True)
         mean.backward()
         rows, positions = part.tokens.shape[0], part.tokens.shape[1] - 1
         self.counts.backward_rows += rows
         self.counts.processed_tokens += rows * positions
         self.counts.training_flops += 3 * self._forward_flops(part)
 
-    def _log_policy(self, rollout: Rollout) -> Tensor:
-        """Return the learner's log-probabilities of every token at each answer position, (B, T, M)."""
-        return self.policy(rollout.tokens[:, :-1], rollout.log_policy.shape[1]).log_softmax(-1)
+    def _logits(self, rollout: Rollout) -> Tensor:
+        """Return the learner's logits of every token at each answer position, (B, T, M)."""
+        B, T = rollout.answers.shape
+        with fresh_casts():
+            return logits_of(self.policy(rollout.tokens[:, :-1], T), B, T)
 
     def _forward_flops(self, rollout: Rollout) -> int:
         (rows, tokens), T = rollout.tokens.shape, rollout.log_policy.shape[1]

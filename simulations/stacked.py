@@ -10,6 +10,7 @@ kept from the first pass, and the second is spared.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,8 @@ import torch
 from torch import Tensor
 
 from kondo_theory.gate import Gate, gate_probability, kept_count, select_exactly
+from kondo_theory.training.agreement import DeviceCounts, require_agreement, require_tolerance, state_of
+from kondo_theory.training.policies import pick
 from simulations.networks import StackedMLP
 
 __all__ = ["KEPT_BYTES", "Advantage", "StackedScreening", "StackedStep", "kept_rows", "open_gate"]
@@ -87,11 +90,14 @@ class StackedScreening:
         Nats.
     inputs : list of tensors or None
         Inputs of every layer, which an update takes out; None where they were not kept.
+    made_at : tuple of int or None
+        Set by :meth:`StackedStep.act` alone: the state of the network then.
     """
 
     observations: Tensor
     log_policy: Tensor
     inputs: list[Tensor] | None
+    made_at: tuple[int, ...] | None = None
 
 
 class StackedStep:
@@ -104,6 +110,9 @@ class StackedStep:
         Over the network's parameters; steps once an update, with zero gradients where nothing is kept.
     gate : Gate or None
         None backpropagates every sample.
+    tolerance : float or None
+        The largest difference in nats between log-probabilities of screening and of a second forward pass; a limit
+        waits for the device. None sets none: the gap is counted.
 
     Attributes
     ----------
@@ -114,10 +123,27 @@ class StackedStep:
     flops : (S,) tensor of int64
         FLOPs in matrix products that each seed needs by itself: the screening pass and the backward pass of what was
         kept, with another forward pass where activations were not, or the full step where that takes fewer.
+    counts : kondo_theory.training.agreement.DeviceCounts
+        Of all seeds: samples that were never kept because they were no numbers, and gaps of second forward passes.
+
+    Raises
+    ------
+    ValueError
+        If the network is a frozen copy, or the tolerance is negative or NaN.
     """
 
-    def __init__(self, network: StackedMLP, optimizer: torch.optim.Optimizer, gate: Gate | None) -> None:
+    def __init__(
+        self,
+        network: StackedMLP,
+        optimizer: torch.optim.Optimizer,
+        gate: Gate | None,
+        *,
+        tolerance: float | None = None,
+    ) -> None:
+        if any(parameter.grad is None for parameter in network.parameters()):
+            raise ValueError("the network has no trainable parameter: it is a frozen copy, to be read only")
         self.network, self.optimizer, self.gate = network, optimizer, gate
+        self.tolerance, self.counts = require_tolerance(tolerance), DeviceCounts()
         self.updates = self.forward_samples = 0
         device = network.weights[0].device
         self.backward_samples = torch.zeros(len(network), dtype=torch.int64, device=device)
@@ -134,7 +160,18 @@ class StackedStep:
         small = observations[0, :, 0].nbytes * sum(network.sizes[1:-1]) <= KEPT_BYTES
         full = self._last_share * (network.forward_flops + network.backward_flops) > network.backward_flops
         inputs: list[Tensor] | None = [] if small or full or self.gate is None else None
-        return StackedScreening(observations, network.log_policy(observations, inputs), inputs)
+        log_policy = network.log_policy(observations, inputs)
+        return StackedScreening(observations, log_policy, inputs, self._state())
+
+    def select(self, score: Tensor, uniforms: Tensor) -> Tensor:
+        """Return the mask (S, B) of the samples that the gate keeps; see :func:`open_gate`.
+
+        A score of NaN is never kept, stays in the batch that a rate is of, and is counted.
+        """
+        assert self.gate is not None
+        invalid = score.isnan()
+        self.counts.add_invalid(invalid)
+        return open_gate(self.gate, score.masked_fill(invalid, -math.inf), uniforms)
 
     def update(
         self,
@@ -160,27 +197,52 @@ class StackedStep:
         advantage : callable, optional
             For a batch that was screened approximately: makes the coefficients of the kept rows, (S, k), from what
             was given as ``coefficient`` (their rewards, say) and their exact log-probabilities, (S, k, K).
+
+        Raises
+        ------
+        ValueError
+            If the network changed since :meth:`act` kept its activations, or a second forward pass is further from
+            the screening than the tolerance; the parameters are as before.
         """
         batch_size = coefficient.shape[-1]
-        inputs, log_policy = screening.inputs, screening.log_policy
-        width = self._count(keep, batch_size, again=inputs is None)
+        inputs, log_policy, present = screening.inputs, screening.log_policy, None
+        if inputs is not None and screening.made_at not in (None, self._state()):
+            raise ValueError("the network must be that of act, whose activations were kept: it changed since")
+        again, kept_samples = inputs is None, None if keep is None else keep.sum(-1)
         if keep is not None:
-            rows, present = kept_rows(keep, width)
+            assert kept_samples is not None
+            rows, present = kept_rows(keep, self._width(kept_samples, batch_size))
+            screened = pick(log_policy, actions).gather(1, rows) if inputs is None else None
             actions, coefficient = actions.gather(1, rows), coefficient.gather(1, rows)
             taken = partial(_take, flat_rows=_flat(rows, batch_size))
             if inputs is None:
+                assert screened is not None
                 inputs = []
                 log_policy = self.network.log_policy(taken(screening.observations), inputs)
+                self._compare(pick(log_policy, actions), screened, present)
             else:
                 kept = [taken(each) for each in inputs]
                 inputs.clear()  # the whole batch's activations are freed before the backward pass
                 inputs, log_policy = kept, taken(log_policy)
             if advantage is not None:
                 coefficient = advantage(coefficient, log_policy)
-            coefficient = torch.where(present, coefficient, 0)
+        valid = coefficient.isfinite()
+        invalid = ~valid if present is None else present & ~valid
+        self.counts.add_invalid(invalid)
+        coefficient = torch.where(valid if present is None else present & valid, coefficient, 0)
         assert inputs is not None
         self.network.backward(inputs, _logit_gradient(log_policy, actions, coefficient / batch_size))
         self.optimizer.step()
+        self._count(kept_samples, batch_size, again)
+
+    def _compare(self, second: Tensor, screened: Tensor, present: Tensor) -> None:
+        """Count how far log-probabilities (S, k) of the second forward pass are from screening's, or refuse them."""
+        if self.tolerance is not None:
+            require_agreement(second, screened, self.tolerance, present)
+        self.counts.add_gap((second - screened).abs(), present)
+
+    def _state(self) -> tuple[int, ...]:
+        return self.updates, *state_of(self.network)
 
     def state(self) -> dict[str, Any]:
         """Return everything that an update changes, for :meth:`restore`; the tensors are the live ones."""
@@ -201,27 +263,26 @@ class StackedStep:
         self.flops.copy_(flops)
         self._last_share = state["last_share"]
 
-    def _count(self, keep: Tensor | None, batch_size: int, again: bool) -> int:
-        """Count the update, and return the width of its backward pass: the most that any seed keeps.
-
-        ``again``: what is kept goes through another forward pass.
-        """
-        forward, backward = self.network.forward_flops, self.network.backward_flops
-        self.updates += 1
-        self.forward_samples += batch_size
-        if keep is None:
-            self.backward_samples += batch_size
-            self.flops += batch_size * (forward + backward)
-            return batch_size
-        kept = keep.sum(-1)
-        self.backward_samples += kept
-        each = forward + backward if again else backward
-        self.flops += batch_size * forward + (kept * each).clamp_(max=batch_size * backward)
+    def _width(self, kept: Tensor, batch_size: int) -> int:
+        """Return the width of the backward pass: the most that any seed keeps."""
         if self.gate is not None and self.gate.rate is not None:
             return kept_count(self.gate.rate, batch_size)  # known without waiting for a GPU
         width = int(kept.amax())
         self._last_share = width / batch_size
         return width
+
+    def _count(self, kept: Tensor | None, batch_size: int, again: bool) -> None:
+        """Count the update; ``again``: what is kept went through another forward pass."""
+        forward, backward = self.network.forward_flops, self.network.backward_flops
+        self.updates += 1
+        self.forward_samples += batch_size
+        if kept is None:
+            self.backward_samples += batch_size
+            self.flops += batch_size * (forward + backward)
+            return
+        self.backward_samples += kept
+        each = forward + backward if again else backward
+        self.flops += batch_size * forward + (kept * each).clamp_(max=batch_size * backward)
 
 
 def _flat(rows: Tensor, batch_size: int) -> Tensor:

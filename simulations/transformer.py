@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from kondo_theory.training.policies import log_probabilities, logits_of, wide
+
 __all__ = ["Architecture", "Rollout", "Transformer", "sample"]
 
 
@@ -93,7 +95,11 @@ class Block(nn.Module):
             cache[0, :, :, start : start + L] = key
             cache[1, :, :, start : start + L] = value
             key, value = cache[0, :, :, : start + L], cache[1, :, :, : start + L]
-        mixed = scaled_dot_product_attention(query, key, value, is_causal=L > 1)  # (B, heads, L, width/heads)
+        # is_causal aligns the mask with the first key, which is right where there are no earlier ones.
+        seen = (
+            torch.ones(L, start + L, dtype=torch.bool, device=x.device).tril_(start) if start > 0 and L > 1 else None
+        )
+        mixed = scaled_dot_product_attention(query, key, value, seen, is_causal=start == 0 and L > 1)
         x = x + self.mix(mixed.transpose(1, 2).reshape(B, L, width))
         hidden = self.up(self.perceptron_norm(x)).relu()  # (B, L, feed_forward)
         return x + self.down(hidden)
@@ -147,18 +153,37 @@ class Transformer(nn.Module):
         tokens : (B, L) int64 tensor
             Positions ``start`` to ``start`` + L − 1 of each row.
         n_logits : int, optional
+            From 0 to L.
         cache : (layers, 2, B, heads, positions, width/heads) tensor, optional
             Keys and values of the positions before ``start``; those of ``tokens`` are written into it.
         start : int
-            0, or with a cache any position, one at a time (L = 1).
+            0, or with a cache any position whose predecessors it holds.
+
+        Raises
+        ------
+        ValueError
+            If the positions are not the policy's, there is no cache for those before ``start``, the cache has another
+            number of rows, or ``n_logits`` is not in 0..L.
         """
+        self._require_places(tokens, n_logits, cache, start)
         x = self.tokens(tokens) + self.positions[start : start + tokens.shape[1]]  # (B, L, width)
         for layer, block in enumerate(self.blocks):
             x = block(x, None if cache is None else cache[layer], start)
         if n_logits is not None:
-            x = x[:, -n_logits:]
+            x = x[:, tokens.shape[1] - n_logits :]
         logits: Tensor = self.head(self.final_norm(x))  # (B, n, M)
         return logits
+
+    def _require_places(self, tokens: Tensor, n_logits: int | None, cache: Tensor | None, start: int) -> None:
+        B, L = tokens.shape
+        if not 0 <= start <= start + L <= self.n_positions:
+            raise ValueError(f"positions must be from 0 to {self.n_positions - 1}, got {L} from {start} on")
+        if start > 0 and cache is None:
+            raise ValueError(f"start must be 0 without a cache of the positions before, got {start}")
+        if cache is not None and cache.shape[2] != B:
+            raise ValueError(f"cache must have the {B} rows of tokens, got {cache.shape[2]}")
+        if n_logits is not None and not 0 <= n_logits <= L:
+            raise ValueError(f"n_logits must be from 0 to the {L} positions given, got {n_logits}")
 
     def empty_cache(self, rows: int) -> Tensor:
         """Return room for keys and values, (layers, 2, rows, heads, positions, width/heads)."""
@@ -176,21 +201,39 @@ class Rollout:
     tokens : (B, H + T) int64 tensor
         Prompt and answer.
     log_policy : (B, T, M) tensor
-        Log-probabilities of every token at each answer position, without a graph.
+        Log-probabilities of every token at each answer position, without a graph; float32 at least.
+
+    Raises
+    ------
+    ValueError
+        If the answers, T of ``log_policy``, are longer than the rows or of another number.
     """
 
     tokens: Tensor
     log_policy: Tensor
 
+    def __post_init__(self) -> None:
+        tokens, log_policy = tuple(self.tokens.shape), tuple(self.log_policy.shape)
+        fits = len(tokens) == 2 and len(log_policy) == 3 and log_policy[0] == tokens[0] and log_policy[1] <= tokens[1]
+        if not fits:
+            raise ValueError(
+                f"tokens must be (B, H + T) and log_policy (B, T, M), got shapes {tokens} and {log_policy}"
+            )
+
     @property
     def prompts(self) -> Tensor:
         """The prompt of each answer, (B, H)."""
-        return self.tokens[:, : -self.log_policy.shape[1]]
+        return self.tokens[:, : self._length]
 
     @property
     def answers(self) -> Tensor:
         """The answers, (B, T)."""
-        return self.tokens[:, -self.log_policy.shape[1] :]
+        return self.tokens[:, self._length :]
+
+    @property
+    def _length(self) -> int:
+        """H, the prompt's length."""
+        return self.tokens.shape[1] - self.log_policy.shape[1]
 
     @property
     def surprisal(self) -> Tensor:
@@ -201,10 +244,9 @@ class Rollout:
         """Return log π of the answers' tokens, (B, T), under any policy's log-probabilities (B, T, M)."""
         return log_policy.gather(-1, self.answers.unsqueeze(-1)).squeeze(-1)
 
-    def part(self, rows: Tensor, length: int) -> Rollout:
-        """Return the given rows (R,), their answers cut to ``length`` tokens."""
-        prompt = self.tokens.shape[1] - self.log_policy.shape[1]
-        return Rollout(self.tokens[rows, : prompt + length], self.log_policy[rows, :length])
+    def part(self, rows: Tensor | slice, length: int) -> Rollout:
+        """Return the given rows, (R,) places or a slice, their answers cut to ``length`` tokens."""
+        return Rollout(self.tokens[rows, : self._length + length], self.log_policy[rows, :length])
 
 
 @torch.no_grad()
@@ -220,7 +262,8 @@ def sample(
     """Let the policy answer every prompt, one token at a time.
 
     A prompt is read once, whatever the number of its answers; after that each step reads one token a row. Tokens are
-    drawn by the Gumbel–max rule: argmax of logits − log E with E exponential, all of one draw for the whole answer.
+    drawn by the Gumbel–max rule: argmax of logits − log E with E exponential, all of one draw for the whole answer,
+    in float32 at least.
 
     Parameters
     ----------
@@ -250,14 +293,16 @@ def sample(
             f" got {answers} answers of {T} tokens to prompts of {H}"
         )
     tokens = torch.cat([prompts.repeat_interleave(answers, 0), prompts.new_zeros(B, T)], 1)  # (B, H + T)
-    logits = policy.positions.new_empty(B, T, policy.vocab_size, requires_grad=False)
+    dtype = wide(policy.positions.dtype)
+    logits = policy.positions.new_empty(B, T, policy.vocab_size, dtype=dtype, requires_grad=False)
     offset = torch.zeros_like(logits) if greedy else torch.empty_like(logits).exponential_(generator=generator).log_()
     prefilled = policy.empty_cache(len(prompts))
-    logits[:, :1] = policy(prompts, 1, prefilled).repeat_interleave(answers, 0)
+    first = logits_of(policy(prompts, 1, prefilled), len(prompts), 1)
+    logits[:, :1] = first.repeat_interleave(answers, 0)
     cache = policy.empty_cache(B)
     cache[..., :H, :] = prefilled[..., :H, :].repeat_interleave(answers, 2)
     for step in range(T):
         if step > 0:
             logits[:, step : step + 1] = policy(tokens[:, H + step - 1 : H + step], 1, cache, H + step - 1)
         tokens[:, H + step] = (logits[:, step] - offset[:, step]).argmax(-1)
-    return Rollout(tokens, logits.log_softmax(-1))
+    return Rollout(tokens, log_probabilities(logits))

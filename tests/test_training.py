@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from kondo_theory.gate import Gate, delight, gate_probability
-from kondo_theory.training import ScreenedStep, Screening
+from kondo_theory.training import FlopsPerSample, ScreenedStep, Screening, measure_flops
 from simulations.networks import PolicyMLP
 
 SIZES = (12, 16, 16, 5)
@@ -75,15 +75,19 @@ def test_negative_control_normalising_by_the_kept_number_is_noticed():
 def test_samples_are_counted_and_flops_measured():
     _, _, keep, step = screened_gradient(Gate(rate=0.3))
     assert (step.counts.updates, step.counts.forward_samples, step.counts.backward_samples) == (1, 64, 19)
-    assert keep.sum() == 19
+    assert keep.sum() == step.counts.rerun_samples == 19
     weights = [a * b for a, b in pairwise(SIZES)]
     forward = 2 * sum(weights)
     # Backward: a product for each weight's gradient, and one for each layer's input except the first.
     backward = 2 * forward - 2 * weights[0]
-    assert step.counts.forward_flops == forward
-    assert step.counts.backward_flops == forward + backward
+    with pytest.raises(ValueError, match=r"FLOPs are not measured: set counts\.flops_per_sample"):
+        _ = step.counts.flops
+    price = measure_flops(step.policy, make_batch()[0])
+    assert price == FlopsPerSample(forward, backward)
+    step.counts.flops_per_sample = price
     assert step.counts.flops == 64 * forward + 19 * (forward + backward)
     _, _, _, full = screened_gradient(None)
+    full.counts.flops_per_sample = price
     assert full.counts.flops == 64 * (forward + backward)  # one forward pass, and it keeps its graph
 
 

@@ -1,0 +1,19 @@
+"""The screened step: put the Kondo gate into a torch training loop and really skip the backward passes.
+
+A gated update needs the whole batch only forward. :class:`ScreenedStep` runs that forward without a graph, gates it,
+and then runs forward *and* backward on the kept rows alone, so activations are stored, and gradients computed, for
+k rows instead of B. Its gradient is that of the masked full batch, normalised by B and not by k.
+
+:func:`measure_flops` says what a sample costs. The other modules are what any such step needs: what a policy must be
+(:mod:`.policies`), batches of observations (:mod:`.observations`), what is counted on the device and whether two
+forward passes are one policy (:mod:`.agreement`).
+
+The only package that imports torch.
+"""
+
+from kondo_theory.advantage import group_advantage
+from kondo_theory.training.flops import FlopsPerSample, measure_flops
+from kondo_theory.training.records import Screening, StepCounts
+from kondo_theory.training.step import ScreenedStep
+
+__all__ = ["FlopsPerSample", "ScreenedStep", "Screening", "StepCounts", "group_advantage", "measure_flops"]

@@ -1,0 +1,130 @@
+"""The screened steps behind one face, for tests of what all of them must do; a new step joins by joining ``STEPS``.
+
+Each driver has ``screen()``, which runs the forward pass and returns an advantage for each unit, (n,), and
+``update(advantage)``, which gates and steps and returns the mask of the kept units, (n,).
+"""
+
+import torch
+
+from kondo_theory.gate import delight
+from kondo_theory.training import ScreenedStep, Screening
+from simulations.networks import PolicyMLP, StackedMLP
+from simulations.seed_streams import draw_actions
+from simulations.sequence_step import SequenceStep
+from simulations.stacked import StackedScreening, StackedStep
+from simulations.transformer import Architecture, Rollout, Transformer
+
+SIZES = (6, 8, 4)
+N = 40  # units of a gate
+SMALL = Architecture(width=12, heads=3, layers=2, feed_forward=20)
+
+
+def sgd(parameters):
+    return torch.optim.SGD(parameters, lr=0.1)
+
+
+def freeze(policy, frozen):
+    for name, parameter in policy.named_parameters():
+        parameter.requires_grad_(not any(part in name for part in frozen))
+    return policy
+
+
+class Screened:
+    """``ScreenedStep`` on a perceptron."""
+
+    checks = True
+    a_frozen_part = "layers.0"
+
+    def __init__(self, gate, *, optimizer=sgd, dtype=torch.float64, frozen=(), policy=None, **options):
+        self.policy = freeze(policy or PolicyMLP(SIZES, seed=0).to(dtype), frozen)
+        self.generator = torch.Generator().manual_seed(2)
+        self.step = ScreenedStep(
+            self.policy, optimizer(self.policy.parameters()), gate, generator=self.generator, **options
+        )
+        observations = torch.randn(N, SIZES[0], generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+        self.observations = observations.to(dtype)
+
+    def screen(self):
+        self.screening = self.step.act(self.observations)
+        return (self.screening.actions == 0).to(self.screening.surprisal.dtype) - 0.25
+
+    def elsewhere(self, shift):
+        """Replace the screening by one from elsewhere, whose log-probabilities are lower."""
+        self.screening = Screening(self.screening.actions, self.screening.surprisal + shift)
+
+    def update(self, advantage):
+        return self.step.update(self.observations, self.screening, advantage)
+
+    def parameters(self):
+        return dict(self.policy.named_parameters())
+
+
+class Sequence:
+    """``SequenceStep`` on a transformer, by whole answers of three tokens."""
+
+    checks = True
+    a_frozen_part = "blocks.0"
+
+    def __init__(self, gate, *, optimizer=sgd, dtype=torch.float64, frozen=(), policy=None, **options):
+        policy = policy or Transformer(5, 6, SMALL, seed=0)
+        with torch.no_grad():
+            policy.head.weight.normal_(std=0.3, generator=torch.Generator().manual_seed(0))
+        self.policy = freeze(policy.to(dtype), frozen)
+        self.generator = torch.Generator().manual_seed(2)
+        options = {"granularity": "row", "generator": self.generator} | options
+        self.step = SequenceStep(self.policy, optimizer(self.policy.parameters()), gate, **options)
+
+    def screen(self):
+        prompts = torch.randint(5, (N // 4, 3), generator=torch.Generator().manual_seed(1))
+        self.rollout = self.step.sample(prompts, 3, 4)
+        return (self.rollout.answers == 0).to(self.rollout.log_policy.dtype).mean(1) - 0.25
+
+    def elsewhere(self, shift):
+        self.rollout = Rollout(self.rollout.tokens, self.rollout.log_policy - shift)
+
+    def update(self, advantage):
+        keep = self.step.screen(self.rollout, advantage)
+        self.step.update(self.rollout, keep, advantage[:, None].expand_as(keep))
+        return keep[:, 0]
+
+    def parameters(self):
+        return dict(self.policy.named_parameters())
+
+
+class Stacked:
+    """``StackedStep``: two seeds side by side, of half the units each."""
+
+    checks = False
+    a_frozen_part = None
+
+    def __init__(self, gate, *, optimizer=sgd, dtype=torch.float64, frozen=(), check=True, **options):
+        policies = [freeze(PolicyMLP(SIZES, seed=seed).to(dtype), frozen) for seed in (0, 1)]
+        self.network = StackedMLP(policies)
+        self.step = StackedStep(self.network, optimizer(self.network.parameters()), gate, **options)
+        self.generator = torch.Generator().manual_seed(2)
+        observations = torch.randn(2, N // 2, SIZES[0], generator=self.generator, dtype=torch.float64)
+        self.observations = observations.to(dtype)
+
+    def screen(self):
+        self.screening = self.step.act(self.observations)
+        uniforms = torch.rand(2, N // 2, generator=self.generator, dtype=torch.float64)
+        self.actions = draw_actions(self.screening.log_policy.exp(), uniforms)
+        return ((self.actions == 0).to(self.screening.log_policy.dtype) - 0.25).flatten()
+
+    def elsewhere(self, shift):
+        self.screening = StackedScreening(self.observations, self.screening.log_policy - shift, None)
+
+    def update(self, advantage):
+        advantage, keep = advantage.view(2, -1), None
+        if self.step.gate is not None:
+            surprisal = -self.screening.log_policy.gather(-1, self.actions[..., None]).squeeze(-1)
+            uniforms = torch.rand(2, N // 2, generator=self.generator, dtype=torch.float64)
+            keep = self.step.select(delight(advantage, surprisal, check=False), uniforms)
+        self.step.update(self.screening, self.actions, advantage, keep)
+        return advantage.flatten().isfinite() if keep is None else keep.flatten()
+
+    def parameters(self):
+        return {str(place): parameter for place, parameter in enumerate(self.network.parameters())}
+
+
+STEPS = (Screened, Sequence, Stacked)
