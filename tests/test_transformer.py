@@ -1,6 +1,7 @@
 """The transformer against one written out, its cache against the full pass, its FLOPs against torch's counter."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -87,6 +88,49 @@ def test_the_protocol_s_network_in_single_precision():
     with torch.no_grad():
         full = policy(rollout.tokens[:, :-1], 10).log_softmax(-1)
     torch.testing.assert_close(rollout.log_policy, full, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-12)])
+@pytest.mark.parametrize("cuts", [(5,), (1, 3), (3, 4, 8), (2, 3, 4, 5, 6, 7, 8), (8,)], ids=str)
+def test_chunks_with_a_cache_are_the_full_pass(cuts, dtype, tolerance):
+    policy, tokens = make_policy(dtype=dtype), make_prompts(4, 9)
+    with torch.no_grad():
+        full, cache = policy(tokens), policy.empty_cache(4)
+        edges = (0, *cuts, 9)
+        for start, end in pairwise(edges):
+            found = policy(tokens[:, start:end], None, cache, start)
+            torch.testing.assert_close(found, full[:, start:end], rtol=0, atol=tolerance)
+            last = policy(tokens[:, start:end], 1, cache, start)
+            torch.testing.assert_close(last, full[:, end - 1 : end], rtol=0, atol=tolerance)
+
+
+def test_negative_control_a_mask_aligned_with_the_first_key_is_noticed():
+    """What is_causal alone would do to a chunk after the first: its queries see too few keys."""
+    query, key = (torch.randn(1, 1, n, 4, generator=torch.Generator().manual_seed(n)) for n in (3, 5))
+    right = torch.ones(3, 5, dtype=torch.bool).tril(2)
+    attention = torch.nn.functional.scaled_dot_product_attention
+    difference = attention(query, key, key, right) - attention(query, key, key, is_causal=True)
+    assert difference.abs().max() > 0.1
+
+
+@pytest.mark.parametrize("n_logits", [0, 1, 4, 9, None])
+def test_any_number_of_logits_from_none_to_all(n_logits):
+    policy, tokens = make_policy(), make_prompts(5, 9)
+    with torch.no_grad():
+        found, full = policy(tokens, n_logits), policy(tokens)
+    expected = full if n_logits is None else full[:, 9 - n_logits :]
+    assert found.shape == (5, 9 if n_logits is None else n_logits, 3)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("length", range(5))
+def test_a_rollout_splits_into_prompts_and_answers_of_any_length(length):
+    tokens = torch.arange(24).view(4, 6)
+    rollout = Rollout(tokens, torch.zeros(4, 4, 24))
+    part = rollout.part(torch.tensor([2, 0]), length)
+    assert torch.equal(part.prompts, tokens[[2, 0], :2])
+    assert torch.equal(part.answers, tokens[[2, 0], 2 : 2 + length])
+    assert part.surprisal.shape == (2, length)
 
 
 def test_negative_control_a_stale_cache_is_noticed():
@@ -179,6 +223,11 @@ def test_a_part_of_a_rollout_keeps_the_prompt_and_cuts_the_answer():
     assert part.answers.tolist() == [[15, 16], [3, 4]]
 
 
+def chunk(length, start, rows=2):
+    policy = make_policy()
+    return policy(make_prompts(2, length), None, policy.empty_cache(rows), start)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -186,6 +235,17 @@ def test_a_part_of_a_rollout_keeps_the_prompt_and_cuts_the_answer():
         (lambda: Architecture(width=10, heads=4), "width must be a multiple of heads, got width 10 and 4 heads"),
         (lambda: Transformer(0, 3, seed=0), "vocab_size must be at least 1, got 0"),
         (lambda: Transformer(2, 0, seed=0), "positions must be at least 1, got 0"),
+        (lambda: make_policy()(make_prompts(2, 3), 4), "n_logits must be from 0 to the 3 positions given, got 4"),
+        (lambda: make_policy()(make_prompts(2, 3), -1), "n_logits must be from 0 to the 3 positions given, got -1"),
+        (lambda: make_policy()(make_prompts(2, 3), start=2), "start must be 0 without a cache .*, got 2"),
+        (lambda: make_policy()(make_prompts(2, 10)), "positions must be from 0 to 8, got 10 from 0 on"),
+        (lambda: chunk(2, 8), "positions must be from 0 to 8, got 2 from 8 on"),
+        (lambda: chunk(2, -1), "positions must be from 0 to 8, got 2 from -1 on"),
+        (lambda: chunk(2, 3, rows=3), "cache must have the 2 rows of tokens, got 3"),
+        (lambda: chunk(2, 3, rows=1), "cache must have the 2 rows of tokens, got 1"),
+        (lambda: Rollout(make_prompts(2, 3), torch.zeros(2, 4, 3)), r"got shapes \(2, 3\) and \(2, 4, 3\)"),
+        (lambda: Rollout(make_prompts(2, 3), torch.zeros(3, 2, 3)), r"got shapes \(2, 3\) and \(3, 2, 3\)"),
+        (lambda: Rollout(make_prompts(2, 3), torch.zeros(2, 2)), r"must be \(B, H \+ T\) and .* \(2, 2\)"),
         (lambda: sample(make_policy(), make_prompts(2, 0), 1), r"at least one token, got shape \(2, 0\)"),
         (lambda: sample(make_policy(), make_prompts(2, 5), 6), "at most 9 positions, got 1 answers of 6 tokens"),
         (lambda: sample(make_policy(), make_prompts(2, 5), 2, answers=0), "at least 1 .*, got 0 answers"),
