@@ -4,6 +4,8 @@ Symbols as in [KG] I. Osband, "Does This Gradient Spark Joy?", arXiv 2603.20526,
 Policy Gradient", arXiv 2603.14608. Surprisal is in nats; delight, price and temperature in nats times reward.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,7 +146,7 @@ class Context:
         require("direction", self.direction, float(np.abs(self.unit_direction).sum()) > 0, "nonzero")
 
     @classmethod
-    def gated(cls, policy: npt.ArrayLike, advantage: npt.ArrayLike, gate: Gate) -> "Context":
+    def gated(cls, policy: npt.ArrayLike, advantage: npt.ArrayLike, gate: Gate) -> Context:
         """Return the context of a policy and its advantages, shapes (K,), under a gate on delight."""
         probabilities, values = np.asarray(policy, dtype=np.float64), np.asarray(advantage, dtype=np.float64)
         delight = -values * np.log(probabilities)
@@ -154,7 +156,7 @@ class Context:
         return cls(probabilities, values, keep, weight, scores, rate)
 
     @classmethod
-    def symmetric(cls, p_correct: float, n_arms: int, baseline: float, gate: Gate) -> "Context":
+    def symmetric(cls, p_correct: float, n_arms: int, baseline: float, gate: Gate) -> Context:
         """Return the context of one correct arm (arm 0, reward 1) and K − 1 equal wrong ones (reward 0)."""
         require_real("p_correct", p_correct, 0.0, 1.0, open_ends=True)
         require_count("n_arms", n_arms, 2)
@@ -162,7 +164,7 @@ class Context:
         return cls.gated(*symmetric_arms(n_arms, p_correct, float(baseline)), gate)
 
     @classmethod
-    def priced_at_rate(cls, p_correct: float, n_arms: int, baseline: float, rate: float) -> "Context":
+    def priced_at_rate(cls, p_correct: float, n_arms: int, baseline: float, rate: float) -> Context:
         """Return :meth:`symmetric` under the price gate of rate ρ, which draws at the price."""
         right, wrong = price_weights(p_correct, rate)
         policy, advantage = symmetric_arms(n_arms, p_correct, baseline)
