@@ -8,6 +8,9 @@ nothing but its own row: not on the number of threads, nor on how the replicates
 
 import functools
 import hashlib
+import logging
+import os
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +26,8 @@ IntArray = npt.NDArray[np.int64]
 WordArray = npt.NDArray[np.uint64]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+_LOG = logging.getLogger(__name__)
+_SAID = "KONDO_NO_KERNEL_CACHE_SAID"
 _WORD = 2**32
 _TWO_TO_MINUS_53 = 1.0 / 9007199254740992.0
 
@@ -42,20 +47,43 @@ def inlined(function: Function) -> Function:
 
 def _compile(function: Function, **options: Any) -> Function:
     # Numba keys its disk cache on the file that defines a function and would go on using code that it inlined from
-    # other files after they changed. So the cache has one directory for each state of all the kernels' sources.
-    elsewhere, config.CACHE_DIR = config.CACHE_DIR, _cache_directory()  # type: ignore[attr-defined]
-    try:
-        return cast(Function, njit(nogil=True, cache=True, error_model="numpy", **options)(function))
-    finally:
-        config.CACHE_DIR = elsewhere  # type: ignore[attr-defined]
+    # other files after they changed. So the cache has one directory for each state of all the kernels' sources, and
+    # where Numba would take another one by itself there is no cache.
+    compiled = njit(nogil=True, error_model="numpy", **options)(function)
+    directory = _cache_directory()
+    if directory is not None:
+        elsewhere, config.CACHE_DIR = config.CACHE_DIR, directory  # type: ignore[attr-defined]
+        try:
+            cached = njit(nogil=True, cache=True, error_model="numpy", **options)(function)
+        finally:
+            config.CACHE_DIR = elsewhere  # type: ignore[attr-defined]
+        if Path(cached.stats.cache_path).is_relative_to(directory):
+            compiled = cached
+    return cast(Function, compiled)
 
 
 @functools.cache
-def _cache_directory() -> str:
+def _cache_directory() -> str | None:
+    """Return where compiled kernels are kept, None where they cannot be."""
+    try:
+        directory = platformdirs.user_cache_path("kondo-theory") / "kernels" / _fingerprint()
+        directory.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=directory).close()
+    except (OSError, RuntimeError) as error:  # the latter of a home that nobody knows
+        if _SAID not in os.environ:
+            os.environ[_SAID] = "1"  # worker processes inherit it
+            _LOG.warning("kernels are compiled anew by every process, as they cannot be cached: %s", error)
+        return None
+    return str(directory)
+
+
+def _fingerprint() -> str:
+    """Return the hash of the sources of all kernels; raises OSError where there are none, as in an archive."""
     sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
     kernels = [source for source in sources if b"simulations.streams" in source]  # this file and all that import it
-    fingerprint = hashlib.sha256(b"".join(kernels)).hexdigest()[:16]
-    return str(platformdirs.user_cache_path("kondo-theory") / "kernels" / fingerprint)
+    if not kernels:
+        raise OSError("no source of a kernel can be read")
+    return hashlib.sha256(b"".join(kernels)).hexdigest()[:16]
 
 
 def replicate_states(seed: int, n_replicates: int, first: int = 0) -> WordArray:
