@@ -212,20 +212,16 @@ def sweep(
     if sweep is None:
         raise click.UsageError("name a sweep or a file: see kondo sweep --list")
     with user_input():
-        chosen, directory = command.choose(sweep, preset, settings, out)
+        chosen, directory, said = command.choose(sweep, preset, settings, out)
+    for line in said:
+        click.echo(line, err=True)
     try:
         if dry_run:
             click.echo(command.show_estimate(chosen, directory))
             return 0
-        with command.progress_bar(chosen.name) as progress:
-            table = run.run_sweep(
-                chosen,
-                directory,
-                workers=workers,
-                scheduler=scheduler,
-                overwrite=overwrite,
-                progress=progress,
-            )
+        table = run.run_sweep(
+            chosen, directory, workers=workers, scheduler=scheduler, overwrite=overwrite, progress=True
+        )
     except run.SweepError as error:
         click.echo(f"kondo: {error}", err=True)
         return 1

@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simulations.errors import ResultError
-from simulations.shards import CELL_KEY, INDEX, Index, finished_tables, join, read_shard, shards_with_keys
+from simulations.shards import CELL_KEY, INDEX, Index, finished_tables, join, read_shard, shards_with_keys, to_frame
 
 __all__ = [
     "COMMITTED",
@@ -209,7 +209,7 @@ def _load_partial(directory: Path) -> Table:
     index = Index.read(directory)
     latest = index.of_version(index.shards[-1].version) if index.shards else []
     parts = [read_shard(directory, shard) for shard, _ in shards_with_keys(directory, latest)]
-    frame = join(parts).drop_columns([CELL_KEY]).to_pandas() if parts else pd.DataFrame()
+    frame = to_frame(join(parts).drop_columns([CELL_KEY])) if parts else pd.DataFrame()
     return Table(frame, SWEEP, {"partial": True}, {}, directory / INDEX)
 
 

@@ -13,7 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,21 +24,30 @@ from simulations.errors import ResultError
 __all__ = [
     "CELL_KEY",
     "INDEX",
+    "LARGEST_EXACT",
     "SHARD",
     "Index",
     "Shard",
     "digest",
     "finished_tables",
+    "float_columns",
     "join",
     "read_shard",
     "shards_with_keys",
+    "to_frame",
+    "wide_columns",
 ]
 
 CELL_KEY = "cell_key"
 """The column of the hash of each row's configuration and code."""
 INDEX = "index.json"
 INDEX_VERSION = 1
+LARGEST_EXACT = 2**53
+"""Every whole number up to here has a float of its own."""
 SHARD = re.compile(r"cells-(\d{6})\.parquet")
+
+
+_NULLABLE: dict[pa.DataType, Any] = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
 
 
 class Shard(BaseModel):
@@ -132,8 +143,55 @@ def shards_with_keys(directory: Path, shards: Iterable[Shard]) -> Iterator[tuple
 
 
 def join(tables: Sequence[pa.Table]) -> pa.Table:
-    """Join tables of the same columns; a column of nulls or of whole numbers yields to one of numbers."""
-    return pa.concat_tables(tables, promote_options="permissive")
+    """Join tables of the same columns; a column of nulls yields to any other, whole numbers to numbers.
+
+    Whole numbers beyond 2^53, which no float holds, stay what they are beside NaN, which is then a missing value.
+
+    Raises
+    ------
+    ResultError
+        If a column holds such numbers and other floats.
+    """
+    wide = set[str]().union(*map(wide_columns, tables))
+    mixed = wide & set[str]().union(*map(float_columns, tables))
+    if mixed:
+        raise ResultError(f"column {min(mixed)} holds floats and whole numbers beyond 2^53, which no float holds")
+    return pa.concat_tables([_nan_as_null(table, wide) for table in tables], promote_options="permissive")
+
+
+def wide_columns(table: pa.Table) -> set[str]:
+    """Return the columns that hold a whole number beyond ±2^53."""
+    ends = {name: pc.min_max(table[name]).as_py() for name in _columns_of(table, pa.int64())}
+    return {
+        name
+        for name, end in ends.items()
+        if end["min"] is not None and not -LARGEST_EXACT <= end["min"] <= end["max"] <= LARGEST_EXACT
+    }
+
+
+def float_columns(table: pa.Table) -> set[str]:
+    """Return the columns of floats that hold one other than NaN."""
+    return {name for name in _columns_of(table, pa.float64()) if pc.all(pc.is_nan(table[name])).as_py() is False}
+
+
+def _columns_of(table: pa.Table, kind: pa.DataType) -> list[str]:
+    return [field.name for field in table.schema if field.type == kind]
+
+
+def _nan_as_null(table: pa.Table, names: set[str]) -> pa.Table:
+    for name in names.intersection(_columns_of(table, pa.float64())):
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, pa.nulls(table.num_rows, pa.int64()))
+    return table
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Return the rows as a frame; whole numbers and truth values beside a missing one keep their type."""
+    frame: pd.DataFrame = table.to_pandas()
+    for field in table.schema:
+        if field.type in _NULLABLE and table[field.name].null_count:
+            frame[field.name] = _NULLABLE[field.type].__from_arrow__(table[field.name])
+    return frame
 
 
 def finished_tables(directory: Path) -> list[Path]:

@@ -19,10 +19,6 @@ def product(*, a: int, b: float, pause: float = 0.0) -> dict[str, float]:
     return {"product": a * b / 7}
 
 
-def product_and_sum(*, a: int, b: float, pause: float = 0.0) -> dict[str, float]:
-    return {"product": a * b / 7, "sum": a + b}
-
-
 def draws(*, n: Annotated[int, Field(ge=1)], seed: int = 0, kind: Literal["mean", "sum"] = "mean") -> dict[str, Any]:
     values = np.random.default_rng(stream_seed(n=n, seed=seed, kind=kind)).standard_normal((n, n))
     # A matrix product, whose last bits depend on the number of threads.

@@ -1,6 +1,7 @@
 """Computing sweeps: resuming, killing, refusing, and the same bytes whatever computed them."""
 
 import errno
+import importlib
 import json
 import os
 import random
@@ -18,12 +19,16 @@ import pytest
 import sweep_cells as cells
 from distributed import Client, LocalCluster
 
+import simulations.sweeps.processes as processes
 import simulations.sweeps.run as runs
 from simulations.cli import main
+from simulations.errors import ReportedError
 from simulations.results import SWEEP, ResultError, load
 from simulations.sweeps import Sweep, run_sweep
 from simulations.sweeps.catalogue import SWEEPS
-from simulations.sweeps.executors import SweepError
+from simulations.sweeps.compute import Job, compute_in_worker
+from simulations.sweeps.estimate import estimate
+from simulations.sweeps.run import SweepError
 from simulations.sweeps.store import Store
 
 HERE = Path(__file__).parent
@@ -150,7 +155,7 @@ def test_a_second_run_computes_nothing_and_touches_nothing(tmp_path):
 def test_a_larger_grid_reuses_the_cells_and_replaces_the_table_only_when_told(tmp_path):
     run_sweep(PRODUCT, tmp_path, workers=1)
     larger = PRODUCT.with_values({"a": tuple(range(25))})
-    with pytest.raises(ResultError, match="holds another grid or code: pass --overwrite"):
+    with pytest.raises(ResultError, match=r"holds another grid: overwrite=True \(--overwrite\) replaces it"):
         run_sweep(larger, tmp_path, workers=1)
     table = run_sweep(larger, tmp_path, workers=1, overwrite=True)
     assert (len(table.frame), table.sidecar["last_run"]["cells_computed"]) == (250, 50)
@@ -158,18 +163,38 @@ def test_a_larger_grid_reuses_the_cells_and_replaces_the_table_only_when_told(tm
     assert again.path.read_bytes() == table.path.read_bytes()
 
 
-def test_changed_code_computes_anew(tmp_path, monkeypatch):
-    run_sweep(PRODUCT, tmp_path, workers=1)
-    changed = replace(PRODUCT, grids=PRODUCT.grids)
-    monkeypatch.setattr("simulations.sweeps.grid.code_version", lambda function: "other")
-    monkeypatch.setattr("simulations.sweeps.compute.code_version", lambda function: "other")
-    assert run_sweep(changed, tmp_path, workers=1, overwrite=True).sidecar["last_run"]["cells_computed"] == 200
+@pytest.fixture
+def written(tmp_path, monkeypatch):
+    """Return a function that writes a user's module anew and returns a sweep of its function ``cell``."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+
+    def write(result: str) -> Sweep:
+        (tmp_path / "a_users_sweep.py").write_text(f"def cell(*, a: int) -> dict:\n    return {{{result}}}\n")
+        sys.modules.pop("a_users_sweep", None)
+        importlib.invalidate_caches()
+        return Sweep("mine", "a_users_sweep:cell", ({"a": (1, 2)},))
+
+    return write
+
+
+def test_changed_code_computes_anew_and_replaces_the_table_unasked(tmp_path, written):
+    """As the documentation says; and workers that wait for another sweep run the new code."""
+    run_sweep(written("'x': a"), tmp_path / "out", workers=1)
+    table = run_sweep(written("'x': a + 10"), tmp_path / "out", workers=1)
+    assert table.frame["x"].tolist() == [11, 12]
+    assert table.sidecar["last_run"]["cells_computed"] == 2
+    again = run_sweep(written("'x': a"), tmp_path / "out", workers=1)
+    assert again.frame["x"].tolist() == [1, 2], "the cells of the first code are still there"
+    assert again.sidecar["last_run"]["cells_computed"] == 0
 
 
 def test_a_worker_with_other_code_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("simulations.sweeps.compute.code_version", lambda function: "other")
-    with pytest.raises(RuntimeError, match="runs other code or libraries for sweep_cells:product"):
-        run_sweep(PRODUCT, tmp_path, workers=1)
+    monkeypatch.setattr("simulations.sweeps.grid.code_version", lambda function: "other")
+    with pytest.raises(ReportedError, match="runs other code or libraries for sweep_cells:product"):
+        run_sweep(replace(PRODUCT, grids=PRODUCT.grids), tmp_path, workers=1)
+    with pytest.raises(ReportedError, match="runs other code or libraries for sweep_cells:product"):
+        compute_in_worker(Job("sweep_cells:product", "other", {}), [])
 
 
 def test_an_interrupted_run_keeps_what_it_has(tmp_path):
@@ -215,16 +240,12 @@ def test_a_shard_that_repeats_cells_is_refused(tmp_path):
         run_sweep(PRODUCT, tmp_path, workers=1)
 
 
-def test_a_new_column_needs_no_new_directory(tmp_path, monkeypatch):
+def test_a_new_column_needs_no_new_directory(tmp_path, written):
     """Shards of other code are left alone."""
-    run_sweep(Sweep("s", "sweep_cells:product", ({"a": (1,), "b": (1.0,)},)), tmp_path, workers=1)
-    monkeypatch.setattr("simulations.sweeps.grid.code_version", lambda function: "other")
-    monkeypatch.setattr("simulations.sweeps.compute.code_version", lambda function: "other")
-    monkeypatch.setattr(cells, "product", cells.product_and_sum)
-    later = Sweep("s", "sweep_cells:product", ({"a": (1,), "b": (1.0,)},))
-    table = run_sweep(later, tmp_path, workers=1, overwrite=True)
+    run_sweep(written("'x': a"), tmp_path / "out", workers=1)
+    table = run_sweep(written("'x': a, 'sum': 2 * a"), tmp_path / "out", workers=1)
     assert "sum" in table.frame.columns
-    assert list(load(tmp_path, partial=True).frame.columns) == list(table.frame.columns)
+    assert list(load(tmp_path / "out", partial=True).frame.columns) == list(table.frame.columns)
 
 
 def test_killed_between_the_new_table_and_its_sidecar(tmp_path, monkeypatch):
@@ -266,7 +287,6 @@ import sweep_cells as cells
 from simulations.sweeps import Sweep
 runs._FLUSH_SECONDS = 0.01
 runs._CHUNK_SECONDS = 0.02
-runs._IN_PROCESS_SECONDS = 0.05
 sweep = Sweep("slow", cells.product, ({"a": tuple(range(40)), "b": (1.0, 2.0, 3.0), "pause": (0.02,)},))
 out, workers = Path(sys.argv[1]), int(sys.argv[2])
 runs.run_sweep(sweep, out, workers=workers, progress=lambda done, total: print(done, flush=True))
@@ -279,17 +299,19 @@ def start(script: Path, *arguments: object) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
-def test_killed_at_random_moments_twenty_times_over(tmp_path):
+def test_killed_at_random_moments_time_and_again(tmp_path):
+    """More kills, at every write: tests/test_sweep_kills.py."""
     script, out = tmp_path / "script.py", tmp_path / "out"
     script.write_text(SCRIPT)
     rng, killed = random.Random(0), 0
-    for _ in range(20):
+    for _ in range(6):
         with start(script, out, 1) as process:
             process.stdout.readline()  # the directory is open
+            process.stdout.readline()  # the first cells are computed
             time.sleep(rng.uniform(0, 0.25))
             process.kill()
         killed += process.returncode == -signal.SIGKILL
-    assert killed == 20
+    assert killed == 6
     last = start(script, out, 2)
     text, errors = last.communicate(timeout=120)
     assert last.returncode == 0, errors
@@ -423,19 +445,11 @@ def test_loading_a_directory_says_what_is_wrong(tmp_path):
 
 
 def test_the_table_does_not_depend_on_the_number_of_workers(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "_IN_PROCESS_SECONDS", 0.0)
+    monkeypatch.setattr(processes, "_ALONE_SECONDS", 0.0)
     tables = [run_sweep(DRAWS, tmp_path / str(n), workers=n).path.read_bytes() for n in (1, 2, 4)]
     assert tables[0] == tables[1] == tables[2]
     other = DRAWS.with_values({"seed": (0, 2)})  # the control: other seeds make other bytes
     assert run_sweep(other, tmp_path / "other", workers=2).path.read_bytes() != tables[0]
-
-
-def test_a_dead_worker_process_ends_in_one_line_and_the_next_run_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "_IN_PROCESS_SECONDS", 0.0)
-    sweep = Sweep("kills", cells.kills_once, ({"a": tuple(range(40)), "mark": (str(tmp_path / "mark"),)},))
-    with pytest.raises(SweepError, match="a worker process died"):
-        run_sweep(sweep, tmp_path / "out", workers=2)
-    assert len(run_sweep(sweep, tmp_path / "out", workers=2).frame) == 40
 
 
 @pytest.fixture(scope="module")
@@ -592,7 +606,7 @@ def test_a_device_that_the_machine_lacks_is_refused_before_anything_is_written(t
     sweep = Sweep("on", cells.on_a_device, ({"a": (1, 2), "device": ("cpu", "cuda")},))
     for asked in (
         lambda: run_sweep(sweep, tmp_path / "out", workers=1),
-        lambda: runs.estimate(sweep, tmp_path / "out"),
+        lambda: estimate(sweep, tmp_path / "out"),
     ):
         with pytest.raises(ValueError, match="sweep on: device is cuda, which this machine lacks"):
             asked()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import math
 import time
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +17,11 @@ from threadpoolctl import threadpool_limits
 
 from simulations.devices import describe, describe_cpu, resolve
 from simulations.errors import ReportedError
-from simulations.shards import CELL_KEY
+from simulations.shards import CELL_KEY, LARGEST_EXACT
 from simulations.sweeps.fingerprint import code_version
 from simulations.sweeps.grid import Cell, load_cell
 
-__all__ = ["Chunk", "ChunkResult", "Failure", "Job", "compute_here", "compute_in_worker"]
+__all__ = ["Chunk", "ChunkResult", "Failure", "Job", "compute_in_worker"]
 
 Chunk = Sequence[Cell]
 Columns = dict[str, list[Any]]
@@ -40,10 +42,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Failure:
-    """A cell that raised, and what."""
+    """A cell that failed, why in one line, and the traceback of what it raised."""
 
     config: Mapping[str, Any]
     error: str
+    traceback: str = ""
 
     def __str__(self) -> str:
         return f"{', '.join(f'{key}={value}' for key, value in self.config.items())}: {self.error}"
@@ -74,36 +77,19 @@ class ChunkResult:
     device: str = ""
 
 
-def compute_here(job: Job, chunk: Chunk) -> ChunkResult:
-    """Compute a chunk in this process, with one thread, and leave the process as it was."""
-    with threadpool_limits(limits=1):
-        return _compute(job, chunk)
-
-
-def compute_in_worker(job: Job, chunk: Chunk) -> ChunkResult:
+def compute_in_worker(job: Job, chunk: Chunk, begun: Callable[[int], None] = lambda index: None) -> ChunkResult:
     """Compute a chunk in a process that does nothing else, on any of its threads; it keeps to one thread a chunk.
+
+    A cell's failure is reported and leaves the others alone. ``begun`` is told each cell's index before it is
+    computed.
 
     Raises
     ------
     ReportedError
         If this process, on another machine perhaps, runs other code than the one that asked.
     """
-    _keep_to_one_thread()
-    return _compute(job, chunk)
-
-
-@functools.cache
-def _keep_to_one_thread() -> threadpool_limits:
-    """Limit the process for good: undoing it after a chunk would undo it for the chunks of other threads."""
-    return threadpool_limits(limits=1)
-
-
-def _compute(job: Job, chunk: Chunk) -> ChunkResult:
-    """Compute a chunk of cells. A cell's failure is reported and leaves the others alone.
-
-    One thread a chunk: the order of a sum, and so its last bits, depends on the number of threads.
-    """
     started = time.perf_counter()
+    _keep_to_one_thread()
     function = load_cell(job.cell) if isinstance(job.cell, str) else job.cell
     if isinstance(job.cell, str):
         here = code_version(function)
@@ -111,23 +97,35 @@ def _compute(job: Job, chunk: Chunk) -> ChunkResult:
             raise ReportedError(f"a worker runs other code or libraries for {job.cell}: {here}, not {job.version}")
     alike: dict[Signature, Columns] = {}
     failures, devices = [], set()
-    for cell in chunk:
+    for index, cell in enumerate(chunk):
+        begun(index)
         try:
             device = _device(cell.config.get("device"))
-            rows = _rows(function(**cell.config))
-            signature = _signature(rows, job.column_types)
-        except KeyboardInterrupt:
-            raise
+            signature, rows = _typed(_rows(function(**cell.config)), job.column_types)
         except BaseException as error:  # sys.exit in a cell too is that cell's failure
-            if isinstance(error.__cause__, KeyboardInterrupt):  # it came while a compiled kernel ran
-                raise KeyboardInterrupt from error
-            failures.append(Failure(cell.config, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"))
+            failures.append(_failure(cell, error))
             continue
         _extend(alike.setdefault(signature, {}), cell, rows)
         devices.add(device)
     tables = tuple(_table(columns, {**job.column_types, **dict(signature)}) for signature, columns in alike.items())
     seconds = time.perf_counter() - started
     return ChunkResult(len(chunk), tables, tuple(failures), seconds, "; ".join(sorted(devices)))
+
+
+@functools.cache
+def _keep_to_one_thread() -> threadpool_limits:
+    """Limit the process for good: undoing it after a chunk would undo it for the chunks of other threads.
+
+    The order of a sum, and so its last bits, depends on the number of threads.
+    """
+    return threadpool_limits(limits=1)
+
+
+def _failure(cell: Cell, error: BaseException) -> Failure:
+    """Return a failure with its traceback, which begins in the cell."""
+    lines = traceback.format_exception(type(error), error, error.__traceback__ and error.__traceback__.tb_next)
+    first = next(iter(str(error).splitlines()), "")
+    return Failure(cell.config, f"{type(error).__name__}: {first}", "".join(lines))
 
 
 @functools.cache
@@ -145,7 +143,7 @@ def _device(name: Any) -> str:
 def _rows(found: Any) -> Columns:
     """Return what a cell returned as columns of equal length, of plain Python values."""
     if isinstance(found, pd.DataFrame):
-        columns = {name: found[name].tolist() for name in found.columns}
+        columns = _frame_columns(found)
     else:
         records = [found] if isinstance(found, Mapping) else found
         if not isinstance(records, Sequence) or not all(isinstance(record, Mapping) for record in records):
@@ -157,6 +155,21 @@ def _rows(found: Any) -> Columns:
     if not columns or not next(iter(columns.values())):
         raise ValueError("the cell returned no row")
     return {name: [_plain(name, value) for value in values] for name, values in columns.items()}
+
+
+def _frame_columns(frame: pd.DataFrame) -> Columns:
+    """Return the columns of a frame, those of a named index first; unnamed numbers of rows say nothing."""
+    names = list(frame.index.names)
+    if names != [None]:
+        if None in names:
+            raise ValueError("a level of the frame's index has no name: name it, or reset the index")
+        frame = pd.concat([frame.index.to_frame(index=False), frame.reset_index(drop=True)], axis=1)
+    elif not pd.api.types.is_integer_dtype(frame.index.dtype) and len(frame):
+        raise ValueError(f"the frame's index holds {frame.index.inferred_type} and has no name: name it, or reset it")
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise ValueError(f"the frame has two columns, or a column and an index, named {twice[0]!r}")
+    return {name: frame[name].tolist() for name in frame.columns}
 
 
 def _plain(name: str, value: Any) -> bool | int | float | str | None:
@@ -174,20 +187,33 @@ def _plain(name: str, value: Any) -> bool | int | float | str | None:
     return found
 
 
-def _signature(rows: Columns, keywords: Mapping[str, str]) -> Signature:
+def _typed(rows: Columns, keywords: Mapping[str, str]) -> tuple[Signature, Columns]:
+    """Return the type of every column, and the columns with None for every missing value where NaN cannot be."""
     taken = [name for name in rows if name in keywords or name == CELL_KEY or not isinstance(name, str)]
     if taken:
         raise ValueError(f"the cell returned a column {taken[0]!r}, which is one of its keywords or no text")
-    return tuple((name, _arrow_type(name, values)) for name, values in rows.items())
+    typed = {name: _typed_column(name, values) for name, values in rows.items()}
+    signature = tuple((name, arrow_type) for name, (arrow_type, _) in typed.items())
+    return signature, {name: values for name, (_, values) in typed.items()}
 
 
-def _arrow_type(name: str, values: Iterable[Any]) -> str:
-    kinds = {type(value) for value in values if value is not None}
+def _typed_column(name: str, values: list[Any]) -> tuple[str, list[Any]]:
+    kinds = _kinds(values)
+    wide = next((value for value in values if type(value) is int and abs(value) > LARGEST_EXACT), None)
+    if float in kinds and len(kinds) > 1 and (kinds != {int, float} or wide is not None):
+        values = [None if isinstance(value, float) and math.isnan(value) else value for value in values]
+        kinds = _kinds(values)
     if kinds == {int, float}:
-        return "float64"
+        if wide is not None:
+            raise TypeError(f"column {name} mixes floats and {wide}, a whole number that no float holds")
+        return "float64", values
     if len(kinds) > 1:
         raise TypeError(f"column {name} mixes {', '.join(sorted(kind.__name__ for kind in kinds))}")
-    return _ARROW[kinds.pop()] if kinds else "null"
+    return _ARROW[kinds.pop()] if kinds else "null", values
+
+
+def _kinds(values: Iterable[Any]) -> set[type]:
+    return {type(value) for value in values if value is not None}
 
 
 def _extend(columns: Columns, cell: Cell, rows: Columns) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import math
-import os
 import re
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
@@ -17,26 +14,21 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import joblib
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from simulations.errors import InputError, ReportedError
-from simulations.sweeps.compute import Chunk, ChunkResult, Failure, Job, compute_here, compute_in_worker
+from simulations.errors import InputError
+from simulations.sweeps.compute import Chunk, ChunkResult, Failure, Job, compute_in_worker
+from simulations.sweeps.processes import SweepError, compute_in_processes
 
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["Executor", "SweepError", "executor"]
+__all__ = ["Executor", "executor"]
 
 _CONNECT_SECONDS = 10
 _WAIT_FOR_WORKERS_SECONDS = 60
-_WATCH_SECONDS = 0.5
 _LOOK_SECONDS = 10
 _IN_FLIGHT = 2
 """Chunks handed out for each worker: one to compute, and one waiting so that the worker does not."""
-
-
-class SweepError(ReportedError, RuntimeError):
-    """Cells failed, or a worker died; what was computed is kept, and another run goes on from there."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +41,10 @@ class Executor:
 
 
 @contextmanager
-def executor(workers: int | None, scheduler: str | None) -> Iterator[Executor]:
+def executor(workers: int | None, scheduler: str | None, *, at_once: bool) -> Iterator[Executor]:
     """Open the workers: ``workers`` processes, one a core by default, or those of the Dask scheduler at an address.
+
+    ``at_once`` starts all processes, however short the sweep.
 
     Raises
     ------
@@ -61,7 +55,7 @@ def executor(workers: int | None, scheduler: str | None) -> Iterator[Executor]:
     if workers is not None and workers < 1:
         raise InputError(f"workers must be at least 1, got {workers}")
     if scheduler is None:
-        yield _processes(workers or joblib.cpu_count())
+        yield _processes(workers or joblib.cpu_count(), at_once=at_once)
         return
     if workers is not None:
         raise InputError(f"a cluster has its own workers: give workers {workers} or the scheduler, not both")
@@ -69,36 +63,11 @@ def executor(workers: int | None, scheduler: str | None) -> Iterator[Executor]:
         yield cluster
 
 
-def _processes(workers: int) -> Executor:
+def _processes(workers: int, *, at_once: bool) -> Executor:
     def run(job: Job, chunks: Iterator[Chunk]) -> Iterator[ChunkResult]:
-        pool = joblib.Parallel(
-            n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch=_IN_FLIGHT * workers
-        )
-        try:
-            yield from pool(joblib.delayed(_compute)(os.getpid(), job, chunk) for chunk in chunks)
-        except TerminatedWorkerError as error:
-            raise SweepError("a worker process died, killed or out of memory: run again to go on") from error
+        return compute_in_processes(job, chunks, workers, at_once=at_once)
 
     return Executor(workers, f"{workers} processes", run)
-
-
-def _compute(parent: int, job: Job, chunk: Chunk) -> ChunkResult:
-    if os.getpid() == parent:  # a single worker is this process
-        return compute_here(job, chunk)
-    _die_with(parent)
-    return compute_in_worker(job, chunk)
-
-
-@functools.cache
-def _die_with(parent: int) -> None:
-    """Make this worker process end soon after its parent, which may have been killed without a word to anyone."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_WATCH_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 Comments, formatting and docstrings do not enter it; the versions of Python and of the numerical libraries do. It does
 not see the packages above a module, whose ``__init__`` runs with it, modules imported by a computed name, data files,
-and a user's modules other than those that define the function and its decorators.
+and a user's modules other than those that define the function and its decorators. Of a function that was typed at a
+prompt or in a notebook it sees what :mod:`~simulations.sweeps.typed_in` does.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ import hashlib
 import importlib.metadata
 import inspect
 import sys
+import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from simulations.sweeps.typed_in import typed_in_code
 
 __all__ = ["code_version"]
 
@@ -39,14 +43,14 @@ def code_version(function: Callable[..., Any]) -> str:
     Parameters
     ----------
     function : callable
-        Defined in a file: in this project, or in a user's own module or script.
+        Defined in a file, in this project or in a user's own module or script; or at a prompt, in a notebook.
 
     Raises
     ------
     TypeError
-        If the function has no source file, for instance because it was typed at a prompt.
+        If the function has no code that could be compared, for instance because it was compiled.
     """
-    roots = [_read_now(file) for file in _files(function)]
+    roots = list(_roots(function))
     imports = frozenset().union(*(root.imports for root in roots))
     modules = _closure(imports)
     lines = [f"python {sys.version_info.major}.{sys.version_info.minor}", *(root.code for root in roots)]
@@ -56,23 +60,26 @@ def code_version(function: Callable[..., Any]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-def _files(function: Callable[..., Any]) -> list[Path]:
-    """Return the files of a function: of what it wraps and of every decorator around that."""
+def _roots(function: Callable[..., Any]) -> Iterator[_Source]:
+    """Yield the sources of a function: of what it wraps and of every decorator around that."""
     found: dict[Path, None] = {}
     layer: Any = function
     while layer is not None:
         file = _source_file(layer)
-        if file is None:
+        if file is not None:
+            found[file] = None
+        elif isinstance(layer, types.FunctionType) and layer.__module__ == "__main__":
+            yield _Source(*typed_in_code(layer))
+        else:
             raise TypeError(
-                f"{function!r} was defined in no file, so a change of it would go unseen: put it in a module"
+                f"{layer!r} was defined in no file, so a change of it would go unseen: put it in a module"
             )
-        found[file] = None
         # The code of a decorated function lies with its decorator; its module is where it was written.
         written = _source_file(sys.modules.get(layer.__module__))
         if written is not None:
             found[written] = None
         layer = getattr(layer, "__wrapped__", None)
-    return list(found)
+    yield from map(_read_now, found)
 
 
 def _source_file(place: Any) -> Path | None:

@@ -66,7 +66,7 @@ class Sweep:
         number, text, bool or None, a sequence of such mappings, or a DataFrame, always with the same columns.
         Everything random comes from its configuration, for instance through
         :func:`~simulations.sweeps.seeds.stream_seed`; what it reads from globals or files is not in a cell's key. A
-        function that was defined in no file is refused: a change of it would go unseen.
+        function typed at a prompt or in a notebook is sent to the workers by value, with the globals that it uses.
     grids : tuple of Grid
         Their union is computed, a configuration that occurs twice once. A keyword that a grid leaves out has the
         function's default.
@@ -189,6 +189,10 @@ class Sweep:
             problem = error.errors()[0]["msg"]
             problem = problem[:1].lower() + problem[1:]
             raise ValueError(f"sweep {self.name}: {name} is {_shown(value)}: {problem}") from None
+        if isinstance(checked, float) and math.isnan(checked):
+            raise ValueError(f"sweep {self.name}: {name} is nan: input should be a number")
+        if isinstance(checked, float) and isinstance(plain, int) and checked != plain:
+            raise ValueError(f"sweep {self.name}: {name} is {_shown(value)}: no float holds it exactly")
         if isinstance(checked, int) and not -(2**63) <= checked < 2**63:
             raise ValueError(f"sweep {self.name}: {name} is {_shown(value)}: whole numbers must fit 64 bits")
         return 0.0 if isinstance(checked, float) and checked == 0 else checked  # -0.0 would be another cell
@@ -210,24 +214,49 @@ class Sweep:
         # An axis keeps its place, and with it the order of the table.
         return replace(self, grids=tuple({**grid, **values} for grid in self.grids))
 
+    def with_axes(self, values: Grid) -> Sweep:
+        """Return the sweep with these axes replaced in the grids that name them, and in all where none does.
+
+        Raises
+        ------
+        ValueError
+            If a key is unknown.
+        """
+        sweep = self
+        for name, axis in values.items():
+            chosen = self.grids_with(name)
+            grids = ({**grid, name: axis} if n in chosen else grid for n, grid in enumerate(sweep.grids))
+            sweep = replace(sweep, grids=tuple(grids))
+        return sweep
+
+    def grids_with(self, name: str) -> list[int]:
+        """Return the places of the grids that name an axis, of all if none does.
+
+        Raises
+        ------
+        ValueError
+            If the function has no such keyword.
+        """
+        self._require_known(name)
+        return [n for n, grid in enumerate(self.grids) if name in grid] or list(range(len(self.grids)))
+
     def at_preset(self, preset: str) -> Sweep:
         """Return the sweep at a preset's sizes, as it is if it has none."""
         return self.with_values({name: (value,) for name, value in self.presets.get(preset, {}).items()})
 
     def configs(self) -> Iterator[dict[str, Scalar]]:
-        """Yield the configurations of a checked sweep in the order of its table; some may occur twice."""
+        """Yield every configuration of a checked sweep once, in the order of its table."""
+        seen: set[tuple[Scalar, ...]] = set()  # a checked grid has every keyword, in the function's order, typed
         for grid in self.grids:
             for values in itertools.product(*grid.values()):
-                yield dict(zip(grid, values, strict=True))
+                if values not in seen:
+                    seen.add(values)
+                    yield dict(zip(grid, values, strict=True))
 
     def cells(self) -> Iterator[Cell]:
-        """Yield every cell of a checked sweep once."""
-        seen: set[str] = set()
+        """Yield every cell of a checked sweep."""
         for config in self.configs():
-            key = cell_key(config, self.function_name, self.version)
-            if key not in seen:
-                seen.add(key)
-                yield Cell(key, config)
+            yield Cell(cell_key(config, self.function_name, self.version), config)
 
     def describe(self) -> dict[str, Any]:
         """Return the sweep as a JSON value, for the table's header."""

@@ -29,7 +29,20 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from simulations.results import SWEEP, ResultError, Table, atomic_path, load, provenance, save
-from simulations.shards import CELL_KEY, INDEX, SHARD, Index, Shard, digest, join, read_shard, shards_with_keys
+from simulations.shards import (
+    CELL_KEY,
+    INDEX,
+    SHARD,
+    Index,
+    Shard,
+    digest,
+    float_columns,
+    join,
+    read_shard,
+    shards_with_keys,
+    to_frame,
+    wide_columns,
+)
 from simulations.sweeps.grid import Sweep
 
 __all__ = ["Store", "done_cells", "require_table"]
@@ -65,6 +78,8 @@ class Store:
         self.done: set[str] = set()
         self._index = Index(function=sweep.function_name)
         self._kinds: dict[str, str | None] = {}
+        self._wide: set[str] = set()
+        self._floats: set[str] = set()
         self._lock = FileLock(directory / ".lock", timeout=0)
 
     def __enter__(self) -> Store:
@@ -101,25 +116,29 @@ class Store:
                 path.unlink()
         for shard, keys in shards_with_keys(self.directory, self._index.of_version(self.sweep.version)):
             self.done |= keys
-            self._note(pq.read_schema(self.directory / shard.file))
+            self._note(read_shard(self.directory, shard))
 
     def mismatch(self, table: pa.Table) -> str | None:
         """Return how the columns of some cells differ from those of the cells before them, None if they agree."""
-        found = _kinds(table.schema, self.sweep)
-        if not self._kinds or (list(found) == list(self._kinds) and self._agrees(found)):
-            self._note(table.schema)
-            return None
-        if list(found) != list(self._kinds):
-            return f"returned the columns {', '.join(found)}, other cells {', '.join(self._kinds)}"
-        name = next(name for name, kind in found.items() if kind and self._kinds[name] not in (None, kind))
-        return f"returned {found[name]} in column {name}, other cells {self._kinds[name]}"
+        found, before = _kinds(table.schema, self.sweep), self._kinds
+        if before and list(found) != list(before):
+            return f"returned the columns {', '.join(found)}, other cells {', '.join(before)}"
+        for name, kind in found.items():
+            if kind and before.get(name) not in (None, kind):
+                return f"returned {kind} in column {name}, other cells {before[name]}"
+        wide, floats = wide_columns(table), float_columns(table)
+        for name in (wide & self._floats) | (floats & self._wide):
+            both = ("whole numbers beyond 2^53", "floats")
+            here, there = both if name in wide else reversed(both)
+            return f"returned {here} in column {name}, other cells {there}, which cannot stand in one column"
+        self._note(table)
+        return None
 
-    def _agrees(self, found: dict[str, str | None]) -> bool:
-        return all(kind is None or self._kinds[name] in (None, kind) for name, kind in found.items())
-
-    def _note(self, schema: pa.Schema) -> None:
-        for name, kind in _kinds(schema, self.sweep).items():
+    def _note(self, table: pa.Table) -> None:
+        for name, kind in _kinds(table.schema, self.sweep).items():
             self._kinds[name] = self._kinds.get(name) or kind
+        self._wide |= wide_columns(table)
+        self._floats |= float_columns(table)
 
     def append(self, parts: Sequence[tuple[pa.Table, str]]) -> None:
         """Write rows of whole cells, each part with what computed it, as one more shard for each set of types."""
@@ -179,8 +198,7 @@ class Store:
                 devices |= set(shard.devices)
         order = np.concatenate(places)
         assert len(np.unique(order)) == len(keys), "a cell of the grid is missing"
-        frame: pd.DataFrame = join(parts).take(np.argsort(order, kind="stable")).to_pandas()
-        return frame, devices
+        return to_frame(join(parts).take(np.argsort(order, kind="stable"))), devices
 
 
 def done_cells(directory: Path, sweep: Sweep) -> set[str]:
@@ -193,7 +211,7 @@ def done_cells(directory: Path, sweep: Sweep) -> set[str]:
 
 
 def require_table(directory: Path, sweep: Sweep, *, overwrite: bool) -> None:
-    """Refuse to replace the finished table of another grid.
+    """Refuse to replace the finished table of another grid; that of this grid and other code may be replaced.
 
     Raises
     ------
@@ -201,18 +219,22 @@ def require_table(directory: Path, sweep: Sweep, *, overwrite: bool) -> None:
         If there is one, or what is in its place cannot be read, and ``overwrite`` is not set.
     """
     path = _table_path(directory, sweep)
-    if path.exists() and not overwrite and not _is_current(path, sweep):
-        raise ResultError(f"{path} holds another grid or code: pass --overwrite to replace it, or another --out")
+    if path.exists() and not overwrite and not _is_current(path, sweep, any_version=True):
+        raise ResultError(
+            f"{path} holds another grid: overwrite=True (--overwrite) replaces it, another directory keeps both"
+        )
 
 
 def _table_path(directory: Path, sweep: Sweep) -> Path:
     return directory / f"{sweep.name}.parquet"
 
 
-def _is_current(path: Path, sweep: Sweep) -> bool:
+def _is_current(path: Path, sweep: Sweep, *, any_version: bool = False) -> bool:
     """Whether a finished table has this grid and this code."""
-    described: dict[str, Any] = json.loads(json.dumps(sweep.describe()))
-    return path.exists() and load(path, kind=SWEEP).config == described
+    if not path.exists():
+        return False
+    described, found = json.loads(json.dumps(sweep.describe())), load(path, kind=SWEEP).config
+    return bool(found == described | ({"version": found.get("version")} if any_version else {}))
 
 
 def _index_of(directory: Path, sweep: Sweep) -> Index:

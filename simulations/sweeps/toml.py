@@ -13,21 +13,25 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from simulations.shards import LARGEST_EXACT
 from simulations.sweeps.grid import MOST_CELLS, Grid, Sweep
 
 __all__ = ["parse_settings", "read_sweep"]
 
 _KEYS = ("sweep", "name", "grid")
-_LARGEST_END = 1e18  # whole numbers stay below 2^63, and differences finite
+_LARGEST_END = 1e18  # differences stay finite
+_DIGITS = 60
 _RANGE = ("start", "stop", "num", "scale")
 
 
@@ -99,17 +103,27 @@ def parse_settings(settings: Sequence[str], sweep: Sweep) -> Grid:
 
 def _parse(text: str) -> Any:
     """Return a TOML value, or the list of the values and bare words between commas."""
-    try:
-        return _value(text)
-    except (ValueError, RecursionError):
-        return [_parse_word(word.strip()) for word in text.split(",")] if text else []
+    for spelled in (text, _numbers_in_full(text)):
+        try:
+            return _value(spelled)
+        except (ValueError, RecursionError):
+            continue
+    return [_parse_word(word.strip()) for word in text.split(",")] if text else []
+
+
+def _numbers_in_full(text: str) -> str:
+    """Return a text with ``.5``, ``5.`` and ``5.e3`` spelled as TOML does."""
+    text = re.sub(r"(?<![\w.])\.(?=\d)", "0.", text)
+    return re.sub(r"(?<![\w.])(\d[\d_]*)\.(?![\d.])", r"\1.0", text)
 
 
 def _parse_word(word: str) -> Any:
-    try:
-        return _value(word)
-    except (ValueError, RecursionError):
-        return word
+    for spelled in (word, _numbers_in_full(word)):
+        try:
+            return _value(spelled)
+        except (ValueError, RecursionError):
+            continue
+    return word
 
 
 def _value(text: str) -> Any:
@@ -130,7 +144,9 @@ def _values(sweep: Sweep, key: str, value: Any) -> Sequence[Any]:
 
 
 def _is_moderate(end: object) -> bool:
-    return isinstance(end, int | float) and not isinstance(end, bool) and -_LARGEST_END <= end <= _LARGEST_END
+    if isinstance(end, int) and not isinstance(end, bool):
+        return -(2**63) <= end < 2**63
+    return isinstance(end, float) and -_LARGEST_END <= end <= _LARGEST_END
 
 
 def _range(key: str, value: Mapping[str, Any], column_type: str) -> Sequence[Any]:
@@ -139,7 +155,7 @@ def _range(key: str, value: Mapping[str, Any], column_type: str) -> Sequence[Any
             raise ValueError(f"{key}: unknown key {name!r} of a range: allowed are {', '.join(_RANGE)}")
     start, stop, num, scale = (value.get(name) for name in ("start", "stop", "num", "scale"))
     if not all(_is_moderate(end) for end in (start, stop)):
-        limit = f"numbers start and stop of at most ±{_LARGEST_END:g}"
+        limit = f"numbers start and stop, whole ones of 64 bits, others of at most ±{_LARGEST_END:g}"
         raise ValueError(f"{key}: a range needs {limit}, got {reprlib.repr(dict(value))}")
     if not isinstance(num, int) or isinstance(num, bool) or not 1 <= num <= MOST_CELLS:
         raise ValueError(
@@ -153,7 +169,19 @@ def _range(key: str, value: Mapping[str, Any], column_type: str) -> Sequence[Any
     assert isinstance(stop, int | float)
     if scale == "log" and min(start, stop) <= 0:
         raise ValueError(f"{key}: a range on a log scale needs ends above 0, got {dict(value)}")
+    if column_type == "int64" and max(abs(start), abs(stop)) > LARGEST_EXACT:
+        return list(dict.fromkeys(_wide_points(start, stop, num, scale)))
     points = np.geomspace(start, stop, num) if scale == "log" else np.linspace(start, stop, num)
     if column_type == "int64":  # whole numbers, each once
         return list(dict.fromkeys(int(point) for point in points.round()))
     return [float(point) for point in points]
+
+
+def _wide_points(start: int | float, stop: int | float, num: int, scale: str | None) -> Iterator[int]:
+    """Yield the whole numbers of a range beyond 2^53, where floats would leave some out."""
+    first, last, steps = Decimal(start), Decimal(stop), max(num - 1, 1)
+    with localcontext(prec=_DIGITS):
+        for step in range(num):
+            share = Decimal(step) / steps
+            point = first * (last / first) ** share if scale == "log" else first + (last - first) * share
+            yield round(point)
