@@ -1,6 +1,7 @@
 """Cell functions for the tests of sweeps, importable by worker processes."""
 
 import functools
+import math
 import os
 import signal
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
 from simulations.sweeps.seeds import stream_seed
@@ -45,6 +47,28 @@ def kills_once(*, a: int, mark: str) -> dict[str, int]:
         else:
             os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(0.02)
+    return {"double": 2 * a}
+
+
+def ends_its_process(*, a: int, how: str) -> dict[str, int]:
+    """End the process where a is 3 or 7."""
+    ways: dict[str, Any] = {
+        "exit": lambda: os._exit(3),
+        "exit 0": lambda: os._exit(0),
+        "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+        "segfault": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+        "abort": os.abort,
+        "group": lambda: os.killpg(0, signal.SIGKILL),  # those that it works for too
+        "lives": lambda: None,
+    }
+    if a in (3, 7):
+        ways[how]()
+    return {"double": 2 * a}
+
+
+def kills_every_fourth(*, a: int) -> dict[str, int]:
+    if a % 4 == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
     return {"double": 2 * a}
 
 
@@ -99,6 +123,55 @@ def values_of(*, a: int, what: str = "float") -> dict[str, Any]:
         "surrogate": "\ud800",
     }
     return {"place": a, "value": kinds[what]}
+
+
+WIDE = 2**53 + 1
+
+
+def beside_a_missing_value(*, a: int, what: str) -> Any:
+    """Return three rows, the middle one's value missing; the kind asked for."""
+    kinds: dict[str, Any] = {
+        "int and none": [WIDE, None, a],
+        "int and nan": [WIDE, math.nan, a],
+        "numpy": [np.int64(WIDE), None, np.int32(a)],
+        "nullable": pd.array([WIDE, None, a], "Int64"),
+        "bool and none": [True, None, False],
+        "bool and nan": [True, math.nan, False],
+        "text and nan": ["x", math.nan, "y"],
+        "category": pd.Categorical(["x", None, "y"]),
+        "float32": np.array([0.1, np.nan, 1], np.float32),
+    }
+    return pd.DataFrame({"value": kinds[what]}, dtype=object if isinstance(kinds[what], list) else None)
+
+
+def wide_by_cell(*, a: int) -> dict[str, Any]:
+    """Return whole numbers that no float holds, but NaN at 1 and None at 2; a fraction at 3."""
+    return {"value": {1: math.nan, 2: None, 3: 0.5}.get(a, WIDE + a)}
+
+
+def a_frame(*, a: int, what: str) -> pd.DataFrame:
+    frame = pd.DataFrame({"x": [1, 2, 3], "y": [4, 5, 6]})
+    kinds: dict[str, Any] = {
+        "named": lambda: frame.set_index("x"),
+        "two names": lambda: frame.set_index(["x", "y"]).assign(z=1.5),
+        "filtered": lambda: frame[frame["x"] != 2],
+        "unnamed text": lambda: frame.set_axis(["p", "q", "r"]),
+        "half named": lambda: frame.set_index([["p", "q", "r"], "x"]),
+        "twice": lambda: frame.set_axis(["x", "x"], axis=1),
+        "index and column": lambda: frame.rename_axis("x"),
+        "empty": lambda: frame[:0],
+        "dates": lambda: frame.assign(y=pd.Timestamp("2026-01-01")),
+        "mixed": lambda: frame.assign(y=[1, "two", 3]),
+        "wide and fraction": lambda: frame.assign(y=pd.Series([WIDE, 0.5, 1], dtype=object)),
+        "unsigned": lambda: frame.assign(y=np.array([2**63, 1, 2], np.uint64)),
+    }
+    return kinds[what]()
+
+
+def fails_with(*, a: int, what: str = "") -> dict[str, int]:
+    if a == 1:
+        raise {"lines": ValueError("first\nsecond"), "empty": ValueError(), "text": KeyError("\ud800")}[what]
+    return {"x": a}
 
 
 def exits(*, a: int) -> dict[str, int]:

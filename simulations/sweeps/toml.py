@@ -35,12 +35,12 @@ _DIGITS = 60
 _RANGE = ("start", "stop", "num", "scale")
 
 
-def read_sweep(path: Path, sweeps: Mapping[str, Sweep]) -> Sweep:
+def read_sweep(path: Path | str, sweeps: Mapping[str, Sweep]) -> Sweep:
     """Return the sweep that a TOML file describes.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
     sweeps : mapping
         The named sweeps, one of which the file builds on: its function, sizes at a preset and kind.
 
@@ -49,6 +49,7 @@ def read_sweep(path: Path, sweeps: Mapping[str, Sweep]) -> Sweep:
     ValueError
         If the file is missing, is not TOML, or describes no sweep that is allowed; one line that names the file.
     """
+    path = Path(path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
