@@ -30,11 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 a check failed, 2 bad input or no data, 130 interrupted."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)  # a cluster's kill must not leave worker processes behind
-    with safe_streams() as failures:
+    with safe_streams() as failure:
         code = _run(arguments)
-    if failures:
-        click.echo(f"kondo: the output cannot be written: {failures[0].strerror}", err=True)
-        code = code or 2
+        if (error := failure()) is not None:
+            click.echo(f"kondo: the output cannot be written: {error.strerror}", err=True)
+            code = code or 2
     sys.exit(code)
 
 

@@ -57,7 +57,8 @@ def show_verdicts(report: Report, console: Console) -> None:
         simulated = f"{agreed} of {len(outcome.simulated)}" if outcome.simulated else "–"
         measured = str(len(outcome.measured)) if outcome.measured else "–"
         verdict = _coloured(outcome.verdict)
-        table.add_row(outcome.claim.id, outcome.claim.source, derived, simulated, measured, verdict)
+        source = outcome.claim.source.partition(";")[0]  # in full above, with the claim
+        table.add_row(outcome.claim.id, source, derived, simulated, measured, verdict)
     console.print(table)
 
 
@@ -75,6 +76,7 @@ def show_outcome(report: Report, console: Console) -> None:
     claim = outcome.claim
     place = ", ".join(filter(None, [f"{len(report.outcomes)} of {len(report.chosen)}", time_left(report)]))
     console.print(f"[bold]{claim.id}[/bold] ({place})  {escape(claim.statement)}")
+    console.print(f"  source: {escape(claim.source)}", style="dim")
     console.print(f"  regime: {escape(claim.regime)}", style="dim")
     if outcome.simulated:
         _show_simulated(outcome.simulated, console)

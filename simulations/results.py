@@ -283,6 +283,8 @@ def require_writable(path: Path, *, overwrite: bool) -> None:
     """
     if path.is_dir():
         raise ResultError(f"cannot write {path}: it is a directory")
+    if path.exists() and not path.is_file():
+        raise ResultError(f"cannot write {path}: it is no regular file")
     if path.exists() and not overwrite:
         raise ResultError(f"{path} exists: pass --overwrite to replace it, or name another place")
     try:

@@ -11,7 +11,7 @@ import codecs
 import os
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
@@ -33,7 +33,20 @@ _PLAIN = {
     "∞": "inf",
     "∇": "grad ",
     "√": "sqrt",
-    "Σ": "sum",
+    "Σ": "sum ",
+    "⟨": "<",
+    "⟩": ">",
+    "§": "Sec. ",
+    "∘": " o ",
+    "∈": " in ",
+    "≪": "<<",
+    "∝": "~",
+    "⁄": "/",
+    "′": "'",
+    "″": "''",
+    "°": " deg",
+    "∎": "QED",
+    "█": "#",
     "∫": "int",
     "⊥": "perp",
     "∥": "par",
@@ -52,8 +65,14 @@ _ERRORS = "kondo-plain"
 
 
 def in_plain_letters(text: str) -> str:
-    """Return text in ASCII: Greek letters by name, boxes as ``+-|``, digits above or below the line as digits."""
-    return "".join(character if character.isascii() else _plain(character) for character in text)
+    """Return text in ASCII: Greek letters by name, boxes as ``+-|``, powers as ``^2``, the rest as ``?``."""
+    parts, above = [], False
+    for character in text:
+        raised = unicodedata.decomposition(character).startswith("<super>") and character not in "ªº"
+        parts.append("^" if raised and not above else "")
+        parts.append(character if character.isascii() else _plain(character))
+        above = raised
+    return "".join(parts)
 
 
 def _plain(character: str) -> str:
@@ -64,12 +83,14 @@ def _plain(character: str) -> str:
         across, along = "HORIZONTAL" in name, "VERTICAL" in name
         return "+" if across == along else "-" if across else "|"
     if name.startswith(("GREEK SMALL LETTER", "GREEK CAPITAL LETTER")):
-        letter = name.split()[3]
+        letter = name.split()[3].replace("LAMDA", "LAMBDA")  # as Unicode spells it
         return letter.lower() if "SMALL" in name else letter.capitalize()
-    if name.startswith(("BLOCK", "FULL BLOCK")):
-        return "#"
-    simpler = unicodedata.normalize("NFKD", character).replace("⁄", "/")
-    return "".join(part for part in simpler if part.isascii()) or "?"
+    if unicodedata.combining(character):
+        return ""
+    simpler = unicodedata.normalize("NFKD", character)
+    if simpler == character:
+        return "?"
+    return "".join(part if part.isascii() else _plain(part) for part in simpler)
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
@@ -116,15 +137,15 @@ class _Safe:
 
 
 @contextmanager
-def safe_streams() -> Iterator[list[OSError]]:
+def safe_streams() -> Iterator[Callable[[], OSError | None]]:
     """Make standard output and standard error safe for a while.
 
     Yields
     ------
-    list of OSError
-        Filled at the end with what could not be written, closed pipes apart.
+    callable
+        Writes what is still in buffers and returns why something could not be written, closed pipes apart, or None.
     """
-    before, failures = (sys.stdout, sys.stderr), list[OSError]()
+    before = (sys.stdout, sys.stderr)
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         # A process can be started without standard output: there is no stream then.
         safe = [_Safe(stream if stream is not None else nowhere) for stream in before]
@@ -133,12 +154,16 @@ def safe_streams() -> Iterator[list[OSError]]:
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors=_ERRORS)
         sys.stdout, sys.stderr = (cast(TextIO, stream) for stream in safe)
-        try:
-            yield failures
-        finally:
+
+        def failure() -> OSError | None:
             for stream in safe:
                 stream.flush()
-            failures += [stream.failure for stream in safe if stream.failure is not None]
+            return next((stream.failure for stream in safe if stream.failure is not None), None)
+
+        try:
+            yield failure
+        finally:
+            failure()
             sys.stdout, sys.stderr = before
             for stream, policy in zip(before, policies, strict=True):
                 if hasattr(stream, "reconfigure"):
