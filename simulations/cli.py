@@ -67,9 +67,14 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
 
 @contextmanager
 def user_input() -> Iterator[None]:
-    """Turn a ``ValueError`` or ``TypeError`` about what the user asked for into one line and exit code 2."""
+    """Turn an error about what the user asked for into one line and exit code 2.
+
+    An ``OSError`` too, where a path cannot even be looked at: its name is too long, a directory may not be read.
+    """
     try:
         yield
+    except OSError as error:
+        raise click.UsageError(f"{error.filename}: {error.strerror}") from error
     except (ValueError, TypeError) as error:
         raise click.UsageError(str(error)) from error
 
@@ -182,8 +187,11 @@ def figures(names: tuple[str, ...], out: Path, results: Path | None, list_only: 
         if results is not None:
             from paper_figs.tables import names_in
 
-            click.echo(f"tables in {results}: {', '.join(names_in(results))}; all others as committed", err=True)
-        for path in draw(names or None, out, results):
+            found = f"tables in {results}: {', '.join(names_in(results))}; all others as committed"
+        paths = draw(names or None, out, results)
+        if results is not None:
+            click.echo(found, err=True)
+        for path in paths:
             click.echo(f"wrote {path}")
     return 0
 

@@ -77,7 +77,7 @@ class Measured:
 
     ``origin`` says in a few words where the number came from: measured now, or a table with its date and device;
     ``sources`` says it in full. ``sizes`` are those of the rows that it was taken from, as
-    :mod:`simulations.table_sizes` names them; ``seeds`` is one of them where nothing else is said.
+    :mod:`simulations.table_sizes` names them; ``seeds`` is the only one where nothing else is said.
     """
 
     quantity: str
@@ -92,8 +92,10 @@ class Measured:
 
     @property
     def all_sizes(self) -> dict[str, int]:
-        """The sizes with the number of seeds among them."""
-        return {"seeds": self.seeds} | dict(self.sizes)
+        """The sizes; a row that has a value for fewer seeds than there are is as small as that."""
+        if not self.sizes:
+            return {"seeds": self.seeds}
+        return {name: min(size, self.seeds) if name == "seeds" else size for name, size in self.sizes.items()}
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as ``kondo verify --json`` writes it; infinite values, which JSON lacks, become null."""

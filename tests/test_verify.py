@@ -25,7 +25,7 @@ MEASURED_CLAIM = Claim("x", "s", "KG", "r", RULE, derived=False)
 
 
 def measured(low, high, quantity="gap", seeds=5, updates=3_000):
-    return Measured(quantity, (low + high) / 2, low, high, seeds, None, "test", {"updates": updates})
+    return Measured(quantity, (low + high) / 2, low, high, seeds, None, "test", {"updates": updates, "seeds": 10})
 
 
 def test_every_claim_has_both_halves():
@@ -181,7 +181,7 @@ def test_the_entry_of_a_measured_claim_says_all_that_judged_it():
     entry = verify.Outcome(claim, None, [], rows, "not run", "because").to_json()
     assert entry["measured"][0] == {
         "quantity": "gap", "value": None, "low": 0, "high": None, "seeds": 5, "published": None, "origin": "test",
-        "updates": 3_000, "sizes": {"seeds": 5, "updates": 3_000}, "table": "a.parquet, b.parquet", "preset": "paper",
+        "updates": 3_000, "sizes": {"updates": 3_000, "seeds": 5}, "table": "a.parquet, b.parquet", "preset": "paper",
         "date": "2026-01-02T03:04:05, 2026-01-03", "device": "cpu: x", "commit": "abc",
         "command": "kondo experiment mnist",
     }  # fmt: skip
