@@ -136,7 +136,7 @@ def _only(configs: Sequence[ReversalConfig], study: str | None, only: Sequence[s
 
 
 def _true_preset(configs: Sequence[ReversalConfig], study: str | None) -> str:
-    """Return the largest preset whose sizes the runs have: what a table is labelled with, and judged as."""
+    """Return the largest preset whose sizes the runs have: what a table is labelled with."""
     updates, seeds = min(config.updates for config in configs), _seeds(configs)
     fitting = []
     for name, size in PRESETS.items():

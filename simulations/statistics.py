@@ -8,7 +8,9 @@ fail is undecided, never passed.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -23,6 +25,29 @@ N_STANDARD_ERRORS = 4.0
 RELATIVE_RESOLUTION = 0.01
 
 
+Value = str | int | float | bool | None
+_NAMED = re.compile(r"((?:[^\W\d][\w−]*=)+)([^\s,()]+)")
+
+
+def named_values(quantity: str) -> dict[str, Value]:
+    """Return the values in the name of a quantity by symbol: ``{"K": 10, "p": 0.3}`` of ``… at K=10, p=0.3``.
+
+    A value that is no number is text; ``b=p=0.3`` gives both.
+    """
+    found: dict[str, Value] = {}
+    for names, text in _NAMED.findall(quantity):
+        for name in names.split("=")[:-1]:
+            found[name] = _parsed(text)
+    return found
+
+
+def _parsed(text: str) -> int | float | str:
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text
+
+
 @dataclass(frozen=True)
 class Simulated:
     """One simulated quantity beside its prediction.
@@ -35,6 +60,9 @@ class Simulated:
         The closed form, the simulation's estimate, and its Monte Carlo standard error, all in the same unit.
     resolution : float
         The largest standard error at which the check could still fail: 1 % of the prediction unless stated.
+    parameters : mapping of str to value
+        The point of the grid, by symbol, as far as ``quantity`` does not say it in full: what is written there as
+        ``K=10`` need not be repeated, but where it is rounded.
     """
 
     quantity: str
@@ -42,6 +70,7 @@ class Simulated:
     estimate: float
     standard_error: float
     resolution: float = 0.0
+    parameters: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def distance(self) -> float:
@@ -68,7 +97,7 @@ class Simulated:
         """Return the row as ``kondo verify --json`` writes it."""
         row = asdict(self) | {"within": self.within}
         del row["resolution"]
-        return finite_row(row)
+        return finite_row(row) | {"parameters": finite_row({**named_values(self.quantity), **self.parameters})}
 
 
 @dataclass(frozen=True)
