@@ -31,6 +31,10 @@ class Setting:
     def __str__(self) -> str:
         return f"K={self.n_arms}, p={self.p:g}, b={self.baseline:g}"
 
+    def point(self, rule: str) -> dict[str, str | float]:
+        """Return the point of a grid by symbol."""
+        return {"rule": rule, "K": self.n_arms, "p": self.p, "b": self.baseline, **self.parameters(rule)}
+
     def parameters(self, rule: str) -> dict[str, float]:
         """Return the rule's own parameters."""
         return {"alpha": self.alpha} if rule == "additive" else {}

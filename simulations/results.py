@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 
 from simulations.errors import ResultError
 from simulations.shards import CELL_KEY, INDEX, Index, finished_tables, join, read_shard, shards_with_keys, to_frame
+from simulations.sources import Source
 
 __all__ = [
     "COMMITTED",
@@ -70,12 +71,16 @@ class Table:
         return str(self.sidecar.get("device", "device unknown"))
 
     @property
+    def source(self) -> Source:
+        """Where the numbers came from."""
+        known = {name: str(self.sidecar[name]) for name in ("date", "commit", "command") if self.sidecar.get(name)}
+        preset = self.config.get("preset")
+        return Source(self.path.name, None if preset is None else str(preset), device=self.device, **known)
+
+    @property
     def origin(self) -> str:
-        """Where the numbers came from, in a few words: file, date, device, commit."""
-        date = str(self.sidecar.get("date", "date unknown"))[:10]
-        commit = str(self.sidecar.get("commit", "unknown")).removesuffix("-dirty")[:12]
-        changed = ", changed" if str(self.sidecar.get("commit", "")).endswith("-dirty") else ""
-        return f"{self.path.name}, {date}, {self.device}, commit {commit}{changed}"
+        """The same in a few words: file, date, device, commit."""
+        return self.source.origin
 
 
 def save(
@@ -278,6 +283,8 @@ def require_writable(path: Path, *, overwrite: bool) -> None:
     """
     if path.is_dir():
         raise ResultError(f"cannot write {path}: it is a directory")
+    if path.exists() and not path.is_file():
+        raise ResultError(f"cannot write {path}: it is no regular file")
     if path.exists() and not overwrite:
         raise ResultError(f"{path} exists: pass --overwrite to replace it, or name another place")
     try:

@@ -35,6 +35,7 @@ from kondo_theory.training.policies import (
     require_trainable,
     zero_gradient,
 )
+from kondo_theory.words import choice
 from simulations.devices import clock
 from simulations.sequence_counts import SequenceCounts
 from simulations.transformer import Rollout, Transformer, sample
@@ -88,8 +89,7 @@ def scores(rollout: Rollout, advantage: Tensor, granularity: str, rule: str = "d
 
 def _require_known(granularity: str, rule: str) -> None:
     for name, value, allowed in (("granularity", granularity, GRANULARITIES), ("rule", rule, tuple(RULES))):
-        if value not in allowed:
-            raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+        choice(name, value, allowed)
 
 
 class SequenceStep:

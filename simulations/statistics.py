@@ -8,17 +8,44 @@ fail is undecided, never passed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Interval", "Measured", "Simulated", "bootstrap", "mean_and_error"]
+from simulations.sources import Source, joined_fields
+
+__all__ = ["Interval", "Measured", "Simulated", "bootstrap", "finite_row", "mean_and_error"]
 
 N_STANDARD_ERRORS = 4.0
 RELATIVE_RESOLUTION = 0.01
+
+
+Value = str | int | float | bool | None
+_NAMED = re.compile(r"((?:[^\W\d][\w−]*=)+)([^\s,()]+)")
+
+
+def named_values(quantity: str) -> dict[str, Value]:
+    """Return the values in the name of a quantity by symbol: ``{"K": 10, "p": 0.3}`` of ``… at K=10, p=0.3``.
+
+    A value that is no number is text; ``b=p=0.3`` gives both.
+    """
+    found: dict[str, Value] = {}
+    for names, text in _NAMED.findall(quantity):
+        for name in names.split("=")[:-1]:
+            found[name] = _parsed(text)
+    return found
+
+
+def _parsed(text: str) -> int | float | str:
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text
 
 
 @dataclass(frozen=True)
@@ -33,6 +60,9 @@ class Simulated:
         The closed form, the simulation's estimate, and its Monte Carlo standard error, all in the same unit.
     resolution : float
         The largest standard error at which the check could still fail: 1 % of the prediction unless stated.
+    parameters : mapping of str to value
+        The point of the grid, by symbol, as far as ``quantity`` does not say it in full: what is written there as
+        ``K=10`` need not be repeated, but where it is rounded.
     """
 
     quantity: str
@@ -40,6 +70,7 @@ class Simulated:
     estimate: float
     standard_error: float
     resolution: float = 0.0
+    parameters: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def distance(self) -> float:
@@ -66,15 +97,16 @@ class Simulated:
         """Return the row as ``kondo verify --json`` writes it."""
         row = asdict(self) | {"within": self.within}
         del row["resolution"]
-        return _finite(row)
+        return finite_row(row) | {"parameters": finite_row({**named_values(self.quantity), **self.parameters})}
 
 
 @dataclass(frozen=True)
 class Measured:
     """One measured quantity: its median over seeds with a 95 % interval, beside the published number if there is one.
 
-    ``origin`` says where the number came from: measured now, or a table with its date and device. ``preset`` is the
-    one whose sizes it was measured at, where that is not the preset of the report.
+    ``origin`` says in a few words where the number came from: measured now, or a table with its date and device;
+    ``sources`` says it in full. ``sizes`` are those of the rows that it was taken from, as
+    :mod:`simulations.table_sizes` names them; ``seeds`` is the only one where nothing else is said.
     """
 
     quantity: str
@@ -84,16 +116,25 @@ class Measured:
     seeds: int
     published: float | None
     origin: str
-    preset: str | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
+
+    @property
+    def all_sizes(self) -> dict[str, int]:
+        """The sizes; a row that has a value for fewer seeds than there are is as small as that."""
+        if not self.sizes:
+            return {"seeds": self.seeds}
+        return {name: min(size, self.seeds) if name == "seeds" else size for name, size in self.sizes.items()}
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as ``kondo verify --json`` writes it; infinite values, which JSON lacks, become null."""
-        row = asdict(self)
-        del row["preset"]
-        return _finite(row)
+        row = {name: getattr(self, name) for name in ("quantity", "value", "low", "high", "seeds", "published")}
+        updates = self.sizes.get("updates")
+        sizes = {"origin": self.origin, "updates": updates, "sizes": self.all_sizes}
+        return finite_row(row) | sizes | joined_fields(self.sources)
 
 
-def _finite(row: dict[str, Any]) -> dict[str, Any]:
+def finite_row(row: dict[str, Any]) -> dict[str, Any]:
     """Replace infinite values and NaN, which JSON lacks, by None."""
     return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in row.items()}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from simulations.statistics import Measured, Simulated, bootstrap, mean_and_error
+from simulations.statistics import Measured, Simulated, bootstrap, mean_and_error, named_values
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from simulations.statistics import Measured, Simulated, bootstrap, mean_and_erro
 def test_the_rule_for_simulated_checks(row, within):
     assert row.within is within
     assert row.to_json()["within"] is within
-    assert set(row.to_json()) == {"quantity", "predicted", "estimate", "standard_error", "within"}
+    assert set(row.to_json()) == {"quantity", "predicted", "estimate", "standard_error", "within", "parameters"}
 
 
 def test_infinite_measurements_become_null_in_json():
@@ -87,3 +87,19 @@ def test_mean_and_error():
     assert mean_and_error(values) == (2.0, pytest.approx(stats.sem(values)))
     with pytest.raises(ValueError, match="at least two replicates"):
         mean_and_error([1.0])
+
+
+def test_the_values_in_a_name_are_fields_of_their_own():
+    assert named_values("Var_⊥ at K=10, p=0.02, b=-1e-3") == {"K": 10, "p": 0.02, "b": -0.001}
+    assert named_values("utility at χ−λ=-2, η=0.25") == {"χ−λ": -2, "η": 0.25}
+    assert named_values("PG over zero price's at K=2, b=p=0.567") == {"K": 2, "b": 0.567, "p": 0.567}
+    assert named_values("cos of the family at n=1 (K=3)") == {"n": 1, "K": 3}
+    assert named_values("time, pg, b=value, p from 1/K to 0.9") == {"b": "value"}
+    assert named_values("drift, unequal") == {}
+
+
+def test_a_simulated_row_says_its_point_in_full():
+    row = Simulated("x at p=0.333, K=3", 1.0, 1.0, 0.001, parameters={"p": 1 / 3, "rule": "delight", "b": math.inf})
+    found = row.to_json()
+    assert found["parameters"] == {"p": 1 / 3, "K": 3, "rule": "delight", "b": None}
+    assert set(found) == {"quantity", "predicted", "estimate", "standard_error", "within", "parameters"}

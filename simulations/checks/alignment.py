@@ -21,7 +21,7 @@ from simulations.bandits import (
 )
 from simulations.bandits import Context as Bandit
 from simulations.checks import Context
-from simulations.statistics import Simulated
+from simulations.statistics import Simulated, Value
 
 __all__ = ["GATES", "backward_passes_to_align", "exact_failure", "simulate_failure"]
 
@@ -52,6 +52,10 @@ class Setting:
     def bandit(self, gates: Mapping[str, Gate]) -> Bandit:
         baseline = self.p if self.baseline == "value" else float(self.baseline)
         return Bandit.symmetric(self.p, self.n_arms, baseline, gates[self.method])
+
+    def point(self, **more: Value) -> dict[str, Value]:
+        """Return the point of a grid by symbol."""
+        return {"method": self.method, "b": self.baseline, "δ": self.delta, "c₀": COSINE, **more}
 
     def __str__(self) -> str:
         baseline = "p" if self.baseline == "value" else f"{self.baseline:g}"
@@ -144,9 +148,10 @@ def _zero_price_rows(
     claimed = setting.count(forward)
     n = math.ceil(claimed)
     failure, passes = _simulated(setting, n, gates, context, seed)
-    yield _row(f"P(not aligned) after {n} samples, {setting}", setting.delta ** (n / claimed), failure)
+    point = setting.point(N=n)
+    yield _row(f"P(not aligned) after {n} samples, {setting}", setting.delta ** (n / claimed), failure, point)
     spent = setting.count(backward) * n / claimed
-    yield _row(f"backward passes in {n} samples, {setting}", spent, passes)
+    yield _row(f"backward passes in {n} samples, {setting}", spent, passes, point)
 
 
 def _first_time_rows(
@@ -159,7 +164,8 @@ def _first_time_rows(
     times = simulate_alignment_times(config)
     mean = -1 / math.expm1(math.log(setting.delta) / setting.count(forward))
     for name, predicted, found in (("samples", mean, times.forward), ("backward passes", 1.0, times.backward)):
-        yield _row(f"{name} until first aligned, {setting}", predicted, Estimate.of(found.astype(np.float64)))
+        quantity = f"{name} until first aligned, {setting}"
+        yield _row(quantity, predicted, Estimate.of(found.astype(np.float64)), setting.point())
 
 
 def _limit_row(
@@ -169,7 +175,8 @@ def _limit_row(
     n = math.ceil(setting.count(forward))
     failure, _ = _simulated(setting, n, gates, context, seed)
     error = math.hypot(failure.standard_error, left_out)
-    return Simulated(f"P(not aligned) after {n} samples, {setting}", setting.delta, failure.value, error)
+    quantity = f"P(not aligned) after {n} samples, {setting}"
+    return Simulated(quantity, setting.delta, failure.value, error, parameters=setting.point(N=n))
 
 
 def _finite_rows(gates: Mapping[str, Gate], context: Context, seed: int) -> Iterator[Simulated]:
@@ -177,18 +184,19 @@ def _finite_rows(gates: Mapping[str, Gate], context: Context, seed: int) -> Iter
     for index, (n_arms, p, baseline, n) in enumerate(SMALL_BATCHES):
         setting = Setting("pg", p, n_arms, baseline)
         failure, _ = _simulated(setting, n, gates, context, seed + index)
-        yield _row(f"P(not aligned) after {n} samples, {setting}", exact_failure(p, n_arms, baseline, n), failure)
+        predicted = exact_failure(p, n_arms, baseline, n)
+        yield _row(f"P(not aligned) after {n} samples, {setting}", predicted, failure, setting.point(N=n))
     two = Setting("pg", 0.3, 2, 0.5)
     failure, _ = _simulated(two, 1, gates, context, seed + 10)
-    yield _row(f"P(not aligned) after 1 sample, {two}", 0.0, failure, resolution=1e-9)
+    yield _row(f"P(not aligned) after 1 sample, {two}", 0.0, failure, two.point(N=1), 1e-9)
     sure = Setting("zero-price", 0.99, 10, 0.5, 0.5)  # one sample is enough, and its .99 passes exceed log(1/δ) = .69
     failure, passes = _simulated(sure, 1, gates, context, seed + 20)
-    yield _row(f"P(not aligned) after 1 sample, {sure}", 0.01, failure, resolution=2e-3)
-    yield _row(f"backward passes in 1 sample, {sure}", 0.99, passes)
+    yield _row(f"P(not aligned) after 1 sample, {sure}", 0.01, failure, sure.point(N=1), 2e-3)
+    yield _row(f"backward passes in 1 sample, {sure}", 0.99, passes, sure.point(N=1))
     for n, predicted in ((1, 0.01), (2, 0.0199)):  # 1 − p and 1 − p²: more samples are worse
         late = Setting("pg", 0.99, 10, 0.5)
         failure, _ = _simulated(late, n, gates, context, seed + 10 + n)
-        yield _row(f"P(not aligned) after {n} samples, {late}", predicted, failure, resolution=5e-4)
+        yield _row(f"P(not aligned) after {n} samples, {late}", predicted, failure, late.point(N=n), 5e-4)
 
 
 def exact_failure(p: float, n_arms: int, baseline: float, n_samples: int, cosine: float = COSINE) -> float:
@@ -217,5 +225,7 @@ def exact_failure(p: float, n_arms: int, baseline: float, n_samples: int, cosine
     return 1 - aligned
 
 
-def _row(quantity: str, predicted: float, found: Estimate, resolution: float = 0.0) -> Simulated:
-    return Simulated(quantity, predicted, found.value, found.standard_error, resolution)
+def _row(
+    quantity: str, predicted: float, found: Estimate, point: Mapping[str, Value], resolution: float = 0.0
+) -> Simulated:
+    return Simulated(quantity, predicted, found.value, found.standard_error, resolution, point)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +59,10 @@ def screening_at_rate(context: Context, keep: Keep = select) -> list[Simulated]:
         limit = screen_context(policy, advantage, rule, rate, **at.parameters(rule))
         rows.extend(_large_rows(point, at, rule, rate, _Draw(keep, n_samples // LARGE, LARGE, index), limit))
         rows.append(
-            _efficiency_row(point, Bandit(policy, advantage, limit.keep), limit, n_replicates, index, context)
+            replace(
+                _efficiency_row(point, Bandit(policy, advantage, limit.keep), limit, n_replicates, index, context),
+                parameters=at.point(rule) | {"backward passes": BACKWARD_BUDGET},
+            )
         )
     return rows
 
@@ -87,19 +90,20 @@ def _finite_rows(at: Setting, rule: str, n_kept: int, draw: _Draw) -> Iterator[S
     kept = kept_successes(at.p, FINITE, n_kept, order)
     exact = exact_rate_moments(at.p, at.n_arms, at.baseline, FINITE, n_kept, order)
     name = f"of {n_kept} kept of {FINITE}, {rule}, {at}"
-    yield estimated(f"successes {name}", float(kept.mean), counts[:, 0], SHARE_RESOLUTION * FINITE)
+    point = at.point(rule) | {"B": FINITE, "k": n_kept}
+    yield estimated(f"successes {name}", float(kept.mean), counts[:, 0], SHARE_RESOLUTION * FINITE, **point)
     one_sample = float(np.sqrt(at.n_arms / (at.n_arms - 1))) / FINITE  # the longest parallel part of one sample
-    yield estimated(f"signal {name}", float(exact.signal), along, SHARE_RESOLUTION * one_sample * FINITE)
+    yield estimated(f"signal {name}", float(exact.signal), along, SHARE_RESOLUTION * one_sample * FINITE, **point)
     squared = at.baseline**2 * (at.n_arms - 2) / (at.n_arms - 1)  # of one wrong sample's perpendicular part
     predicted = float(exact.var_perpendicular)
-    yield estimated(f"B·Var_⊥ {name}", predicted, FINITE * across, 2 * SHARE_RESOLUTION * squared)
+    yield estimated(f"B·Var_⊥ {name}", predicted, FINITE * across, 2 * SHARE_RESOLUTION * squared, **point)
 
     def efficiency(signal: FloatArray, square: FloatArray, across: FloatArray) -> FloatArray:
         return signal**2 / (square + across)
 
     found = of_means(efficiency, along, along**2, across)
     predicted = float(exact.efficiency(FINITE))
-    yield Simulated(f"efficiency {name}", predicted, found.value, found.standard_error, SHARE_RESOLUTION)
+    yield Simulated(f"efficiency {name}", predicted, found.value, found.standard_error, SHARE_RESOLUTION, point)
 
 
 def _large_rows(point: str, at: Setting, rule: str, rate: float, draw: _Draw, limit: Screened) -> Iterator[Simulated]:
@@ -114,7 +118,8 @@ def _large_rows(point: str, at: Setting, rule: str, rate: float, draw: _Draw, li
         ("B·Var_⊥", limit.moments.var_perpendicular, LARGE * across),
     ):
         resolution = SHARE_RESOLUTION if name != "B·Var_⊥" else 0.05 * at.baseline**2
-        yield estimated(f"{name} kept, {point}, B={LARGE}", float(predicted), found, resolution)
+        quantity = f"{name} kept, {point}, B={LARGE}"
+        yield estimated(quantity, float(predicted), found, resolution, **at.point(rule))
 
 
 def _efficiency_row(

@@ -86,7 +86,7 @@ def gambling_dg_floor(context: Context, gate: str = "dg", drift: Drift = expecte
         x = float(closed.dg_threshold(r, eta))
         found = simulate_drift(Gamble(r, gate, eta), x, 2_000, draws, 100, 31_000 + number, context.workers)
         name = f"E[Uσ(Uℓ/η) | gamble] at its threshold x={x:.4g}, r={r:g}, η={eta:g}"
-        rows.append(Simulated(name, 0.0, *mean_and_error(found[:, 1]), resolution=1e-3))
+        rows.append(Simulated(name, 0.0, *mean_and_error(found[:, 1]), 1e-3, {"gate": "dg", "x": x}))
     resting = []
     for r, eta in ((0.9, 1.0), (2.0, 0.1), (3.5, 1.0)):
         target = closed.fixed_point(r, "dg", eta) or math.nan

@@ -16,7 +16,7 @@ from kondo_theory.gambling import expected_path
 from simulations.checks import Context
 from simulations.gambling import estimate_drift, learned_end, schedule
 from simulations.gambling_kernels import Gamble
-from simulations.statistics import Simulated
+from simulations.statistics import Simulated, Value
 
 __all__ = ["Drift", "corner_rows", "drift_rows", "gamble_name", "rest_rows"]
 
@@ -43,7 +43,7 @@ def drift_rows(
             value, error = estimate_drift(simulated, x, batches, stream, context.workers)
             name = f"drift (Δ) of {gamble_name(predicted)} at x={x:g}"
             allowed = resolution * max(1.0, predicted.noise_ratio)
-            rows.append(Simulated(name, drift(x, predicted), value, error, allowed))
+            rows.append(Simulated(name, drift(x, predicted), value, error, allowed, _point(predicted, x=x)))
     return rows
 
 
@@ -77,7 +77,8 @@ def rest_rows(
                 n_averaged=n_steps // 2,
             )
             name = f"x at the end of learning, {gamble_name(predicted)}, from {start:.3g}"
-            rows.append(Simulated(name, target, end.value, end.standard_error, SHARE_RESOLUTION))
+            point = _point(predicted, start=start)
+            rows.append(Simulated(name, target, end.value, end.standard_error, SHARE_RESOLUTION, point))
     return rows
 
 
@@ -103,8 +104,15 @@ def corner_rows(
             safe=safe,
         )
         name = f"{'1 − x' if safe else 'x'} after 300 steps, {gamble_name(predicted)}, from {start:g}"
-        rows.append(Simulated(name, predicted_end, end.value, end.standard_error, SHARE_RESOLUTION))
+        point = _point(predicted, start=start, steps=300)
+        rows.append(Simulated(name, predicted_end, end.value, end.standard_error, SHARE_RESOLUTION, point))
     return rows
+
+
+def _point(gamble: Gamble, **where: Value) -> dict[str, Value]:
+    """Return the point of a grid by symbol."""
+    own = {"dg": {"η": gamble.temperature}, "rate": {"ρ": gamble.rate}}.get(gamble.gate, {})
+    return {"gate": gamble.gate, "r": gamble.noise_ratio, "equal noise": gamble.equal_noise, **own, **where}
 
 
 def _speed(drift: Drift, gamble: Gamble, x: float) -> float:

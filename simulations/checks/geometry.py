@@ -83,6 +83,7 @@ def _random_policy_rows(
     length = policy[0] * (1 - baseline) * score
     variance = policy[0] * (1 - policy[0]) * ((1 - baseline) * score) ** 2
     point = f"a random policy, K={n_arms}, p={policy[0]:.3g}, b={baseline:g}"
+    exact = {"p": float(policy[0])}
     pairs = (
         ("E[g]·u", length, estimates.signal, 0.0),
         ("‖E[g_⊥]‖²", 0.0, estimates.perpendicular_bias_squared, ZERO_RESOLUTION),
@@ -91,7 +92,9 @@ def _random_policy_rows(
         ("backward rate", policy[0], estimates.backward_rate, 0.0),
     )
     for name, value, estimate, resolution in pairs:
-        yield Simulated(f"{name} at {point}", float(value), estimate.value, estimate.standard_error, resolution)
+        yield Simulated(
+            f"{name} at {point}", float(value), estimate.value, estimate.standard_error, resolution, exact
+        )
 
 
 def pg_noise(p_correct: float, n_arms: int, baseline: float) -> float:
@@ -130,7 +133,8 @@ def _without_baseline(
         bandit = Bandit.symmetric(p, n_arms, 0.0, used)
         found = simulate_moments(_moments_config(bandit, replicates, seed + number, threads))
         point = f"b=0 with {name} at K={n_arms}, p={p:g}"
-        yield from moment_rows(point, zero_price_moments(p, n_arms, 0.0), rate, found)
+        for row in moment_rows(point, zero_price_moments(p, n_arms, 0.0), rate, found):
+            yield replace(row, parameters={"gate": used.kind})
 
 
 def forward_efficiency(
@@ -156,7 +160,8 @@ def forward_efficiency(
                 name = f"variance over squared signal of {method} at K={n_arms}, p={p:g}, b={baseline:.3g}"
                 # With two arms PG's best baseline leaves no variance at all.
                 vanishes = n_arms == 2 and method == "pg" and baseline == best
-                rows.append(_row(name, predicted, found, ZERO_RESOLUTION if vanishes else 0.0))
+                row = _row(name, predicted, found, ZERO_RESOLUTION if vanishes else 0.0)
+                rows.append(replace(row, parameters={"method": method, "b": baseline}))
         for p in (1 + 2 / n_arms) / 3 + np.array([-0.1, 0.0, 0.1]):
             seed += 2
             rows.append(_crossing_row(float(p), n_arms, formula, gate, replicates, seed, context))

@@ -29,5 +29,8 @@ def learning_time(context: Context, time: Times = closed.learning_time) -> list[
         found = extrapolated_times(run, REPLICATES[context.preset], 10_000 + 10 * index, context.workers)
         for unit, estimate in zip(("forward", "backward"), found, strict=True):
             name = f"time in {unit} batches, {run}"
-            rows.append(Simulated(name, run.predicted(time, unit), estimate.value, estimate.standard_error))
+            start = 1 / run.n_arms if run.p_start is None else run.p_start
+            point = {"method": run.method, "unit": unit, "b": run.baseline, "p start": start, "p end": run.p_end}
+            predicted = run.predicted(time, unit)
+            rows.append(Simulated(name, predicted, estimate.value, estimate.standard_error, parameters=point))
     return rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simulations.statistics import Simulated, mean_and_error
+from simulations.statistics import Simulated, Value, mean_and_error
 
 __all__ = ["estimated", "generator"]
 
@@ -15,6 +15,8 @@ def generator(*key: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(0, spawn_key=key))
 
 
-def estimated(quantity: str, predicted: float, replicates: ArrayLike, resolution: float = 0.0) -> Simulated:
+def estimated(
+    quantity: str, predicted: float, replicates: ArrayLike, resolution: float = 0.0, **parameters: Value
+) -> Simulated:
     """Return the row of a quantity that is a mean over independent replicates, shape (n,)."""
-    return Simulated(quantity, predicted, *mean_and_error(replicates), resolution)
+    return Simulated(quantity, predicted, *mean_and_error(replicates), resolution, parameters)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from kondo_theory.screening import RULES, Rule, additive_odds_limit, additive_threshold
 from simulations.checks import Context
 from simulations.checks.moments import generator
-from simulations.statistics import Simulated
+from simulations.statistics import Simulated, Value
 from simulations.top_samples import Setting, failure_on_top, successes_on_top
 
 __all__ = ["additive_never_fixed", "additive_threshold_turn"]
@@ -63,13 +63,16 @@ def additive_threshold_turn(
         rng = generator(10, index)
         for alpha, predicted in ((star - 0.01, always), (star + 0.01, only)):
             found = failure_on_top(n_batches, TOP_OF, at, at.log_odds, rule, rng, alpha=alpha)
-            rows.append(_frequency(f"failure on top at {at}, α={alpha:.3f}", predicted, found))
+            name = f"failure on top at {at}, α={alpha:.3f}"
+            rows.append(_frequency(name, predicted, found, α=alpha, rule="additive"))
         found = failure_on_top(n_batches, TOP_OF, at, at.log_odds, RULES["delight"], rng)
-        rows.append(_frequency(f"failure on top at {at}, delight", always if at.delight_errs else only, found))
+        predicted = always if at.delight_errs else only
+        rows.append(_frequency(f"failure on top at {at}, delight", predicted, found, rule="delight"))
     rng = generator(11)
     for alpha in (0.01, 0.5, 0.99):
         found = failure_on_top(n_batches, TOP_OF, RARE, RARE.log_odds, rule, rng, alpha=alpha)
-        rows.append(_frequency(f"failure on top at {RARE}, α={alpha:g}", (1 - RARE.p) ** TOP_OF, found))
+        name = f"failure on top at {RARE}, α={alpha:g}"
+        rows.append(_frequency(name, (1 - RARE.p) ** TOP_OF, found, rule="additive"))
     return rows
 
 
@@ -109,18 +112,20 @@ def _around_the_turn(alpha: float, rule: Rule, limit: OddsLimit, n_batches: int,
         always, only = -float(np.expm1(LATE_BATCH * log_p)), float(np.exp(LATE_BATCH * log_error))
         point = f"K=10, α={alpha:g}, log-odds {log_odds:.2f}, {side} the turn"
         found = failure_on_top(n_batches, LATE_BATCH, at, log_odds, rule, rng, alpha=alpha)
-        yield _frequency(f"failure on top of 20 at {point}", always if side == "after" else only, found)
+        predicted = always if side == "after" else only
+        where: dict[str, Value] = {"log-odds": log_odds, "log-odds of the turn": turn}
+        yield _frequency(f"failure on top of 20 at {point}", predicted, found, rule="additive", **where)
         found = failure_on_top(n_batches, LATE_BATCH, at, log_odds, RULES["delight"], rng)
-        yield _frequency(f"failure on top of 20 at {point}, delight", only, found)
+        yield _frequency(f"failure on top of 20 at {point}, delight", only, found, rule="delight", **where)
 
 
-def _frequency(quantity: str, predicted: float, found: FloatArray) -> Simulated:
+def _frequency(quantity: str, predicted: float, found: FloatArray, **parameters: Value) -> Simulated:
     """Return the row of a probability, with its standard error under the prediction.
 
     The sample's own would be zero where nothing happened, and a prediction of 1e-10 would then fail on it.
     """
     error = float(np.sqrt(predicted * (1 - predicted) / len(found)))
-    return Simulated(quantity, predicted, float(found.mean()), error, FREQUENCY_RESOLUTION)
+    return Simulated(quantity, predicted, float(found.mean()), error, FREQUENCY_RESOLUTION, parameters)
 
 
 def _turn(quantity: str, predicted: float, errs: Callable[[float], bool], safe: float, wrong: float) -> Simulated:

@@ -14,7 +14,7 @@ from kondo_theory import token_trap as closed
 from kondo_theory.screening import RULES
 from simulations.checks import Context
 from simulations.checks.token_examples import example_rows, vanishing_rows
-from simulations.statistics import Simulated, mean_and_error
+from simulations.statistics import Simulated, Value, mean_and_error
 from simulations.token_runs import LEARNED, Run, end_of_learning, rewards
 from simulations.tokens import TokenGate, TokenTask, simulate_drift
 
@@ -194,7 +194,12 @@ def _drift_row(context: Context, task: TokenTask, gate: TokenGate, predicted: fl
     how = f"η={gate.temperature:g}" if gate.kind == "dg" else f"ρ={gate.rate:g}"
     rule = "" if gate.rule == "delight" else f" by {gate.rule}"
     name = f"drift/(p(1−p)), {gate.kind}{rule}, M={task.vocab_size}, T={task.n_tokens}, {how}, p={task.p:g}"
-    return Simulated(name, predicted / scale, estimate, error, 0.02 / task.n_tokens)
+    return Simulated(name, predicted / scale, estimate, error, 0.02 / task.n_tokens, _point(gate))
+
+
+def _point(gate: TokenGate) -> dict[str, Value]:
+    """Return what a row's name says of its gate without a symbol."""
+    return {"gate": gate.kind, "rule": gate.rule}
 
 
 def _ends(context: Context, runs: Sequence[Run], seed: int, rule: str | None = None) -> Iterator[Simulated]:
@@ -207,7 +212,8 @@ def _ends(context: Context, runs: Sequence[Run], seed: int, rule: str | None = N
         predicted = closed.stall_point(gate.rate, run.vocab_size, run.n_tokens, kind, gate.temperature, gate.rule)
         larger = replace(_gated(run, rule=rule or gate.rule), batch_size=run.batch_size * SIZE[context.preset])
         estimate, error = end_of_learning(larger, REPLICATES[context.preset], seed + 10 * index, context.workers)
-        yield Simulated(f"end of training, {run}", math.nan if predicted is None else predicted, estimate, error)
+        found = (math.nan if predicted is None else predicted, estimate, error)
+        yield Simulated(f"end of training, {run}", *found, parameters=_point(gate))
 
 
 def _learned(
@@ -219,4 +225,5 @@ def _learned(
         found = rewards(smaller, replicates, seed + index, context.workers, batch_mean=batch_mean)[:, -1] > LEARNED
         baseline = ", batch mean as baseline" if batch_mean else ""
         share, error = mean_and_error(found)
-        yield Simulated(f"share of runs that learn, {run}{baseline}", predicted, share, error)
+        point = _point(run.gate) | {"batch mean": batch_mean}
+        yield Simulated(f"share of runs that learn, {run}{baseline}", predicted, share, error, parameters=point)

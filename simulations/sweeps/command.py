@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.filesize import decimal
 from rich.table import Table as RichTable
 
+from kondo_theory.words import nearest
 from simulations.sweeps.catalogue import SWEEPS
 from simulations.sweeps.estimate import estimate
 from simulations.sweeps.grid import Sweep
@@ -36,7 +37,9 @@ def choose(
         sweep = SWEEPS[name].at_preset(preset)
         default = Path("results") / f"{name}-{preset}"
     else:
-        raise ValueError(f"a sweep must be a file *.toml or one of {', '.join(SWEEPS)}, got {name!r}")
+        raise ValueError(
+            f"a sweep must be a file *.toml or one of {', '.join(SWEEPS)}, got {name!r}{nearest(name, SWEEPS)}"
+        )
     try:
         axes = parse_settings(settings, sweep)
         said = tuple(_said(sweep, key) for key in axes) if len(sweep.grids) > 1 else ()

@@ -1,0 +1,312 @@
+"""Random command lines, and what every one of them must do whatever it asks for.
+
+Options, arguments and their types come from the commands themselves, so a new one is tried as soon as it is there.
+The heavy work is replaced: what is tried is all that happens before it, and what is printed after it.
+"""
+
+import contextlib
+import importlib
+import io
+import os
+import random
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+import click
+import pandas as pd
+import sympy as sp
+
+from kondo_theory.claims import CLAIMS, get_claims
+from kondo_theory.derivations.proof import Derivation, Step
+from kondo_theory.screening import RULES
+from simulations import cli, results
+from simulations.mnist import METHODS
+from simulations.statistics import Simulated
+from simulations.sweeps.catalogue import SWEEPS
+
+__all__ = ["light_work", "problem", "random_command_line", "workplace"]
+
+NUMBERS = [
+    "1",
+    "3",
+    "0.03",
+    "0.5",
+    "1e-3",
+    "0",
+    "-0",
+    "-1",
+    "2",
+    "nan",
+    "inf",
+    "-inf",
+    "1e400",
+    "1e-320",
+    "1_0",
+    "0x1",
+]
+NUMBERS += ["", " 1 ", "١", "½", "much", "5.0", "9" * 30, "-" + "9" * 30, "1,5", "true", "--"]
+SEEDS = [
+    "5",
+    "0",
+    "3,5",
+    "10-19",
+    "5-3",
+    "1,,2",
+    ",",
+    "-",
+    "--",
+    "-3",
+    "1-",
+    "2,2",
+    "9" * 25,
+    "0-9999999",
+    "x",
+    "",
+    "1.5",
+]
+PATHS = [
+    "t.parquet",
+    "new/t.parquet",
+    "new/deep/t.parquet",
+    "t.csv",
+    ".",
+    "..",
+    "",
+    "-",
+    "file",
+    "file/t.parquet",
+    "dir",
+]
+PATHS += ["taken.parquet", "dir.parquet", "tables", "damaged", "/dev/null", "/dev/full/t.parquet", "ö χ.parquet", "~"]
+PATHS += [
+    "x" * 300 + ".parquet",
+    "\udcff.parquet",
+    "a\nb.parquet",
+    "none",
+    "none/none",
+    "/proc/t.parquet",
+    "[red].parquet",
+]
+SETTINGS = [
+    "n_arms=2,10",
+    "excess=0.5",
+    "excess=",
+    "=",
+    "x",
+    "excess",
+    "excess=nan",
+    "excess=1e999",
+    "excess=[",
+    "excess=[[1]]",
+]
+SETTINGS += [
+    "excess={start=0,stop=1,num=3}",
+    "excess={num=3}",
+    "excess={start=0,stop=1,num=-1}",
+    "exces=1",
+    "seed=-1",
+]
+SETTINGS += [
+    "excess=true",
+    'excess="a"',
+    "excess=none",
+    "temperature=1,1",
+    "χ=1",
+    "=1",
+    "excess=1=2",
+    "n_draws=9" + "9" * 25,
+]
+WORDS = [
+    *CLAIMS,
+    *RULES,
+    *METHODS,
+    "token-gate",
+    "row-gate",
+    "quality",
+    "token-trap",
+    "scaling",
+    "step-times",
+    "noise",
+]
+WORDS += [
+    "moments",
+    "cost",
+    "digits",
+    "reward",
+    "fraction",
+    "exact",
+    "gate-lww",
+    "DG",
+    "",
+    "-",
+    "χ",
+    "\udcff",
+    "a b",
+    "\n",
+    "[b]",
+]
+FILES = ["none.toml", "dir.toml", "bad.toml", "good.toml", ".toml", "file"]
+
+
+def random_command_line(rng: random.Random) -> list[str]:
+    """Return a command line: mostly well formed, with values from all over."""
+    command, words = cli.kondo, []
+    while isinstance(command, click.Group):
+        name = rng.choice([*command.commands, "nope"] if rng.random() < 0.05 else [*command.commands])
+        words.append(name)
+        command = command.commands.get(name)
+    if command is None:
+        return words
+    options = [param for param in command.params if isinstance(param, click.Option)]
+    parts = [_option(rng.choice(options), rng) for _ in range(rng.choice((0, 1, 1, 2, 2, 3, 4, 6))) if options]
+    for param in command.params:
+        if isinstance(param, click.Argument):
+            names = list(SWEEPS) + FILES if "sweep" in words else list(CLAIMS)
+            parts += [
+                [rng.choice(names if rng.random() < 0.8 else WORDS)] for _ in range(rng.choice((0, 1, 1, 1, 2)))
+            ]
+    if rng.random() < 0.05:
+        parts.append([rng.choice(["--nope", "--claims", "-x", "--", "extra", "--help", "--out", "--preset=", "-"])])
+    rng.shuffle(parts)
+    return words + [word for part in parts for word in part]
+
+
+def _option(option: click.Option, rng: random.Random) -> list[str]:
+    flag = rng.choice(option.opts)
+    if option.is_flag:
+        return [flag]
+    value = _value(option, rng)
+    return [f"{flag}={value}"] if rng.random() < 0.2 else [flag, value]
+
+
+def _value(option: click.Option, rng: random.Random) -> str:
+    if rng.random() < 0.05:
+        return rng.choice(WORDS + NUMBERS + PATHS + SEEDS + SETTINGS)
+    if isinstance(option.type, click.Choice):
+        return rng.choice([*option.type.choices, *option.type.choices, "huge", ""])
+    if isinstance(option.type, click.Path):
+        return rng.choice(PATHS)
+    if option.name == "seeds":
+        return rng.choice(SEEDS)
+    if option.name == "settings":
+        return rng.choice(SETTINGS)
+    return rng.choice(WORDS if isinstance(option.type, click.types.StringParamType) else NUMBERS)
+
+
+@contextlib.contextmanager
+def workplace(directory: Path):
+    """Work in a directory that has a little of everything."""
+    for name in ("dir", "dir.parquet", "dir.toml", "tables", "damaged", "none.d"):
+        (directory / name).mkdir(parents=True)
+    (directory / "file").write_text("")
+    (directory / "bad.toml").write_text("sweep = [")
+    (directory / "good.toml").write_text('sweep = "gate-frequency"\n[grid]\nexcess = [0.5]\ntemperature = [1.0]\n')
+    (directory / "damaged" / "t.parquet").write_bytes(b"PAR1")
+    frame = pd.DataFrame({"x": [1]})
+    for path in (directory / "taken.parquet", directory / "tables" / "x.parquet"):
+        results.save(frame, path, kind="other", config={"preset": "quick"}, sidecar={})
+    before = Path.cwd()
+    os.chdir(directory)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@contextlib.contextmanager
+def light_work():
+    """Replace what takes long: checks, derivations, training, timing, drawing, cells."""
+    table = results.load(results.COMMITTED / "mnist-quick.parquet")
+    curves = results.load(results.COMMITTED / "reversal-quality-quick.parquet")
+    sizes = results.load(results.COMMITTED / "reversal-scaling-quick.parquet")
+    small = {"mnist": table.frame.head(31), "reversal": curves.frame.head(21), "scaling": sizes.frame}
+    step = Step("χ > λ", r"\chi", "proved", True)
+    derived = Derivation("x", "s", ("a",), (step,), {"r": sp.Symbol("x")})
+    real_import, loaded = importlib.import_module, {}
+
+    def import_module(name, package=None):
+        if name.startswith("kondo_theory.derivations."):
+            return SimpleNamespace(derive=lambda: derived)
+        return real_import(name, package)
+
+    def check(found, claim, context):
+        context.progress(f"{claim.id}: simulating")
+        found.derived, found.simulated = derived.to_json(), [Simulated("χ", 1.0, 1.001, 0.001)]
+
+    def ran(name):
+        def run(plan, *arguments, **options):
+            kind = "scaling" if getattr(plan, "study", None) == "scaling" else name
+            loaded["frame"] = small[kind]
+            return Path("t.parquet")
+
+        return run
+
+    finished = SimpleNamespace(frame=table.frame, path=Path("t.parquet"))
+    replaced = {
+        "importlib.import_module": import_module,
+        "simulations.verify._Found.check": check,
+        "simulations.verify.get_claims": lambda ids: get_claims(ids)[:2],
+        "simulations.results.commit": lambda: "0" * 40,
+        "simulations.results.load": lambda path, **options: (
+            SimpleNamespace(frame=loaded["frame"])
+            if path == Path("t.parquet") and "frame" in loaded
+            else real_load(path, **options)
+        ),
+        "simulations.experiment.run_mnist": ran("mnist"),
+        "simulations.reversal_experiment.run_reversal": ran("reversal"),
+        "simulations.mnist_studies.run_study": ran("mnist"),
+        "simulations.reversal_times.write_table": ran("mnist"),
+        "paper_figs.catalogue._draw": lambda wanted, out, directory: iter([out / f"{name}.png" for name in wanted]),
+        "simulations.sweeps.run.run_sweep": lambda *arguments, **options: finished,
+        "simulations.sweeps.run.estimate": lambda sweep, out: SimpleNamespace(
+            cells=1, missing=1, core_seconds=1.0, bytes=1, failures=[]
+        ),
+        "simulations.benchmark.run": lambda **options: [],
+        "simulations.benchmark.main_table": lambda rows: "",
+        "simulations.benchmark.target_table": lambda rows: "",
+        "simulations.datasets.fetch_mnist": lambda: Path("MNIST"),
+        "simulations.datasets.check_mnist": lambda: [SimpleNamespace(state="ok", path="x", detail="")],
+    }
+    real_load = results.load
+    with contextlib.ExitStack() as stack:
+        for name, replacement in replaced.items():
+            stack.enter_context(mock.patch(name, replacement))
+        yield
+
+
+def problem(arguments: list[str], directory: Path) -> str:
+    """Run a command line in the directory and say what it did that none may do, empty if nothing."""
+    before = _files(directory)
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            mock.patch.object(sys, "argv", ["kondo"]),
+        ):
+            cli.main(arguments)
+    except SystemExit as ended:
+        code = ended.code
+    except BaseException as error:  # whatever it is, it is the finding
+        return f"{type(error).__name__}: {error}"
+    said, new = err.getvalue(), _files(directory) - before
+    files = {path for path in new if (directory / path).is_file()}
+    for path in new:
+        shutil.rmtree(directory / path) if (directory / path).is_dir() else (directory / path).unlink(missing_ok=True)
+    if code not in (0, 1, 2):
+        return f"exit code {code!r}"
+    if code == 2 and not (said.startswith("kondo: ") and len(said.splitlines()) == 1):
+        return f"exit code 2 and not one line on standard error but {said!r}"
+    if code != 2 and not out.getvalue() and "-" not in arguments and "--json=-" not in arguments:
+        return f"exit code {code} and not a word on standard output"
+    kept = files if code != 2 else new
+    written = {Path(word.removeprefix("--json=")) for word in arguments if code != 2 and "verify" in arguments}
+    stray = {path for path in kept if path not in written}
+    return f"stray: {', '.join(map(repr, map(str, stray)))}" if stray else ""
+
+
+def _files(directory: Path) -> set[Path]:
+    return {path.relative_to(directory) for path in directory.rglob("*")}
