@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from joblib import Parallel, delayed
 
-from simulations.checkpoints import CheckpointDirectory, CheckpointFile
+from simulations.checkpoints import CheckpointDirectory, CheckpointFile, working_for
 from simulations.datasets import Mnist, load_mnist
 from simulations.devices import single_thread
 from simulations.mnist import MnistConfig, tidy
@@ -93,7 +93,8 @@ def run_many(
     jobs: list[Any] = []
     for number, members in enumerate(parts):
         file = checkpoints.file(f"program-{number:04d}", seconds=checkpoint_seconds) if checkpoints else None
-        jobs.append(delayed(_run_program)(members, [configs[index] for index in members], data, device, file))
+        chosen = [configs[index] for index in members]
+        jobs.append(delayed(_run_program)(os.getpid(), members, chosen, data, device, file))
     curves: dict[int, pd.DataFrame] = {}
     seconds: dict[int, float] = {}
     parallel = Parallel(n_jobs=min(workers, len(parts)), return_as="generator_unordered")
@@ -119,10 +120,12 @@ def identity(configs: Sequence[MnistConfig], device: str) -> dict[str, Any]:
 
 
 def _run_program(
-    members: list[int], configs: list[MnistConfig], data: Mnist, device: str, checkpoint: CheckpointFile | None
+    owner: int,
+    members: list[int],
+    configs: list[MnistConfig],
+    data: Mnist,
+    device: str,
+    checkpoint: CheckpointFile | None,
 ) -> tuple[list[int], Trained]:
-    with single_thread():
-        try:
-            return members, train(configs, data, torch.device(device), checkpoint=checkpoint)
-        except SystemExit:  # the owner is dead: a pool's worker would hold the exception, and its memory, for minutes
-            os._exit(1)
+    with working_for(owner), single_thread():
+        return members, train(configs, data, torch.device(device), checkpoint=checkpoint)

@@ -25,7 +25,7 @@ from joblib import Parallel, delayed
 from torch import Tensor
 
 from kondo_theory.gate import delight, gate_probability
-from simulations.checkpoints import CheckpointDirectory, CheckpointFile
+from simulations.checkpoints import CheckpointDirectory, CheckpointFile, working_for
 from simulations.devices import clock, single_thread
 from simulations.errors import ReportedError
 from simulations.reversal_config import STREAMS, ReversalConfig
@@ -262,7 +262,7 @@ def run_many(
     jobs: list[Any] = []
     for index, config in enumerate(configs):
         file = checkpoints.file(f"run-{index:04d}", seconds=checkpoint_seconds) if checkpoints else None
-        jobs.append(delayed(_run_indexed)(index, config, device, file))
+        jobs.append(delayed(_run_indexed)(os.getpid(), index, config, device, file))
     yield from Parallel(n_jobs=min(workers, len(configs) or 1), return_as="generator_unordered")(jobs)
 
 
@@ -277,10 +277,7 @@ def tidy(configs: Sequence[ReversalConfig], curves: Sequence[pd.DataFrame]) -> p
 
 
 def _run_indexed(
-    index: int, config: ReversalConfig, device: str, checkpoint: CheckpointFile | None
+    owner: int, index: int, config: ReversalConfig, device: str, checkpoint: CheckpointFile | None
 ) -> tuple[int, pd.DataFrame, pd.DataFrame]:
-    with single_thread():
-        try:
-            return index, *run_one(config, torch.device(device), checkpoint)
-        except SystemExit:  # the owner is dead: a pool's worker would hold the exception, and its memory, for minutes
-            os._exit(1)
+    with working_for(owner), single_thread():
+        return index, *run_one(config, torch.device(device), checkpoint)
