@@ -196,7 +196,7 @@ def load(path: Path | str, *, kind: str | None = None, partial: bool = False) ->
 
 
 def _content_hash(table: pa.Table, kind: str, config: str) -> str:
-    """Return the hash of what a table says: the pages have checksums, but the names and the places of columns none."""
+    """Return the hash of what a table says: pages have checksums, but the names and places of columns have none."""
     found = hashlib.sha256(json.dumps([kind, config, table.num_rows]).encode())
     found.update((table.schema.metadata or {}).get(b"pandas", b""))  # which names and types it becomes in pandas
     for name, column in zip(table.column_names, table.columns, strict=True):

@@ -54,8 +54,8 @@ class Criterion:
     def judge(self, low: float, high: float) -> Literal["holds", "fails", "undecided"]:
         """Judge a 95 % interval [low, high]: inside the region, outside it, or across its edge.
 
-        An interval that has no ends (NaN), or whose ends are the wrong way round, decides nothing. An infinite edge of
-        the region is no edge: an infinite value is inside.
+        An interval that has no ends (NaN), or whose ends are the wrong way round, decides nothing. An infinite edge
+        of the region is no edge: an infinite value is inside.
         """
         if not low <= high:
             return "undecided"
