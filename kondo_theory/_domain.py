@@ -6,11 +6,12 @@ outside the domain ValueError.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from kondo_theory.words import choice as choice
 
 FloatArray = NDArray[np.float64]
 
@@ -110,14 +111,6 @@ def kernel(value: ArrayLike, n_arms: int) -> FloatArray:
         lowest = float(np.min(np.linalg.eigvalsh(array)))
         raise ValueError(f"kernel must be positive semidefinite, got an eigenvalue of {lowest!r}") from None
     return array
-
-
-def choice(name: str, value: Any, allowed: Iterable[str]) -> str:
-    """Return ``value`` if it is one of the allowed words."""
-    words = list(allowed)
-    if not isinstance(value, str) or value not in words:
-        raise ValueError(f"{name} must be one of {', '.join(words)}, got {value!r}")
-    return value
 
 
 def _shown(value: Any) -> str:

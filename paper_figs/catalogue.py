@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from kondo_theory.words import choice
+
 __all__ = ["FIGURES", "FigureEntry", "draw"]
 
 
@@ -179,8 +181,7 @@ def draw(names: Iterable[str] | None, out: Path, results: Path | None = None) ->
     """
     wanted = list(FIGURES) if names is None else list(dict.fromkeys(names))
     for name in wanted:
-        if name not in FIGURES:
-            raise ValueError(f"figure must be one of {', '.join(FIGURES)}, got {name!r}")
+        choice("figure", name, FIGURES)
     from simulations.results import require_writable
 
     for name in wanted:

@@ -6,7 +6,6 @@ and exit code 2; a failure of our own keeps its traceback.
 
 from __future__ import annotations
 
-import json
 import shlex
 import signal
 import sys
@@ -19,6 +18,7 @@ from typing import Any, NoReturn
 import click
 
 from simulations.errors import ReportedError
+from simulations.terminal import safe_streams
 
 __all__ = ["kondo", "main"]
 
@@ -30,21 +30,35 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 a check failed, 2 bad input or no data, 130 interrupted."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)  # a cluster's kill must not leave worker processes behind
+    with safe_streams() as failures:
+        code = _run(arguments)
+    if failures:
+        click.echo(f"kondo: the output cannot be written: {failures[0].strerror}", err=True)
+        code = code or 2
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """Run the command line and return its exit code; a failure of our own keeps its traceback."""
     try:
-        code = kondo.main(args=arguments, prog_name="kondo", standalone_mode=False)
+        code: int = kondo.main(args=arguments, prog_name="kondo", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
-        code = 0
+        return 0
     except click.ClickException as error:
-        click.echo(f"kondo: {error.format_message()}", err=True)
-        code = 2
+        return _refuse(error.format_message())
     except ReportedError as error:
-        click.echo(f"kondo: {error}", err=True)
-        code = 2
+        return _refuse(str(error))
     except (click.Abort, KeyboardInterrupt):
         click.echo("kondo: interrupted", err=True)
-        code = 130
-    sys.exit(code)
+        return 130
+    return code
+
+
+def _refuse(message: str) -> int:
+    """Print what was wrong in one line."""
+    click.echo(f"kondo: {' '.join(message.split())}", err=True)
+    return 2
 
 
 def _interrupt(signum: int, frame: object) -> NoReturn:
@@ -71,7 +85,11 @@ def kondo() -> None:
 @click.option("--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated.")
 @click.option("--device", type=DEVICES, default="auto", show_default=True, help="Where networks run.")
 @click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Also write the report here."
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also write the report here, as it grows; with - to standard output, and all else to standard error.",
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Processes on the CPU; results do not depend on it.")
 @click.option(
@@ -80,6 +98,7 @@ def kondo() -> None:
     metavar="DIR",
     help="Judge by the tables in DIR, measured on another machine say, instead of measuring here.",
 )
+@click.option("--list", "list_only", is_flag=True, help="List the claims, how each is checked, and its source.")
 def verify(
     preset: str,
     claims: tuple[str, ...],
@@ -87,39 +106,32 @@ def verify(
     json_file: Path | None,
     workers: int | None,
     results: Path | None,
+    list_only: bool,
 ) -> int:
-    """Derive, simulate and measure every claim, and judge it.
+    """Derive, simulate and measure every claim, and judge it; each is printed when it is done.
 
-    Exit 0: every check that the preset can judge was conclusive, whatever the verdicts. Exit 1: theory and simulation
-    disagree, or a check was too noisy to decide.
+    Exit 0: every check that could be judged was conclusive, whatever it says of published claims. Exit 1: ours
+    disagrees with ours (contradicted), an exception ended a claim (broken), or a check was too noisy to decide.
+    Exit 2: bad input. Exit 130: interrupted; what is done is kept.
     """
-    from rich.console import Console
-
     from kondo_theory.claims import get_claims
-    from simulations import report
     from simulations.merging import MeasuredTables
-    from simulations.results import atomic_path, require_writable
-    from simulations.verify import verify as run
+    from simulations.results import require_writable
+    from simulations.verify_command import STANDARD_OUTPUT, list_claims, verify_and_report
 
-    errors = Console(stderr=True)
+    if list_only:
+        for line in list_claims():
+            click.echo(line)
+        return 0
     with user_input():
         chosen = [claim.id for claim in get_claims(claims or None)]
         _check_device(device)
         tables = MeasuredTables() if results is None else MeasuredTables.read(results)
-        if json_file is not None:
-            replaces = json_file.exists()
+        if json_file is not None and json_file != STANDARD_OUTPUT:
             require_writable(json_file, overwrite=True)
-    with errors.status("verifying") as status:
-        result = run(preset, device=device, claims=chosen, workers=workers, progress=status.update, tables=tables)
-    for path in tables.unused:
-        errors.print(f"no chosen claim is judged by {path}", markup=False)
-    report.show(result, report.console())
-    if json_file is not None:
-        with atomic_path(json_file) as temporary:
-            text = json.dumps(result.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
-            temporary.write_text(text + "\n", encoding="utf-8")
-        errors.print(f"{'replaced' if replaces else 'wrote'} {json_file}", markup=False)
-    return result.exit_code
+    return verify_and_report(
+        preset, device=device, claims=chosen, workers=workers, tables=tables, json_file=json_file
+    )
 
 
 @kondo.command()

@@ -17,13 +17,18 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from simulations.errors import ResultError
-from simulations.merging import in_order, preset_of
+from simulations.merging import in_order
 from simulations.results import COMMITTED, COMMITTED_GPU, Table, load
+from simulations.sources import Source
 from simulations.statistics import Interval
+from simulations.table_sizes import Sizes
 
 __all__ = ["EXPERIMENTS", "Comparison", "Experiment", "Pair", "compare"]
 
 FloatArray = NDArray[np.float64]
+
+MEASURES = ("mean error over training", "final error")
+LAST = "last update"
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,10 @@ class Pair:
         ``mean error over training``, of all evaluations after the first, or ``final error``.
     experiment, label : str
     gpu, cpu : (n_seeds,) array
-    origin, preset : str
-        Of the GPU's table.
+    sizes : mapping of str to int
+        ``updates`` of the shorter of the runs, and ``seeds``.
+    source : Source
+        The GPU's table.
     """
 
     measure: str
@@ -90,8 +97,8 @@ class Pair:
     label: str
     gpu: FloatArray
     cpu: FloatArray
-    origin: str
-    preset: str
+    sizes: Sizes
+    source: Source
 
     @property
     def ratio(self) -> Interval:
@@ -171,14 +178,16 @@ def _paired(
         seeds = ours.index.intersection(cpu[protocol].index)
         if len(seeds) < 2:
             continue
-        for measure in ours.columns:
+        sizes = {"updates": int(min(runs.loc[seeds, LAST].min() for runs in (ours, cpu[protocol])))}
+        sizes["seeds"] = len(seeds)
+        for measure in MEASURES:
             on_gpu, on_cpu = (runs.loc[seeds, measure].to_numpy(np.float64) for runs in (ours, cpu[protocol]))
             label = protocol[0]
-            yield (measure, name, label), Pair(measure, name, label, on_gpu, on_cpu, table.origin, preset_of(table))
+            yield (measure, name, label), Pair(measure, name, label, on_gpu, on_cpu, sizes, table.source)
 
 
 def _runs(table: Table, experiment: Experiment) -> dict[tuple[str, ...], pd.DataFrame]:
-    """Return by label and protocol the errors of each seed, seeds × measures."""
+    """Return by label and protocol the errors of each seed and its last update, seeds × measures."""
     frame = table.frame[table.frame["update"] > 0].sort_values("update", kind="stable")
     lacking = {name: value for name, value in experiment.protocol.items() if name not in frame}
     names = ["label", *experiment.protocol]
@@ -186,5 +195,6 @@ def _runs(table: Table, experiment: Experiment) -> dict[tuple[str, ...], pd.Data
     for key, part in frame.assign(**lacking).groupby(names, sort=False, dropna=False):
         error = part.groupby("seed")[experiment.error]
         last = part.groupby("seed").tail(experiment.final).groupby("seed")[experiment.error].mean()
-        runs[tuple(map(str, key))] = pd.DataFrame({"mean error over training": error.mean(), "final error": last})
+        columns = {MEASURES[0]: error.mean(), MEASURES[1]: last, LAST: part.groupby("seed")["update"].max()}
+        runs[tuple(map(str, key))] = pd.DataFrame(columns)
     return runs

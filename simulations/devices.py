@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kondo_theory.words import choice
+
 if TYPE_CHECKING:
     import torch
 
@@ -37,8 +39,7 @@ def resolve(name: str) -> torch.device:
     """
     import torch
 
-    if name not in DEVICES:
-        raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {name!r}")
+    choice("device", name, DEVICES)
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("device cuda is not available on this machine: use cpu or auto")
     if name == "auto":

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from kondo_theory.words import choice
 from simulations.checkpoints import CheckpointDirectory
 from simulations.datasets import load_mnist
 from simulations.devices import available_cores, describe, resolve
@@ -123,8 +124,7 @@ def _methods(
     """Return one configuration a method and rate, each setting going to the methods that take it."""
     names = list(dict.fromkeys(methods or (["screen"] if rules else ["dg-k"])))
     for name in names:
-        if name not in METHODS:
-            raise ValueError(f"method must be one of {', '.join(METHODS)}, got {name!r}")
+        choice("method", name, METHODS)
     for setting, value, takers in (
         ("rate", rates[0] if rates else None, {"dg-k", "screen"}),
         ("price", price, {"gate"}),

@@ -14,6 +14,7 @@ from scipy.special import entr, log_softmax
 from torch import Tensor
 
 from kondo_theory.screening import RULES, kept_at_rate
+from kondo_theory.words import choice
 
 __all__ = ["DIRECTIONS", "FloatArray", "ImageBandits", "Weighting"]
 
@@ -52,15 +53,12 @@ class Weighting:
     alpha: float | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
+        choice("kind", self.kind, KINDS)
         if (self.rate is not None) != (self.kind in ("rate", "oracle")):
             raise ValueError(f"a rate belongs to rate and oracle alone, got kind {self.kind} with rate {self.rate}")
         if self.rate is not None and not 0 < self.rate <= 1:
             raise ValueError(f"rate must be in (0, 1], got {self.rate}")
-        names = DIRECTIONS if self.kind == "oracle" else tuple(RULES)
-        if self.rule not in names:
-            raise ValueError(f"rule must be one of {', '.join(names)}, got {self.rule!r}")
+        choice("rule", self.rule, DIRECTIONS if self.kind == "oracle" else RULES)
         if self.alpha is not None and not (self.kind == "rate" and self.rule == "additive"):
             raise ValueError(f"alpha belongs to the rule additive, got {self.alpha} with {self.kind}, {self.rule}")
         if self.alpha is not None and not 0 <= self.alpha <= 1:

@@ -8,11 +8,12 @@ from pathlib import Path
 from simulations.errors import ResultError
 from simulations.results import Table, load
 from simulations.shards import finished_tables
+from simulations.table_sizes import sizes_of
 
-__all__ = ["PRESETS", "MeasuredTables", "in_order", "preset_of"]
+__all__ = ["PRESETS", "MeasuredTables", "in_order"]
 
 PRESETS = ("smoke", "quick", "paper")
-"""From the smallest sizes to the published ones."""
+"""What can be asked for, from the smallest sizes to the published ones; no size of a table is told by it."""
 
 
 class MeasuredTables:
@@ -21,10 +22,13 @@ class MeasuredTables:
     Parameters
     ----------
     tables : sequence of Table
+    directory : Path, optional
+        Where they were read.
     """
 
-    def __init__(self, tables: Sequence[Table] = ()) -> None:
+    def __init__(self, tables: Sequence[Table] = (), directory: Path | None = None) -> None:
         self._tables = tables
+        self.directory = directory
         self._used: set[Path] = set()
 
     @classmethod
@@ -42,10 +46,10 @@ class MeasuredTables:
         paths = [path for place in (directory, *inside) for path in finished_tables(place)]
         if not paths:
             raise ResultError(f"{directory} holds no result table (*.parquet)")
-        return cls([load(path) for path in paths])
+        return cls([load(path) for path in paths], directory)
 
     def find(self, kind: str) -> Table | None:
-        """Return the table of a kind, the largest preset's and of those the latest; None if there is none."""
+        """Return the largest table of a kind, of equally large ones the latest; None if there is none."""
         found = in_order(self._tables, kind)
         self._used.update(table.path for table in found[-1:])
         return found[-1] if found else None
@@ -63,20 +67,12 @@ class MeasuredTables:
 
 
 def in_order(tables: Sequence[Table], kind: str) -> list[Table]:
-    """Return the tables of a kind, from the smallest preset's to the largest's, and then by date."""
-    found = [table for table in tables if table.kind == kind]
-    return sorted(found, key=lambda table: (PRESETS.index(preset_of(table)), str(table.sidecar.get("date", ""))))
-
-
-def preset_of(table: Table) -> str:
-    """Return the preset whose sizes a table has.
+    """Return the tables of a kind from the smallest to the largest, by what they hold, and then by date.
 
     Raises
     ------
     ResultError
-        If it names none of the presets.
+        If one of them lacks a column that its kind has.
     """
-    preset = table.config.get("preset")
-    if preset not in PRESETS:
-        raise ResultError(f"{table.path} names preset {preset!r}, expected one of {', '.join(PRESETS)}")
-    return str(preset)
+    found = [table for table in tables if table.kind == kind]
+    return sorted(found, key=lambda table: (tuple(sizes_of(table).values()), str(table.sidecar.get("date", ""))))

@@ -21,6 +21,7 @@ import pandas as pd
 
 from kondo_theory.gate import Gate
 from kondo_theory.screening import RULES
+from kondo_theory.words import choice
 
 __all__ = [
     "METHODS",
@@ -109,8 +110,7 @@ class MnistConfig:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"method must be one of {', '.join(METHODS)}, got {self.method!r}")
+        choice("method", self.method, METHODS)
         self._require_own_settings()
         self._require_numbers()
         self.gate  # refuses a rate, price or temperature out of range  # noqa: B018
@@ -122,8 +122,8 @@ class MnistConfig:
                 raise ValueError(f"{name} belongs to {' and '.join(methods)}, got {value} with method {self.method}")
             if value is None and self.method in _NEEDS.get(name, ()):
                 raise ValueError(f"method {self.method} needs a {name}, got none")
-        if self.rule is not None and self.rule not in RULES:
-            raise ValueError(f"rule must be one of {', '.join(RULES)}, got {self.rule!r}")
+        if self.rule is not None:
+            choice("rule", self.rule, RULES)
         if self.alpha is not None and self.rule != "additive":
             raise ValueError(f"alpha belongs to the rule additive, got {self.alpha} with rule {self.rule}")
         if self.alpha is not None and not 0 <= self.alpha <= 1:
@@ -142,8 +142,7 @@ class MnistConfig:
             raise ValueError(f"hidden must be positive widths, got {self.hidden}")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
-        if self.dtype not in DTYPES:
-            raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {self.dtype!r}")
+        choice("dtype", self.dtype, DTYPES)
 
     @property
     def gate(self) -> Gate | None:

@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 
 from kondo_theory.approximate import NOISES
+from kondo_theory.words import choice
 from simulations.checkpoints import CheckpointDirectory, load_frame, save_frame
 from simulations.datasets import Mnist, load_mnist
 from simulations.devices import clock, resolve, single_thread
@@ -67,8 +68,7 @@ class Contender:
     value: float | None = None
 
     def __post_init__(self) -> None:
-        if self.screener not in SCREENERS:
-            raise ValueError(f"screener must be one of {', '.join(SCREENERS)}, got {self.screener!r}")
+        choice("screener", self.screener, SCREENERS)
         if (self.value is None) != (self.screener in SCREENERS[:3]):
             raise ValueError(f"a value belongs to {', '.join(SCREENERS[3:])}, got {self.value} with {self.screener}")
 
@@ -257,10 +257,8 @@ def write_table(
     ValueError, ReportedError
         If the study, the preset or the device is not known, or the table cannot be written; before any training.
     """
-    if study not in STUDIES:
-        raise ValueError(f"study must be one of {', '.join(STUDIES)}, got {study!r}")
-    if preset not in SIZES[study]:
-        raise ValueError(f"preset must be one of {', '.join(SIZES[study])}, got {preset!r}")
+    choice("study", study, STUDIES)
+    choice("preset", preset, SIZES[study])
     resolved, size, contenders, data = resolve(device), SIZES[study][preset], STUDIES[study], load_mnist()
     settings = [json.loads(json.dumps(asdict(contender))) for contender in contenders]
     config = {"preset": preset, "size": asdict(size), "contenders": settings}

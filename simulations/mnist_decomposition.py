@@ -26,6 +26,7 @@ from torch import Tensor
 from kondo_theory.gate import Gate
 from kondo_theory.screening import RULES
 from kondo_theory.training import ScreenedStep
+from kondo_theory.words import choice
 from simulations.checkpoints import load_frame, save_frame
 from simulations.datasets import Mnist, load_mnist
 from simulations.devices import available_cores, resolve, single_thread
@@ -113,8 +114,7 @@ class PathConfig:
     hidden: tuple[int, ...] = (100, 100)
 
     def __post_init__(self) -> None:
-        if self.path not in PATHS:
-            raise ValueError(f"path must be one of {', '.join(PATHS)}, got {self.path!r}")
+        choice("path", self.path, PATHS)
         if self.seed < 0:
             raise ValueError(f"seed must be at least 0, got {self.seed}")
         if list(self.accuracies) != sorted(set(self.accuracies)) or not all(0 < a < 1 for a in self.accuracies):

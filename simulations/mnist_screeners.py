@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from kondo_theory.approximate import NOISES
+from kondo_theory.words import choice
 from simulations.networks import PolicyMLP, StackedMLP
 
 __all__ = ["Distilled", "Int8", "LowPrecision", "NoisyDelight", "Screener", "Stale"]
@@ -69,8 +70,7 @@ class NoisyDelight(Screener):
     """
 
     def __init__(self, kind: str, noise: float, seeds: Sequence[int], device: torch.device) -> None:
-        if kind not in NOISES:
-            raise ValueError(f"kind must be one of {', '.join(NOISES)}, got {kind!r}")
+        choice("kind", kind, NOISES)
         if not 0 <= noise < float("inf"):
             raise ValueError(f"noise must be finite and at least 0, got {noise}")
         self.kind, self.noise = kind, noise

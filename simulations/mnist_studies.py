@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from kondo_theory.words import choice
 from simulations.devices import resolve
 from simulations.results import require_table_writable, table_path
 
@@ -88,8 +89,7 @@ def plan_study(study: str, *, preset: str, device: str, out: Path | None, overwr
     ValueError
         If the study or the device is not known or absent, or the table could not be written.
     """
-    if study not in STUDIES:
-        raise ValueError(f"study must be one of {', '.join(STUDIES)}, got {study!r}")
+    choice("study", study, STUDIES)
     out = table_path(out, f"mnist-{study}-{preset}")
     resolved = resolve(device)
     require_table_writable(out, overwrite=overwrite)

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from kondo_theory.words import choice
+from simulations.merging import in_order
 from simulations.mnist_summary import samples_to_error, total_samples
 from simulations.results import COMMITTED, ResultError, Table, load
 
@@ -22,16 +24,16 @@ __all__ = [
 ]
 
 LEARNING_CURVES = ("mnist-paper", "mnist-quick")
-"""Names of the tables of learning curves, the published sizes first."""
+"""Names of the tables of learning curves."""
 ACCOUNTINGS = ("logical", "physical")
 
 FloatArray = NDArray[np.float64]
 
 
 def committed(*names: str, directory: Path = COMMITTED) -> Table | None:
-    """Return the first of the named tables that is committed, or None."""
-    paths = (directory / f"{name}.parquet" for name in names)
-    return next((load(path) for path in paths if path.exists()), None)
+    """Return the largest of the named tables, of one kind, that are committed, or None."""
+    found = [load(path) for path in (directory / f"{name}.parquet" for name in names) if path.exists()]
+    return in_order(found, found[0].kind)[-1] if found else None
 
 
 def with_training_seconds(table: Table) -> pd.DataFrame:
@@ -87,8 +89,7 @@ def cost_to_error(
     ValueError
         If the accounting is not known.
     """
-    if accounting not in ACCOUNTINGS:
-        raise ValueError(f"accounting must be one of {', '.join(ACCOUNTINGS)}, got {accounting!r}")
+    choice("accounting", accounting, ACCOUNTINGS)
     crossed = [samples_to_error(curves, label, error, f"{kind}_samples") for kind in ("forward", "backward")]
     totals = [total_samples(curves, label, f"{kind}_samples") for kind in ("forward", "backward")]
     reached = np.isfinite(crossed[0])

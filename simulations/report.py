@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,29 +13,46 @@ from rich.table import Table
 if TYPE_CHECKING:
     from kondo_theory.derivations.proof import Derivation
     from simulations.statistics import Measured, Simulated
-    from simulations.verify import Outcome, Report
+    from simulations.verify import Report
 
-__all__ = ["console", "show", "show_derivation"]
+__all__ = ["console", "show_derivation", "show_outcome", "show_verdicts", "time_left"]
 
 _SHOWN = 5  # simulated quantities printed when all agree; the JSON has all of them
-_COLOURS = {"holds": "green", "holds in regime": "green", "fails": "red", "undecided": "yellow"}
+_COLOURS = {
+    "holds": "green",
+    "holds in regime": "green",
+    "fails": "red",
+    "contradicted": "red",
+    "broken": "red",
+    "undecided": "yellow",
+}
 
 
-def console() -> Console:
+def console(*, stderr: bool = False) -> Console:
     """Return a console for standard output, wide enough for the tables where the output is not a terminal."""
-    found = Console()
-    return found if found.is_terminal else Console(width=118)
+    found = Console(stderr=stderr)
+    return found if found.is_terminal else Console(stderr=stderr, width=118)
 
 
-def show(report: Report, console: Console) -> None:
-    """Print the report: one block a claim with its numbers, then the table of verdicts."""
-    for outcome in report.outcomes:
-        _show_outcome(outcome, console)
-    table = Table(title=f"preset {report.preset}, {report.device}, commit {report.commit[:12]}", title_justify="left")
+def time_left(report: Report) -> str:
+    """Say how long the rest takes if its claims take as long as those that are done; empty where none is left."""
+    left = len(report.chosen) - len(report.outcomes)
+    seconds = sum(outcome.seconds for outcome in report.outcomes) / max(1, len(report.outcomes)) * left
+    if left <= 0:
+        return ""
+    return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {math.ceil(seconds)} s left"
+
+
+def show_verdicts(report: Report, console: Console) -> None:
+    """Print the table of verdicts."""
+    title = f"preset {report.preset}, {report.device}, commit {report.commit[:12]}"
+    if not report.complete:
+        title += f", {len(report.outcomes)} of {len(report.chosen)} claims"
+    table = Table(title=title, title_justify="left")
     for column in ("claim", "source", "derived", "simulated", "measured", "verdict"):
         table.add_column(column, no_wrap=column in ("claim", "verdict"))
     for outcome in report.outcomes:
-        derived = {None: "–", True: "yes", False: "[red]NO[/red]"}[outcome.derived]
+        derived = _derived(outcome.derived)
         agreed = sum(row.within is True for row in outcome.simulated)
         simulated = f"{agreed} of {len(outcome.simulated)}" if outcome.simulated else "–"
         measured = str(len(outcome.measured)) if outcome.measured else "–"
@@ -44,9 +61,20 @@ def show(report: Report, console: Console) -> None:
     console.print(table)
 
 
-def _show_outcome(outcome: Outcome, console: Console) -> None:
+def _derived(derivation: Mapping[str, Any] | None) -> str:
+    """Return how many steps were proved, argued and checked at points, and whether one failed."""
+    if derivation is None:
+        return "–"
+    counts = ", ".join(f"{derivation[kind]} {kind}" for kind in ("proved", "argued", "checked") if derivation[kind])
+    return counts if derivation["ok"] else f"[red]NO[/red], {counts}"
+
+
+def show_outcome(report: Report, console: Console) -> None:
+    """Print the last claim that is done, with its numbers, how many are done, and how long the others may take."""
+    outcome = report.outcomes[-1]
     claim = outcome.claim
-    console.print(f"[bold]{claim.id}[/bold]  {escape(claim.statement)}")
+    place = ", ".join(filter(None, [f"{len(report.outcomes)} of {len(report.chosen)}", time_left(report)]))
+    console.print(f"[bold]{claim.id}[/bold] ({place})  {escape(claim.statement)}")
     console.print(f"  regime: {escape(claim.regime)}", style="dim")
     if outcome.simulated:
         _show_simulated(outcome.simulated, console)

@@ -25,6 +25,7 @@ from simulations.atomic import TakenError, atomic_path, require_writable
 from simulations.errors import ResultError
 from simulations.shards import CELL_KEY, INDEX, Index, finished_tables, join, read_shard, shards_with_keys
 from simulations.sidecars import Sidecar
+from simulations.sources import Source
 
 __all__ = [
     "COMMITTED",
@@ -71,12 +72,16 @@ class Table:
         return str(self.sidecar.get("device", "device unknown"))
 
     @property
+    def source(self) -> Source:
+        """Where the numbers came from."""
+        known = {name: str(self.sidecar[name]) for name in ("date", "commit", "command") if self.sidecar.get(name)}
+        preset = self.config.get("preset")
+        return Source(self.path.name, None if preset is None else str(preset), device=self.device, **known)
+
+    @property
     def origin(self) -> str:
-        """Where the numbers came from, in a few words: file, date, device, commit."""
-        date = str(self.sidecar.get("date", "date unknown"))[:10]
-        commit = str(self.sidecar.get("commit", "unknown")).removesuffix("-dirty")[:12]
-        changed = ", changed" if str(self.sidecar.get("commit", "")).endswith("-dirty") else ""
-        return f"{self.path.name}, {date}, {self.device}, commit {commit}{changed}"
+        """The same in a few words: file, date, device, commit."""
+        return self.source.origin
 
 
 def save(

@@ -11,6 +11,7 @@ import numpy as np
 
 from kondo_theory.gate import Gate
 from kondo_theory.screening import RULES
+from kondo_theory.words import choice
 from simulations.reversal_objectives import REWARDS
 from simulations.transformer import Architecture
 
@@ -109,8 +110,7 @@ class ReversalConfig:
 
     def __post_init__(self) -> None:
         for name, allowed in (("method", METHODS), ("reward", REWARDS), ("rule", RULES)):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+            choice(name, getattr(self, name), allowed)
         self._check_gate()
         least = {"answers": 2, "seed": 0}
         for name in ("length", "vocab_size", "updates", "eval_every", "prompts", "answers", "eval_prompts", "seed"):

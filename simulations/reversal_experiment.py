@@ -15,6 +15,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from kondo_theory.words import choice, nearest
 from simulations.checkpoints import CheckpointDirectory
 from simulations.devices import available_cores, clock, describe, resolve
 from simulations.experiment import parse_seeds
@@ -128,7 +129,9 @@ def _only(configs: Sequence[ReversalConfig], study: str | None, only: Sequence[s
         raise ValueError(f"a part can be taken of the studies {', '.join(STUDIES)} alone, got {', '.join(only)}")
     for label in only:
         if label not in labels:
-            raise ValueError(f"study {study} has the methods {'; '.join(labels)}, got {label!r}")
+            raise ValueError(
+                f"study {study} has the methods {'; '.join(labels)}, got {label!r}{nearest(label, labels)}"
+            )
     return [config for config in configs if config.label in only]
 
 
@@ -152,8 +155,10 @@ def _seeds(configs: Sequence[ReversalConfig]) -> dict[str, int]:
 
 
 def _require_study(study: str, *, own: bool, resized: bool) -> None:
-    if study not in (*STUDIES, SCALING):
-        raise ValueError(f"study must be one of {', '.join(STUDIES)}, {SCALING}, step-times, got {study!r}")
+    allowed = (*STUDIES, SCALING)
+    if study not in allowed:
+        likely = nearest(study, (*allowed, "step-times"))
+        raise ValueError(f"study must be one of {', '.join(allowed)}, step-times, got {study!r}{likely}")
     if own:
         raise ValueError(f"a study names its own methods and tasks, got study {study} with others")
     if study == SCALING and resized:
@@ -170,8 +175,7 @@ def _methods(
     """Return one configuration a method, rate and rule, each setting going to the methods that take it."""
     names = list(dict.fromkeys(methods or ["token-gate", "row-gate"]))
     for name in names:
-        if name not in METHODS:
-            raise ValueError(f"method must be one of {', '.join(METHODS)}, got {name!r}")
+        choice("method", name, METHODS)
     gated = [name for name in names if name in GATED]
     for setting, value, takers in (
         ("rate", rates[0] if rates else None, GATED),

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import kl_div
 
+from kondo_theory.words import choice
 from simulations.sequence_step import Loss, policy_gradient_loss
 from simulations.transformer import Rollout
 
@@ -58,8 +59,7 @@ def points(prompts: Tensor, answers: Tensor, reward: str) -> Tensor:
     ValueError
         If the reward is unknown or the shapes differ.
     """
-    if reward not in REWARDS:
-        raise ValueError(f"reward must be one of {', '.join(REWARDS)}, got {reward!r}")
+    choice("reward", reward, REWARDS)
     if prompts.shape != answers.shape:
         raise ValueError(f"answers must be as long as prompts, {tuple(prompts.shape)}, got {tuple(answers.shape)}")
     return _POINTS[reward](right_tokens(prompts, answers))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 
@@ -11,9 +11,10 @@ import pandas as pd
 
 from simulations.devices import device_name
 from simulations.errors import ResultError
-from simulations.merging import PRESETS, in_order, preset_of
+from simulations.merging import in_order
 from simulations.results import COMMITTED, COMMITTED_GPU, Table, load
 from simulations.reversal_summary import TASK
+from simulations.sources import Source
 
 __all__ = [
     "SHARED",
@@ -36,23 +37,41 @@ SHARED = {"token-trap": ("quality", ("token gate(3 %)", "row gate(3 %, advantage
 
 @dataclass(frozen=True)
 class Curves:
-    """Learning curves of a study; the column ``origin`` says where each row came from."""
+    """Learning curves of a study.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        The column ``origin`` says in a few words where each row came from.
+    origins : mapping of str to Source
+        The same in full.
+    """
 
     frame: pd.DataFrame
-    preset: str
+    origins: Mapping[str, Source] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, source: Source) -> Curves:
+        """Return curves that all come from one source."""
+        return cls(frame.assign(origin=source.origin), {source.origin: source})
 
     def origin(self, rows: pd.DataFrame | None = None) -> str:
         """Return where these rows, by default all, came from."""
         return ", ".join((self.frame if rows is None else rows)["origin"].unique())
 
+    def sources(self, rows: pd.DataFrame | None = None) -> tuple[Source, ...]:
+        """Return the same in full."""
+        found = (self.frame if rows is None else rows)["origin"].unique()
+        return tuple(self.origins[origin] for origin in found if origin in self.origins)
+
 
 def read_curves(table: Table) -> Curves:
     """Return the curves of one table."""
-    return Curves(table.frame.assign(origin=table.origin), preset_of(table))
+    return Curves.of(table.frame, table.source)
 
 
 def curves_in(paths: Iterable[Path], study: str) -> list[Curves]:
-    """Return the curves of every one of these tables that is of a study, those that count before others last.
+    """Return the curves of every one of these tables that is of a study, from the smallest to the largest.
 
     Raises
     ------
@@ -66,7 +85,7 @@ def committed_curves(study: str, directory: Path = COMMITTED) -> Curves:
     """Return the committed curves of a study: of each method those at the published size, where there are some.
 
     The tables are ``reversal-STUDY-quick.parquet`` and ``reversal-STUDY-paper*.parquet``: parts that were measured
-    one after the other, each with its own sidecar.
+    one after the other, each with its own sidecar. Of two that have one method, the larger counts.
 
     Raises
     ------
@@ -77,7 +96,8 @@ def committed_curves(study: str, directory: Path = COMMITTED) -> Curves:
     paths = [path for path in (quick, *sorted(directory.glob(f"reversal-{study}-paper*.parquet"))) if path.exists()]
     if not paths:
         raise ResultError(f"no curves of study {study} in {directory}: neither {quick.name} nor a paper one is there")
-    return joined(read_curves(load(path, kind=f"reversal-{study}")) for path in paths)
+    kind = f"reversal-{study}"
+    return joined(map(read_curves, in_order([load(path, kind=kind) for path in paths], kind)))
 
 
 def step_times(own: Sequence[Table] = ()) -> dict[str, Table]:
@@ -105,14 +125,11 @@ def with_shared(found: Curves, study: str, curves_of: Callable[[str], Curves]) -
 def joined(curves: Iterable[Curves]) -> Curves:
     """Return curves of one study as one table: a method on a task is taken from the last that has it.
 
-    The preset is the smallest of those that are still in it. Methods keep the order of the first table.
+    Methods keep the order of the first table.
     """
     every = list(curves)
-    presets = {number: part.preset for number, part in enumerate(every)}
-    parts = [part.frame.assign(part=number) for number, part in enumerate(every)]
-    frame = reduce(lambda former, latter: replaced(former, latter, ["label", *TASK]), parts)
-    left = {presets[number] for number in frame["part"].unique()}
-    return Curves(frame.drop(columns="part"), min(left, key=PRESETS.index))
+    frame = reduce(lambda former, latter: replaced(former, latter, ["label", *TASK]), (part.frame for part in every))
+    return Curves(frame, {origin: source for part in every for origin, source in part.origins.items()})
 
 
 def replaced(frame: pd.DataFrame, others: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

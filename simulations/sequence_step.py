@@ -20,6 +20,7 @@ from torch import Tensor
 
 from kondo_theory.gate import Gate
 from kondo_theory.screening import RULES
+from kondo_theory.words import choice
 from simulations.devices import clock
 from simulations.transformer import Rollout, Transformer, sample
 
@@ -72,8 +73,7 @@ def scores(rollout: Rollout, advantage: Tensor, granularity: str, rule: str = "d
 
 def _require_known(granularity: str, rule: str) -> None:
     for name, value, allowed in (("granularity", granularity, GRANULARITIES), ("rule", rule, tuple(RULES))):
-        if value not in allowed:
-            raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+        choice(name, value, allowed)
 
 
 @dataclass

@@ -9,14 +9,16 @@ estimate of its sign alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Interval", "Measured", "Simulated", "bootstrap", "mean_and_error"]
+from simulations.sources import Source, joined_fields
+
+__all__ = ["Interval", "Measured", "Simulated", "bootstrap", "finite_row", "mean_and_error"]
 
 N_STANDARD_ERRORS = 4.0
 RELATIVE_RESOLUTION = 0.01
@@ -95,15 +97,16 @@ class Simulated:
         """Return the row as ``kondo verify --json`` writes it."""
         row = asdict(self) | {"within": self.within}
         del row["resolution"]
-        return _finite(row)
+        return finite_row(row)
 
 
 @dataclass(frozen=True)
 class Measured:
     """One measured quantity: its median over seeds with a 95 % interval, beside the published number if there is one.
 
-    ``origin`` says where the number came from: measured now, or a table with its date and device. ``preset`` is the
-    one whose sizes it was measured at, where that is not the preset of the report.
+    ``origin`` says in a few words where the number came from: measured now, or a table with its date and device;
+    ``sources`` says it in full. ``sizes`` are those of the rows that it was taken from, as
+    :mod:`simulations.table_sizes` names them; ``seeds`` is one of them where nothing else is said.
     """
 
     quantity: str
@@ -113,20 +116,25 @@ class Measured:
     seeds: int
     published: float | None
     origin: str
-    preset: str | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
+
+    @property
+    def all_sizes(self) -> dict[str, int]:
+        """The sizes with the number of seeds among them."""
+        return {"seeds": self.seeds} | dict(self.sizes)
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as ``kondo verify --json`` writes it."""
-        row = asdict(self)
-        del row["preset"]
-        return _finite(row)
+        row = {name: getattr(self, name) for name in ("quantity", "value", "low", "high", "seeds", "published")}
+        updates = self.sizes.get("updates")
+        sizes = {"origin": self.origin, "updates": updates, "sizes": self.all_sizes}
+        return finite_row(row) | sizes | joined_fields(self.sources)
 
 
-def _finite(row: dict[str, Any]) -> dict[str, Any]:
+def finite_row(row: dict[str, Any]) -> dict[str, Any]:
     """Replace infinite values and NaN, which JSON lacks, by None; ``not_finite`` says which was which, by name."""
-    lacking = {
-        name: str(value) for name, value in row.items() if isinstance(value, float) and not math.isfinite(value)
-    }
+    lacking = {name: str(v) for name, v in row.items() if isinstance(v, float) and not math.isfinite(v)}
     return row | dict.fromkeys(lacking) | {"not_finite": lacking}
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kondo_theory.words import choice
 from simulations import token_kernels as kernels
 from simulations.streams import FloatArray, IntArray, in_chunks, replicate_states
 
@@ -28,10 +29,8 @@ class TokenGate:
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.kind not in _GATES:
-            raise ValueError(f"gate must be one of {', '.join(_GATES)}, got {self.kind!r}")
-        if self.rule not in kernels.RULE_CODES:
-            raise ValueError(f"rule must be one of {', '.join(kernels.RULE_CODES)}, got {self.rule!r}")
+        choice("gate", self.kind, _GATES)
+        choice("rule", self.rule, kernels.RULE_CODES)
         if not 0 < self.rate <= 1:
             raise ValueError(f"rate must be in (0, 1], got {self.rate!r}")
 

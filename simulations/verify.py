@@ -7,16 +7,25 @@ simulate and measure it; they are imported when they are needed, so that a claim
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import shlex
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from kondo_theory.claims import Claim, Verdict, get_claims
+from kondo_theory.claims import Claim, get_claims
+from kondo_theory.words import choice
 from simulations.checks import Context, Progress
+from simulations.errors import ReportedError
 from simulations.merging import PRESETS, MeasuredTables
+from simulations.outcomes import Broken, Outcome, Report
+from simulations.sources import Source
 from simulations.statistics import Measured, Simulated
+from simulations.verdicts import judge
 
-__all__ = ["CHECKS", "PRESETS", "Check", "Outcome", "Report", "judge", "verify"]
+__all__ = ["CHECKS", "PRESETS", "Check", "Outcome", "Report", "judge", "load_function", "verify"]
 
 
 @dataclass(frozen=True)
@@ -72,59 +81,6 @@ CHECKS: dict[str, Check] = {
 }
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """One claim with all that was found, and the verdict."""
-
-    claim: Claim
-    derived: bool | None
-    simulated: Sequence[Simulated]
-    measured: Sequence[Measured]
-    verdict: Verdict
-    reason: str
-
-    @property
-    def conclusive(self) -> bool:
-        """False if our own theory and simulation disagree, or a check was too noisy to decide."""
-        agree = self.derived is not False and all(row.within for row in self.simulated)
-        return agree and self.verdict != "undecided"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the claim's entry in the JSON report."""
-        return {
-            "id": self.claim.id,
-            "statement": self.claim.statement,
-            "source": self.claim.source,
-            "regime": self.claim.regime,
-            "derived": None if self.derived is None else {"ok": self.derived},
-            "simulated": [row.to_json() for row in self.simulated],
-            "measured": [row.to_json() for row in self.measured],
-            "verdict": self.verdict,
-            "reason": self.reason,
-        }
-
-
-@dataclass(frozen=True)
-class Report:
-    """The outcome of a whole run of ``kondo verify``."""
-
-    preset: str
-    device: str
-    commit: str
-    versions: dict[str, str]
-    outcomes: Sequence[Outcome]
-
-    @property
-    def exit_code(self) -> int:
-        """0 if every check that the preset can judge was conclusive, whatever the verdicts; else 1."""
-        return 0 if all(outcome.conclusive for outcome in self.outcomes) else 1
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as a JSON value."""
-        head = {"preset": self.preset, "device": self.device, "commit": self.commit, "versions": self.versions}
-        return head | {"claims": [outcome.to_json() for outcome in self.outcomes]}
-
-
 def verify(
     preset: str = "quick",
     *,
@@ -133,8 +89,11 @@ def verify(
     workers: int | None = None,
     progress: Progress = lambda _: None,
     tables: MeasuredTables | None = None,
+    each: Callable[[Report], None] = lambda _: None,
 ) -> Report:
     """Verify the claims and return the report.
+
+    An exception in a claim is its verdict, ``broken``, and the others go on.
 
     Parameters
     ----------
@@ -150,87 +109,94 @@ def verify(
         Called with a short text before each part.
     tables : MeasuredTables, optional
         Measured elsewhere: a claim that finds its table here is judged by it, at the table's sizes.
+    each : callable
+        Called with the report so far after each claim.
 
     Raises
     ------
     ValueError
         If the preset, the device or a claim is unknown, or the device is absent.
+    ReportedError
+        Once every claim is done, if one of them could not use what it was given: a table that lacks a method, say,
+        or data that are not there.
     """
     from simulations.devices import available_cores, describe, resolve
     from simulations.results import provenance
 
-    if preset not in PRESETS:
-        raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
+    choice("preset", preset, PRESETS)
     chosen = get_claims(claims)
     resolved = resolve(device)
     cores = available_cores() if resolved.type == "cpu" else 1
-    context = Context(preset, resolved.type, workers or cores, progress, tables or MeasuredTables())
-    outcomes = [_verify_claim(claim, context) for claim in chosen]
-    record = provenance(describe(resolved))
-    return Report(preset, record["device"], record["commit"], record["versions"], outcomes)
+    record, tables = provenance(describe(resolved)), tables or MeasuredTables()
+    options = f"--preset {preset} --device {resolved.type}"
+    if tables.directory is not None:
+        options += f" --results {shlex.quote(str(tables.directory))}"
+    ids = [claim.id for claim in chosen]
+    head = (preset, record["device"], record["commit"], record["versions"])
+    report = Report(*head, outcomes=[], chosen=ids, date=record["date"], options=options)
+    unusable: list[ReportedError] = []
+    now = Source(None, preset, record["date"], record["device"], record["commit"], f"kondo verify {options}")
+    context = Context(preset, resolved.type, workers or cores, progress, tables, now)
+    for claim in chosen:
+        outcome = _verify_claim(claim, context, unusable)
+        report = replace(report, outcomes=[*report.outcomes, outcome])
+        each(report)
+    if unusable:
+        raise unusable[0]
+    return report
 
 
-def _verify_claim(claim: Claim, context: Context) -> Outcome:
-    check = CHECKS[claim.id]
-    derived = None
-    if claim.derivation_module is not None:
-        context.progress(f"{claim.id}: deriving")
-        derived = importlib.import_module(claim.derivation_module).derive().ok
-    simulated = measured = ()
-    if check.simulate is not None:
-        context.progress(f"{claim.id}: simulating")
-        simulated = load_function(check.simulate)(context)
-    if check.measure is not None:
-        context.progress(f"{claim.id}: measuring")
-        measured = load_function(check.measure)(context)
-    verdict, reason = judge(claim, derived, simulated, measured, context.preset)
-    return Outcome(claim, derived, simulated, measured, verdict, reason)
+def _verify_claim(claim: Claim, context: Context, unusable: list[ReportedError]) -> Outcome:
+    """Return the outcome of a claim; an error of what the user gave is also added to ``unusable``."""
+    started = time.monotonic()
+    found = _Found()
+    broken = None
+    try:
+        found.check(claim, context)
+        ok = None if found.derived is None else bool(found.derived["ok"])
+        verdict, reason = judge(claim, ok, found.simulated, found.measured)
+    except Exception as error:
+        broken = _describe(error)
+        verdict, reason = "broken", str(broken)
+        if isinstance(error, ReportedError):
+            reason = str(error)
+            unusable.append(error)
+    seconds = time.monotonic() - started
+    return Outcome(claim, found.derived, found.simulated, found.measured, verdict, reason, seconds, broken)
 
 
-def judge(
-    claim: Claim, derived: bool | None, simulated: Sequence[Simulated], measured: Sequence[Measured], preset: str
-) -> tuple[Verdict, str]:
-    """Apply the claim's decision rule and say why.
+class _Found:
+    """What was derived, simulated and measured; of a claim that breaks, as far as it came."""
 
-    Our own theory comes first: a failed derivation, or a simulation that contradicts it, fails the claim whatever was
-    measured. Then each measured criterion is judged by its whole interval; where the rule says why the published
-    protocol may be another one, what they say goes into the reason.
-    """
-    if derived is False:
-        return "fails", "a step of the derivation failed"
-    wrong = [row.quantity for row in simulated if row.within is False]
-    if wrong:
-        return "fails", f"{len(wrong)} of {len(simulated)} simulated quantities disagree, first {wrong[0]}"
-    noisy = [row.quantity for row in simulated if row.within is None]
-    if noisy:
-        return "undecided", f"{len(noisy)} simulated quantities are too noisy to fail, first {noisy[0]}"
-    support = f"{len(simulated)} simulated quantities agree" if simulated else ""
-    if not claim.rule.criteria:
-        return claim.success, support
-    smallest = min((row.preset or preset for row in measured), key=PRESETS.index, default=preset)
-    if PRESETS.index(smallest) < PRESETS.index(claim.rule.judged_from):
-        return "not run", f"preset {smallest} is too small to judge the criteria: use {claim.rule.judged_from}"
-    verdict, reason = _judge_criteria(claim, measured, support)
-    if claim.rule.not_comparable:
-        return "not comparable", f"{claim.rule.not_comparable}; by the criteria alone: {verdict}, {reason}"
-    return verdict, reason
+    def __init__(self) -> None:
+        self.derived: Mapping[str, Any] | None = None
+        self.simulated: Sequence[Simulated] = ()
+        self.measured: Sequence[Measured] = ()
+
+    def check(self, claim: Claim, context: Context) -> None:
+        check = CHECKS[claim.id]
+        if claim.derivation_module is not None:
+            context.progress(f"{claim.id}: deriving")
+            self.derived = importlib.import_module(claim.derivation_module).derive().to_json()
+        if check.simulate is not None:
+            context.progress(f"{claim.id}: simulating")
+            self.simulated = load_function(check.simulate)(context)
+        if check.measure is not None:
+            context.progress(f"{claim.id}: measuring")
+            self.measured = load_function(check.measure)(context)
 
 
-def _judge_criteria(claim: Claim, measured: Sequence[Measured], support: str) -> tuple[Verdict, str]:
-    rows = {row.quantity: row for row in measured}
-    for criterion in claim.rule.criteria:
-        if criterion.quantity not in rows:  # a slip of ours, not a verdict
-            raise RuntimeError(
-                f"claim {claim.id} demands a quantity that its measurement lacks: {criterion.quantity}"
-            )
-    verdicts = {str(c): c.judge(rows[c.quantity].low, rows[c.quantity].high) for c in claim.rule.criteria}
-    for outcome in ("fails", "undecided"):
-        named = [criterion for criterion, found in verdicts.items() if found == outcome]
-        if named:
-            hold = sum(found == "holds" for found in verdicts.values())
-            rest = f"{hold} of {len(verdicts)} hold"
-            return outcome, f"{'missed' if outcome == 'fails' else 'open'}: {'; '.join(named)} ({rest})"
-    return claim.success, "; ".join(filter(None, [support, f"all {len(verdicts)} measured criteria are met"]))
+def _describe(error: Exception) -> Broken:
+    """Return what an exception says, and where: the innermost frame that is this project's own."""
+    root = Path(__file__).resolve().parent.parent
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(root)] or frames
+    last = own[-1]
+    name = Path(last.filename)
+    name = name.relative_to(root) if name.is_relative_to(root) else name
+    text = "".join(traceback.format_exception(error))
+    message = str(error).strip() or "no message"
+    return Broken(type(error).__name__, message, f"{name}:{last.lineno} in {last.name}", text)
 
 
 def load_function(name: str) -> Callable[[Context], Any]:

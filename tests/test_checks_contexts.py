@@ -28,7 +28,7 @@ SIMULATIONS = {
 
 
 def verdict(claim, rows):
-    return verify.judge(CLAIMS[claim], True, rows, [], "smoke")[0]
+    return verify.judge(CLAIMS[claim], True, rows, [])[0]
 
 
 def replaced(module, **functions):
@@ -57,11 +57,11 @@ def one_population(monkeypatch):
 
 @pytest.mark.usefixtures("one_population")
 def test_negative_control_wrong_weights_and_wrong_methods_fail():
-    assert verdict("context-allocation", context_checks.context_allocation(SMOKE, wrong_weights)) == "fails"
+    assert verdict("context-allocation", context_checks.context_allocation(SMOKE, wrong_weights)) == "contradicted"
     swapped = {"pg": kernels.DG, "dg": kernels.PG, "kondo": kernels.KONDO}
-    assert verdict("context-allocation", context_checks.context_allocation(SMOKE, methods=swapped)) == "fails"
+    assert verdict("context-allocation", context_checks.context_allocation(SMOKE, methods=swapped)) == "contradicted"
     no_gate = dict(METHODS) | {"kondo": kernels.PG}
-    assert verdict("context-allocation", context_checks.context_allocation(SMOKE, methods=no_gate)) == "fails"
+    assert verdict("context-allocation", context_checks.context_allocation(SMOKE, methods=no_gate)) == "contradicted"
 
 
 def logical_everywhere(rate, backward_cost, accounting="physical", **_):
@@ -80,7 +80,7 @@ def logical_everywhere(rate, backward_cost, accounting="physical", **_):
     ids=lambda wrong: next(iter(wrong)),
 )
 def test_negative_control_wrong_costs_fail(wrong):
-    assert verdict("step-cost", cost_checks.step_cost(SMOKE, replaced(cost, **wrong))) == "fails"
+    assert verdict("step-cost", cost_checks.step_cost(SMOKE, replaced(cost, **wrong))) == "contradicted"
 
 
 def noiseless(p, n_arms, baseline, noise, kind="additive", *, price=0.0):
@@ -104,7 +104,7 @@ def absolute(p, n_arms, baseline, noise, kind="additive", *, price=0.0):
 )
 def test_negative_control_wrong_noise_fails(wrong):
     rows = cost_checks.approximate_delight(SMOKE, replaced(approximate, **wrong))
-    assert verdict("approximate-delight", rows) == "fails"
+    assert verdict("approximate-delight", rows) == "contradicted"
 
 
 def test_negative_control_errors_above_the_bound_change_decisions():

@@ -7,17 +7,19 @@ import pandas as pd
 import pytest
 
 from kondo_theory.claims import CLAIMS
-from simulations.checks import Context
+from simulations.checks import Context, attributed
 from simulations.checks.mnist_approximate import approximate_delight, noise_rows, screener_rows
 from simulations.errors import ReportedError
 from simulations.merging import MeasuredTables
 from simulations.mnist_approximate import KINDS, STUDIES
 from simulations.mnist_tables import training_seconds, with_training_seconds
 from simulations.results import load, save
+from simulations.sources import Source
+from simulations.table_sizes import sizes_of_runs
 from simulations.verify import judge
 
 CLAIM = CLAIMS["mnist-approximate-delight"]
-UPDATES = np.arange(100, 1_100, 100)
+UPDATES = np.arange(100, 3_100, 100)
 PREDICTED = {"recall": 0.7, "right": 0.9, "wrong": 0.1}
 
 
@@ -51,11 +53,13 @@ def seconds(study="screeners"):
 
 def rows_of(change=lambda row: row):
     screeners = training_seconds(world("screeners", change), seconds())
-    return [*screener_rows(screeners, "test"), *noise_rows(world("noise", change), "test")]
+    noise = world("noise", change)
+    found = ((screener_rows(screeners, "test"), screeners), (noise_rows(noise, "test"), noise))
+    return [row for rows, table in found for row in attributed(rows, Source("test"), sizes_of_runs(table))]
 
 
 def verdict(change=lambda row: row):
-    return judge(CLAIM, None, [], rows_of(change), "quick")
+    return judge(CLAIM, None, [], rows_of(change))
 
 
 def test_in_a_world_where_approximate_delight_is_enough_the_claim_holds():
@@ -111,8 +115,8 @@ def test_tables_measured_elsewhere_are_used(tmp_path):
         save(world(study), tmp_path / f"{study}.parquet", kind=kind, config=config, sidecar=sidecar)
     tables = MeasuredTables([load(tmp_path / f"{study}.parquet") for study in KINDS])
     rows = approximate_delight(Context("smoke", "cpu", 1, lambda _: None, tables))
-    assert {row.preset for row in rows} == {"quick"}
-    assert judge(CLAIM, None, [], rows, "smoke")[0] == "holds in regime"
+    assert {row.sources[0].table for row in rows} == {f"{study}.parquet" for study in KINDS}
+    assert judge(CLAIM, None, [], rows)[0] == "holds in regime"
 
 
 def test_a_table_without_its_seconds_is_refused(tmp_path):

@@ -11,13 +11,15 @@ import torch
 from kondo_theory.claims import CLAIMS
 from kondo_theory.screening import RULES
 from simulations import mnist_decomposition as paths
-from simulations.checks import Context
+from simulations.checks import Context, attributed
 from simulations.checks.mnist_moments import decomposition_rows, screening, screening_rows
 from simulations.datasets import load_mnist
 from simulations.image_bandits import DIRECTIONS
 from simulations.merging import MeasuredTables
 from simulations.mnist_decomposition import PathConfig
 from simulations.results import load, save
+from simulations.sources import Source
+from simulations.table_sizes import sizes_of_paths
 from simulations.verify import judge
 
 CPU = torch.device("cpu")
@@ -154,7 +156,8 @@ def verdicts(table):
         "mnist-decomposition": decomposition_rows(table, "test"),
         "mnist-screening": screening_rows(table, "test"),
     }
-    return {name: judge(CLAIMS[name], None, [], found, "quick")[0] for name, found in rows.items()}
+    sized = {name: attributed(found, Source("test"), sizes_of_paths(table)) for name, found in rows.items()}
+    return {name: judge(CLAIMS[name], None, [], found)[0] for name, found in sized.items()}
 
 
 def by_name(rows):
@@ -242,7 +245,8 @@ def test_a_table_measured_elsewhere_is_used(tmp_path):
     save(world(), tmp_path / "t.parquet", kind=paths.KIND, config=config, sidecar={})
     context = Context("smoke", "cpu", 1, lambda _: None, MeasuredTables([load(tmp_path / "t.parquet")]))
     rows = screening(context)
-    assert {row.preset for row in rows} == {"quick"}
+    assert {row.sources for row in rows} == {(Source("t.parquet", "quick", device="device unknown"),)}
+    assert {tuple(row.sizes.items()) for row in rows} == {(("seeds", 5), ("checkpoints", 5))}
     assert rows[0].value == pytest.approx(1 / 0.9)
 
 

@@ -15,7 +15,7 @@ from kondo_theory.token_groups import group_drift, group_stall_point
 from kondo_theory.token_trap import stall_point, stalling_rates
 from simulations import reversal_scaling
 from simulations.checkpoints import CheckpointFile
-from simulations.checks import Context, reversal_runs
+from simulations.checks import Context, attributed, reversal_runs
 from simulations.checks.reversal import (
     predicted_reward,
     quality,
@@ -37,6 +37,8 @@ from simulations.reversal_scaling import Attempt, Attempts
 from simulations.reversal_studies import ABOVE, BELOW, FRESH, STUDIES, Setting
 from simulations.reversal_summary import progress, stalled
 from simulations.reversal_tables import SHARED, Curves, committed_curves, with_shared
+from simulations.sources import Source
+from simulations.table_sizes import sizes_of_runs, sizes_of_searches
 from simulations.transformer import Architecture
 from simulations.verify import judge
 
@@ -84,7 +86,7 @@ def curve_of(config, end, slope=0.0):
 def world(study, change=lambda config, end: curve_of(config, end)):
     configs = STUDIES[study].configs("quick")
     frame = tidy(configs, [change(config, reward_of(config)) for config in configs])
-    return Curves(frame.assign(origin="test"), "quick")
+    return Curves.of(frame, Source("test"))
 
 
 def trap(change=lambda config, end: curve_of(config, end)):
@@ -105,7 +107,7 @@ def verdict(claim, change=lambda config, end: curve_of(config, end)):
     study, rows_of = JUDGED[claim]
     rows = rows_of(trap(change) if study == "token-trap" else world(study, change))
     assert len({row.quantity for row in rows}) == len(rows)
-    return judge(CLAIMS[claim], None, [], rows, "quick")
+    return judge(CLAIMS[claim], None, [], rows)
 
 
 def test_in_a_world_where_the_predictions_come_true_the_claims_hold():
@@ -131,7 +133,7 @@ def test_quality_is_not_comparable_and_says_what_the_criteria_find():
     assert "by the criteria alone: holds in regime, all 9 measured criteria are met" in reason
     bare = replace(CLAIMS["reversal-quality"].rule, not_comparable="")
     claim = replace(CLAIMS["reversal-quality"], rule=bare)
-    assert judge(claim, None, [], quality_rows(world("quality")), "quick")[0] == "fails"
+    assert judge(claim, None, [], quality_rows(world("quality")))[0] == "fails"
 
 
 def where(predicate, then):
@@ -223,8 +225,8 @@ def is_row(rule, settings=BELOW):
         ),
     ],
 )
-def test_negative_control_a_table_that_differs_fails_its_claim(claim, change):
-    assert verdict(claim, change)[0] == "fails"
+def test_negative_control_a_table_that_differs_contradicts_its_claim(claim, change):
+    assert verdict(claim, change)[0] == "contradicted", "the claims are ours, and so is the measurement"
 
 
 def test_one_unlucky_seed_is_allowed():
@@ -343,7 +345,7 @@ def test_the_cost_rows_hold_the_model_against_the_counts():
         assert predicted == pytest.approx(rows[f"sampling and training FLOPs, {label} / PG"])
     found = world("quality")
     with pytest.raises(ResultError, match=r"lacks row gate\(3 %\), which reversal-physical-cost compares"):
-        physical_cost_rows(Curves(found.frame[found.frame["label"] != "row gate(3 %)"], "quick"))
+        physical_cost_rows(Curves(found.frame[found.frame["label"] != "row gate(3 %)"]))
 
 
 def context(preset, tables=()):
@@ -365,7 +367,7 @@ def test_smoke_and_quality_read_the_committed_tables_and_train_nothing(committed
     monkeypatch.setattr(reversal_runs, "run_many", None)
     for preset, study in (("smoke", "token-trap"), ("smoke", "quality"), ("quick", "quality")):
         found = reversal_runs.curves(context(preset), study)
-        assert found.preset == "quick"
+        assert sizes_of_runs(found.frame)["updates"] == 1_000
         assert found.origin().startswith(f"reversal-{study}-quick.parquet, 2026-01-01")
 
 
@@ -402,7 +404,7 @@ def test_quick_trains_a_few_runs_once_and_judges_them_with_the_committed_ones(co
     )
     assert (stall.seeds, stall.value) == (15, pytest.approx(13 / 15)), "the controls of two did not learn"
     assert (learn.seeds, learn.value) == (12, pytest.approx(10 / 12)), "two of the four did not learn"
-    assert judge(CLAIMS["reversal-token-trap"], None, [], rows, "quick")[0] != "holds in regime"
+    assert judge(CLAIMS["reversal-token-trap"], None, [], rows)[0] != "holds in regime"
     for other in (
         context("smoke"),
         context("paper"),
@@ -412,7 +414,7 @@ def test_quick_trains_a_few_runs_once_and_judges_them_with_the_committed_ones(co
 
 
 def test_methods_at_the_published_size_replace_those_of_quick(committed):
-    """A study whose paper preset is committed in part: no row twice, each with its origin, judged as quick."""
+    """A study whose paper preset is committed in part: no row twice, each with its origin, the shortest counts."""
     paper = [replace(c, updates=10_000) for c in STUDIES["quality"].configs("quick") if c.method in ("pg", "dg")]
     long = tidy(paper, [curve_of(config, 0.97).assign(update=10 * UPDATES) for config in paper])
     counts = [name for name in long if name.endswith(("_rows", "_tokens", "_flops", "_steps"))]
@@ -420,7 +422,7 @@ def test_methods_at_the_published_size_replace_those_of_quick(committed):
     path = committed / "reversal-quality-paper.parquet"
     save(long, path, kind=study_kind("quality"), config={"preset": "paper"}, sidecar={})
     found = reversal_runs.curves(context("smoke"), "quality")
-    assert found.preset == "quick"
+    assert sizes_of_runs(found.frame)["updates"] == 1_000
     assert not found.frame.duplicated(["label", "seed", "update"]).any()
     origins = {row.quantity: row.origin for row in quality_rows(found)}
     assert origins["final token error, PG"].startswith("reversal-quality-paper.parquet")
@@ -440,7 +442,7 @@ def test_parts_of_the_paper_preset_are_one_table(committed):
         save(frame, path, kind=study_kind("quality"), config={"preset": "paper"}, sidecar={})
         found = committed_curves("quality", committed)
         assert list(found.frame["label"].unique()) == labels, "the order of the study"
-        assert found.preset == ("paper" if name == "-3" else "quick")
+        assert sizes_of_runs(found.frame)["updates"] == (10_000 if name == "-3" else 1_000)
         last = found.frame.groupby("label")["update"].max()
         assert {label for label in labels if last[label] == 10_000} >= set(part)
         assert not found.frame.duplicated(["label", "seed", "update"]).any()
@@ -453,16 +455,14 @@ def test_a_table_that_was_given_comes_first(committed):
     frame = world("quality").frame.drop(columns="origin")
     save(frame, path, kind=study_kind("quality"), config={"preset": "paper"}, sidecar={})
     found = reversal_runs.curves(context("quick", [load(path)]), "quality")
-    assert found.preset == "paper"
+    assert [source.table for source in found.sources()] == ["own.parquet"]
     assert found.origin().startswith("own.parquet")
 
 
 def test_a_table_without_a_setting_is_refused():
     found = trap()
     with pytest.raises(ResultError, match="lacks the token gate at M = 10, H = 4, ρ = 5 %"):
-        token_trap_rows(
-            Curves(found.frame[~((found.frame["rate"] == 0.05) & (found.frame["vocab_size"] == 10))], "quick")
-        )
+        token_trap_rows(Curves(found.frame[~((found.frame["rate"] == 0.05) & (found.frame["vocab_size"] == 10))]))
 
 
 def test_what_the_smallest_sizes_say_need_not_be_in_order():
@@ -558,13 +558,24 @@ def test_one_run_answers_for_every_budget_that_it_has_seen():
 
 def test_the_scaling_claim_is_judged_by_its_ratios(tmp_path, monkeypatch):
     table = pd.DataFrame(table_of(longest, SCALE))
-    rows = scaling_rows(table, "test", "quick")
+    rows = scaling_rows(table, "test")
     claim = CLAIMS["reversal-scaling"]
-    assert judge(claim, None, [], rows, "quick")[0] == "holds in regime"
+
+    def verdict_on(table):
+        rows = attributed(scaling_rows(table, "test"), Source("test"), sizes_of_searches(table))
+        return judge(claim, None, [], rows)
+
+    assert verdict_on(table)[0] == "holds in regime"
     gate = table["label"] == "row gate(3 %)"
     worse = table.assign(largest=table["largest"].where(~gate | (table["spent"] == "forward_rows"), 8))
-    assert judge(claim, None, [], scaling_rows(worse, "test", "quick"), "quick")[0] == "fails"
-    assert judge(claim, None, [], scaling_rows(table, "test", "smoke"), "quick")[0] == "not run"
+    assert verdict_on(worse)[0] == "fails"
+    asked = "the rule asks for"
+    small = table[table["budget"] < 10**5]
+    assert verdict_on(small) == ("not run", f"10,000 forward rows; {asked} 100,000")
+    assert verdict_on(small[small["seed"] == 0]) == (
+        "not run",
+        f"10,000 forward rows and 1 seed; {asked} 100,000 and 2",
+    )
     path = save(table, tmp_path / "scaling.parquet", kind="reversal-scaling", config={"preset": "quick"}, sidecar={})
     found = scaling(replace(context("smoke"), tables=MeasuredTables([load(path)])))
     assert [(row.quantity, row.value) for row in found] == [(row.quantity, row.value) for row in rows]
@@ -578,7 +589,7 @@ def test_without_a_committed_table_nothing_is_judged(tmp_path, monkeypatch):
         ):
             measure(context("quick"))
     with pytest.raises(RuntimeError, match="claim reversal-quality demands a quantity that its measurement lacks"):
-        judge(CLAIMS["reversal-quality"], None, [], [], "quick")
+        judge(CLAIMS["reversal-quality"], None, [], [])
 
 
 def test_the_real_solver_trains_to_the_target_or_spends_the_budget():
@@ -652,7 +663,7 @@ def test_sizes_at_the_largest_that_was_tried_are_lower_bounds():
         for label, sizes in (("DG", (8, 8)), ("PG", (4, 8)), ("row gate(3 %)", (4, 4)))
         for seed, size in enumerate(sizes)
     ]
-    found = {row.quantity: row for row in scaling_rows(pd.DataFrame(rows), "test", "quick")}
+    found = {row.quantity: row for row in scaling_rows(pd.DataFrame(rows), "test")}
     capped = found["longest H within 10 forward rows, DG / PG"]
     assert (capped.value, capped.low, capped.high) == (1.5, 0.0, math.inf)
     below = found["longest H within 10 forward rows, row gate(3 %) / PG"]
@@ -668,22 +679,22 @@ def test_gates_of_another_number_of_updates_or_seeds_are_not_compared():
         with pytest.raises(
             ResultError, match=r"at M = 2, H = 10, ρ = 3 % .* row gate by [a-z]+ 10,000 of seeds 0, 1, 2"
         ):
-            rows_of(Curves(frame, "quick"))
+            rows_of(Curves(frame))
     fewer = found.frame[~long | (found.frame["seed"] == 0)]
     with pytest.raises(
         ResultError, match=r"delight 1,000 of seeds 0; row gate by advantage 1,000 of seeds 0, 1, 2, 3, 4"
     ):
-        row_gate_rows(Curves(fewer, "quick"))
+        row_gate_rows(Curves(fewer))
     others = found.frame.assign(seed=found.frame["seed"].where(~long, found.frame["seed"] + 1))
     with pytest.raises(ResultError, match=r"row gate by delight 1,000 of seeds 1, 2, 3, 4, 5"):
-        row_gate_rows(Curves(others, "quick"))
+        row_gate_rows(Curves(others))
     elsewhere = world("screening-tasks")
     late = elsewhere.frame["rule"].eq("surprisal")
     frame = elsewhere.frame.assign(update=elsewhere.frame["update"].where(~late, 10 * elsewhere.frame["update"]))
     with pytest.raises(ResultError, match=r"abs-advantage 1,000 of seeds 0, 1, 2; surprisal 10,000 of seeds 0, 1, 2"):
-        screening_rows(Curves(frame, "quick"), world("screening"))
+        screening_rows(Curves(frame), world("screening"))
     with pytest.raises(ResultError, match=r"lacks the token gate by surprisal at M = 2, H = 6, ρ = 3 %"):
-        screening_rows(Curves(elsewhere.frame[~late], "quick"), world("screening"))
+        screening_rows(Curves(elsewhere.frame[~late]), world("screening"))
 
 
 def test_a_part_of_a_study_measured_elsewhere_is_completed(committed):
@@ -692,7 +703,7 @@ def test_a_part_of_a_study_measured_elsewhere_is_completed(committed):
     path = committed / "own.parquet"
     save(frame[frame["label"] == "PG"], path, kind=study_kind("quality"), config={"preset": "paper"}, sidecar={})
     found = reversal_runs.curves(context("quick", [load(path)]), "quality")
-    assert found.preset == "quick"
+    assert sizes_of_runs(found.frame)["updates"] == 1_000
     origins = {row.quantity: row.origin for row in quality_rows(found)}
     assert origins["final token error, PG"].startswith("own.parquet")
     assert origins["final token error, DG"].startswith("reversal-quality-quick.parquet")
@@ -716,7 +727,7 @@ def test_runs_that_another_study_trains_are_those_of_that_study(committed):
     path = committed / "reversal-quality-paper.parquet"
     save(frame, path, kind=study_kind("quality"), config={"preset": "paper"}, sidecar={})
     found = reversal_runs.curves(context("smoke"), "token-trap")
-    assert found.preset == "quick", "the smallest that is in it"
+    assert sizes_of_runs(found.frame)["updates"] == 1_000, "the shortest run that is in it"
     first = found.frame[(found.frame["vocab_size"] == 2) & (found.frame["length"] == 10)]
     assert set(first.loc[first["update"] > 1_000, "label"]) == set(SHARED["token-trap"][1])
     shared = {c.label for c in STUDIES["quality"].methods} & set(SHARED["token-trap"][1])

@@ -18,7 +18,7 @@ SMOKE = Context("smoke", "cpu", 2, lambda _: None)
 
 
 def verdict(claim, rows):
-    return judge(CLAIMS[claim], True, rows, [], "smoke")[0]
+    return judge(CLAIMS[claim], True, rows, [])[0]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ WRONG_RULES = {
     [("additive-threshold", additive_threshold_turn), ("additive-never-fixed", additive_never_fixed)],
 )
 def test_negative_control_a_wrong_rule(claim, check, wrong):
-    assert verdict(claim, check(SMOKE, WRONG_RULES[wrong])) == "fails"
+    assert verdict(claim, check(SMOKE, WRONG_RULES[wrong])) == "contradicted"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_negative_control_a_wrong_rule(claim, check, wrong):
     ids=["no gap", "1 % low", "K + 1"],
 )
 def test_negative_control_a_wrong_threshold(wrong):
-    assert verdict("additive-threshold", additive_threshold_turn(SMOKE, threshold=wrong)) == "fails"
+    assert verdict("additive-threshold", additive_threshold_turn(SMOKE, threshold=wrong)) == "contradicted"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_negative_control_a_wrong_threshold(wrong):
     ids=["no gap", "K", "no 1 − α"],
 )
 def test_negative_control_a_wrong_odds_limit(wrong):
-    assert verdict("additive-never-fixed", additive_never_fixed(SMOKE, limit=wrong)) == "fails"
+    assert verdict("additive-never-fixed", additive_never_fixed(SMOKE, limit=wrong)) == "contradicted"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_negative_control_a_wrong_odds_limit(wrong):
     ids=["uniform", "worst first", "keeps all ties"],
 )
 def test_negative_control_a_wrong_selection(wrong):
-    assert verdict("screening-at-rate", screening_at_rate(SMOKE, wrong)) == "fails"
+    assert verdict("screening-at-rate", screening_at_rate(SMOKE, wrong)) == "contradicted"
 
 
 @pytest.mark.parametrize("at", SETTINGS, ids=str)

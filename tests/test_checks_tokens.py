@@ -18,7 +18,7 @@ SMOKE = Context("smoke", "cpu", 2, lambda _: None)
 
 
 def verdict(claim, rows):
-    return judge(CLAIMS[claim], True, rows, [], "smoke")[0]
+    return judge(CLAIMS[claim], True, rows, [])[0]
 
 
 @pytest.mark.parametrize("claim", ["token-trap", "row-gate", "token-dg", "token-screening"])
@@ -48,7 +48,7 @@ def short(monkeypatch):
 @pytest.mark.parametrize("claim", ["token-trap", "row-gate", "token-dg", "token-screening"])
 def test_negative_control_a_wrong_formula_fails(claim):
     rows = getattr(checks, claim.replace("-", "_"))(SMOKE, drift=forgets_wrong_tokens)
-    assert verdict(claim, rows) == "fails"
+    assert verdict(claim, rows) == "contradicted"
 
 
 @pytest.mark.usefixtures("short")
@@ -57,7 +57,7 @@ def test_negative_control_a_wrong_formula_fails(claim):
 )
 def test_negative_control_a_wrong_gate_fails(claim, wrong):
     rows = getattr(checks, claim.replace("-", "_"))(SMOKE, gate=wrong)
-    assert verdict(claim, rows) == "fails"
+    assert verdict(claim, rows) == "contradicted"
     kinds = {row.quantity.split(",")[0].split()[0] for row in rows if row.within is False}
     assert {"drift/(p(1−p))"} <= kinds, "the drifts alone would have caught it"
     assert {"share", "end"} & kinds, "and so would training"
@@ -66,7 +66,7 @@ def test_negative_control_a_wrong_gate_fails(claim, wrong):
 @pytest.mark.parametrize("rule", ["delight", "surprisal"])
 def test_negative_control_a_wrong_rule_fails(rule):
     rows = checks.token_screening(SMOKE, rule=rule)
-    assert verdict("token-screening", rows) == "fails"
+    assert verdict("token-screening", rows) == "contradicted"
     failed = {row.quantity.split(",")[0].split("/")[0].split()[0] for row in rows if row.within is False}
     assert failed == {"drift", "end", "share"}
 

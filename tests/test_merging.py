@@ -17,15 +17,15 @@ from simulations.verify import verify
 COMMITTED = results.Path(results.__file__).parent / "tables" / "mnist-quick.parquet"
 
 
-def save(path, kind="a", preset="quick", date="2026-01-01"):
+def save(path, kind="a", preset="quick", date="2026-01-01", rows=1):
     config, sidecar = {"preset": preset}, {"date": date, "device": "cuda: A100", "commit": "0123456789abcdef"}
-    return results.save(pd.DataFrame({"x": [1]}), path, kind=kind, config=config, sidecar=sidecar)
+    return results.save(pd.DataFrame({"x": range(rows)}), path, kind=kind, config=config, sidecar=sidecar)
 
 
-def test_the_largest_preset_wins_and_then_the_latest(tmp_path):
-    save(tmp_path / "a.parquet", preset="quick", date="2026-03-01")
-    save(tmp_path / "inside" / "b.parquet", preset="paper", date="2026-01-01")
-    save(tmp_path / "c.parquet", preset="paper", date="2026-02-01")
+def test_the_largest_table_wins_and_then_the_latest_whatever_their_labels(tmp_path):
+    save(tmp_path / "a.parquet", preset="paper", date="2026-03-01", rows=1)
+    save(tmp_path / "inside" / "b.parquet", preset="huge", date="2026-01-01", rows=2)
+    save(tmp_path / "c.parquet", preset="smoke", date="2026-02-01", rows=2)
     save(tmp_path / "d.parquet", kind="other")
     tables = MeasuredTables.read(tmp_path)
     assert tables.find("a").path.name == "c.parquet"
@@ -46,9 +46,11 @@ def test_what_cannot_be_merged_is_refused_by_name(tmp_path):
     with pytest.raises(ResultError, match=r"foreign\.parquet is not a readable Parquet file"):
         MeasuredTables.read(tmp_path)
     (tmp_path / "foreign.parquet").unlink()
-    save(tmp_path / "odd.parquet", preset="huge")
-    with pytest.raises(ResultError, match=r"odd\.parquet names preset 'huge', expected one of smoke, quick, paper"):
-        MeasuredTables.read(tmp_path).find("a")
+    save(tmp_path / "odd.parquet", kind=KIND)
+    with pytest.raises(
+        ResultError, match=r"odd\.parquet is no table of kind mnist-learning-curves: it lacks .*update"
+    ):
+        MeasuredTables.read(tmp_path).find(KIND)
 
 
 def merged(tmp_path, **changes):
@@ -66,7 +68,9 @@ def test_a_claim_is_judged_by_the_merged_table_and_says_so(tmp_path):
     assert outcome.verdict == CLAIMS["mnist-quality"].success  # at smoke size it would be "not run"
     assert all(row.origin.startswith("gpu-box.parquet, 2026-") for row in outcome.measured)
     assert all("cuda: A100" in row.origin for row in outcome.measured)
-    assert {"preset"}.isdisjoint(outcome.measured[0].to_json())
+    row = outcome.measured[0].to_json()
+    assert (row["table"], row["preset"], row["device"]) == ("gpu-box.parquet", "quick", "cuda: A100")
+    assert (row["seeds"], row["updates"], row["date"][:5], len(row["commit"])) == (10, 3_000, "2026-", 40)
 
 
 def test_negative_control_other_numbers_give_another_verdict(tmp_path):
@@ -76,9 +80,36 @@ def test_negative_control_other_numbers_give_another_verdict(tmp_path):
     assert outcome.verdict == "fails"
 
 
-def test_a_table_too_small_to_judge_by_is_not(tmp_path):
-    (outcome,) = merged(tmp_path, preset="smoke").outcomes
-    assert (outcome.verdict, "preset smoke is too small" in outcome.reason) == ("not run", True)
+def cut(updates=3_000, seeds=10, labels=None):
+    """The committed curves, of some methods up to an update and of a few seeds."""
+    frame = load(COMMITTED).frame
+    other = ~frame["label"].isin(labels) if labels else False
+    return frame[other | ((frame["update"] <= updates) & (frame["seed"] < seeds))]
+
+
+@pytest.mark.parametrize("label", ["smoke", "quick", "paper", "huge", None])
+@pytest.mark.parametrize(
+    ("sizes", "reason"),
+    [
+        ({"updates": 300, "seeds": 2}, "300 updates and 2 seeds; the rule asks for 3,000 and 10"),
+        ({"updates": 300}, "300 updates; the rule asks for 3,000"),
+        ({"seeds": 9}, "9 seeds; the rule asks for 10"),
+        ({"updates": 2_900, "labels": ["DG"]}, "2,900 updates; the rule asks for 3,000"),
+        ({"seeds": 1, "updates": 2_900, "labels": ["zero-price"]}, ""),  # which the claim does not compare
+        ({}, ""),
+    ],
+)
+def test_a_table_is_judged_by_the_sizes_that_it_holds_and_by_no_label(tmp_path, label, sizes, reason):
+    (outcome,) = merged(tmp_path, frame=cut(**sizes), preset=label).outcomes
+    expected = ("not run", reason) if reason else (CLAIMS["mnist-quality"].success, outcome.reason)
+    assert (outcome.verdict, outcome.reason) == expected
+
+
+def test_methods_of_other_seeds_are_not_compared(tmp_path):
+    frame = cut()
+    frame.loc[frame["label"] == "DG", "seed"] += 10
+    with pytest.raises(ReportedError, match=r"other seeds for each method, and mnist-quality compares seed by seed"):
+        merged(tmp_path, frame=frame)
 
 
 def test_a_table_that_lacks_a_method_is_refused(tmp_path):

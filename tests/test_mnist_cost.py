@@ -1,6 +1,7 @@
 """What a step costs on MNIST: counted FLOPs and bytes, rows of timings, and the speed-up to an error."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -153,8 +154,8 @@ def timings(slower=1.0, at=(1_000, 1_024), peak=0.6):
     def seconds(value):
         return (value * rng.uniform(0.99, 1.01, 9)).tolist()
 
-    for batch_size in (100, 1_000, 10_000):
-        for width in (100, 1_024):
+    for batch_size in (100, 1_000, 100_000):
+        for width in (100, 1_024, 4_096):
             unit = 1e-7 * batch_size * width
             size = {"batch_size": batch_size, "width": width, "dtype": "float32", "seeds": 1}
             for variant, value in (("full", 3.1), ("screening and optimizer", 1.1)):
@@ -200,13 +201,13 @@ def test_negative_control_a_slowed_step_misses_its_criteria(change, missed):
 
 
 def curves(pg=(0.9, 0.2, 0.1, 0.04), dg=(0.9, 0.04, 0.03, 0.02), gate=(0.9, 0.1, 0.04, 0.03)):
-    """Five seeds, an evaluation every 1,000 forward samples; the gate keeps 3 %."""
+    """Ten seeds, an evaluation every 1,000 updates of one sample; the gate keeps 3 %."""
     rows = []
     for label, errors, share in (("PG", pg, 1.0), ("DG", dg, 1.0), ("DG-K(3 %)", gate, 0.03)):
-        for seed in range(5):
+        for seed in range(10):
             for step, error in enumerate(errors):
                 spent = {"forward_samples": 1_000 * step, "backward_samples": 1_000 * step * share}
-                rows.append({"label": label, "seed": seed, "update": 10 * step, "test_error": error} | spent)
+                rows.append({"label": label, "seed": seed, "update": 1_000 * step, "test_error": error} | spent)
     return pd.DataFrame(rows)
 
 
@@ -216,10 +217,10 @@ def test_the_speedup_is_that_of_the_cost_model():
     np.testing.assert_allclose(speedups(curves(), "DG", c)[0], 3)
     for accounting in ("logical", "physical"):
         expected = cost.speedup(3_000, 2_000, 0.03, c, accounting)
-        np.testing.assert_allclose(speedups(curves(), "DG-K(3 %)", c, accounting)[0], expected[:, None].repeat(5, 1))
+        np.testing.assert_allclose(speedups(curves(), "DG-K(3 %)", c, accounting)[0], expected[:, None].repeat(10, 1))
     spent, reached = cost_to_error(curves(), "PG", 0.05, c, "physical")
     assert reached.all()
-    np.testing.assert_allclose(spent, (3_000 * (1 + c))[:, None].repeat(5, 1))
+    np.testing.assert_allclose(spent, (3_000 * (1 + c))[:, None].repeat(10, 1))
     with pytest.raises(ValueError, match="accounting must be one of logical, physical, got 'full'"):
         cost_to_error(curves(), "PG", 0.05, c, "full")
 
@@ -229,7 +230,7 @@ def test_a_seed_of_pg_that_never_arrives_makes_a_lower_bound():
     row = found["speed-up to 5 % error over PG, DG-K(3 %), c = 4, at least"]
     assert row.value == pytest.approx(1.5 * 5 / 1.12)
     assert (row.high, row.published) == (math.inf, 6.0)
-    assert "0 of 5 seeds of PG got there" in row.origin
+    assert "0 of 10 seeds of PG got there" in row.origin
     never = {row.quantity: row for row in speedup_rows(curves(gate=(0.9, 0.2, 0.1, 0.06)), "test")}
     assert never["speed-up to 5 % error over PG, DG-K(3 %), c = 4, at least"].value == 0
     assert found["speed-up to 5 % error over PG, DG, any c, at least"].value == 3
@@ -245,7 +246,7 @@ def test_negative_control_a_gate_as_slow_as_pg_misses_the_published_speedup():
 
 
 def test_every_criterion_is_measured_and_a_merged_table_is_used(tmp_path):
-    """Tables from elsewhere are judged, labelled with their preset; without their seconds they are refused."""
+    """Tables from elsewhere are judged by their sizes; without their seconds they are refused."""
     steps = timings()
     seconds = steps.pop("seconds").tolist()
     for name, sidecar in (("good", {"seconds": seconds}), ("bad", {"seconds": seconds[1:]})):
@@ -254,15 +255,24 @@ def test_every_criterion_is_measured_and_a_merged_table_is_used(tmp_path):
     save(curves(), tmp_path / "curves.parquet", kind=CURVES, config=config, sidecar={})
     tables = MeasuredTables([load(tmp_path / "good.parquet"), load(tmp_path / "curves.parquet")])
     rows = savings(Context("smoke", "cpu", 1, lambda _: None, tables))
-    assert {row.preset for row in rows} == {"quick", "paper"}
-    assert judge(CLAIM, None, [], rows, "smoke")[0] == "holds in regime"
+    assert {(row.sources[0].table, tuple(row.sizes.items())) for row in rows} == {
+        ("good.parquet", (("samples a batch", 100_000), ("units a layer", 4_096))),
+        ("curves.parquet", (("updates", 3_000), ("seeds", 10))),
+    }
+    assert judge(CLAIM, None, [], rows)[0] == "holds in regime"
+    small = replace(tables.find(KIND), frame=steps[steps["width"] < 1_000].assign(seconds=0))
+    seconds_of_small = [each for each, width in zip(seconds, steps["width"], strict=True) if width < 1_000]
+    small = replace(small, sidecar={"seconds": seconds_of_small})
+    rows = savings(Context("smoke", "cpu", 1, lambda _: None, MeasuredTables([small, tables.find(CURVES)])))
+    assert judge(CLAIM, None, [], rows) == ("not run", "100 units a layer; the rule asks for 4,096")
     with pytest.raises(ResultError, match=r"bad\.parquet needs a sidecar with seconds for each of its"):
         with_seconds(load(tmp_path / "bad.parquet"))
 
 
-def test_the_first_committed_table_is_taken(tmp_path):
+def test_the_largest_committed_table_is_taken_whatever_its_label(tmp_path):
     assert committed("a", "b", directory=tmp_path) is None
-    save(curves(), tmp_path / "b.parquet", kind=CURVES, config={"preset": "quick"}, sidecar={})
-    assert committed("a", "b", directory=tmp_path).config["preset"] == "quick"
-    save(curves(), tmp_path / "a.parquet", kind=CURVES, config={"preset": "paper"}, sidecar={})
-    assert committed("a", "b", directory=tmp_path).config["preset"] == "paper"
+    save(curves(), tmp_path / "b.parquet", kind=CURVES, config={"preset": "smoke"}, sidecar={})
+    assert committed("a", "b", directory=tmp_path).path.name == "b.parquet"
+    short = curves()[lambda frame: frame["update"] < 3_000]
+    save(short, tmp_path / "a.parquet", kind=CURVES, config={"preset": "paper"}, sidecar={})
+    assert committed("a", "b", directory=tmp_path).path.name == "b.parquet"

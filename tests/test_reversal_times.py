@@ -134,7 +134,7 @@ def test_a_user_s_own_seconds_replace_those_of_the_same_device_and_no_others(tmp
     rows = {row.quantity.removeprefix(quantity): row for row in physical_cost(context) if quantity in row.quantity}
     assert set(rows) == {"CPU", "NVIDIA H200", "A100"}
     assert (rows["A100"].value, rows["A100"].origin[:9]) == (0.25, "1.parquet"), "the later one"
-    assert rows["CPU"].preset == "paper"
+    assert rows["CPU"].sources[0].table == "reversal-step-times-paper.parquet"
     with results_from(tmp_path):
         assert set(step_times(own_tables("*"))) == set(rows)
 

@@ -8,10 +8,13 @@ Verdicts
 --------
 ``holds``            derivation and simulation agree (and every measured criterion is met), without conditions
 ``holds in regime``  the same, within the stated regime
-``fails``            a measured criterion is missed: the whole interval lies outside it
+``fails``            a published claim misses a measured criterion: the whole interval lies outside it
+``contradicted``     ours against ours: a step of the derivation fails, a simulation disagrees with the theory, or a
+                     measurement of ours misses a criterion of a claim that this project makes (source ``here``)
+``broken``           an exception ended the claim; the reason says which, and where
 ``undecided``        an interval straddles a criterion, or a simulation is too noisy to fail
 ``not comparable``   our protocol may differ from the published one; the reason says which criteria were met
-``not run``          the preset is too small to judge
+``not run``          what was measured is smaller than the rule asks for
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from collections.abc import Iterable, Mapping
 
 from kondo_theory.claims import contexts, cost, devices, gambling, gate, geometry, mnist, reversal, screening, tokens
 from kondo_theory.claims.registry import SOURCES, Claim, Criterion, DecisionRule, Verdict
+from kondo_theory.words import choice
 
 __all__ = ["CLAIMS", "SOURCES", "Claim", "Criterion", "DecisionRule", "Verdict", "get_claims"]
 
@@ -37,10 +41,7 @@ def get_claims(ids: Iterable[str] | None = None) -> list[Claim]:
     Raises
     ------
     ValueError
-        If an id is not known; the message lists those that are.
+        If an id is not known; the message lists those that are, and suggests the nearest.
     """
     wanted = list(ids) if ids is not None else list(CLAIMS)
-    for claim_id in wanted:
-        if claim_id not in CLAIMS:
-            raise ValueError(f"claim must be one of {', '.join(CLAIMS)}, got {claim_id!r}")
-    return [CLAIMS[claim_id] for claim_id in dict.fromkeys(wanted)]
+    return [CLAIMS[choice("claim", claim_id, CLAIMS)] for claim_id in dict.fromkeys(wanted)]

@@ -9,6 +9,10 @@ _WORST_CHECKPOINT = (
     "on held-out images"
 )
 
+_TIMED = {"samples a batch": 100_000, "units a layer": 4_096}
+"""Sizes from which timed steps can judge: those that the regime names."""
+_NOISY = {"updates": 1_500, "seeds": 5}
+
 CLAIMS = (
     Claim(
         id="mnist-quality",
@@ -27,8 +31,8 @@ CLAIMS = (
             + "; backward samples to an error are those of the first evaluation at or below it, and a seed of PG that"
             " never gets there counts with all it has spent, which can only understate the ratio; a seed of DG-K that"
             " never gets there counts as a ratio of 0",
-            undecided="an interval that straddles its margin; below 3,000 updates or 10 seeds the claim is not run",
-            judged_from="quick",
+            undecided="an interval that straddles its margin",
+            judged_from={"updates": 3_000, "seeds": 10},
             criteria=(
                 Criterion(
                     "final test error, DG-K(3 %) − DG (percentage points)",
@@ -72,8 +76,8 @@ CLAIMS = (
         derived=False,
         rule=DecisionRule(
             statistic=MEDIAN_RULE + _WORST_CHECKPOINT,
-            undecided="an interval that straddles its margin; below 5 seeds the claim is not run",
-            judged_from="quick",
+            undecided="an interval that straddles its margin",
+            judged_from={"seeds": 5, "checkpoints": 5},
             criteria=(
                 Criterion(
                     "cosine of zero price's mean gradient with PG's, lowest",
@@ -118,8 +122,8 @@ CLAIMS = (
         rule=DecisionRule(
             statistic=MEDIAN_RULE + _WORST_CHECKPOINT + "; the best other rule is that of each checkpoint and seed, "
             "the best α that of each seed",
-            undecided="an interval that straddles its margin; below 5 seeds the claim is not run",
-            judged_from="quick",
+            undecided="an interval that straddles its margin",
+            judged_from={"seeds": 5, "checkpoints": 5},
             criteria=tuple(
                 criterion
                 for direction in ("PG's gradient", "cross-entropy's gradient")
@@ -161,36 +165,41 @@ CLAIMS = (
             )
             + MEDIAN_RULE
             + ", a seed of PG that never gets to 5 % counting with all it has spent, which can only understate it",
-            undecided="an interval that straddles its margin; below 3,000 updates or 10 seeds the claim is not run",
-            judged_from="quick",
+            undecided="an interval that straddles its margin",
+            judged_from={"updates": 3_000, "seeds": 10},
             criteria=(
                 Criterion(
                     "seconds a step, screened / full, highest of all",
                     high=1.0,
                     why="no slower than the full step at any size measured, at rates up to 30 %",
+                    judged_from=_TIMED,
                 ),
                 Criterion(
                     "seconds a step, screened / full, highest from B = 1,000 on",
                     high=1.0,
                     strict=True,
                     why="faster than the full step",
+                    judged_from=_TIMED,
                 ),
                 Criterion(
                     "seconds of a screened step / (screening + ρ × full step + optimizer), highest from B = 1,000 on "
                     "at width 1,024",
                     high=1.2,
                     why="the physical cost of a step; a fifth is allowed for the gate and for moving kept rows",
+                    judged_from=_TIMED,
                 ),
                 Criterion(
                     "bytes held for the backward pass, screened / (ρ × full), highest",
                     high=1.05,
                     why="activations are held for the kept samples alone",
+                    judged_from=_TIMED,
                 ),
                 Criterion(
                     "peak bytes of a step, 3 % / full, highest from B = 1,000 on",
                     high=1.0,
                     strict=True,
                     why="the memory that a step needs beside its parameters falls too",
+                    judged_from=_TIMED,
                 ),
                 Criterion(
                     "speed-up to 5 % error over PG, DG, any c, at least",
@@ -232,16 +241,17 @@ CLAIMS = (
             + "; recall: the share of the exact top 3 % of 2,000 images that the screener's top 3 % holds, mean over "
             "training; predicted: by the noisy gates of each image's exact delight",
             undecided=(
-                "an interval that straddles its margin; below 5 seeds the claim is not run. The margins came first, "
+                "an interval that straddles its margin. The margins came first, "
                 "the number of seeds did not: 5 and then 20 left a criterion open, of noise and old parameters; 40 "
                 "were the last look"
             ),
-            judged_from="quick",
+            judged_from={"updates": 3_000, "seeds": 5},
             criteria=(
                 Criterion(
                     "final test error, DG at 50 % relative noise − DG (percentage points)",
                     high=0.5,
                     why="'tolerates': no more than half a point, a tenth of DG's final error",
+                    judged_from=_NOISY,
                 ),
                 Criterion(
                     "rise of the final test error under relative noise of 50, 100 and 200 %, mean, DG-K(3 %) − DG "
@@ -249,21 +259,25 @@ CLAIMS = (
                     low=0.0,
                     strict=True,
                     why="'degrades earlier': the gate loses more than DG to the same noise",
+                    judged_from=_NOISY,
                 ),
                 Criterion(
                     "recall under noise, |measured − predicted|, largest of all noises",
                     high=0.02,
                     why="two points for the rank at which 2,000 images are cut",
+                    judged_from=_NOISY,
                 ),
                 Criterion(
                     "right samples kept at zero price under noise, |share − Φ(χ/τ)|, largest of all noises",
                     high=0.02,
                     why="Φ(χ/τ) sample by sample; two points for a finite draw",
+                    judged_from=_NOISY,
                 ),
                 Criterion(
                     "wrong samples kept at zero price under noise, |share − Φ(χ/τ)|, largest of all noises",
                     high=0.02,
                     why="Φ(χ/τ) sample by sample; two points for a finite draw",
+                    judged_from=_NOISY,
                 ),
                 *(
                     Criterion(

@@ -42,6 +42,8 @@ class Criterion:
         Where the margin comes from.
     strict : bool
         The edge does not belong to the region.
+    judged_from : mapping of str to int, optional
+        The smallest sizes that can judge this criterion, where they are not those of the rule.
     """
 
     quantity: str
@@ -50,6 +52,7 @@ class Criterion:
     published: float | None = None
     why: str = ""
     strict: bool = False
+    judged_from: Mapping[str, int] | None = None
 
     def judge(self, low: float, high: float) -> Literal["holds", "fails", "undecided"]:
         """Judge a 95 % interval [low, high]: inside the region, outside it, or across its edge.
@@ -82,18 +85,36 @@ class Criterion:
 class DecisionRule:
     """How a claim is judged, fixed beforehand: the statistic, the criteria with their margins, what is undecided.
 
-    ``judged_from`` is the smallest preset whose sizes can judge the criteria; below it the verdict is ``not run``.
-    ``not_comparable`` says why our protocol may differ from the published one: the criteria are judged and reported
-    all the same, and the verdict is ``not comparable`` whatever they say. ``beforehand`` is False where the rule was
-    written when the numbers had been seen.
+    ``judged_from`` are the smallest sizes that can judge the criteria, such as ``{"updates": 3_000, "seeds": 10}``;
+    what is measured at smaller ones is ``not run``, whatever preset it is labelled with. ``not_comparable`` says why
+    our protocol may differ from the published one: the criteria are judged and reported all the same, and the verdict
+    is ``not comparable`` whatever they say. ``beforehand`` is False where the rule was written when the numbers had
+    been seen.
     """
 
     statistic: str
     undecided: str
     criteria: tuple[Criterion, ...] = ()
-    judged_from: Literal["smoke", "quick", "paper"] = "smoke"
+    judged_from: Mapping[str, int] = field(default_factory=dict)
     not_comparable: str = ""
     beforehand: bool = True
+
+    def smallest(self, criterion: Criterion) -> Mapping[str, int]:
+        """Return the smallest sizes that can judge a criterion."""
+        return self.judged_from if criterion.judged_from is None else criterion.judged_from
+
+    @property
+    def not_run(self) -> str:
+        """Below which sizes the claim is not run, in words; empty where every size will do."""
+        sizes = [tuple(self.smallest(criterion).items()) for criterion in self.criteria]
+        found = {
+            each: "below " + " or ".join(f"{size:,} {name}" for name, size in each)
+            for each in dict.fromkeys(sizes)
+            if each
+        }
+        if len(found) == 1:
+            return next(iter(found.values()))
+        return "; ".join(f"{text} ({sizes.count(each)} of {len(sizes)} criteria)" for each, text in found.items())
 
 
 @dataclass(frozen=True)
@@ -140,6 +161,11 @@ class Claim:
     def derivation_module(self) -> str | None:
         """Dotted name of the module whose ``derive()`` proves the claim, or None."""
         return f"kondo_theory.derivations.{self.id.replace('-', '_')}" if self.derived else None
+
+    @property
+    def published(self) -> bool:
+        """Whether the statement is somebody else's: the first source it names is a paper."""
+        return self.source.split()[0].rstrip(",;") != "here"
 
     @property
     def success(self) -> Verdict:

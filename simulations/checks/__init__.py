@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from simulations.merging import MeasuredTables
+from simulations.sources import Source
+from simulations.statistics import Measured
 
-__all__ = ["Context", "Progress"]
+__all__ = ["Context", "Progress", "attributed"]
 
 Progress = Callable[[str], None]
 """Told in a few words what is being done."""
@@ -27,6 +29,8 @@ class Context:
         Whom to tell.
     tables : MeasuredTables
         What was measured elsewhere: a measurement that finds its table here reads it instead of measuring anew.
+    now : Source, optional
+        Of what is measured now; by default it names the device alone.
     """
 
     preset: str
@@ -34,3 +38,14 @@ class Context:
     workers: int
     progress: Progress
     tables: MeasuredTables = field(default_factory=MeasuredTables)
+    now: Source | None = None
+
+    @property
+    def source(self) -> Source:
+        """Where numbers that are measured now come from."""
+        return self.now or Source(device=self.device)
+
+
+def attributed(rows: Iterable[Measured], source: Source, sizes: Mapping[str, int]) -> list[Measured]:
+    """Return measured rows that say where they came from and how large that was."""
+    return [replace(row, sources=(source,), sizes=sizes) for row in rows]

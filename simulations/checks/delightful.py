@@ -12,7 +12,7 @@ from kondo_theory import geometry as closed
 from simulations import bandit_kernels as kernels
 from simulations.bandits import Context as Bandit
 from simulations.bandits import Gate, MomentsConfig, simulate_moments
-from simulations.checks import Context
+from simulations.checks import Context, attributed
 from simulations.estimates import jackknife
 from simulations.statistics import Measured, Simulated, bootstrap
 
@@ -113,4 +113,4 @@ def dg_cosine_gap(context: Context) -> list[Measured]:
         found = bootstrap(100 * dg / pg)
         name = GAP_QUANTITY.format(error)
         rows.append(Measured(name, found.value, found.low, found.high, replicates, published, "simulated now"))
-    return rows
+    return attributed(rows, context.source, {"replicates": replicates})

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from simulations.checks import Context
-from simulations.device_tables import EXPERIMENTS, Comparison, compare
-from simulations.statistics import Measured
+from simulations.device_tables import EXPERIMENTS, Comparison, Pair, compare
+from simulations.statistics import Interval, Measured
 
 __all__ = ["device_agreement", "device_rows"]
 
@@ -20,12 +20,15 @@ def device_rows(found: Comparison) -> list[Measured]:
     rows = []
     for pair in found.pairs:
         ratio, quantity = pair.ratio, f"{pair.measure}, GPU / CPU, {pair.label}, {pair.experiment}"
-        rows.append(
-            Measured(quantity, ratio.value, ratio.low, ratio.high, len(pair.gpu), None, pair.origin, pair.preset)
-        )
+        rows.append(_row(quantity, ratio, pair, pair.source.origin))
     worst = max(found.pairs, key=lambda pair: pair.distance)
-    largest, origin = worst.distance, f"{worst.origin}; at {worst.measure}, {worst.label}, {worst.experiment}"
+    origin = f"{worst.source.origin}; at {worst.measure}, {worst.label}, {worst.experiment}"
     origin += "".join(f"; not compared: {name}, {reason}" for name, reason in found.left_out.items())
     quantity = "largest difference of the two means, standard errors"
-    rows.append(Measured(quantity, largest, largest, largest, len(worst.gpu), None, origin, worst.preset))
+    rows.append(_row(quantity, Interval(worst.distance, worst.distance, worst.distance), worst, origin))
     return rows
+
+
+def _row(quantity: str, interval: Interval, pair: Pair, origin: str) -> Measured:
+    ends = (interval.value, interval.low, interval.high)
+    return Measured(quantity, *ends, len(pair.gpu), None, origin, pair.sizes, (pair.source,))

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from simulations.checks import Context
+from simulations.checks import Context, attributed
 from simulations.errors import ResultError
-from simulations.merging import preset_of
 from simulations.mnist import KIND, QUALITY_METHODS, MnistConfig, preset_configs
 from simulations.mnist_runs import run_many
 from simulations.mnist_summary import final_error, samples_to_error, total_samples
 from simulations.statistics import Interval, Measured, bootstrap
+from simulations.table_sizes import sizes_of_runs
 
-__all__ = ["quality", "quality_rows"]
+__all__ = ["quality", "quality_rows", "sizes_of_compared"]
 
 PUBLISHED_ERROR = {"DG": 3.0, "DG-K(3 %)": 3.0}  # percent, [KG §3]
 PUBLISHED_UPDATES = 10_000
@@ -28,18 +28,35 @@ def quality(context: Context) -> list[Measured]:
     """Return the measured rows of the claim ``mnist-quality``: from a table measured elsewhere, or measured now."""
     table = context.tables.find(KIND)
     if table is not None:
-        lacking = [label for label in COMPARED if label not in set(table.frame["label"])]
-        if lacking:
-            raise ResultError(f"{table.path} lacks {', '.join(lacking)}, which mnist-quality compares")
-        rows = quality_rows(table.frame, table.origin)
-        return [replace(row, preset=preset_of(table)) for row in rows]
+        sizes = sizes_of_compared(table.frame, table.path, "mnist-quality")
+        return attributed(quality_rows(table.frame, table.origin), table.source, sizes)
 
     def progress(done: int, total: int, config: MnistConfig) -> None:
         context.progress(f"mnist-quality: run {done} of {total}")
 
     configs = preset_configs(context.preset, QUALITY_METHODS)
     runs = run_many(configs, device=context.device, workers=context.workers, progress=progress)
-    return quality_rows(runs.table, f"measured now, {context.device}")
+    rows = quality_rows(runs.table, context.source.origin)
+    return attributed(rows, context.source, sizes_of_runs(runs.table))
+
+
+def sizes_of_compared(curves: pd.DataFrame, path: Path, claim: str) -> dict[str, int]:
+    """Return the sizes of the runs that a claim compares: PG, DG and DG-K(3 %), seed by seed.
+
+    Raises
+    ------
+    ResultError
+        If one of the three is missing, or they have not the same seeds.
+    """
+    compared = curves[curves["label"].isin(COMPARED)]
+    seeds = {label: tuple(sorted(runs["seed"].unique())) for label, runs in compared.groupby("label")}
+    lacking = [label for label in COMPARED if label not in seeds]
+    if lacking:
+        raise ResultError(f"{path} lacks {', '.join(lacking)}, which {claim} compares")
+    if len(set(seeds.values())) > 1:
+        each = "; ".join(f"{label} has {', '.join(map(str, seeds[label]))}" for label in COMPARED)
+        raise ResultError(f"{path} has other seeds for each method, and {claim} compares seed by seed: {each}")
+    return sizes_of_runs(compared)
 
 
 def quality_rows(table: pd.DataFrame, origin: str) -> list[Measured]:

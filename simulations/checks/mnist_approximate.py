@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from simulations.checks import Context
-from simulations.merging import preset_of
+from simulations.checks import Context, attributed
 from simulations.mnist_summary import final_error, samples_to_error
 from simulations.mnist_tables import committed, training_seconds, with_training_seconds
 from simulations.statistics import Measured, bootstrap
+from simulations.table_sizes import sizes_of_runs
 
 __all__ = ["TARGET", "approximate_delight", "noise_rows", "screener_rows", "seconds_to_error"]
 
@@ -32,10 +31,10 @@ def approximate_delight(context: Context) -> list[Measured]:
         if found is None and context.preset == "quick" and context.device == "cpu":
             found = committed(f"mnist-{study}-paper", f"mnist-{study}-quick")
         if found is None:
-            rows += _rows_of(study, _measured(study, context), f"measured now, {context.device}")
+            table, source = _measured(study, context), context.source
         else:
-            table = with_training_seconds(found) if study == "screeners" else found.frame
-            rows += [replace(row, preset=preset_of(found)) for row in _rows_of(study, table, found.origin)]
+            table, source = with_training_seconds(found) if study == "screeners" else found.frame, found.source
+        rows += attributed(_rows_of(study, table, source.origin), source, sizes_of_runs(table))
     return rows
 
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kondo_theory.cost import PUBLISHED_SPEEDUPS
-from simulations.checks import Context
-from simulations.merging import preset_of
+from simulations.checks import Context, attributed
+from simulations.checks.mnist import sizes_of_compared
 from simulations.mnist import KIND as CURVES
 from simulations.mnist_tables import LEARNING_CURVES, committed, speedups
 from simulations.results import ResultError, Table, with_seconds
 from simulations.statistics import Interval, Measured, bootstrap
+from simulations.table_sizes import sizes_of, sizes_of_steps
 
 __all__ = ["savings", "speedup_rows", "step_rows"]
 
@@ -34,14 +34,14 @@ def savings(context: Context) -> list[Measured]:
     found = context.tables.find(CURVES) or committed(*LEARNING_CURVES)
     if found is None:
         raise ResultError(f"no learning curves: none of {', '.join(LEARNING_CURVES)} is among the committed tables")
-    rows = [replace(row, preset=preset_of(found)) for row in speedup_rows(found.frame, found.origin)]
-    return [*_steps(context), *rows]
+    sizes = sizes_of_compared(found.frame, found.path, "mnist-savings")
+    return [*_steps(context), *attributed(speedup_rows(found.frame, found.origin), found.source, sizes)]
 
 
 def _steps(context: Context) -> list[Measured]:
     found = context.tables.find(_KIND) or _committed(context)
     if found is not None:
-        return [replace(row, preset=preset_of(found)) for row in step_rows(with_seconds(found), found.origin)]
+        return attributed(step_rows(with_seconds(found), found.origin), found.source, sizes_of(found))
     import torch
 
     from simulations.datasets import load_mnist
@@ -53,7 +53,8 @@ def _steps(context: Context) -> list[Measured]:
     for size in chosen:
         context.progress(f"mnist-savings: steps of {size.batch_size:,} images at width {size.width:,}")
         frames.append(measure(size, data, torch.device(context.device)))
-    return step_rows(pd.concat(frames, ignore_index=True), f"measured now, {context.device}")
+    steps = pd.concat(frames, ignore_index=True)
+    return attributed(step_rows(steps, context.source.origin), context.source, sizes_of_steps(steps))
 
 
 def _committed(context: Context) -> Table | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -11,11 +10,11 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from kondo_theory.screening import RULES
-from simulations.checks import Context
+from simulations.checks import Context, attributed
 from simulations.image_bandits import DIRECTIONS, Weighting
-from simulations.merging import preset_of
 from simulations.mnist_decomposition import ALPHAS, INITIALISATION, KIND, RATE, measure_paths, preset_configs
 from simulations.statistics import Measured, bootstrap
+from simulations.table_sizes import sizes_of, sizes_of_paths
 
 __all__ = ["decomposition", "decomposition_rows", "screening", "screening_rows"]
 
@@ -37,9 +36,10 @@ def screening(context: Context) -> list[Measured]:
 
 def _rows(context: Context, rows_of: Callable[[pd.DataFrame, str], list[Measured]]) -> list[Measured]:
     found = context.tables.find(KIND)
-    if found is None:
-        return rows_of(_measured(context), f"measured now, {context.device}")
-    return [replace(row, preset=preset_of(found)) for row in rows_of(found.frame, found.origin)]
+    if found is not None:
+        return attributed(rows_of(found.frame, found.origin), found.source, sizes_of(found))
+    table = _measured(context)
+    return attributed(rows_of(table, context.source.origin), context.source, sizes_of_paths(table))
 
 
 @lru_cache(maxsize=1)  # both claims are judged from one table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -19,6 +18,7 @@ from simulations.reversal_studies import ABOVE, BELOW, FRESH, Setting
 from simulations.reversal_summary import final, progress, spent_to_error, stalled
 from simulations.reversal_tables import Curves
 from simulations.statistics import Measured, bootstrap
+from simulations.table_sizes import sizes_of_runs
 
 __all__ = [
     "at_setting",
@@ -31,6 +31,7 @@ __all__ = [
     "row_gate_rows",
     "sensitivity_rows",
     "shares",
+    "taken_from",
     "token_trap",
     "token_trap_rows",
 ]
@@ -103,8 +104,20 @@ def over_seeds(
 ) -> Measured:
     """Return the median over seeds with its bootstrap interval."""
     interval = bootstrap(values)
-    ends = (interval.value, interval.low, interval.high)
-    return Measured(quantity, *ends, len(values), published, found.origin(runs), found.preset)
+    return taken_from(found, runs, quantity, (interval.value, interval.low, interval.high), len(values), published)
+
+
+def taken_from(
+    found: Curves,
+    runs: pd.DataFrame,
+    quantity: str,
+    ends: tuple[float, float, float],
+    n_values: int,
+    published: float | None = None,
+) -> Measured:
+    """Return a row, (value, low, high), that says what runs it is of, and how many and how long they were."""
+    sizes = sizes_of_runs(runs)
+    return Measured(quantity, *ends, n_values, published, found.origin(runs), sizes, found.sources(runs))
 
 
 @lru_cache(maxsize=64)
@@ -155,15 +168,27 @@ def token_trap_rows(found: Curves, fresh: Curves | None = None) -> list[Measured
     middle, low, high = (
         max(float(statistic(gap)) for gap in gaps.values()) for statistic in (np.median, np.min, np.max)
     )
-    name = "|stalled reward − predicted|, worst setting"
-    origin = ", ".join(part.origin() for part, *_ in parts)
-    every = replace(found, frame=found.frame.assign(origin=origin))
+    every = _together([part for part, *_ in parts])
+    below, above = (_at_any(every.frame, settings, TOKEN, ADVANTAGE) for settings in (BELOW, ABOVE))
+    n_below = sum(map(len, stall.values()))
     return [
-        *shares("share of runs below the critical rate that stall", stall, every),
-        *shares("share of runs above the critical rate that learn", learn, every),
-        Measured(name, middle, low, high, sum(map(len, stall.values())), None, origin, found.preset),
+        *shares("share of runs below the critical rate that stall", stall, every, below),
+        *shares("share of runs above the critical rate that learn", learn, every, above),
+        taken_from(every, below, "|stalled reward − predicted|, worst setting", (middle, low, high), n_below),
         *rows,
     ]
+
+
+def _together(parts: Sequence[Curves]) -> Curves:
+    """Return the curves of several parts beside each other: a run trained now counts beside that of a table."""
+    origins = {origin: source for part in parts for origin, source in part.origins.items()}
+    return Curves(pd.concat([part.frame for part in parts], ignore_index=True), origins)
+
+
+def _at_any(frame: pd.DataFrame, settings: Sequence[Setting], *kinds: str) -> pd.DataFrame:
+    """Return the rows of these gates at these settings."""
+    masks = [at_setting(frame, *_GATES[kind], setting) for kind in kinds for setting in settings]
+    return frame[np.logical_or.reduce(masks)]
 
 
 def row_gate_rows(found: Curves) -> list[Measured]:
@@ -185,16 +210,14 @@ def row_gate_rows(found: Curves) -> list[Measured]:
         "backward tokens, row gate / token gate, largest": budget.max(),
         "final training reward, row gate − token gate, smallest": gain.min(),
     }
+    compared = _at_any(found.frame, BELOW, TOKEN, *learn)
     return [
         *(
             row
             for kind, learnt in learn.items()
-            for row in shares(f"share of runs that learn, {kind}", learnt, found)
+            for row in shares(f"share of runs that learn, {kind}", learnt, found, compared)
         ),
-        *(
-            Measured(name, float(value), float(value), float(value), len(gain), None, found.origin(), found.preset)
-            for name, value in extremes.items()
-        ),
+        *(taken_from(found, compared, name, (float(value),) * 3, len(gain)) for name, value in extremes.items()),
         *rows,
     ]
 
@@ -259,15 +282,17 @@ def at_setting(frame: pd.DataFrame, method: str, rule: str, setting: Setting) ->
     return task & (frame["method"] == method) & (frame["rule"] == rule) & np.isclose(frame["rate"], setting.rate)
 
 
-def shares(quantity: str, outcomes: Mapping[Setting, Sequence[bool]], found: Curves) -> list[Measured]:
-    """Return the share of all runs, and that of the worst setting."""
+def shares(
+    quantity: str, outcomes: Mapping[Setting, Sequence[bool]], found: Curves, runs: pd.DataFrame
+) -> list[Measured]:
+    """Return the share of all runs, and that of the worst setting; ``runs`` are their curves."""
     worst = min(outcomes.values(), key=np.mean)
     every = [value for values in outcomes.values() for value in values]
-    return [_counted(quantity, every, found), _counted(f"{quantity}, worst setting", worst, found)]
+    return [_counted(quantity, every, found, runs), _counted(f"{quantity}, worst setting", worst, found, runs)]
 
 
 def _counted(
-    quantity: str, values: Sequence[bool] | NDArray[np.bool_], found: Curves, runs: pd.DataFrame | None = None
+    quantity: str, values: Sequence[bool] | NDArray[np.bool_], found: Curves, runs: pd.DataFrame
 ) -> Measured:
     share = float(np.mean(np.asarray(values)))
-    return Measured(quantity, share, share, share, len(values), None, found.origin(runs), found.preset)
+    return taken_from(found, runs, quantity, (share, share, share), len(values))

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from kondo_theory.cost import step_cost, surviving_rows, surviving_rows_exact
-from simulations.checks import Context
+from simulations.checks import Context, attributed
+from simulations.checks.reversal import over_seeds
 from simulations.checks.reversal_runs import curves
 from simulations.devices import describe, device_name
 from simulations.errors import ResultError
-from simulations.merging import preset_of
 from simulations.results import with_seconds
 from simulations.reversal_tables import STEP_TIMES, Curves, step_times
 from simulations.statistics import Interval, Measured, bootstrap
+from simulations.table_sizes import sizes_of
 
 __all__ = ["physical_cost", "physical_cost_rows", "seconds_rows"]
 
@@ -39,14 +39,10 @@ def physical_cost_rows(found: Curves) -> list[Measured]:
     if lacking:
         raise ResultError(f"{found.origin()}: lacks {', '.join(lacking)}, which reversal-physical-cost compares")
     rows: list[Measured] = []
+    compared = found.frame[found.frame["label"].isin((FULL, *GATED))]
 
     def add(quantity: str, values: FloatArray) -> None:
-        interval = bootstrap(values)
-        rows.append(
-            Measured(
-                quantity, interval.value, interval.low, interval.high, len(values), None, found.origin(), found.preset
-            )
-        )
+        rows.append(over_seeds(quantity, values, found, compared))
 
     full = totals[FULL].iloc[0]  # every answer of PG costs the same
     for label in (label for label in GATED if label in totals):
@@ -80,9 +76,9 @@ def _seconds(context: Context) -> list[Measured]:
     if not own and context.preset == "paper":
         return _seconds_now(context)
     return [
-        replace(row, preset=preset_of(table))
+        row
         for device, table in step_times(own).items()
-        for row in seconds_rows(with_seconds(table), device, table.origin)
+        for row in attributed(seconds_rows(with_seconds(table), device, table.origin), table.source, sizes_of(table))
     ]
 
 
@@ -97,8 +93,8 @@ def _seconds_now(context: Context) -> list[Measured]:
     for batches in chosen_batches(context.preset, context.device):
         context.progress(f"reversal-physical-cost: updates of {batches.rows:,} answers")
         found = measure(batches, device)
-        rows += seconds_rows(found, name, f"measured now, {context.device}")
-    return [replace(row, preset=context.preset) for row in rows]
+        rows += seconds_rows(found, name, context.source.origin)
+    return attributed(rows, context.source, {})
 
 
 def seconds_rows(times: pd.DataFrame, device: str, origin: str) -> list[Measured]:

@@ -33,7 +33,7 @@ def curves(context: Context, study: str) -> Curves:
     if found := context.tables.parts(study_kind(study)):
         own = _completed(joined(map(read_curves, found)), study)
     elif context.preset == "paper":
-        own = Curves(_measured(context, STUDIES[study].configs("paper"), study), "paper")
+        own = _measured(context, STUDIES[study].configs("paper"), study)
     else:
         own = committed_curves(study, COMMITTED)
     return with_shared(own, study, lambda other: curves(context, other))
@@ -44,7 +44,7 @@ def fresh_curves(context: Context) -> Curves | None:
     """Train the runs ``FRESH`` of the token trap and their controls, a seed each, where preset quick has no table."""
     if context.preset != "quick" or context.tables.parts(study_kind("token-trap")):
         return None
-    return Curves(_measured(context, _fresh(), "token-trap"), "quick")
+    return _measured(context, _fresh(), "token-trap")
 
 
 def _completed(found: Curves, study: str) -> Curves:
@@ -60,10 +60,10 @@ def _fresh() -> list[ReversalConfig]:
     return preset_configs("quick", [*gates, *(control(setting) for setting in FRESH if setting in BELOW)], [0])
 
 
-def _measured(context: Context, configs: list[ReversalConfig], study: str) -> pd.DataFrame:
+def _measured(context: Context, configs: list[ReversalConfig], study: str) -> Curves:
     done: dict[int, pd.DataFrame] = {}
     for index, curve, _ in run_many(configs, device=context.device, workers=context.workers):
         done[index] = curve
         context.progress(f"reversal {study}: run {len(done)} of {len(configs)}")
     table = tidy(configs, [done[index] for index in range(len(configs))])
-    return table.assign(origin=f"measured now, {context.device}")
+    return Curves.of(table, context.source)

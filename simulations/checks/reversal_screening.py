@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from simulations.checks import Context
-from simulations.checks.reversal import at_setting, over_seeds, predicted_reward, require_paired, shares
+from simulations.checks.reversal import at_setting, over_seeds, predicted_reward, require_paired, shares, taken_from
 from simulations.checks.reversal_runs import curves
 from simulations.errors import ResultError
 from simulations.reversal_studies import BELOW, RULES_ELSEWHERE, Setting
@@ -64,13 +64,21 @@ def screening_rows(found: Curves, before: Curves) -> list[Measured]:
         name = f"stalled reward, {rule}, {BELOW[0]} (predicted {predicted_reward(BELOW[0], rule):.3f}; seen before)"
         rows.append(over_seeds(name, progress(former)["late_reward"].to_numpy(), before, former))
     worst, lowest = max(gaps, key=np.median), min(ratios, key=np.median)
+    # Every run of these tasks is compared: by one rule, or as the control of another.
+    compared = found.frame[np.logical_or.reduce([_is_at(found, setting) for setting in BELOW[1:]])]
     return [
-        *shares("share of runs by additive and positive surprisal that stall", stall, found),
-        *shares("share of runs by |advantage| that learn", learn, found),
-        _extremes("|stalled reward − predicted|, worst setting", worst, found),
-        _extremes("final token error, by advantage / by |advantage|, worst setting", lowest, found),
+        *shares("share of runs by additive and positive surprisal that stall", stall, found, compared),
+        *shares("share of runs by |advantage| that learn", learn, found, compared),
+        _extremes("|stalled reward − predicted|, worst setting", worst, found, compared),
+        _extremes("final token error, by advantage / by |advantage|, worst setting", lowest, found, compared),
         *rows,
     ]
+
+
+def _is_at(found: Curves, setting: Setting) -> pd.Series:
+    """Return which rows are of the token gate by any of the rules at a setting."""
+    by_rule = [at_setting(found.frame, "token-gate", rule, setting) for rule in RULES_ELSEWHERE]
+    return pd.Series(np.logical_or.reduce(by_rule), found.frame.index)
 
 
 def _of(found: Curves, rule: str, setting: Setting) -> pd.DataFrame:
@@ -81,7 +89,7 @@ def _of(found: Curves, rule: str, setting: Setting) -> pd.DataFrame:
     return runs
 
 
-def _extremes(quantity: str, values: pd.Series, found: Curves) -> Measured:
+def _extremes(quantity: str, values: pd.Series, found: Curves, runs: pd.DataFrame) -> Measured:
     """Return the median over seeds, from the lowest seed to the highest."""
     ends = (float(np.median(values)), float(values.min()), float(values.max()))
-    return Measured(quantity, *ends, len(values), None, found.origin(), found.preset)
+    return taken_from(found, runs, quantity, ends, len(values))

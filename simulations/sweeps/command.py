@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from kondo_theory.words import nearest
 from simulations.sweeps import run
 from simulations.sweeps.catalogue import SWEEPS
 from simulations.sweeps.grid import Sweep
@@ -46,7 +47,9 @@ def choose(name: str, preset: str, settings: Sequence[str], out: Path | None) ->
         sweep = SWEEPS[name].at_preset(preset)
         default = Path("results") / f"{name}-{preset}"
     else:
-        raise ValueError(f"a sweep must be a file *.toml or one of {', '.join(SWEEPS)}, got {name!r}")
+        raise ValueError(
+            f"a sweep must be a file *.toml or one of {', '.join(SWEEPS)}, got {name!r}{nearest(name, SWEEPS)}"
+        )
     try:
         sweep = sweep.with_values(parse_settings(settings, sweep)).checked()
     except ValueError as error:

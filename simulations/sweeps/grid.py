@@ -23,6 +23,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from kondo_theory.words import nearest
 from simulations.shards import CELL_KEY
 from simulations.sweeps.fingerprint import code_version
 
@@ -195,7 +196,8 @@ class Sweep:
 
     def _require_known(self, name: str) -> None:
         if name not in self.parameters:
-            raise ValueError(f"sweep {self.name}: unknown key {name!r}: allowed are {', '.join(self.parameters)}")
+            allowed = f"allowed are {', '.join(self.parameters)}{nearest(name, self.parameters)}"
+            raise ValueError(f"sweep {self.name}: unknown key {name!r}: {allowed}")
 
     def with_values(self, values: Grid) -> Sweep:
         """Return the sweep with these axes replaced in every grid.

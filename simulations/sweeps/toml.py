@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from kondo_theory.words import nearest
 from simulations.sweeps.grid import MOST_CELLS, Grid, Sweep
 
 __all__ = ["parse_settings", "read_sweep"]
@@ -62,10 +63,10 @@ def read_sweep(path: Path, sweeps: Mapping[str, Sweep]) -> Sweep:
 def _from_content(content: Mapping[str, Any], stem: str, sweeps: Mapping[str, Sweep]) -> Sweep:
     for key in content:
         if key not in _KEYS:
-            raise ValueError(f"unknown key {key!r}: allowed are {', '.join(_KEYS)}")
+            raise ValueError(f"unknown key {key!r}: allowed are {', '.join(_KEYS)}{nearest(key, _KEYS)}")
     base = content.get("sweep")
     if not isinstance(base, str) or base not in sweeps:
-        raise ValueError(f"sweep must be one of {', '.join(sweeps)}, got {base!r}")
+        raise ValueError(f"sweep must be one of {', '.join(sweeps)}, got {base!r}{nearest(base, sweeps)}")
     name = content.get("name", stem)
     if not isinstance(name, str):
         raise ValueError(f"name must be text, got {name!r}")
@@ -121,7 +122,8 @@ def _value(text: str) -> Any:
 def _values(sweep: Sweep, key: str, value: Any) -> Sequence[Any]:
     """Return the values of one axis; TOML has no null, so the word ``none`` stands for it where it is allowed."""
     if key not in sweep.column_types:
-        raise ValueError(f"unknown key {key!r}: allowed are {', '.join(sweep.column_types)}")
+        allowed = sweep.column_types
+        raise ValueError(f"unknown key {key!r}: allowed are {', '.join(allowed)}{nearest(key, allowed)}")
     if isinstance(value, dict):
         return _range(key, value, sweep.column_types[key])
     values = value if isinstance(value, list) else [value]

@@ -1,0 +1,145 @@
+"""Standard output and standard error that a reader's end or an encoding cannot break.
+
+A closed pipe (``| head -1``) is no failure: what is still written is dropped and the command goes on to its own exit
+code. A sign that the encoding lacks is written as the nearest plain letters. What cannot be written for another
+reason, a full disk say, is an error, but the command ends first what else it has to do.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO, cast
+
+__all__ = ["in_plain_letters", "safe_streams"]
+
+_PLAIN = {
+    "–": "-",
+    "—": "-",
+    "−": "-",
+    "‑": "-",
+    "…": "...",
+    "≤": "<=",
+    "≥": ">=",
+    "≠": "!=",
+    "≈": "~",
+    "×": "x",
+    "·": "*",
+    "→": "->",
+    "∞": "inf",
+    "∇": "grad ",
+    "√": "sqrt",
+    "Σ": "sum",
+    "∫": "int",
+    "⊥": "perp",
+    "∥": "par",
+    "‖": "||",
+    "∂": "d",
+    "±": "+-",
+    "“": '"',
+    "”": '"',
+    "‘": "'",
+    "’": "'",
+    "•": "*",
+    "✓": "ok",
+    "✗": "x",
+}
+_ERRORS = "kondo-plain"
+
+
+def in_plain_letters(text: str) -> str:
+    """Return text in ASCII: Greek letters by name, boxes as ``+-|``, digits above or below the line as digits."""
+    return "".join(character if character.isascii() else _plain(character) for character in text)
+
+
+def _plain(character: str) -> str:
+    if character in _PLAIN:
+        return _PLAIN[character]
+    name = unicodedata.name(character, "")
+    if name.startswith("BOX DRAWINGS"):
+        across, along = "HORIZONTAL" in name, "VERTICAL" in name
+        return "+" if across == along else "-" if across else "|"
+    if name.startswith(("GREEK SMALL LETTER", "GREEK CAPITAL LETTER")):
+        letter = name.split()[3]
+        return letter.lower() if "SMALL" in name else letter.capitalize()
+    if name.startswith(("BLOCK", "FULL BLOCK")):
+        return "#"
+    simpler = unicodedata.normalize("NFKD", character).replace("⁄", "/")
+    return "".join(part for part in simpler if part.isascii()) or "?"
+
+
+def _replace(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return in_plain_letters(error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(_ERRORS, _replace)
+
+
+class _Safe:
+    """A text stream whose writes always succeed; what went wrong first, but for a closed pipe, is in ``failure``."""
+
+    encoding = "utf-8"  # every sign can be written: what the stream's own encoding lacks is replaced below
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.failure: OSError | None = None
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except OSError as error:
+            self._divert(error)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._divert(error)
+
+    def _divert(self, error: OSError) -> None:
+        """Let all that follows, and what is still in buffers, go nowhere."""
+        if self.failure is None and not isinstance(error, BrokenPipeError):
+            self.failure = error
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._stream.fileno())
+        os.close(nowhere)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def safe_streams() -> Iterator[list[OSError]]:
+    """Make standard output and standard error safe for a while.
+
+    Yields
+    ------
+    list of OSError
+        Filled at the end with what could not be written, closed pipes apart.
+    """
+    before, failures = (sys.stdout, sys.stderr), list[OSError]()
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        # A process can be started without standard output: there is no stream then.
+        safe = [_Safe(stream if stream is not None else nowhere) for stream in before]
+        policies = [getattr(stream, "errors", None) for stream in before]
+        for stream in before:
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors=_ERRORS)
+        sys.stdout, sys.stderr = (cast(TextIO, stream) for stream in safe)
+        try:
+            yield failures
+        finally:
+            for stream in safe:
+                stream.flush()
+            failures += [stream.failure for stream in safe if stream.failure is not None]
+            sys.stdout, sys.stderr = before
+            for stream, policy in zip(before, policies, strict=True):
+                if hasattr(stream, "reconfigure"):
+                    stream.reconfigure(errors=policy)
