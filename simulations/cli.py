@@ -163,14 +163,16 @@ def derive(claim: str, latex: bool) -> int:
     "--results",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Own tables of sweeps and experiments, in DIR or in directories below it.",
+    help="Own tables of sweeps and experiments, in DIR or in directories in it, whatever their names.",
 )
 @click.option("--list", "list_only", is_flag=True, help="List the figures and what they show.")
 def figures(names: tuple[str, ...], out: Path, results: Path | None, list_only: bool) -> int:
-    """Draw the figures of the given claims, or all of them, as PDF and PNG.
+    """Draw the figures of the given claims, or all of them, as PDF and PNG, from the committed tables.
 
-    Points come from committed tables, or from those of the same names that were written below --results; of an
-    experiment, NAME-paper counts before NAME-quick. What a part of a study of token reversal lacks is committed.
+    With --results the tables in DIR come first, found by what they hold as in kondo verify: without names the figures
+    are drawn that DIR feeds, and a named one that it does not feed is refused. What of such a figure DIR lacks is
+    committed; standard error says which. Of several tables of one kind parts (other seeds, methods or cells) are put
+    together, and the largest counts; two that are equally large are refused.
     """
     from paper_figs.catalogue import FIGURES, draw
 
@@ -179,11 +181,7 @@ def figures(names: tuple[str, ...], out: Path, results: Path | None, list_only: 
             click.echo(f"{name:24} {figure.title}")
         return 0
     with user_input():
-        if results is not None:
-            from paper_figs.tables import names_in
-
-            click.echo(f"tables in {results}: {', '.join(names_in(results))}; all others as committed", err=True)
-        for path in draw(names or None, out, results):
+        for path in draw(names or None, out, results, lambda text: click.echo(text, err=True)):
             click.echo(f"wrote {path}")
     return 0
 

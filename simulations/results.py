@@ -25,7 +25,7 @@ from simulations.atomic import TakenError, atomic_path, require_writable
 from simulations.errors import ResultError
 from simulations.shards import CELL_KEY, INDEX, Index, finished_tables, join, read_shard, shards_with_keys
 from simulations.sidecars import Sidecar
-from simulations.sources import Source
+from simulations.sources import Source, joined_fields
 
 __all__ = [
     "COMMITTED",
@@ -58,13 +58,17 @@ _PACKAGES = ("kondo-theory", "numpy", "scipy", "numba", "sympy", "torch", "panda
 
 @dataclass(frozen=True)
 class Table:
-    """A result table with its full configuration and its sidecar (empty if the sidecar is gone)."""
+    """A result table with its full configuration and its sidecar (empty if the sidecar is gone).
+
+    A table that was put together from ``parts`` has the path and the configuration of the first of them.
+    """
 
     frame: pd.DataFrame
     kind: str
     config: Mapping[str, Any]
     sidecar: Mapping[str, Any]
     path: Path
+    parts: tuple[Table, ...] = ()
 
     @property
     def device(self) -> str:
@@ -74,6 +78,8 @@ class Table:
     @property
     def source(self) -> Source:
         """Where the numbers came from."""
+        if self.parts:
+            return Source(**joined_fields(part.source for part in self.parts))
         known = {name: str(self.sidecar[name]) for name in ("date", "commit", "command") if self.sidecar.get(name)}
         preset = self.config.get("preset")
         return Source(self.path.name, None if preset is None else str(preset), device=self.device, **known)
@@ -81,7 +87,7 @@ class Table:
     @property
     def origin(self) -> str:
         """The same in a few words: file, date, device, commit."""
-        return self.source.origin
+        return " and ".join(part.source.origin for part in self.parts or (self,))
 
 
 def save(
