@@ -25,10 +25,11 @@ from joblib import Parallel, delayed
 from torch import Tensor
 
 from kondo_theory.gate import delight, gate_probability
+from kondo_theory.words import unhandled
 from simulations.checkpoints import CheckpointDirectory, CheckpointFile, working_for
 from simulations.devices import clock, single_thread
 from simulations.errors import ReportedError
-from simulations.reversal_config import STREAMS, ReversalConfig
+from simulations.reversal_config import GATED, STREAMS, ReversalConfig
 from simulations.reversal_objectives import (
     group_advantage,
     pmpo_coefficient,
@@ -217,7 +218,13 @@ class ReversalRun:
 
 
 def objective(config: ReversalConfig, rollout: Rollout, advantage: Tensor) -> tuple[Tensor, Loss]:
-    """Return the coefficient of each token, (B, T), and the loss that takes it, from the rows' advantages (B,)."""
+    """Return the coefficient of each token, (B, T), and the loss that takes it, from the rows' advantages (B,).
+
+    Raises
+    ------
+    ValueError
+        If the method has no objective: that of another would train in silence.
+    """
     loss: Loss = policy_gradient_loss
     if config.method == "ppo":
         loss = ppo_loss(config.clip)
@@ -227,6 +234,8 @@ def objective(config: ReversalConfig, rollout: Rollout, advantage: Tensor) -> tu
     if config.method == "dg":
         chi = delight(coefficient, rollout.surprisal, check=False)
         coefficient = coefficient * gate_probability(chi, 0.0, config.softness, check=False)
+    elif config.method not in ("pg", *GATED, "ppo", "pmpo"):
+        raise unhandled("method", config.method, ("pg", "dg", *GATED, "ppo", "pmpo"))
     return coefficient, loss
 
 

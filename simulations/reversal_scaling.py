@@ -18,6 +18,7 @@ from types import MappingProxyType
 import torch
 from joblib import Parallel, delayed
 
+from kondo_theory.words import unhandled
 from simulations.checkpoints import CheckpointDirectory, CheckpointFile, working_for
 from simulations.devices import single_thread
 from simulations.errors import ReportedError
@@ -210,7 +211,9 @@ class Search:
     def _resized(self, size: int) -> ReversalConfig:
         if self.axis == "length":
             return replace(self.method, length=size)
-        return replace(self.method, vocab_size=size)
+        if self.axis == "vocab_size":
+            return replace(self.method, vocab_size=size)
+        raise unhandled("axis", self.axis, ("length", "vocab_size"))
 
 
 def searches(scale: Scale) -> list[Search]:

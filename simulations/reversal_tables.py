@@ -137,8 +137,8 @@ def step_times(own: Sequence[Table] = ()) -> dict[str, Table]:
     found: dict[str, Table] = {}
     for part in (committed, own):
         by_device: dict[str, list[Table]] = {}
-        for table in in_order(part, STEP_TIMES):
-            by_device.setdefault(device_name(table.device), []).append(table)
+        for each in in_order(part, STEP_TIMES):
+            by_device.setdefault(device_name(each.device), []).append(each)
         found |= {device: table for device, tables in by_device.items() if (table := largest(tables)) is not None}
     return found
 
