@@ -272,6 +272,8 @@ def experiment() -> None:
 def mnist(study: str | None, **options: Any) -> int:
     """Run the MNIST contextual bandit and write a Parquet table with a JSON sidecar; run again to resume.
 
+    The same command with more --seeds extends a finished table; the very same command has nothing to do.
+
     Without --method every method of the claim mnist-quality runs: pg, dg, dg-k at 3 %, zero-price, cross-entropy;
     at preset paper dg-k also at 1 %, 10 % and 30 %. An unfinished run is kept beside the table in FILE.partial.
 
@@ -287,9 +289,10 @@ def mnist(study: str | None, **options: Any) -> int:
     with user_input():
         _check_device(options["device"])
         plan = plan_mnist(**options)
+    before = _written_at(plan.out)
     table = run_mnist(plan, command=_typed())
     report.console().print(mnist_summary.summary_table(mnist_summary.summarise(load(table).frame)))
-    click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
+    _say_written(table, before)
     return 0
 
 
@@ -299,8 +302,9 @@ def _mnist_study(study: str, options: dict[str, Any]) -> int:
     shared = _settings_of_a_study(study, options)
     with user_input():
         plan = plan_study(study, **shared)
+    before = _written_at(plan.out)
     table = run_study(plan, _typed(), lambda text: click.echo(text, err=True))
-    click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
+    _say_written(table, before)
     return 0
 
 
@@ -351,7 +355,8 @@ def reversal(**options: Any) -> int:
     """Train a transformer to write its prompt backwards; write a Parquet table with a JSON sidecar; resumable.
 
     Without --method the methods of the claim reversal-quality run, or those of --study. An unfinished run is kept
-    beside the table in FILE.partial: run the same command again.
+    beside the table in FILE.partial: run the same command again. With more --seeds it extends a finished table; the
+    very same command has nothing to do.
     """
     from simulations import report, reversal_summary
     from simulations.results import load
@@ -362,10 +367,11 @@ def reversal(**options: Any) -> int:
     with user_input():
         _check_device(options["device"])
         plan = plan_reversal(**options)
+    before = _written_at(plan.out)
     table = run_reversal(plan, command=_typed())
     summarise = reversal_summary.scaling_table if plan.study == SCALING else reversal_summary.summary_table
     report.console().print(summarise(load(table).frame))
-    click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
+    _say_written(table, before)
     return 0
 
 
@@ -378,8 +384,9 @@ def _step_times(options: Mapping[str, Any]) -> int:
     with user_input():
         _check_device(shared["device"])
         out = table_path(out, f"reversal-step-times-{preset}")
+    before = _written_at(out)
     table = write_table(preset, out, **shared, command=_typed(), progress=lambda text: click.echo(text, err=True))
-    click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
+    _say_written(table, before)
     return 0
 
 
@@ -421,6 +428,18 @@ def bench(repeats: int, quick: bool) -> int:
     if not quick:  # at small sizes the overhead of a call is all there is to see
         out.print(benchmark.target_table(rows))
     return 0
+
+
+def _written_at(table: Path) -> int | None:
+    return table.stat().st_mtime_ns if table.exists() else None
+
+
+def _say_written(table: Path, before: int | None) -> None:
+    """Say that a table was written, or that the one that was there before was asked for and is complete."""
+    if _written_at(table) == before:
+        click.echo(f"{table} is complete: nothing to do")
+    else:
+        click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
 
 
 def _typed() -> str:

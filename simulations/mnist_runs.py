@@ -32,10 +32,16 @@ Progress = Callable[[int, int, MnistConfig], None]
 
 @dataclass(frozen=True)
 class Runs:
-    """What came out: the learning curves of all runs, tidy, and each run's share of the seconds of its program."""
+    """What came out: the learning curve of each run, and its share of the seconds of its program."""
 
-    table: pd.DataFrame
+    configs: Sequence[MnistConfig]
+    curves: list[pd.DataFrame]
     seconds: list[float]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """All curves, tidy."""
+        return tidy(self.configs, self.curves)
 
 
 def programs(configs: Sequence[MnistConfig]) -> list[list[int]]:
@@ -104,7 +110,7 @@ def run_many(
         if progress is not None:
             progress(len(curves), len(configs), configs[members[0]])
     order = range(len(configs))
-    return Runs(tidy(configs, [curves[index] for index in order]), [seconds[index] for index in order])
+    return Runs(configs, [curves[index] for index in order], [seconds[index] for index in order])
 
 
 def identity(configs: Sequence[MnistConfig], device: str) -> dict[str, Any]:
