@@ -19,6 +19,7 @@ from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
 from kondo_theory.moments import GradientMoments
 from kondo_theory.symmetric import SymmetricContext
+from kondo_theory.words import unhandled
 
 __all__ = [
     "NOISES",
@@ -69,6 +70,8 @@ def noisy_keep(delight: ArrayLike, noise: ArrayLike, kind: str = "additive", pri
 def _scale(chi: FloatArray, noise: ArrayLike, kind: str) -> FloatArray:
     kind = _domain.choice("kind", kind, NOISES)
     tau = _domain.interval("noise", noise, 0, np.inf, "[)")
+    if kind not in ("additive", "relative"):
+        raise unhandled("kind", kind, ("additive", "relative"))
     return np.asarray(tau * np.abs(chi) if kind == "relative" else tau + 0 * chi)
 
 

@@ -21,6 +21,7 @@ from scipy.special import expit, ndtri
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
 from kondo_theory.symmetric import SymmetricContext
+from kondo_theory.words import unhandled
 
 __all__ = [
     "METHODS",
@@ -159,6 +160,8 @@ def context_weights(
     if method == "dg":
         right, wrong = context.weights("dg", temperature)
         return np.asarray(context.p * (right * context.complement + wrong * context.baseline))[()]
+    if method != "kondo":
+        raise unhandled("method", method, ("oracle", "pg", "dg", "kondo"))
     limit = _domain.interval("price", price, 0, np.inf, "[)")
     return np.asarray(context.p * context.complement * (_delight(context) > limit))[()]
 

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
+from kondo_theory.words import unhandled
 
 __all__ = [
     "ACCOUNTINGS",
@@ -80,8 +81,10 @@ def step_cost(
         cost = 1 + c + 0 * kept
     elif accounting == "physical":
         cost = s + kept * (1 + c)
-    else:
+    elif accounting in ("logical", "kept-activations"):
         cost = 1 + kept * c
+    else:
+        raise unhandled("accounting", accounting, ("full", "logical", "physical", "kept-activations"))
     return np.asarray(acting + cost)[()]
 
 

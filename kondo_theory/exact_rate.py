@@ -93,6 +93,7 @@ def kept_successes(
     elif order == "wrong-first":
         failures, mean, variance = _minimum_moments(error, p, B, k)
     else:
+        _domain.choice("order", order, ("correct-first", "correct-only"))
         mean, failures, variance = _minimum_moments(p, error, B, k)
     if order == "correct-only":
         failures = np.zeros_like(mean)

@@ -28,6 +28,7 @@ from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
 from kondo_theory.gambling_means import log_positive_part, positive_part, soft_part, soft_part_log
 from kondo_theory.gambling_roots import log_probability, root
+from kondo_theory.words import unhandled
 
 __all__ = [
     "CRITICAL_NOISE_RATIO",
@@ -115,6 +116,8 @@ def drift(
         return np.ones(np.broadcast_shapes(x.shape, r.shape, eta.shape))
     if gate == "zero-price":
         return np.asarray((x - r * positive_part((1 - x) / r)) + 0 * eta)
+    if gate != "dg":
+        raise unhandled("gate", gate, ("zero-price", "dg", "pg"))
     with np.errstate(divide="ignore"):  # surprisals at the ends are infinite
         safe, gambling = np.log(others) - np.log1p(-x), -np.log(x)
     return np.asarray(x * expit(x * safe / eta) - r * soft_part((1 - x) / r, r * gambling / (2 * eta)))

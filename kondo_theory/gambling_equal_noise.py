@@ -24,6 +24,7 @@ from kondo_theory._domain import FloatArray
 from kondo_theory.gambling import GATES
 from kondo_theory.gambling_means import isoperimetric, log_positive_part, positive_part, soft_part, soft_part_log
 from kondo_theory.gambling_roots import RestPoint, log_probability, rest_points, root
+from kondo_theory.words import unhandled
 
 __all__ = [
     "equal_noise_drift",
@@ -67,6 +68,8 @@ def equal_noise_drift(
         return np.ones(np.broadcast_shapes(x.shape, r.shape, eta.shape))
     if gate == "zero-price":
         return np.asarray(x + r * (positive_part(x / r) - positive_part((1 - x) / r)) + 0 * eta)
+    if gate != "dg":
+        raise unhandled("gate", gate, ("zero-price", "dg", "pg"))
     half = r / (2 * eta)
     # Reflection: the mean of Uσ(aU) at +μ is μ plus its mean at −μ.
     better = x + r * soft_part(x / r, -np.log1p(-x) * half)

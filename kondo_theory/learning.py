@@ -15,6 +15,7 @@ from scipy.special import expit
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
 from kondo_theory.symmetric import METHODS, SymmetricContext
+from kondo_theory.words import unhandled
 
 __all__ = ["learning_time"]
 
@@ -82,6 +83,8 @@ def learning_time(
         b = np.nan if named else end.baseline
         arguments = np.broadcast_arrays(np.log(start) - np.log1p(-start), width, end.n_arms, b, eta)
         return np.asarray(_integrated(*arguments, method, named, clock))[()]
+    if method not in ("pg", "zero-price"):
+        raise unhandled("method", method, ("pg", "dg", "zero-price"))
     share = end.complement if method == "zero-price" and not named else 1.0
     cubic = method == "zero-price" and named == "value"
     area = _closed_form(start, end, gain, every_sample=method == "pg" or not backward, cubic=cubic)

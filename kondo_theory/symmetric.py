@@ -105,7 +105,8 @@ class SymmetricContext:
             right, wrong = self.surprisals
             return np.asarray(expit(self.complement * right / eta)), np.asarray(expit(-self.baseline * wrong / eta))
         one = np.ones_like(self.p)
-        return one, one if method == "pg" else np.zeros_like(one)
+        failures = {"pg": one, "zero-price": np.zeros_like(one)}
+        return one, failures[_domain.choice("method", method, failures)]
 
     def moments(self, right: FloatArray, wrong: FloatArray, bernoulli: bool = False) -> GradientMoments:
         """Return the exact moments for weights w₊ = ``right`` and w₋ = ``wrong``; see :func:`symmetric_moments`."""

@@ -22,6 +22,7 @@ from kondo_theory._domain import FloatArray
 from kondo_theory.screening import RULES, Rule, score_function
 from kondo_theory.token_rows import require_sizes, token_atoms, top_drift
 from kondo_theory.token_sets import Intervals, negative_rates, negative_temperatures
+from kondo_theory.words import unhandled
 
 __all__ = [
     "GATES",
@@ -238,6 +239,8 @@ def _drift_of(T: int, M: int, rate: float | None, gate: str, temperature: float,
         return partial(at_rate, n_tokens=T, vocab_size=M, rate=_require_rate(rate), rule=score_of)
     if kind == "zero-price":
         return partial(token_rows.zero_price_drift, n_tokens=T)
+    if kind != "dg":
+        raise unhandled("gate", kind, ("token", "row", "zero-price", "dg"))
     eta = float(_domain.interval("temperature", temperature, 0, np.inf, "()"))
     return partial(token_rows.dg_drift, n_tokens=T, vocab_size=M, temperature=eta)
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["choice", "nearest"]
+__all__ = ["choice", "nearest", "unhandled"]
 
 
 def choice(name: str, value: Any, allowed: Iterable[str]) -> str:
@@ -21,6 +21,14 @@ def choice(name: str, value: Any, allowed: Iterable[str]) -> str:
     if not isinstance(value, str) or value not in words:
         raise ValueError(f"{name} must be one of {', '.join(words)}, got {value!r}{nearest(value, words)}")
     return value
+
+
+def unhandled(name: str, value: Any, handled: Iterable[str]) -> ValueError:
+    """Return the error that ends a chain of names, for a word that is known elsewhere and not treated here.
+
+    A chain whose last branch takes every other name would treat a new one as if it were another.
+    """
+    return ValueError(f"{name} {value!r} is not treated here: only {', '.join(handled)}")
 
 
 def nearest(value: Any, allowed: Iterable[str]) -> str:

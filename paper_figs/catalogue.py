@@ -3,194 +3,290 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kondo_theory.words import choice
+from simulations.errors import ResultError
+
+if TYPE_CHECKING:
+    from simulations.merging import MeasuredTables
 
 __all__ = ["FIGURES", "FigureEntry", "draw"]
 
 
 @dataclass(frozen=True)
 class FigureEntry:
-    """A figure: what it shows, and the ``module:function`` that draws it (imported only to draw)."""
+    """A figure: what it shows, the ``module:function`` that draws it (imported only to draw), and what it reads.
+
+    ``reads`` are kinds of tables, ``sweep NAME`` for that of a named sweep. A table is found by what it holds,
+    as in ``kondo verify``, never by its file's name.
+    """
 
     title: str
     function: str
+    reads: tuple[str, ...]
 
 
 FIGURES = {
     "gate-law": FigureEntry(
-        "the gate's probability and its value against delight less price", "paper_figs.gate:gate_law"
+        "the gate's probability and its value against delight less price",
+        "paper_figs.gate:gate_law",
+        ("sweep gate-frequency",),
     ),
-    "price-rate-duality": FigureEntry("the value of a rate and its price", "paper_figs.gate:price_rate_duality"),
+    "price-rate-duality": FigureEntry(
+        "the value of a rate and its price", "paper_figs.gate:price_rate_duality", ("sweep rate-value",)
+    ),
     "quality-cost-frontier": FigureEntry(
-        "cost and quality of the gate over prices and temperatures", "paper_figs.gate:quality_cost_frontier"
+        "cost and quality of the gate over prices and temperatures",
+        "paper_figs.gate:quality_cost_frontier",
+        ("sweep price-gates",),
     ),
     "exact-k-or-price": FigureEntry(
-        "noise of keeping exactly k samples and of a price at the same rate", "paper_figs.gate:exact_k_or_price"
+        "noise of keeping exactly k samples and of a price at the same rate",
+        "paper_figs.gate:exact_k_or_price",
+        ("sweep rate-gates",),
     ),
     "zero-price-geometry": FigureEntry(
         "perpendicular noise and direction of PG, DG and zero price in one context",
         "paper_figs.geometry:zero_price_geometry",
+        ("sweep baselines",),
     ),
     "baseline-dependence": FigureEntry(
         "PG's perpendicular noise over p, K and the baseline",
         "paper_figs.geometry:baseline_dependence",
+        ("sweep baselines",),
     ),
     "dg-noise-ratio": FigureEntry(
         "what DG keeps of PG's perpendicular noise and of its cosine gap",
         "paper_figs.geometry:dg_noise_ratio",
+        ("sweep baselines",),
     ),
     "forward-efficiency": FigureEntry(
         "variance over squared signal, per forward sample and per backward pass",
         "paper_figs.geometry:forward_efficiency",
+        ("sweep baselines",),
     ),
     "backward-passes-to-align": FigureEntry(
         "cosine with the true gradient against forward samples and backward passes",
         "paper_figs.learning:backward_passes_to_align",
+        ("sweep batch-direction", "sweep alignment"),
     ),
     "learning-time": FigureEntry(
         "learning time against the number of arms, in forward and backward batches",
         "paper_figs.learning:learning_time",
+        ("sweep learning-time",),
     ),
     "graded-rewards": FigureEntry(
         "the angle of the zero-price direction under graded rewards",
         "paper_figs.learning:graded_rewards",
+        ("sweep graded",),
     ),
     "additive-threshold": FigureEntry(
         "where additive scores rank failures above successes, and what it costs (and additive-never-fixed)",
         "paper_figs.screening:additive_scores",
+        ("sweep additive-top",),
     ),
     "screening-at-rate": FigureEntry(
-        "what every screening rule keeps at a rate, and what it is worth", "paper_figs.screening:screening_at_rate"
+        "what every screening rule keeps at a rate, and what it is worth",
+        "paper_figs.screening:screening_at_rate",
+        ("sweep screening",),
     ),
     "gambling-false-positives": FigureEntry(
-        "how often zero price keeps a losing gamble", "paper_figs.gambling:gambling_false_positives"
+        "how often zero price keeps a losing gamble",
+        "paper_figs.gambling:gambling_false_positives",
+        ("sweep gambling-kept",),
     ),
     "gambling-fixed-point": FigureEntry(
         "what a gambling arm keeps under each gate, its drift, and learning on the phase diagram",
         "paper_figs.gambling:gambling_fixed_point",
+        ("sweep gambling-rest", "sweep gambling", "sweep gambling-drift", "sweep gambling-learning"),
     ),
-    "gambling-dg-floor": FigureEntry("DG's floor and drift on a gamble", "paper_figs.gambling:gambling_dg_floor"),
+    "gambling-dg-floor": FigureEntry(
+        "DG's floor and drift on a gamble",
+        "paper_figs.gambling:gambling_dg_floor",
+        ("sweep gambling", "sweep gambling-drift"),
+    ),
     "gambling-top-rate": FigureEntry(
-        "rest points of the top-ρ gate on a gamble, and its corner", "paper_figs.gambling:gambling_top_rate"
+        "rest points of the top-ρ gate on a gamble, and its corner",
+        "paper_figs.gambling:gambling_top_rate",
+        ("sweep gambling-rest", "sweep gambling-drift"),
     ),
     "equal-noise": FigureEntry(
-        "drift and rest points with the same noise on both arms", "paper_figs.gambling:equal_noise"
+        "drift and rest points with the same noise on both arms",
+        "paper_figs.gambling:equal_noise",
+        ("sweep gambling-drift", "sweep gambling-rest"),
     ),
     "context-allocation": FigureEntry(
         "cosine to cross-entropy over many contexts, under three baselines",
         "paper_figs.contexts:context_allocation",
+        ("sweep contexts",),
     ),
     "step-cost": FigureEntry(
-        "speed-up against the backward cost, and rows that survive a token gate", "paper_figs.cost:step_cost"
+        "speed-up against the backward cost, and rows that survive a token gate",
+        "paper_figs.cost:step_cost",
+        ("sweep survival",),
     ),
     "approximate-delight": FigureEntry(
-        "backward rate, perpendicular noise and cosine under noisy delight", "paper_figs.cost:approximate_delight"
+        "backward rate, perpendicular noise and cosine under noisy delight",
+        "paper_figs.cost:approximate_delight",
+        ("sweep noise",),
     ),
     "token-trap": FigureEntry(
         "where a fixed-rate gate on tokens stalls: rate against tokens, and the stall point",
         "paper_figs.tokens:token_trap",
+        ("sweep token-windows", "sweep token-runs", "sweep token-trap"),
     ),
     "row-gate": FigureEntry(
         "drift of the token, row and zero-price gates, and the row gate with a group's mean as the baseline",
         "paper_figs.tokens:row_gate",
+        ("sweep token-learning",),
     ),
     "token-dg": FigureEntry(
         "temperatures at which DG on tokens stalls",
         "paper_figs.tokens:token_dg",
+        ("sweep token-windows", "sweep token-trap", "sweep token-runs"),
     ),
     "token-screening": FigureEntry(
         "what each screening rule keeps of PG's drift on tokens, and where it stalls",
         "paper_figs.token_screening:token_screening",
+        ("sweep token-rules",),
     ),
     "mnist-quality": FigureEntry(
         "test error on the MNIST bandit against forward and backward samples",
         "paper_figs.experiments:mnist_quality",
+        ("mnist-learning-curves",),
     ),
     "mnist-decomposition": FigureEntry(
         "noise and direction of every method in the network's parameters, along training",
         "paper_figs.network_moments:mnist_decomposition",
+        ("mnist-moments",),
     ),
     "mnist-screening": FigureEntry(
         "signal per backward pass of every screening rule in the network's parameters, along training",
         "paper_figs.network_moments:mnist_screening",
+        ("mnist-moments",),
     ),
     "mnist-savings": FigureEntry(
         "cost to 5 % error against the backward cost, and seconds and bytes of full and screened steps",
         "paper_figs.mnist:mnist_savings",
+        ("mnist-learning-curves", "mnist-cost"),
     ),
     "mnist-approximate-delight": FigureEntry(
         "recall, error and seconds under noisy delight and cheap screeners",
         "paper_figs.mnist_approximate:mnist_approximate",
+        ("mnist-noise", "mnist-screeners"),
     ),
     "mnist-digits": FigureEntry(
         "the digits with the highest and the lowest delight, early and late in training",
         "paper_figs.mnist_approximate:mnist_digits",
+        ("mnist-digits",),
     ),
     "mnist-learning-rate": FigureEntry(
         "final test error on the MNIST bandit against the learning rate",
         "paper_figs.learning_rates:mnist_learning_rate",
+        ("sweep mnist-learning-rate",),
     ),
     "reversal-quality": FigureEntry(
         "token error on token reversal against rows, kept tokens, processed positions and seconds",
         "paper_figs.reversal:reversal_quality",
+        ("reversal-quality", "reversal-step-times"),
     ),
     "reversal-sensitivity": FigureEntry(
         "final token error on token reversal with every screening rule, and by the reward",
         "paper_figs.reversal_sensitivity:reversal_sensitivity",
+        ("reversal-screening", "reversal-reward", "reversal-quality"),
     ),
     "reversal-screening": FigureEntry(
         "where the transformer's token gates stall by other screening rules, and the errors of those that learn",
         "paper_figs.token_screening:reversal_screening",
+        ("reversal-screening", "reversal-screening-tasks"),
     ),
     "reversal-learning-rate": FigureEntry(
         "final token error on token reversal against the learning rate",
         "paper_figs.learning_rates:reversal_learning_rate",
+        ("reversal-learning-rate",),
     ),
     "reversal-token-trap": FigureEntry(
         "where the transformer's token gates stall, against predictions (and reversal-row-gate)",
         "paper_figs.reversal:reversal_token_trap",
+        ("reversal-token-trap", "reversal-quality"),
     ),
     "reversal-physical-cost": FigureEntry(
         "what the gates keep and what they process, an update's time by phase and by the size of the batch",
         "paper_figs.reversal:reversal_physical_cost",
+        ("reversal-quality", "reversal-step-times"),
     ),
     "reversal-scaling": FigureEntry(
         "the longest prompt and the largest vocabulary solved within a budget of rows",
         "paper_figs.reversal_scaling:reversal_scaling",
+        ("reversal-scaling",),
     ),
     "device-agreement": FigureEntry(
-        "each method's error over training on a GPU over that on a CPU", "paper_figs.devices:device_agreement"
+        "each method's error over training on a GPU over that on a CPU",
+        "paper_figs.devices:device_agreement",
+        ("mnist-learning-curves", "reversal-quality"),
     ),
 }
 
 
-def draw(names: Iterable[str] | None, out: Path, results: Path | None = None) -> Iterator[Path]:
+def draw(
+    names: Iterable[str] | None, out: Path, results: Path | None = None, say: Callable[[str], object] = lambda _: None
+) -> Iterator[Path]:
     """Draw figures as PDF and PNG into ``out`` and yield each path as it is written.
 
-    Simulated points are those of the committed tables, or of ``results/NAME.parquet`` or ``results/*/NAME.parquet``
-    where there is one.
+    Parameters
+    ----------
+    names : iterable of str, optional
+        By default all figures, or all that ``results`` feeds.
+    out : Path
+        Directory.
+    results : Path, optional
+        A directory of own tables, in it or in the directories in it; they come before the committed ones.
+    say : callable
+        Told of each figure which tables it shows, where there are own ones.
 
     Raises
     ------
     ValueError
-        If a name is unknown, ``out`` cannot be written, or a table in ``results`` lacks what a figure shows.
+        If a name is unknown, ``out`` cannot be written, or ``results`` has nothing that feeds a named figure, lacks
+        what it shows, or has two tables that could both be meant.
     """
-    wanted = list(FIGURES) if names is None else list(dict.fromkeys(names))
-    for name in wanted:
-        choice("figure", name, FIGURES)
+    from simulations.merging import MeasuredTables
     from simulations.results import require_writable
 
+    wanted = list(FIGURES) if names is None else [choice("figure", name, FIGURES) for name in dict.fromkeys(names)]
+    own = None if results is None else MeasuredTables.read(results)
+    if own is not None:
+        wanted = _fed(wanted, own, named=names is not None)
     for name in wanted:
         for suffix in (".pdf", ".png"):
             require_writable(out / f"{name}{suffix}", overwrite=True)
-    return _draw(wanted, out, results)
+    return _draw(wanted, out, own, say, named=names is not None)
 
 
-def _draw(wanted: list[str], out: Path, results: Path | None) -> Iterator[Path]:
+def _fed(wanted: Sequence[str], own: MeasuredTables, *, named: bool) -> list[str]:
+    """Return the figures that the tables feed; refuse one that was named and is not fed, or an empty choice."""
+    fed = [name for name in wanted if any(map(own.holds, FIGURES[name].reads))]
+    if named and len(fed) < len(wanted):
+        raise _unfed(next(name for name in wanted if name not in fed), own)
+    if not fed:
+        raise ResultError(f"nothing in {own.directory} feeds any figure; it holds {own.summary}")
+    return fed
+
+
+def _unfed(name: str, own: MeasuredTables, why: str = "") -> ResultError:
+    looked = " or ".join(FIGURES[name].reads)
+    return ResultError(
+        f"nothing in {own.directory} feeds figure {name}: looked for tables of {looked}{why}; it holds {own.summary}"
+    )
+
+
+def _draw(
+    wanted: Sequence[str], out: Path, own: MeasuredTables | None, say: Callable[[str], object], *, named: bool
+) -> Iterator[Path]:
     import matplotlib as mpl
 
     mpl.use("Agg")  # no window, whatever the machine
@@ -203,8 +299,13 @@ def _draw(wanted: list[str], out: Path, results: Path | None) -> Iterator[Path]:
     for name in wanted:
         module, function = FIGURES[name].function.split(":")
         with paper_style():
-            with results_from(results):
+            with results_from(own) as reading:
                 figure = getattr(importlib.import_module(module), function)()
+            if own is not None and not reading.own:
+                plt.close(figure)
+                if named:
+                    raise _unfed(name, own, ", and none of those that are there can be shown")
+                continue
             for suffix in (".pdf", ".png"):
                 path = out / f"{name}{suffix}"
                 # No date in the file: the same numbers give the same bytes.
@@ -213,3 +314,8 @@ def _draw(wanted: list[str], out: Path, results: Path | None) -> Iterator[Path]:
                     figure.savefig(temporary, metadata=metadata)
                 yield path
         plt.close(figure)
+        if own is not None:
+            shown = [f"{source} from {files}" for source, files in reading.own.items()]
+            say(f"{name}: {'; '.join([*shown, *(f'{source} as committed' for source in reading.committed)])}")
+    for path, larger in (own.smaller if own is not None else {}).items():
+        say(f"{path} does not count: {larger} is larger")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -11,15 +12,15 @@ from matplotlib.figure import Figure
 from kondo_theory.claims import CLAIMS
 from paper_figs.reversal import reversal_style
 from paper_figs.style import PANEL, label_panels, method_style, shown
-from paper_figs.tables import own_tables
-from simulations.device_tables import EXPERIMENTS, compare
+from paper_figs.tables import every, feed
+from simulations.device_tables import EXPERIMENTS, Pair, compare
 
 __all__ = ["device_agreement"]
 
 
 def device_agreement() -> Figure:
     """Draw each method's errors on a GPU over those on a CPU, with their intervals."""
-    found = compare(own_tables(*(experiment.files for experiment in EXPERIMENTS.values()))).pairs
+    found = _pairs()
     low, high = next((c.low, c.high) for c in CLAIMS["device-agreement"].rule.criteria if math.isfinite(c.low))
     measures = list(dict.fromkeys(pair.measure for pair in found))
     figure, axes = plt.subplots(
@@ -40,3 +41,13 @@ def device_agreement() -> Figure:
     axes[0].invert_yaxis()
     label_panels(axes)
     return figure
+
+
+def _pairs() -> Sequence[Pair]:
+    """Return what can be paired, and note which of a user's own tables of a GPU are among it."""
+    own = {name: every(experiment.kind) for name, experiment in EXPERIMENTS.items()}
+    found = compare([table for tables in own.values() for table in tables])
+    for name, experiment in EXPERIMENTS.items():
+        used = [table for table in own[name] if table.path.name not in found.left_out]
+        feed(experiment.kind, *used)
+    return found.pairs

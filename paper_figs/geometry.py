@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kondo_theory import geometry as closed
 from kondo_theory.alignment import mean_cosine
 from kondo_theory.geometry import dg_weights, symmetric_moments
+from kondo_theory.words import choice
 from paper_figs.style import PANEL, draw_points, draw_rows, label_panels, method_style
 from paper_figs.tables import points
 
@@ -30,7 +31,8 @@ def _weights(method: str, p: FloatArray, baseline: FloatArray) -> tuple[FloatArr
     """Return (w₊, w₋) at K = 10, η = 1."""
     if method == "dg":
         return dg_weights(p, 10, baseline, 1.0)
-    return np.ones_like(p), np.full_like(p, 0.0 if method == "zero-price" else 1.0)
+    wrong = {"pg": 1.0, "zero-price": 0.0}
+    return np.ones_like(p), np.full_like(p, wrong[choice("method", method, wrong)])
 
 
 def _constant(quantity: str, **where: float | str) -> pd.DataFrame:

@@ -18,10 +18,9 @@ from kondo_theory.cost import surviving_rows
 from kondo_theory.token_groups import group_stall_point
 from kondo_theory.token_trap import critical_rate, stall_point, stalling_rates
 from paper_figs.style import PANEL, MethodStyle, label_panels, method_style, shown
-from paper_figs.tables import own_tables, reversal_curves
+from paper_figs.tables import reversal_curves, step_times
 from simulations.results import ResultError, Table, with_seconds
 from simulations.reversal_summary import LEARNT, progress
-from simulations.reversal_tables import STEP_TIMES, step_times
 from simulations.statistics import bootstrap
 
 __all__ = ["GROUP", "SEEN", "reversal_physical_cost", "reversal_quality", "reversal_style", "reversal_token_trap"]
@@ -57,7 +56,7 @@ def reversal_style(label: str) -> MethodStyle:
 def reversal_quality() -> Figure:
     """Token error against rows, kept and processed tokens, and seconds: the median thick, every seed thin."""
     frame = reversal_curves("quality").frame
-    rounds = _protocol(with_seconds(_step_times()["CPU"]))
+    rounds = _protocol(with_seconds(step_times("CPU")["CPU"]))
     if lacking := sorted(set(frame["label"]) - set(rounds)):
         raise ResultError(f"table reversal-step-times has no time of {', '.join(lacking)}")
     times = {label: float(np.median(seconds[:, _TOTAL])) for label, seconds in rounds.items()}
@@ -237,10 +236,6 @@ def _equal_budgets(ax: Axes, ends: pd.DataFrame, below: pd.DataFrame, pairs: lis
     ax.legend(loc="lower left")
 
 
-def _step_times() -> dict[str, Table]:
-    return step_times(own_tables(f"{STEP_TIMES}*"))
-
-
 def _protocol(times: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
     """Return the seconds of an update of the protocol's batch by label, rounds × parts."""
     size = times[times["answers"] == _PROTOCOL_ANSWERS]
@@ -249,7 +244,7 @@ def _protocol(times: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
 
 def reversal_physical_cost() -> Figure:
     """Draw what the gates keep and process, against independent keeps; an update by phase; its time by batch size."""
-    frame, times = reversal_curves("quality").frame, _step_times()
+    frame, times = reversal_curves("quality").frame, step_times()
     figure, axes = plt.subplots(1, 3, figsize=(3 * PANEL[0] + 3.2, PANEL[1] + 1.1))
     _shares(axes[0], frame)
     _phases(axes[1], _protocol(with_seconds(times["CPU"])))

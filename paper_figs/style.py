@@ -14,6 +14,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
+from kondo_theory.words import choice
+
 __all__ = [
     "METHODS",
     "Colour",
@@ -101,10 +103,10 @@ def method_style(name: str) -> MethodStyle:
 
     Raises
     ------
-    KeyError
+    ValueError
         If the method has none: give it one here, so that it looks the same in every figure.
     """
-    return METHODS[shown(name)]
+    return METHODS[choice("a method in a figure", shown(name), METHODS)]
 
 
 def shown(label: object) -> str:

@@ -1,75 +1,123 @@
-"""The tables that figures draw: those committed with the project, or a user's own, of sweeps and experiments."""
+"""The tables that figures draw: a user's own, found by what they hold as in ``kondo verify``, or the committed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
 
+from simulations import reversal_tables
+from simulations.merging import MeasuredTables
 from simulations.results import COMMITTED, SWEEP, ResultError, Table, load
-from simulations.reversal_tables import Curves, committed_curves, curves_in, joined, with_shared
+from simulations.reversal_tables import STEP_TIMES, Curves, committed_curves, joined, own_curves, with_shared
 
-__all__ = ["measured", "names_in", "own_tables", "points", "results_from", "reversal_curves", "rows", "table"]
+__all__ = [
+    "Reading",
+    "every",
+    "feed",
+    "measured",
+    "points",
+    "results_from",
+    "reversal_curves",
+    "rows",
+    "step_times",
+    "table",
+]
 
 
-_results: ContextVar[Path | None] = ContextVar("results", default=None)
+@dataclass
+class Reading:
+    """What a figure has read so far: what it asked for, with the files of the user's own where there were some.
+
+    Attributes
+    ----------
+    tables : MeasuredTables
+        The user's own.
+    own : dict of str to str
+        By kind, or ``sweep NAME``.
+    committed : list of str
+        What was asked for and is not among the user's own.
+    """
+
+    tables: MeasuredTables = field(default_factory=MeasuredTables)
+    own: dict[str, str] = field(default_factory=dict)
+    committed: list[str] = field(default_factory=list)
+
+
+_reading: ContextVar[Reading | None] = ContextVar("reading", default=None)
 
 
 @contextmanager
-def results_from(directory: Path | None) -> Iterator[None]:
-    """Let figures read ``directory/NAME.parquet`` or ``directory/*/NAME.parquet`` where there is one."""
-    token = _results.set(directory)
-    try:
-        yield
-    finally:
-        _results.reset(token)
-
-
-def names_in(directory: Path) -> list[str]:
-    """Return the names of the tables in a directory and the ones below it.
+def results_from(own: MeasuredTables | Path | None) -> Iterator[Reading]:
+    """Let figures read a user's own tables, or those of a directory and the ones below it, and yield what they read.
 
     Raises
     ------
     ResultError
-        If there is none, or two have one name.
+        If there is no such directory, or it holds no table or one that cannot be read.
     """
-    found = sorted(path.stem for path in _tables(directory, "*"))
-    if not found:
-        raise ResultError(f"no table in {directory}: looked for *.parquet and */*.parquet")
-    for name in found:
-        _find(directory, name)
-    return found
+    tables = MeasuredTables() if own is None else own if isinstance(own, MeasuredTables) else MeasuredTables.read(own)
+    reading = Reading(tables)
+    token = _reading.set(reading)
+    try:
+        yield reading
+    finally:
+        _reading.reset(token)
+
+
+def feed(source: str, *own: Table | None) -> bool:
+    """Note that a figure asked for a kind, or ``sweep NAME``, and whether it got the user's own."""
+    return _note(source, [part.path.name for table in own if table is not None for part in table.parts or (table,)])
+
+
+def _note(source: str, files: Iterable[str]) -> bool:
+    reading, named = _reading.get(), " and ".join(dict.fromkeys(files))
+    if reading is not None and named:
+        reading.own[source] = named
+    elif reading is not None and source not in reading.committed:
+        reading.committed.append(source)
+    return bool(named)
+
+
+def _own() -> MeasuredTables:
+    reading = _reading.get()
+    return MeasuredTables() if reading is None else reading.tables
 
 
 def table(name: str) -> pd.DataFrame:
-    """Return the table of a named sweep.
+    """Return the table of a named sweep: a user's own, or the committed one.
 
     Raises
     ------
     ResultError
-        If it is missing or cannot be read.
+        If it is missing or cannot be read, or two of the user's own are equally large.
     """
-    return measured(SWEEP, name).frame
+    own = _own().sweep(name)
+    feed(f"{SWEEP} {name}", own)
+    return (own or _committed(SWEEP, name)).frame
 
 
 def measured(kind: str, *names: str) -> Table:
-    """Return the table of an experiment with its sidecar: the first of these names, a user's own before a committed.
+    """Return the table of an experiment with its sidecar: a user's own, or the first of these that is committed.
 
     Raises
     ------
     ResultError
-        If there is none, or it cannot be read or is of another kind.
+        If there is none, or it cannot be read or is of another kind, or two of the user's own are equally large.
     """
-    directory = _results.get()
-    own = [_find(directory, name) for name in names] if directory is not None else []
-    committed = [COMMITTED / f"{name}.parquet" for name in names]
-    found = [path for path in (*own, *committed) if path is not None and path.exists()]
-    path = found[0] if found else committed[0]
-    return _load(path, kind, path.stat().st_mtime_ns if path.exists() else 0)
+    own = _own().find(kind)
+    feed(kind, own)
+    return own or _committed(kind, *names)
+
+
+def every(kind: str) -> list[Table]:
+    """Return all of a user's own tables of a kind."""
+    return _own().parts(kind)
 
 
 def reversal_curves(study: str) -> Curves:
@@ -78,19 +126,33 @@ def reversal_curves(study: str) -> Curves:
     Raises
     ------
     ResultError
-        If there are none, or a table cannot be read or is of another kind.
+        If there are none, or a table cannot be read or is of another kind, or two have a method at one size.
     """
-    directory = _results.get()
-    own = [] if directory is None else _tables(directory, f"reversal-{study}*")
-    return with_shared(joined([committed_curves(study), *curves_in(own, study)]), study, reversal_curves)
+    kind = f"reversal-{study}"
+    tables = _own().parts(kind)
+    own = own_curves(tables) if tables else None
+    used = [] if own is None else [str(source.table) for source in own.sources()]
+    _note(kind, used)
+    _own().smaller |= {table.path: " and ".join(used) for table in tables if table.path.name not in used}
+    curves = [committed_curves(study), *([] if own is None else [own])]
+    return with_shared(joined(curves), study, reversal_curves)
 
 
-def own_tables(*patterns: str) -> list[Table]:
-    """Return a user's own tables whose names, without a suffix, match one of the patterns."""
-    directory = _results.get()
-    if directory is None:
-        return []
-    return [load(path) for pattern in patterns for path in _tables(directory, pattern)]
+def step_times(device: str | None = None) -> dict[str, Table]:
+    """Return the tables of an update's seconds by device, or of one device alone, as a figure asks for them."""
+    own = _own().parts(STEP_TIMES)
+    found = reversal_tables.step_times(own)
+    if device is not None:
+        found = {name: table for name, table in found.items() if name == device}
+    files = {table.path for table in own}
+    feed(STEP_TIMES, *(table for table in found.values() if table.path in files))
+    return found
+
+
+def _committed(kind: str, *names: str) -> Table:
+    paths = [COMMITTED / f"{name}.parquet" for name in names]
+    path = next((path for path in paths if path.exists()), paths[0])
+    return _load(path, kind, path.stat().st_mtime_ns if path.exists() else 0)
 
 
 @lru_cache(maxsize=64)
@@ -120,18 +182,3 @@ def rows(name: str, **where: float | str) -> pd.DataFrame:
 def points(name: str, quantity: str, **where: float | str) -> pd.DataFrame:
     """Return :func:`rows` of one quantity of a simulated sweep."""
     return rows(name, quantity=quantity, **where)
-
-
-def _find(directory: Path, name: str) -> Path | None:
-    found = _tables(directory, name)
-    if len(found) > 1:
-        raise ResultError(f"{name} is in {directory} more than once: {', '.join(map(str, found))}")
-    return found[0] if found else None
-
-
-def _tables(directory: Path, name: str) -> list[Path]:
-    """Return finished tables of this name, or pattern; a sweep's shards are not tables."""
-    if not directory.is_dir():
-        raise ResultError(f"no directory {directory}")
-    found = [*directory.glob(f"{name}.parquet"), *directory.glob(f"*/{name}.parquet")]
-    return sorted(path for path in found if path.with_suffix(".json").exists())

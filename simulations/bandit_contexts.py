@@ -15,6 +15,7 @@ import numpy.typing as npt
 from kondo_theory.exact_rate import price_weights
 from kondo_theory.gate import gate_probability
 from kondo_theory.symmetric import symmetric_arms
+from kondo_theory.words import unhandled
 from simulations.streams import FloatArray
 
 GATES = ("pg", "dg", "zero-price", "price", "rate")
@@ -89,7 +90,9 @@ class Gate:
             return gate_probability(delight, 0.0), one
         if self.kind == "price":
             return gate_probability(delight, self.price, self.temperature), one
-        return one, one
+        if self.kind in ("pg", "rate"):  # a rate is kept by rank, not by probability
+            return one, one
+        raise unhandled("kind", self.kind, ("pg", "dg", "zero-price", "price", "rate"))
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,8 @@ import os
 import pickle
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -26,8 +27,9 @@ from filelock import FileLock, Timeout
 from simulations.errors import ReportedError
 from simulations.results import atomic_path
 
-__all__ = ["CheckpointDirectory", "CheckpointFile", "load_frame", "save_frame"]
+__all__ = ["CheckpointDirectory", "CheckpointFile", "load_frame", "save_frame", "working_for"]
 
+_IDENTITY, _LOCK = "identity.json", ".lock"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -91,6 +93,21 @@ class CheckpointFile:
         return state
 
 
+@contextmanager
+def working_for(owner: int) -> Iterator[None]:
+    """Let a pool's worker process end with the run that it works for, process ``owner``, once that is dead.
+
+    The pool would hold the exception, and all its memory, for minutes. In the owner's own process, where a single
+    worker runs, or in a thread of it, nobody's process is ended: the exception goes to the caller.
+    """
+    try:
+        yield
+    except SystemExit:
+        if os.getpid() == owner:
+            raise
+        os._exit(1)
+
+
 def save_frame(file: CheckpointFile, frame: pd.DataFrame) -> None:
     """Keep the table of a part that is done; columns of numbers, strings or lists of numbers."""
     file.save({str(name): column.tolist() for name, column in frame.items()})
@@ -127,7 +144,7 @@ class CheckpointDirectory:
     def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
         self.path, self._identity = path, json.loads(json.dumps(identity))
         self.damaged: list[Path] = []
-        self._lock = FileLock(path / ".lock", timeout=0)
+        self._lock = FileLock(path / _LOCK, timeout=0)
 
     def __enter__(self) -> CheckpointDirectory:
         try:
@@ -155,11 +172,17 @@ class CheckpointDirectory:
         return CheckpointFile(self.path / f"{name}.pt", seconds=seconds, owner=os.getpid())
 
     def remove(self) -> None:
-        """Remove the directory: the run is over, and its table written."""
+        """Remove the directory: the run is over, and its table written.
+
+        What says whose it is goes last: a directory that was removed in part is still this run's.
+        """
+        for path in self.path.iterdir():
+            if path.name not in (_IDENTITY, _LOCK):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         shutil.rmtree(self.path)
 
     def _require_identity(self) -> None:
-        file = self.path / "identity.json"
+        file = self.path / _IDENTITY
         if not file.exists():
             strange = sorted(path.name for path in self.path.iterdir() if not path.name.startswith("."))
             if strange:

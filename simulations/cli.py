@@ -168,14 +168,16 @@ def derive(claim: str, latex: bool) -> int:
     "--results",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Own tables of sweeps and experiments, in DIR or in directories below it.",
+    help="Own tables of sweeps and experiments, in DIR or in directories in it, whatever their names.",
 )
 @click.option("--list", "list_only", is_flag=True, help="List the figures and what they show.")
 def figures(names: tuple[str, ...], out: Path, results: Path | None, list_only: bool) -> int:
-    """Draw the figures of the given claims, or all of them, as PDF and PNG.
+    """Draw the figures of the given claims, or all of them, as PDF and PNG, from the committed tables.
 
-    Points come from committed tables, or from those of the same names that were written below --results; of an
-    experiment, NAME-paper counts before NAME-quick. What a part of a study of token reversal lacks is committed.
+    With --results the tables in DIR come first, found by what they hold as in kondo verify: without names the figures
+    are drawn that DIR feeds, and a named one that it does not feed is refused. What of such a figure DIR lacks is
+    committed; standard error says which. Of several tables of one kind parts (other seeds, methods or cells) are put
+    together, and the largest counts; two that are equally large are refused.
     """
     from paper_figs.catalogue import FIGURES, draw
 
@@ -184,14 +186,7 @@ def figures(names: tuple[str, ...], out: Path, results: Path | None, list_only: 
             click.echo(f"{name:24} {figure.title}")
         return 0
     with user_input():
-        if results is not None:
-            from paper_figs.tables import names_in
-
-            found = f"tables in {results}: {', '.join(names_in(results))}; all others as committed"
-        paths = draw(names or None, out, results)
-        if results is not None:
-            click.echo(found, err=True)
-        for path in paths:
+        for path in draw(names or None, out, results, lambda text: click.echo(text, err=True)):
             click.echo(f"wrote {path}")
     return 0
 
@@ -278,6 +273,8 @@ def experiment() -> None:
 def mnist(study: str | None, **options: Any) -> int:
     """Run the MNIST contextual bandit and write a Parquet table with a JSON sidecar; run again to resume.
 
+    The same command with more --seeds extends a finished table; the very same command has nothing to do.
+
     Without --method every method of the claim mnist-quality runs: pg, dg, dg-k at 3 %, zero-price, cross-entropy;
     at preset paper dg-k also at 1 %, 10 % and 30 %. An unfinished run is kept beside the table in FILE.partial.
 
@@ -293,9 +290,10 @@ def mnist(study: str | None, **options: Any) -> int:
     with user_input():
         _check_device(options["device"])
         plan = plan_mnist(**options)
+    before = _written_at(plan.out)
     table = run_mnist(plan, command=_typed())
     report.console().print(mnist_summary.summary_table(mnist_summary.summarise(load(table).frame)))
-    click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
+    _say_written(table, before)
     return 0
 
 
@@ -305,8 +303,9 @@ def _mnist_study(study: str, options: dict[str, Any]) -> int:
     shared = _settings_of_a_study(study, options)
     with user_input():
         plan = plan_study(study, **shared)
+    before = _written_at(plan.out)
     table = run_study(plan, _typed(), lambda text: click.echo(text, err=True))
-    click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
+    _say_written(table, before)
     return 0
 
 
@@ -357,7 +356,8 @@ def reversal(**options: Any) -> int:
     """Train a transformer to write its prompt backwards; write a Parquet table with a JSON sidecar; resumable.
 
     Without --method the methods of the claim reversal-quality run, or those of --study. An unfinished run is kept
-    beside the table in FILE.partial: run the same command again.
+    beside the table in FILE.partial: run the same command again. With more --seeds it extends a finished table; the
+    very same command has nothing to do.
     """
     from simulations import report, reversal_summary
     from simulations.results import load
@@ -368,10 +368,11 @@ def reversal(**options: Any) -> int:
     with user_input():
         _check_device(options["device"])
         plan = plan_reversal(**options)
+    before = _written_at(plan.out)
     table = run_reversal(plan, command=_typed())
     summarise = reversal_summary.scaling_table if plan.study == SCALING else reversal_summary.summary_table
     report.console().print(summarise(load(table).frame))
-    click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
+    _say_written(table, before)
     return 0
 
 
@@ -384,8 +385,9 @@ def _step_times(options: Mapping[str, Any]) -> int:
     with user_input():
         _check_device(shared["device"])
         out = table_path(out, f"reversal-step-times-{preset}")
+    before = _written_at(out)
     table = write_table(preset, out, **shared, command=_typed(), progress=lambda text: click.echo(text, err=True))
-    click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
+    _say_written(table, before)
     return 0
 
 
@@ -427,6 +429,18 @@ def bench(repeats: int, quick: bool) -> int:
     if not quick:  # at small sizes the overhead of a call is all there is to see
         out.print(benchmark.target_table(rows))
     return 0
+
+
+def _written_at(table: Path) -> int | None:
+    return table.stat().st_mtime_ns if table.exists() else None
+
+
+def _say_written(table: Path, before: int | None) -> None:
+    """Say that a table was written, or that the one that was there before was asked for and is complete."""
+    if _written_at(table) == before:
+        click.echo(f"{table} is complete: nothing to do")
+    else:
+        click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
 
 
 def _typed() -> str:

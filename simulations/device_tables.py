@@ -22,6 +22,7 @@ from simulations.results import COMMITTED, COMMITTED_GPU, Table, load
 from simulations.sources import Source
 from simulations.statistics import Interval
 from simulations.table_sizes import Sizes
+from simulations.whole_tables import wholes
 
 __all__ = ["EXPERIMENTS", "Comparison", "Experiment", "Pair", "compare"]
 
@@ -137,9 +138,10 @@ def compare(own: Sequence[Table] = (), cpu: Path = COMMITTED, gpu: Path = COMMIT
     Raises
     ------
     ResultError
-        If a committed table is damaged, or nothing can be paired.
+        If a committed table is damaged, nothing can be paired, or two tables have a method at the same size.
     """
     found: dict[tuple[str, str, str], Pair] = {}
+    mine: dict[tuple[str, str, str], Pair] = {}
     left_out: dict[str, str] = {}
     for name, experiment in EXPERIMENTS.items():
         runs = {}
@@ -147,14 +149,27 @@ def compare(own: Sequence[Table] = (), cpu: Path = COMMITTED, gpu: Path = COMMIT
             runs.update(_runs(table, experiment))
         for table in _committed(gpu, experiment):
             found.update(_paired(name, experiment, table, runs))
-        for table in in_order(own, experiment.kind):
-            pairs = {} if (reason := _unfit(table)) else dict(_paired(name, experiment, table, runs))
-            found.update(pairs)
+        ours = in_order(own, experiment.kind)
+        left_out |= {table.path.name: reason for table in ours if (reason := _unfit(table))}
+        for table in wholes([table for table in ours if not _unfit(table)]):
+            pairs = dict(_paired(name, experiment, table, runs))
+            _require_once(mine, pairs)
+            mine.update(pairs)
             if not pairs:
-                left_out[table.path.name] = reason or "a CPU has no two seeds of its protocol"
+                left_out |= dict.fromkeys(
+                    (part.path.name for part in table.parts or (table,)), "a CPU has no two seeds of its protocol"
+                )
+    found.update(mine)
     if not found:
         raise ResultError(f"no learning curves of a GPU in {gpu} whose protocol is that of a CPU's in {cpu}")
     return Comparison(list(found.values()), left_out)
+
+
+def _require_once(former: Mapping[tuple[str, str, str], Pair], latter: Mapping[tuple[str, str, str], Pair]) -> None:
+    for key in former.keys() & latter.keys():
+        if former[key].sizes == latter[key].sizes:
+            both = " and ".join(sorted(str(each[key].source.table) for each in (former, latter)))
+            raise ResultError(f"{both} both have {former[key].label} at the same size: move one of them away")
 
 
 def _committed(directory: Path, experiment: Experiment) -> list[Table]:

@@ -15,9 +15,12 @@ from kondo_theory.words import choice
 from simulations.checkpoints import CheckpointDirectory
 from simulations.datasets import load_mnist
 from simulations.devices import available_cores, describe, resolve
-from simulations.mnist import KIND, METHODS, PAPER_METHODS, QUALITY_METHODS, MnistConfig, preset_configs
+from simulations.extending import Former, former_runs, key_of, whole_sidecar
+from simulations.mnist import KIND, METHODS, PAPER_METHODS, QUALITY_METHODS, MnistConfig, preset_configs, tidy
 from simulations.mnist_runs import identity, run_many
-from simulations.results import provenance, require_table_writable, save, table_path
+from simulations.mnist_training import train
+from simulations.results import provenance, save, table_path
+from simulations.sweeps.fingerprint import code_version
 
 __all__ = ["MnistPlan", "parse_seeds", "plan_mnist", "run_mnist"]
 
@@ -36,6 +39,17 @@ class MnistPlan:
     out: Path
     overwrite: bool
     checkpoint_seconds: float = 30.0
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """Every run as a JSON value."""
+        records: list[dict[str, Any]] = json.loads(json.dumps([asdict(config) for config in self.configs]))
+        return records
+
+    def former(self) -> Former:
+        """Return the runs that the table holds already; raises as :func:`simulations.extending.former_runs` does."""
+        device = describe(resolve(self.device))
+        return former_runs(self.out, KIND, self.records, code_version(train), device, overwrite=self.overwrite)
 
     @property
     def checkpoints(self) -> Path:
@@ -107,10 +121,11 @@ def plan_mnist(
     labels = [config.label for config in configs if config.seed == configs[0].seed]
     if len(set(labels)) != len(labels):
         raise ValueError(f"methods must have different names, got {', '.join(labels)}")
-    require_table_writable(out, overwrite=overwrite)
     default_workers = available_cores() if resolved.type == "cpu" else 1
     workers = workers or default_workers
-    return MnistPlan(preset, tuple(configs), resolved.type, workers, out, overwrite, checkpoint_seconds)
+    plan = MnistPlan(preset, tuple(configs), resolved.type, workers, out, overwrite, checkpoint_seconds)
+    plan.former()
+    return plan
 
 
 def _methods(
@@ -162,7 +177,8 @@ def _methods(
 def run_mnist(plan: MnistPlan, command: str = "") -> Path:
     """Run the plan with a progress bar on standard error, and return the table's path.
 
-    What an earlier call of the same plan left unfinished is continued.
+    What an earlier call of the same plan left unfinished is continued. Of a table that holds some of the seeds only
+    the others are trained; one that holds all is left alone.
 
     Parameters
     ----------
@@ -176,21 +192,24 @@ def run_mnist(plan: MnistPlan, command: str = "") -> Path:
         If the data are missing, a policy stops being a number, another process runs the same plan, or the directory
         of checkpoints belongs to another run.
     """
+    if (former := plan.former()).table is not None and not former.missing(plan.records):
+        return plan.out
     data = load_mnist()  # before anything is written
     device = describe(resolve(plan.device))
+    missing = [plan.configs[index] for index in former.missing(plan.records)]
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with CheckpointDirectory(plan.checkpoints, identity(plan.configs, device)) as checkpoints:
+    with CheckpointDirectory(plan.checkpoints, identity(missing, device)) as checkpoints:
         for path in checkpoints.damaged:
             console.print(f"{path} was damaged: that part starts afresh", soft_wrap=True)
         with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
-            task = bar.add_task(f"mnist {plan.preset}", total=len(plan.configs))
+            task = bar.add_task(f"mnist {plan.preset}", total=len(missing))
 
             def progress(done: int, total: int, config: MnistConfig) -> None:
                 bar.update(task, completed=done, description=f"mnist {plan.preset}: {config.label}")
 
             runs = run_many(
-                plan.configs,
+                missing,
                 device=plan.device,
                 workers=plan.workers,
                 data=data,
@@ -198,14 +217,27 @@ def run_mnist(plan: MnistPlan, command: str = "") -> Path:
                 checkpoints=checkpoints,
                 checkpoint_seconds=plan.checkpoint_seconds,
             )
-        config = {"preset": plan.preset, "runs": [json.loads(json.dumps(asdict(config))) for config in plan.configs]}
+        config = {"preset": plan.preset, "runs": plan.records}
+        keys = [key_of(record) for record in plan.records]
+        trained = [key for key in keys if key not in former.curves]
+        curves = {**former.curves, **dict(zip(trained, runs.curves, strict=True))}
+        spent = [round(value, 3) for value in runs.seconds]
+        seconds = {**former.seconds, **dict(zip(trained, spent, strict=True))}
         sidecar = provenance(device) | {
+            "code": code_version(train),
             "preset": plan.preset,
             "command": command,
             "seeds": sorted({config.seed for config in plan.configs}),
-            "seconds": [round(value, 3) for value in runs.seconds],
+            "seconds": [seconds[key] for key in keys],
             "workers": plan.workers,
         }
-        path = save(runs.table, plan.out, kind=KIND, config=config, sidecar=sidecar, overwrite=plan.overwrite)
+        path = save(
+            tidy(plan.configs, [curves[key] for key in keys]),
+            plan.out,
+            kind=KIND,
+            config=config,
+            sidecar=whole_sidecar(former, sidecar),
+            overwrite=plan.overwrite or former.table is not None,
+        )
         checkpoints.remove()
     return path

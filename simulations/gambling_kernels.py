@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kondo_theory.gate import kept_count
+from kondo_theory.words import choice
 from simulations.draws import binomial
 from simulations.streams import (
     FloatArray,
@@ -49,7 +50,9 @@ def _weight(gate: int, advantage: float, surprisal: float, temperature: float) -
         return 1.0 if advantage * surprisal > 0.0 else 0.0
     if gate == DG:
         return 1.0 / (1.0 + math.exp(-advantage * surprisal / temperature))
-    return 1.0
+    if gate == PG:
+        return 1.0
+    raise ValueError("no such gate")
 
 
 @kernel
@@ -211,6 +214,9 @@ class Gamble:
     temperature: float = 1.0
     rate: float = 1.0
     equal_noise: bool = False
+
+    def __post_init__(self) -> None:
+        choice("gate", self.gate, _GATE_CODES)
 
     def arguments(self, batch_size: int) -> tuple[tuple[float, float], int, float, int]:
         """Return noise of either arm, gate code, temperature and number kept, as the kernels take them."""

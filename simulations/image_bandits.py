@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import entr, log_softmax
 from torch import Tensor
 
-from kondo_theory.screening import RULES, kept_at_rate
+from kondo_theory.screening import RULES, kept_at_rate, score_function
 from kondo_theory.words import choice
 
 __all__ = ["DIRECTIONS", "FloatArray", "ImageBandits", "Weighting"]
@@ -123,7 +123,7 @@ class ImageBandits:
         """Return the scores (n, K) of one of :data:`kondo_theory.screening.RULES`, quantiles over all images."""
         entropy = np.broadcast_to(entr(self.policy).sum(axis=-1, keepdims=True), self.policy.shape)
         columns = (array.ravel() for array in (self.advantage, self.surprisal, entropy))
-        score: FloatArray = RULES[rule](*columns, **parameters).reshape(self.policy.shape)
+        score: FloatArray = score_function(rule)(*columns, **parameters).reshape(self.policy.shape)
         return score
 
     def kept(self, score: FloatArray, rate: float) -> FloatArray:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kondo_theory.gate import select
-from kondo_theory.screening import RULES, additive_threshold
+from kondo_theory.screening import additive_threshold, score_function
 from kondo_theory.symmetric import symmetric_arms
+from kondo_theory.words import unhandled
 
 __all__ = ["Keep", "Setting", "batch_gradients", "claimed_order", "kept_by_arm"]
 
@@ -40,10 +41,22 @@ class Setting:
         return {"alpha": self.alpha} if rule == "additive" else {}
 
 
+_CLAIMED = (
+    "delight", "advantage", "positive-surprisal", "uniform", "entropy-band", "abs-advantage", "abs-advantage-entropy",
+    "surprisal", "additive",
+)  # fmt: skip
+"""The rules of whose order there is a claim."""
+
+
 def claimed_order(rule: str, at: Setting) -> str:
     """Return whom a rule is claimed to keep first, one of :data:`kondo_theory.exact_rate.ORDERS`.
 
     Written from the claim, not from the scores, so that a wrong rule is not predicted to be wrong.
+
+    Raises
+    ------
+    ValueError
+        If nothing is claimed of the rule.
     """
     if rule in ("delight", "advantage"):
         return "correct-first"
@@ -55,9 +68,11 @@ def claimed_order(rule: str, at: Setting) -> str:
         lead = 0.5 - at.baseline
     elif rule == "surprisal":
         lead = 1 / at.n_arms - at.p
-    else:
+    elif rule == "additive":
         common = at.p > 1 / at.n_arms
         lead = at.alpha - float(additive_threshold(at.p, at.n_arms)) if common else 1.0
+    else:
+        raise unhandled("rule", rule, _CLAIMED)
     return "tie" if lead == 0 else ("correct-first" if lead > 0 else "wrong-first")
 
 
@@ -76,7 +91,7 @@ def kept_by_arm(
     arms = np.searchsorted(edges, rng.random((n_batches, batch_size)), side="right")
     surprisal = -np.log(policy)
     entropy = np.full(arms.shape, policy @ surprisal)
-    scores = RULES[rule](advantage[arms], surprisal[arms], entropy, **at.parameters(rule))
+    scores = score_function(rule)(advantage[arms], surprisal[arms], entropy, **at.parameters(rule))
     kept = keep(scores, rate, rng)
     flat = (np.arange(n_batches)[:, None] * at.n_arms + arms)[kept]
     return np.bincount(flat, minlength=n_batches * at.n_arms).reshape(n_batches, at.n_arms)

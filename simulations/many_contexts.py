@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kondo_theory.contexts import spread_probabilities
+from kondo_theory.words import unhandled
 from simulations import context_kernels as kernels
 from simulations.bandits import Estimate
 from simulations.estimates import cosine_of_mean, cosine_pseudovalues
@@ -49,6 +50,8 @@ class Population:
             return self.p
         if baseline == "confidence":
             return self.p**2 + (1 - self.p) ** 2 / (self.arms - 1)
+        if isinstance(baseline, str):
+            raise unhandled("baseline", baseline, ("value", "confidence"))
         return np.full_like(self.p, float(baseline))
 
 

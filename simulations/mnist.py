@@ -21,7 +21,7 @@ import pandas as pd
 
 from kondo_theory.gate import Gate
 from kondo_theory.screening import RULES
-from kondo_theory.words import choice
+from kondo_theory.words import choice, unhandled
 
 __all__ = [
     "METHODS",
@@ -153,7 +153,9 @@ class MnistConfig:
             return Gate(price=0.0)
         if self.method == "gate":
             return Gate(price=self.price, temperature=self.temperature or 0.0)
-        return None
+        if self.method in ("pg", "dg", "cross-entropy"):
+            return None
+        raise unhandled("method", self.method, ("pg", "dg", "dg-k", "zero-price", "gate", "screen", "cross-entropy"))
 
     @property
     def label(self) -> str:
@@ -209,7 +211,7 @@ def preset_configs(
     preset: str, methods: Sequence[MnistConfig], seeds: Sequence[int] | None = None, **changes: Any
 ) -> list[MnistConfig]:
     """Return every method at every seed, at the preset's sizes unless ``changes`` says otherwise."""
-    size = PRESETS[preset]
+    size = PRESETS[choice("preset", preset, PRESETS)]
     chosen = range(size.seeds) if seeds is None else seeds
     return [
         replace(method, **({"updates": size.updates} | changes), seed=seed) for method in methods for seed in chosen

@@ -26,7 +26,7 @@ from simulations.mnist import MnistConfig
 from simulations.mnist_probe import Probe
 from simulations.mnist_screeners import Distilled, Int8, LowPrecision, NoisyDelight, Screener, Stale
 from simulations.mnist_training import SeedProgram
-from simulations.parts import in_parts
+from simulations.parts import in_parts, is_measured
 
 __all__ = [
     "KINDS",
@@ -262,6 +262,8 @@ def write_table(
     resolved, size, contenders, data = resolve(device), SIZES[study][preset], STUDIES[study], load_mnist()
     settings = [json.loads(json.dumps(asdict(contender))) for contender in contenders]
     config = {"preset": preset, "size": asdict(size), "contenders": settings}
+    if is_measured(out, KINDS[study], config, run, resolved, overwrite=overwrite):
+        return out
     with in_parts(out, KINDS[study], config, run, resolved, command=command, overwrite=overwrite) as parts:
         frame = run_study(contenders, size, data, resolved, checkpoints=parts.checkpoints, progress=progress)
         seconds = step_seconds(contenders, size, data, resolved, **TIMING[preset])

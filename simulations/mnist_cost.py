@@ -31,7 +31,7 @@ from simulations.datasets import Mnist, load_mnist
 from simulations.devices import clock, resolve, single_thread
 from simulations.mnist import MnistConfig
 from simulations.mnist_training import SeedProgram
-from simulations.parts import in_parts
+from simulations.parts import in_parts, is_measured
 from simulations.stacked import KEPT_BYTES
 
 __all__ = ["KIND", "RATES", "StepSize", "held_bytes", "measure", "peak_bytes", "sizes", "too_large", "write_table"]
@@ -271,6 +271,8 @@ def write_table(
     chosen = sizes(resolved.type)[: 2 if preset == "smoke" else None]
     left_out = too_large(resolved.type)
     config = {"preset": preset, "sizes": [asdict(size) for size in chosen], "too_large": left_out}
+    if is_measured(out, KIND, config, measure, resolved, overwrite=overwrite):
+        return out
     with in_parts(out, KIND, config, measure, resolved, command=command, overwrite=overwrite) as parts:
         for number, size in enumerate(chosen, start=1):
             file = parts.checkpoints.file(f"size-{number:02d}")

@@ -34,7 +34,7 @@ from simulations.image_bandits import DIRECTIONS, Weighting
 from simulations.network_kernels import IndependentLogits, NetworkJacobian
 from simulations.network_moments import NetworkMoments
 from simulations.networks import PolicyMLP
-from simulations.parts import in_parts
+from simulations.parts import in_parts, is_measured
 
 __all__ = [
     "ALPHAS",
@@ -269,6 +269,8 @@ def write_table(
     resolved, configs = resolve(device), preset_configs(preset)
     workers = available_cores() if resolved.type == "cpu" else 1
     config = {"preset": preset, "paths": [asdict(each) for each in configs]}
+    if is_measured(out, KIND, config, measure_path, resolved, overwrite=overwrite):
+        return out
     with in_parts(out, KIND, config, measure_path, resolved, command=command, overwrite=overwrite) as parts:
         files = [parts.checkpoints.file(f"path-{index:03d}") for index in range(len(configs))]
         tables = {index: table for index, file in enumerate(files) if (table := load_frame(file)) is not None}

@@ -16,8 +16,10 @@ from simulations.devices import describe, resolve, single_thread
 from simulations.mnist import MnistConfig
 from simulations.mnist_training import confidence_advantage, train
 from simulations.networks import PolicyMLP
-from simulations.results import provenance, require_table_writable, save
+from simulations.parts import is_measured
+from simulations.results import provenance, save
 from simulations.seed_streams import draw_actions
+from simulations.sweeps.fingerprint import code_version
 
 __all__ = ["KIND", "DigitsConfig", "extreme_digits", "write_table"]
 
@@ -103,14 +105,18 @@ def _extremes(policy: PolicyMLP, data: Mnist, digits: int, generator: torch.Gene
 def write_table(preset: str, out: Path, *, device: str = "cpu", overwrite: bool = False, command: str = "") -> Path:
     """Train once and write the table that the figure reads; preset smoke looks at updates 20 and 40.
 
+    A table that is there already, of the same settings, code and device, is left alone.
+
     Raises
     ------
     ValueError, ResultError
         If the device is not known or absent, or the table cannot be written; before any training.
     """
-    require_table_writable(out, overwrite=overwrite)
     resolved, config = resolve(device), DigitsConfig(updates=(20, 40)) if preset == "smoke" else DigitsConfig()
+    settings = asdict(config) | {"preset": preset}
+    if is_measured(out, KIND, settings, extreme_digits, resolved, overwrite=overwrite):
+        return out
     frame = extreme_digits(config, load_mnist(), resolved)
     sidecar = provenance(describe(resolved)) | {"preset": preset, "command": command}
-    settings = asdict(config) | {"preset": preset}
+    sidecar["code"] = code_version(extreme_digits)
     return save(frame, out, kind=KIND, config=settings, sidecar=sidecar, overwrite=overwrite)

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from joblib import Parallel, delayed
 
-from simulations.checkpoints import CheckpointDirectory, CheckpointFile
+from simulations.checkpoints import CheckpointDirectory, CheckpointFile, working_for
 from simulations.datasets import Mnist, load_mnist
 from simulations.devices import single_thread
 from simulations.mnist import MnistConfig, tidy
@@ -32,10 +32,16 @@ Progress = Callable[[int, int, MnistConfig], None]
 
 @dataclass(frozen=True)
 class Runs:
-    """What came out: the learning curves of all runs, tidy, and each run's share of the seconds of its program."""
+    """What came out: the learning curve of each run, and its share of the seconds of its program."""
 
-    table: pd.DataFrame
+    configs: Sequence[MnistConfig]
+    curves: list[pd.DataFrame]
     seconds: list[float]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """All curves, tidy."""
+        return tidy(self.configs, self.curves)
 
 
 def programs(configs: Sequence[MnistConfig]) -> list[list[int]]:
@@ -93,7 +99,8 @@ def run_many(
     jobs: list[Any] = []
     for number, members in enumerate(parts):
         file = checkpoints.file(f"program-{number:04d}", seconds=checkpoint_seconds) if checkpoints else None
-        jobs.append(delayed(_run_program)(members, [configs[index] for index in members], data, device, file))
+        chosen = [configs[index] for index in members]
+        jobs.append(delayed(_run_program)(os.getpid(), members, chosen, data, device, file))
     curves: dict[int, pd.DataFrame] = {}
     seconds: dict[int, float] = {}
     parallel = Parallel(n_jobs=min(workers, len(parts)), return_as="generator_unordered")
@@ -103,7 +110,7 @@ def run_many(
         if progress is not None:
             progress(len(curves), len(configs), configs[members[0]])
     order = range(len(configs))
-    return Runs(tidy(configs, [curves[index] for index in order]), [seconds[index] for index in order])
+    return Runs(configs, [curves[index] for index in order], [seconds[index] for index in order])
 
 
 def identity(configs: Sequence[MnistConfig], device: str) -> dict[str, Any]:
@@ -119,10 +126,12 @@ def identity(configs: Sequence[MnistConfig], device: str) -> dict[str, Any]:
 
 
 def _run_program(
-    members: list[int], configs: list[MnistConfig], data: Mnist, device: str, checkpoint: CheckpointFile | None
+    owner: int,
+    members: list[int],
+    configs: list[MnistConfig],
+    data: Mnist,
+    device: str,
+    checkpoint: CheckpointFile | None,
 ) -> tuple[list[int], Trained]:
-    with single_thread():
-        try:
-            return members, train(configs, data, torch.device(device), checkpoint=checkpoint)
-        except SystemExit:  # the owner is dead: a pool's worker would hold the exception, and its memory, for minutes
-            os._exit(1)
+    with working_for(owner), single_thread():
+        return members, train(configs, data, torch.device(device), checkpoint=checkpoint)

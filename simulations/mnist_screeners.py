@@ -19,7 +19,7 @@ from torch.nn.functional import pad
 
 from kondo_theory.approximate import NOISES
 from kondo_theory.training.policies import log_probabilities
-from kondo_theory.words import choice
+from kondo_theory.words import choice, unhandled
 from simulations.networks import PolicyMLP, StackedMLP
 
 __all__ = ["Distilled", "Int8", "LowPrecision", "NoisyDelight", "Screener", "Stale"]
@@ -81,7 +81,14 @@ class NoisyDelight(Screener):
         """Return χ̂, (S, B)."""
         where: dict[str, Any] = {"dtype": chi.dtype, "device": chi.device}
         xi = torch.stack([torch.randn(chi.shape[1:], generator=each, **where) for each in self._generators])
-        return chi + self.noise * xi * (chi.abs() if self.kind == "relative" else 1.0)
+        return chi + self.noise * xi * self._unit(chi)
+
+    def _unit(self, chi: Tensor) -> Tensor | float:
+        if self.kind == "relative":
+            return chi.abs()
+        if self.kind == "additive":
+            return 1.0
+        raise unhandled("kind", self.kind, ("additive", "relative"))
 
 
 class LowPrecision(Screener):

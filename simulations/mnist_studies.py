@@ -92,7 +92,7 @@ def plan_study(study: str, *, preset: str, device: str, out: Path | None, overwr
     choice("study", study, STUDIES)
     out = table_path(out, f"mnist-{study}-{preset}")
     resolved = resolve(device)
-    require_table_writable(out, overwrite=overwrite)
+    require_table_writable(out, overwrite=overwrite or out.exists())  # one that is there may be this very table
     return StudyPlan(study, preset, resolved.type, out, overwrite)
 
 

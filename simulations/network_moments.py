@@ -28,6 +28,7 @@ from torch import Tensor
 
 from kondo_theory.frontier import efficiency_per_backward
 from kondo_theory.moments import GradientMoments
+from kondo_theory.words import unhandled
 from simulations.image_bandits import DIRECTIONS, FloatArray, ImageBandits, Weighting
 from simulations.network_kernels import Jacobian
 
@@ -85,6 +86,8 @@ class NetworkMoments:
             return soft, soft**2
         if weighting.kind == "zero-price":
             keep = (bandits.delight > 0).astype(np.float64)
+        elif weighting.kind not in ("rate", "oracle"):
+            raise unhandled("kind", weighting.kind, ("pg", "dg", "zero-price", "rate", "oracle"))
         else:
             assert weighting.rate is not None  # its own constructor saw to that
             keep = bandits.kept(self._score(weighting), weighting.rate)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from kondo_theory.words import choice
 from simulations import context_kernels as kernels
 from simulations.streams import in_chunks, replicate_states
 
@@ -37,7 +38,7 @@ def noisy_batches(
     differing : (n_replicates,) array
         Share of the samples that the noise turned from kept to dropped or back.
     """
-    arguments = (p, n_arms, baseline, price, noise, NOISES[kind], batch_size, n_batches)
+    arguments = (p, n_arms, baseline, price, noise, NOISES[choice("kind", kind, NOISES)], batch_size, n_batches)
     states = replicate_states(seed, n_replicates)
     statistics, differing = in_chunks(kernels.noisy_batches, states, n_threads, *arguments)
     return statistics, differing

@@ -12,13 +12,14 @@ import pandas as pd
 
 from simulations.checkpoints import CheckpointDirectory
 from simulations.devices import describe
+from simulations.extending import is_finished
 from simulations.results import provenance, require_table_writable, save
 from simulations.sweeps.fingerprint import code_version
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Parts", "in_parts"]
+__all__ = ["Parts", "in_parts", "is_measured"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,22 @@ class Parts:
         )
         self.checkpoints.remove()
         return path
+
+
+def is_measured(
+    out: Path,
+    kind: str,
+    config: Mapping[str, Any],
+    measured: Callable[..., Any],
+    device: torch.device,
+    *,
+    overwrite: bool,
+) -> bool:
+    """Return whether the table is there already, finished, by the same code on the same device.
+
+    Parameters as in :func:`in_parts`; raises as :func:`simulations.extending.is_finished` does.
+    """
+    return is_finished(out, kind, config, code_version(measured), describe(device), overwrite=overwrite)
 
 
 @contextmanager
@@ -75,7 +92,8 @@ def in_parts(
     """
     require_table_writable(out, overwrite=overwrite)
     where = describe(device)
-    identity = {**config, "code": code_version(measured), "device": where}
+    code = code_version(measured)
+    identity = {**config, "code": code, "device": where}
     with CheckpointDirectory(out.with_suffix(".partial"), identity) as checkpoints:
-        sidecar = provenance(where) | {"preset": config["preset"], "command": command}
+        sidecar = provenance(where) | {"preset": config["preset"], "command": command, "code": code}
         yield Parts(checkpoints, out, kind, config, sidecar, overwrite)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kondo_theory.gate import kept_count
+from kondo_theory.words import unhandled
 from simulations.bandit_contexts import Context, Gate
 from simulations.streams import FloatArray, IntArray
 
@@ -171,6 +172,8 @@ def _advantage(policy: FloatArray, baseline: float | str) -> FloatArray:
         value = policy[:, :1]
     elif baseline == "confidence":
         value = (policy**2).sum(axis=1, keepdims=True)
+    elif isinstance(baseline, str):
+        raise unhandled("baseline", baseline, ("value", "confidence"))
     else:
         value = float(baseline)
     advantage = np.zeros(policy.shape) - value
@@ -193,6 +196,8 @@ def _counted_part(
         counts = np.where(keep > 0, counts, 0)
     elif gate.kind == "price":
         counts = rng.binomial(counts, keep)
+    elif gate.kind != "dg":
+        raise unhandled("kind", gate.kind, ("pg", "dg", "zero-price", "price", "rate"))
     return counts * weight * advantage, counts.sum(axis=1)
 
 

@@ -9,13 +9,9 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import os
 import platform
 import subprocess
-import tempfile
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,9 +21,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simulations.atomic import TakenError, atomic_path, require_writable
 from simulations.errors import ResultError
 from simulations.shards import CELL_KEY, INDEX, Index, finished_tables, join, read_shard, shards_with_keys, to_frame
-from simulations.sources import Source
+from simulations.sidecars import Sidecar
+from simulations.sources import Source, joined_fields
 
 __all__ = [
     "COMMITTED",
@@ -52,18 +50,25 @@ COMMITTED_GPU = COMMITTED.with_name("gpu_tables")
 SWEEP = "sweep"
 """The kind of a sweep's table."""
 _METADATA_KEY = b"kondo"
+_MAGIC = b"PAR1"
+_UNREADABLE = (OSError, ValueError, MemoryError, OverflowError, pa.ArrowException)
+"""What reading a damaged file raises: a length that became huge asks for all memory."""
 _PACKAGES = ("kondo-theory", "numpy", "scipy", "numba", "sympy", "torch", "pandas", "pyarrow")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A result table with its full configuration and its sidecar (empty if the sidecar is gone)."""
+    """A result table with its full configuration and its sidecar (empty if the sidecar is gone).
+
+    A table that was put together from ``parts`` has the path and the configuration of the first of them.
+    """
 
     frame: pd.DataFrame
     kind: str
     config: Mapping[str, Any]
     sidecar: Mapping[str, Any]
     path: Path
+    parts: tuple[Table, ...] = ()
 
     @property
     def device(self) -> str:
@@ -73,6 +78,8 @@ class Table:
     @property
     def source(self) -> Source:
         """Where the numbers came from."""
+        if self.parts:
+            return Source(**joined_fields(part.source for part in self.parts))
         known = {name: str(self.sidecar[name]) for name in ("date", "commit", "command") if self.sidecar.get(name)}
         preset = self.config.get("preset")
         return Source(self.path.name, None if preset is None else str(preset), device=self.device, **known)
@@ -80,7 +87,7 @@ class Table:
     @property
     def origin(self) -> str:
         """The same in a few words: file, date, device, commit."""
-        return self.source.origin
+        return " and ".join(part.source.origin for part in self.parts or (self,))
 
 
 def save(
@@ -92,7 +99,7 @@ def save(
     sidecar: Mapping[str, Any],
     overwrite: bool = False,
 ) -> Path:
-    """Write a table and its sidecar, each atomically.
+    """Write a table and its sidecar, each atomically: whenever it is cut off, a table that is there can be read.
 
     Parameters
     ----------
@@ -114,23 +121,27 @@ def save(
     """
     require_table_writable(path, overwrite=overwrite)
     text = json.dumps(config, sort_keys=True)
+    arrow = pa.Table.from_pandas(frame, preserve_index=False)
     header = {
         "schema_version": SCHEMA_VERSION,
         "kind": kind,
         "config": config,
         "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "content_sha256": _content_hash(arrow, kind, text),
     }
-    arrow = pa.Table.from_pandas(frame, preserve_index=False)
     metadata = dict(arrow.schema.metadata or {}) | {_METADATA_KEY: json.dumps(header, sort_keys=True).encode()}
-    # A table that lost its sidecar can be read; one beside another table's sidecar could not.
-    path.with_suffix(".json").unlink(missing_ok=True)
-    with atomic_path(path, overwrite=overwrite) as temporary:
-        table = arrow.replace_schema_metadata(metadata)
-        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
-        digest = _digest(temporary)
-    with atomic_path(path.with_suffix(".json")) as temporary:
-        body = {**sidecar, "table": path.name, "table_sha256": digest}
-        temporary.write_text(json.dumps(body, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    beside = Sidecar.of(path)
+    try:
+        with atomic_path(path, overwrite=overwrite) as temporary:
+            table = arrow.replace_schema_metadata(metadata)
+            pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+            digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+            if overwrite:
+                beside.announce(sidecar, digest)
+    except TakenError as error:
+        Sidecar.of(error.kept).write(sidecar, digest)
+        raise
+    beside.write(sidecar, digest)
     return path
 
 
@@ -151,8 +162,8 @@ def load(path: Path | str, *, kind: str | None = None, partial: bool = False) ->
     ------
     ResultError
         If the file is missing, cannot be read as Parquet, was not written by :func:`save`, has another schema
-        version or another kind, or does not match the hash in its sidecar or that of its configuration; if a
-        directory is not a sweep's, or has no finished table or several.
+        version or another kind, or does not match the hash in its sidecar or that of its configuration; if the
+        sidecar was altered; if a directory is not a sweep's, or has no finished table or several.
     """
     path = Path(path)
     if path.is_dir():
@@ -160,10 +171,17 @@ def load(path: Path | str, *, kind: str | None = None, partial: bool = False) ->
             return _load_partial(path)
         path = _finished(path)
     try:
-        arrow = pq.read_table(path, page_checksum_verification=True)
+        content = path.read_bytes()
     except FileNotFoundError as error:
         raise ResultError(f"no result table at {path}") from error
-    except (OSError, pa.ArrowException) as error:
+    except OSError as error:
+        raise ResultError(f"cannot read {path}: {error.strerror or error}") from error
+    if not (content.startswith(_MAGIC) and content.endswith(_MAGIC)):
+        raise ResultError(f"{path} is not a readable Parquet file: it does not begin and end as one")
+    sidecar = Sidecar.of(path).read(hashlib.sha256(content).hexdigest())  # before anything in an altered file counts
+    try:
+        arrow = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+    except _UNREADABLE as error:
         raise ResultError(f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}") from error
     raw = (arrow.schema.metadata or {}).get(_METADATA_KEY)
     if raw is None:
@@ -172,8 +190,10 @@ def load(path: Path | str, *, kind: str | None = None, partial: bool = False) ->
         header = json.loads(raw)
         version, found_kind, config = header["schema_version"], header["kind"], header["config"]
         text, config_digest = json.dumps(config, sort_keys=True), header["config_sha256"]
+        content_digest = header.get("content_sha256")  # tables from before it was one have none
+        altered = content_digest is not None and content_digest != _content_hash(arrow, found_kind, text)
         frame = arrow.to_pandas()
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (*_UNREADABLE, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ResultError(f"{path} is damaged: {type(error).__name__} {error}") from error
     if version != SCHEMA_VERSION:
         raise ResultError(f"{path} has schema version {version}, this code reads {SCHEMA_VERSION}")
@@ -181,7 +201,22 @@ def load(path: Path | str, *, kind: str | None = None, partial: bool = False) ->
         raise ResultError(f"{path} holds {found_kind!r}, expected {kind!r}")
     if hashlib.sha256(text.encode()).hexdigest() != config_digest:
         raise ResultError(f"{path} has a configuration that does not match its hash: the file was altered")
-    return Table(frame, found_kind, config, _load_sidecar(path), path)
+    if altered:
+        raise ResultError(f"{path} has rows that do not match their hash: the file was altered")
+    return Table(frame, found_kind, config, sidecar, path)
+
+
+def _content_hash(table: pa.Table, kind: str, config: str) -> str:
+    """Return the hash of what a table says: pages have checksums, but the names and places of columns have none."""
+    found = hashlib.sha256(json.dumps([kind, config, table.num_rows]).encode())
+    found.update((table.schema.metadata or {}).get(b"pandas", b""))  # which names and types it becomes in pandas
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        found.update(json.dumps([name, str(column.type)]).encode())
+        if column.null_count == 0 and (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+            found.update(column.to_numpy().tobytes())
+        else:
+            found.update(json.dumps(column.to_pylist(), default=str).encode())
+    return found.hexdigest()
 
 
 def with_seconds(table: Table) -> pd.DataFrame:
@@ -216,25 +251,6 @@ def _load_partial(directory: Path) -> Table:
     parts = [read_shard(directory, shard) for shard, _ in shards_with_keys(directory, latest)]
     frame = to_frame(join(parts).drop_columns([CELL_KEY])) if parts else pd.DataFrame()
     return Table(frame, SWEEP, {"partial": True}, {}, directory / INDEX)
-
-
-def _load_sidecar(path: Path) -> dict[str, Any]:
-    """Return the sidecar of a table, empty if it is gone, and refuse one that belongs to another table."""
-    beside = path.with_suffix(".json")
-    if not beside.exists():
-        return {}
-    try:
-        sidecar: dict[str, Any] = json.loads(beside.read_text(encoding="utf-8"))
-        digest = sidecar["table_sha256"]
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise ResultError(f"{beside} is not the sidecar of a result table: {type(error).__name__} {error}") from error
-    if digest != _digest(path):
-        raise ResultError(f"{path} does not match the hash in {beside.name}: one of the two was altered")
-    return sidecar
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def provenance(device: str) -> dict[str, Any]:
@@ -273,28 +289,6 @@ def commit() -> str:
         return "unknown"
 
 
-def require_writable(path: Path, *, overwrite: bool) -> None:
-    """Refuse early, before hours of work, what could not be written in the end.
-
-    Raises
-    ------
-    ResultError
-        If the file exists and ``overwrite`` is not set, or its directory cannot be made or written.
-    """
-    if path.is_dir():
-        raise ResultError(f"cannot write {path}: it is a directory")
-    if path.exists() and not path.is_file():
-        raise ResultError(f"cannot write {path}: it is no regular file")
-    if path.exists() and not overwrite:
-        raise ResultError(f"{path} exists: pass --overwrite to replace it, or name another place")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
-            pass
-    except OSError as error:
-        raise ResultError(f"cannot write {path}: {error.strerror or error}") from error
-
-
 def table_path(out: Path | None, default: str) -> Path:
     """Return where a table goes: ``out``, or ``results/DEFAULT.parquet``.
 
@@ -313,30 +307,3 @@ def require_table_writable(path: Path, *, overwrite: bool) -> None:
     """Refuse a table's path as :func:`require_writable` does, and that of its sidecar."""
     require_writable(path, overwrite=overwrite)
     require_writable(path.with_suffix(".json"), overwrite=overwrite)
-
-
-@contextmanager
-def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that takes its place on success and is removed on failure.
-
-    Without ``overwrite``, a file that somebody else put at ``path`` in the meantime is left alone, and the result is
-    kept beside it under the temporary name, which the :class:`ResultError` gives.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(descriptor)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)  # mkstemp makes files that only their owner can read
-        if overwrite:
-            os.replace(temporary, path)
-            return
-        try:
-            os.link(temporary, path)
-        except FileExistsError as error:
-            kept = path.with_name(f"{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
-            os.replace(temporary, kept)
-            raise ResultError(f"{path} was written by another run in the meantime: this one's is {kept}") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -25,10 +25,11 @@ from joblib import Parallel, delayed
 from torch import Tensor
 
 from kondo_theory.gate import delight, gate_probability
-from simulations.checkpoints import CheckpointDirectory, CheckpointFile
+from kondo_theory.words import unhandled
+from simulations.checkpoints import CheckpointDirectory, CheckpointFile, working_for
 from simulations.devices import clock, single_thread
 from simulations.errors import ReportedError
-from simulations.reversal_config import STREAMS, ReversalConfig
+from simulations.reversal_config import GATED, STREAMS, ReversalConfig
 from simulations.reversal_objectives import (
     group_advantage,
     pmpo_coefficient,
@@ -217,7 +218,13 @@ class ReversalRun:
 
 
 def objective(config: ReversalConfig, rollout: Rollout, advantage: Tensor) -> tuple[Tensor, Loss]:
-    """Return the coefficient of each token, (B, T), and the loss that takes it, from the rows' advantages (B,)."""
+    """Return the coefficient of each token, (B, T), and the loss that takes it, from the rows' advantages (B,).
+
+    Raises
+    ------
+    ValueError
+        If the method has no objective: that of another would train in silence.
+    """
     loss: Loss = policy_gradient_loss
     if config.method == "ppo":
         loss = ppo_loss(config.clip)
@@ -227,6 +234,8 @@ def objective(config: ReversalConfig, rollout: Rollout, advantage: Tensor) -> tu
     if config.method == "dg":
         chi = delight(coefficient, rollout.surprisal, check=False)
         coefficient = coefficient * gate_probability(chi, 0.0, config.softness, check=False)
+    elif config.method not in ("pg", *GATED, "ppo", "pmpo"):
+        raise unhandled("method", config.method, ("pg", "dg", *GATED, "ppo", "pmpo"))
     return coefficient, loss
 
 
@@ -262,7 +271,7 @@ def run_many(
     jobs: list[Any] = []
     for index, config in enumerate(configs):
         file = checkpoints.file(f"run-{index:04d}", seconds=checkpoint_seconds) if checkpoints else None
-        jobs.append(delayed(_run_indexed)(index, config, device, file))
+        jobs.append(delayed(_run_indexed)(os.getpid(), index, config, device, file))
     yield from Parallel(n_jobs=min(workers, len(configs) or 1), return_as="generator_unordered")(jobs)
 
 
@@ -277,10 +286,7 @@ def tidy(configs: Sequence[ReversalConfig], curves: Sequence[pd.DataFrame]) -> p
 
 
 def _run_indexed(
-    index: int, config: ReversalConfig, device: str, checkpoint: CheckpointFile | None
+    owner: int, index: int, config: ReversalConfig, device: str, checkpoint: CheckpointFile | None
 ) -> tuple[int, pd.DataFrame, pd.DataFrame]:
-    with single_thread():
-        try:
-            return index, *run_one(config, torch.device(device), checkpoint)
-        except SystemExit:  # the owner is dead: a pool's worker would hold the exception, and its memory, for minutes
-            os._exit(1)
+    with working_for(owner), single_thread():
+        return index, *run_one(config, torch.device(device), checkpoint)

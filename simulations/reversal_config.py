@@ -211,7 +211,7 @@ def preset_configs(
     preset: str, methods: Sequence[ReversalConfig], seeds: Sequence[int] | None = None, **changes: Any
 ) -> list[ReversalConfig]:
     """Return every method at every seed, at the preset's sizes unless ``changes`` says otherwise."""
-    size = PRESETS[preset]
+    size = PRESETS[choice("preset", preset, PRESETS)]
     chosen = range(size.seeds) if seeds is None else seeds
     return [
         replace(method, **({"updates": size.updates} | changes), seed=seed) for method in methods for seed in chosen

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from kondo_theory.words import choice, nearest
 from simulations.checkpoints import CheckpointDirectory
 from simulations.devices import available_cores, clock, describe, resolve
 from simulations.experiment import parse_seeds
-from simulations.results import provenance, require_table_writable, save, table_path
+from simulations.extending import Former, former_runs, is_finished, key_of, whole_sidecar
+from simulations.results import provenance, save, table_path
 from simulations.reversal import KIND, run_many, run_one, tidy
 from simulations.reversal_config import GATED, METHODS, PRESETS, ReversalConfig, preset_configs
 from simulations.reversal_scaling import SCALES, measure, searches, train_to_target
@@ -49,6 +50,25 @@ class ReversalPlan:
     out: Path
     overwrite: bool
     checkpoint_seconds: float = 30.0
+
+    @property
+    def code(self) -> str:
+        """The hash of what trains."""
+        return code_version(train_to_target if self.study == SCALING else run_one)
+
+    def former(self) -> Former | None:
+        """Return the runs that the table holds already, None for a search that is finished.
+
+        Raises
+        ------
+        ResultError
+            If the table is another one and not to be replaced, or could not be written.
+        """
+        kind, device = study_kind(self.study), describe(resolve(self.device))
+        if self.study != SCALING:
+            return former_runs(self.out, kind, _records(self.configs), self.code, device, overwrite=self.overwrite)
+        finished = is_finished(self.out, kind, _described(self), self.code, device, overwrite=self.overwrite)
+        return None if finished else Former(None, {}, {})
 
     @property
     def checkpoints(self) -> Path:
@@ -115,11 +135,12 @@ def plan_reversal(
     out = table_path(out, f"reversal-{study or 'own'}{part}-{preset}")
     if len(set(configs)) != len(configs):
         raise ValueError("every run must be asked for once, got one twice")
-    require_table_writable(out, overwrite=overwrite)
     default_workers = available_cores() if resolved.type == "cpu" else 1
-    return ReversalPlan(
+    plan = ReversalPlan(
         preset, study, tuple(configs), resolved.type, workers or default_workers, out, overwrite, checkpoint_seconds
     )
+    plan.former()
+    return plan
 
 
 def _only(configs: Sequence[ReversalConfig], study: str | None, only: Sequence[str]) -> list[ReversalConfig]:
@@ -211,7 +232,8 @@ def _methods(
 def run_reversal(plan: ReversalPlan, command: str = "") -> Path:
     """Run the plan with a progress bar on standard error, and return the table's path.
 
-    What an earlier call of the same plan left unfinished is continued.
+    What an earlier call of the same plan left unfinished is continued. Of a table that holds some of the seeds only
+    the others are trained; one that holds all is left alone.
 
     Parameters
     ----------
@@ -225,32 +247,52 @@ def run_reversal(plan: ReversalPlan, command: str = "") -> Path:
         If a policy stops being a number, another process runs the same plan, or the directory of checkpoints belongs
         to another run.
     """
+    former = plan.former()
+    missing = [] if former is None else former.missing(_records(plan.configs))
+    if former is None or (former.table is not None and not missing):
+        return plan.out
+    whole, plan = plan, replace(plan, configs=tuple(plan.configs[index] for index in missing))
     device = describe(resolve(plan.device))
     console = Console(stderr=True)
     with CheckpointDirectory(plan.checkpoints, _identity(plan, device)) as checkpoints:
         for path in checkpoints.damaged:
             console.print(f"{path} was damaged: that run starts afresh", soft_wrap=True)
         with _progress_bar(console, plan) as advance:
-            frame, details = (_search if plan.study == SCALING else _train)(plan, checkpoints, advance)
+            if plan.study == SCALING:
+                frame, details = _search(plan, checkpoints, advance)
+            else:
+                frame, details = _train(plan, checkpoints, advance, whole, former)
+        sidecar = provenance(device) | details
+        sidecar |= {"preset": plan.preset, "command": command, "workers": plan.workers, "code": plan.code}
+        sidecar |= {"clock": clock(resolve(plan.device))[1]}
         path = save(
             frame,
             plan.out,
             kind=study_kind(plan.study),
-            config={"preset": plan.preset, "study": plan.study} | _sizes(plan),
-            sidecar=provenance(device)
-            | details
-            | {"preset": plan.preset, "command": command, "workers": plan.workers}
-            | {"clock": clock(resolve(plan.device))[1]},
-            overwrite=plan.overwrite,
+            config=_described(whole),
+            sidecar=whole_sidecar(former, sidecar),
+            overwrite=plan.overwrite or former.table is not None,
         )
         checkpoints.remove()
     return path
 
 
+def _described(plan: ReversalPlan) -> dict[str, Any]:
+    """Return the configuration of the table."""
+    return {"preset": plan.preset, "study": plan.study} | _sizes(plan)
+
+
 def _train(
-    plan: ReversalPlan, checkpoints: CheckpointDirectory, advance: Callable[[str], None]
+    plan: ReversalPlan,
+    checkpoints: CheckpointDirectory,
+    advance: Callable[[str], None],
+    whole: ReversalPlan,
+    former: Former,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Train every run; return the table, and for the sidecar the seeds and the seconds of each run's phases."""
+    """Train the runs of a plan, what is missing of the whole.
+
+    Returns the table of the whole, and for the sidecar the seeds and the seconds of each run's phases.
+    """
     curves: dict[int, pd.DataFrame] = {}
     timings: dict[int, pd.DataFrame] = {}
     for index, curve, timing in run_many(
@@ -262,13 +304,13 @@ def _train(
     ):
         curves[index], timings[index] = curve, timing
         advance(plan.configs[index].label)
-    order = range(len(plan.configs))
-    seconds = [
-        {name: round(float(value), 3) for name, value in timings[index].iloc[-1].drop("update").items()}
-        for index in order
-    ]
-    seeds = sorted({config.seed for config in plan.configs})
-    return tidy(plan.configs, [curves[index] for index in order]), {"seeds": seeds, "seconds": seconds}
+    every, seconds = dict(former.curves), dict(former.seconds)
+    for index, key in enumerate(map(key_of, _records(plan.configs))):
+        last = timings[index].iloc[-1].drop("update")
+        every[key], seconds[key] = curves[index], {name: round(float(value), 3) for name, value in last.items()}
+    keys = [key_of(record) for record in _records(whole.configs)]
+    details = {"seeds": sorted({each.seed for each in whole.configs}), "seconds": [seconds[key] for key in keys]}
+    return tidy(whole.configs, [every[key] for key in keys]), details
 
 
 def _search(
@@ -306,7 +348,7 @@ def _identity(plan: ReversalPlan, device: str) -> dict[str, Any]:
     """Return what a checkpoint must share with the run that continues it: configuration, code and device."""
     return {
         "configuration": _sizes(plan),
-        "code": code_version(train_to_target if plan.study == SCALING else run_one),
+        "code": plan.code,
         "device": device,
     }
 

@@ -59,7 +59,7 @@ def points(prompts: Tensor, answers: Tensor, reward: str) -> Tensor:
     ValueError
         If the reward is unknown or the shapes differ.
     """
-    choice("reward", reward, REWARDS)
+    choice("reward", reward, _POINTS)
     if prompts.shape != answers.shape:
         raise ValueError(f"answers must be as long as prompts, {tuple(prompts.shape)}, got {tuple(answers.shape)}")
     return _POINTS[reward](right_tokens(prompts, answers))

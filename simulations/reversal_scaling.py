@@ -18,7 +18,8 @@ from types import MappingProxyType
 import torch
 from joblib import Parallel, delayed
 
-from simulations.checkpoints import CheckpointDirectory, CheckpointFile
+from kondo_theory.words import unhandled
+from simulations.checkpoints import CheckpointDirectory, CheckpointFile, working_for
 from simulations.devices import single_thread
 from simulations.errors import ReportedError
 from simulations.results import atomic_path
@@ -210,7 +211,9 @@ class Search:
     def _resized(self, size: int) -> ReversalConfig:
         if self.axis == "length":
             return replace(self.method, length=size)
-        return replace(self.method, vocab_size=size)
+        if self.axis == "vocab_size":
+            return replace(self.method, vocab_size=size)
+        raise unhandled("axis", self.axis, ("length", "vocab_size"))
 
 
 def searches(scale: Scale) -> list[Search]:
@@ -255,20 +258,18 @@ def measure(
     jobs = []
     for index, search in enumerate(searches(scale)):
         file = checkpoints.file(f"search-{index:03d}", seconds=checkpoint_seconds) if checkpoints else None
-        jobs.append(delayed(_searched)(index, search, scale, device, file))
+        jobs.append(delayed(_searched)(os.getpid(), index, search, scale, device, file))
     yield from Parallel(n_jobs=min(workers, len(jobs)), return_as="generator_unordered")(jobs)
 
 
 def _searched(
-    index: int, search: Search, scale: Scale, device: str, file: CheckpointFile | None
+    owner: int, index: int, search: Search, scale: Scale, device: str, file: CheckpointFile | None
 ) -> tuple[int, list[dict[str, object]]]:
     def trainer(config: ReversalConfig, spent: str, budget: int) -> Attempt:
         return train_to_target(config, spent, budget, torch.device(device), file)
 
-    try:
+    with working_for(owner):
         return index, search.run(scale, Attempts(trainer, file.path.with_suffix(".json") if file else None))
-    except SystemExit:  # the owner is dead: a pool's worker would hold the exception, and its memory, for minutes
-        os._exit(1)
 
 
 def train_to_target(

@@ -15,14 +15,16 @@ from simulations.merging import in_order
 from simulations.results import COMMITTED, COMMITTED_GPU, Table, load
 from simulations.reversal_summary import TASK
 from simulations.sources import Source
+from simulations.table_sizes import sizes_of_runs
+from simulations.whole_tables import largest, names, wholes
 
 __all__ = [
     "SHARED",
     "STEP_TIMES",
     "Curves",
     "committed_curves",
-    "curves_in",
     "joined",
+    "own_curves",
     "read_curves",
     "replaced",
     "step_times",
@@ -33,6 +35,9 @@ STEP_TIMES = "reversal-step-times"
 """The kind of the tables of :mod:`simulations.reversal_times`."""
 SHARED = {"token-trap": ("quality", ("token gate(3 %)", "row gate(3 %, advantage)", "row gate(3 %)"))}
 """Runs of a study that another one trains: that study's name and the labels."""
+
+
+_METHOD = ["label", *TASK]
 
 
 @dataclass(frozen=True)
@@ -66,19 +71,38 @@ class Curves:
 
 
 def read_curves(table: Table) -> Curves:
-    """Return the curves of one table."""
-    return Curves.of(table.frame, table.source)
+    """Return the curves of one table; each row of a table that was put together says which part it is of."""
+    every = [Curves.of(part.frame, part.source) for part in table.parts or (table,)]
+    origins = {origin: source for part in every for origin, source in part.origins.items()}
+    return Curves(pd.concat([part.frame for part in every], ignore_index=True), origins)
 
 
-def curves_in(paths: Iterable[Path], study: str) -> list[Curves]:
-    """Return the curves of every one of these tables that is of a study, from the smallest to the largest.
+def own_curves(tables: Sequence[Table]) -> Curves:
+    """Return the curves of a user's tables of one study, parts put together: of each method those of the largest.
 
     Raises
     ------
     ResultError
-        If a table is damaged or none of this project.
+        If two tables have a method at the same size; the message names both.
     """
-    return [read_curves(table) for table in in_order([load(path) for path in paths], f"reversal-{study}")]
+    found = wholes(tables)
+    best: dict[tuple[str, ...], list[tuple[tuple[int, ...], int]]] = {}
+    for number, table in enumerate(found):
+        keys = pd.Series(_keys(table.frame, _METHOD), index=table.frame.index)
+        for key in keys.unique():
+            size = tuple(sizes_of_runs(table.frame[keys == key]).values())
+            best[key] = sorted([*best.get(key, []), (size, number)], reverse=True)[:2]
+    for (label, *_), sizes in best.items():
+        if len(sizes) == 2 and sizes[0][0] == sizes[1][0]:
+            both = " and ".join(sorted(names(found[number]) for _, number in sizes))
+            raise ResultError(f"{both} both have {label} at the same size: move one of them away")
+    curves = []
+    for number, each in enumerate(map(read_curves, found)):
+        counts = [best[key][0][1] == number for key in _keys(each.frame, _METHOD)]
+        curves.append(replace(each, frame=each.frame[counts]))
+    chosen, order = joined(curves), {key: place for place, key in enumerate(best)}
+    places = pd.Series([order[key] for key in _keys(chosen.frame, _METHOD)])
+    return replace(chosen, frame=chosen.frame.iloc[places.argsort(kind="stable")].reset_index(drop=True))
 
 
 def committed_curves(study: str, directory: Path = COMMITTED) -> Curves:
@@ -106,11 +130,17 @@ def step_times(own: Sequence[Table] = ()) -> dict[str, Table]:
     Raises
     ------
     ResultError
-        If a committed one is damaged or of another kind.
+        If a committed one is damaged or of another kind, or two of a user's own are of one device and equally large.
     """
     paths = [path for place in (COMMITTED, COMMITTED_GPU) for path in sorted(place.glob(f"{STEP_TIMES}*.parquet"))]
     committed = [load(path, kind=STEP_TIMES) for path in paths]
-    return {device_name(table.device): table for part in (committed, own) for table in in_order(part, STEP_TIMES)}
+    found: dict[str, Table] = {}
+    for part in (committed, own):
+        by_device: dict[str, list[Table]] = {}
+        for each in in_order(part, STEP_TIMES):
+            by_device.setdefault(device_name(each.device), []).append(each)
+        found |= {device: table for device, tables in by_device.items() if (table := largest(tables)) is not None}
+    return found
 
 
 def with_shared(found: Curves, study: str, curves_of: Callable[[str], Curves]) -> Curves:
@@ -128,7 +158,7 @@ def joined(curves: Iterable[Curves]) -> Curves:
     Methods keep the order of the first table.
     """
     every = list(curves)
-    frame = reduce(lambda former, latter: replaced(former, latter, ["label", *TASK]), (part.frame for part in every))
+    frame = reduce(lambda former, latter: replaced(former, latter, _METHOD), (part.frame for part in every))
     return Curves(frame, {origin: source for part in every for origin, source in part.origins.items()})
 
 

@@ -19,7 +19,7 @@ import torch
 from simulations.checkpoints import CheckpointFile, load_frame, save_frame
 from simulations.devices import clock, describe, resolve, single_thread
 from simulations.errors import ReportedError
-from simulations.parts import in_parts
+from simulations.parts import in_parts, is_measured
 from simulations.reversal import ReversalRun
 from simulations.reversal_config import QUALITY_METHODS, ReversalConfig
 from simulations.reversal_tables import STEP_TIMES
@@ -125,6 +125,8 @@ def write_table(
     resolved = resolve(device)
     chosen = chosen_batches(preset, resolved.type)
     config: dict[str, Any] = {"preset": preset, "batches": [asdict(batches) for batches in chosen]}
+    if is_measured(out, STEP_TIMES, config, measure, resolved, overwrite=overwrite):
+        return out
     with in_parts(out, STEP_TIMES, config, measure, resolved, command=command, overwrite=overwrite) as parts:
         frames: dict[int, pd.DataFrame] = {}
         for number, batches in enumerate(chosen, start=1):

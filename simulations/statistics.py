@@ -2,7 +2,8 @@
 
 A simulated check passes when the prediction lies within 4 standard errors of the estimate *and* the standard error is
 below 1 % of the predicted value (or, for values near zero, below a stated absolute resolution). A check too noisy to
-fail is undecided, never passed.
+fail is undecided, never passed. What is not a number decides nothing; an infinite prediction agrees with an infinite
+estimate of its sign alone.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ __all__ = ["Interval", "Measured", "Simulated", "bootstrap", "finite_row", "mean
 
 N_STANDARD_ERRORS = 4.0
 RELATIVE_RESOLUTION = 0.01
+ROUNDING = 1e-12
+"""Of the larger of prediction and estimate: what arithmetic alone may put between them."""
+ABSOLUTE_ROUNDING = 1e-6
+"""Of the stated resolution: the same for a zero, whose size says nothing. Without one a zero must be met exactly."""
 
 
 Value = str | int | float | bool | None
@@ -59,10 +64,16 @@ class Simulated:
     predicted, estimate, standard_error : float
         The closed form, the simulation's estimate, and its Monte Carlo standard error, all in the same unit.
     resolution : float
-        The largest standard error at which the check could still fail: 1 % of the prediction unless stated.
+        The largest standard error at which the check could still fail, beside 1 % of the prediction: for values near
+        zero, at the scale at which a difference would matter.
     parameters : mapping of str to value
         The point of the grid, by symbol, as far as ``quantity`` does not say it in full: what is written there as
         ``K=10`` need not be repeated, but where it is rounded.
+
+    Raises
+    ------
+    ValueError
+        If the standard error is negative, or the resolution is negative or not finite.
     """
 
     quantity: str
@@ -72,22 +83,40 @@ class Simulated:
     resolution: float = 0.0
     parameters: Mapping[str, Value] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.standard_error < 0:
+            raise ValueError(f"standard_error must be at least 0, got {self.standard_error} for {self.quantity}")
+        if not 0 <= self.resolution < math.inf:
+            raise ValueError(f"resolution must be finite and at least 0, got {self.resolution} for {self.quantity}")
+
     @property
     def distance(self) -> float:
-        """Distance of the estimate from the prediction in standard errors; rounding apart."""
-        gap = max(0.0, abs(self.predicted - self.estimate) - self._rounding)
-        return gap / self.standard_error if self.standard_error > 0 else (0.0 if gap == 0 else math.inf)
+        """Distance of the estimate from the prediction in standard errors, rounding apart; NaN if one is NaN."""
+        if self._is_nan:
+            return math.nan
+        if self.predicted == self.estimate:  # two infinities as well
+            return 0.0
+        gap = abs(self.predicted - self.estimate)
+        if math.isfinite(gap):
+            gap = max(0.0, gap - self._rounding)
+        if gap == 0 or math.isinf(self.standard_error):
+            return 0.0
+        return gap / self.standard_error if self.standard_error > 0 else math.inf
+
+    @property
+    def _is_nan(self) -> bool:
+        return any(map(math.isnan, (self.predicted, self.estimate, self.standard_error)))
 
     @property
     def _rounding(self) -> float:
-        # An exact zero simulated as 1e-17 has no standard error to speak of.
-        return 1e-12 * max(abs(self.predicted), abs(self.estimate)) + 1e-15
+        larger = max(abs(self.predicted), abs(self.estimate))
+        return ROUNDING * larger + ABSOLUTE_ROUNDING * self.resolution
 
     @property
     def within(self) -> bool | None:
-        """True if the prediction agrees, False if it does not, None if the check is too noisy to decide."""
-        if not (math.isfinite(self.predicted - self.estimate) and math.isfinite(self.standard_error)):
-            return False
+        """True if the prediction agrees, False if it does not, None if the check is too noisy or broken to decide."""
+        if self._is_nan or math.isinf(self.standard_error):
+            return None
         if self.distance > N_STANDARD_ERRORS:
             return False
         allowed = max(RELATIVE_RESOLUTION * abs(self.predicted), self.resolution)
@@ -96,8 +125,9 @@ class Simulated:
     def to_json(self) -> dict[str, Any]:
         """Return the row as ``kondo verify --json`` writes it."""
         row = asdict(self) | {"within": self.within}
-        del row["resolution"]
-        return finite_row(row) | {"parameters": finite_row({**named_values(self.quantity), **self.parameters})}
+        del row["resolution"], row["parameters"]
+        point = {k: v if not isinstance(v, float) or math.isfinite(v) else str(v) for k, v in self.parameters.items()}
+        return finite_row(row) | {"parameters": named_values(self.quantity) | point}
 
 
 @dataclass(frozen=True)
@@ -127,7 +157,7 @@ class Measured:
         return {name: min(size, self.seeds) if name == "seeds" else size for name, size in self.sizes.items()}
 
     def to_json(self) -> dict[str, Any]:
-        """Return the row as ``kondo verify --json`` writes it; infinite values, which JSON lacks, become null."""
+        """Return the row as ``kondo verify --json`` writes it."""
         row = {name: getattr(self, name) for name in ("quantity", "value", "low", "high", "seeds", "published")}
         updates = self.sizes.get("updates")
         sizes = {"origin": self.origin, "updates": updates, "sizes": self.all_sizes}
@@ -135,8 +165,9 @@ class Measured:
 
 
 def finite_row(row: dict[str, Any]) -> dict[str, Any]:
-    """Replace infinite values and NaN, which JSON lacks, by None."""
-    return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in row.items()}
+    """Replace infinite values and NaN, which JSON lacks, by None; ``not_finite`` says which was which, by name."""
+    lacking = {name: str(v) for name, v in row.items() if isinstance(v, float) and not math.isfinite(v)}
+    return row | dict.fromkeys(lacking) | {"not_finite": lacking}
 
 
 @dataclass(frozen=True)
@@ -168,33 +199,53 @@ def bootstrap(
     n_resamples, seed : int
         Size and seed of the bootstrap: the interval is the same in every run.
 
+    Returns
+    -------
+    Interval
+        A resample whose statistic is not a number, such as the mean of ∞ and −∞, may lie anywhere: it counts as −∞
+        for the lower end and as ∞ for the upper.
+
     Raises
     ------
     ValueError
-        If there are no values or one is NaN.
+        If there are no values or one is NaN, the level is outside (0, 1), or there is no resample.
     """
     sample = np.asarray(values, dtype=np.float64)
     if sample.ndim != 1 or len(sample) == 0 or np.isnan(sample).any():
         raise ValueError(f"values must be a non-empty vector without NaN, got {sample}")
+    if not 0 < level < 1:
+        raise ValueError(f"level must be in (0, 1), got {level}")
+    if n_resamples < 1:
+        raise ValueError(f"n_resamples must be at least 1, got {n_resamples}")
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     draws = sample[rng.integers(len(sample), size=(n_resamples, len(sample)))]
-    with np.errstate(invalid="ignore"):  # the mean of an even number of infinities is settled below
-        resampled = np.sort(statistic(draws, axis=1))
+    with np.errstate(invalid="ignore"):  # infinities of both signs
+        resampled = np.asarray(statistic(draws, axis=1), dtype=np.float64)
         value = float(statistic(sample[None, :], axis=1)[0])
     tail = (1 - level) / 2
-    low, high = resampled[math.floor(tail * n_resamples)], resampled[math.ceil((1 - tail) * n_resamples) - 1]
+    unknown = np.isnan(resampled)
+    low = np.sort(np.where(unknown, -np.inf, resampled))[math.floor(tail * n_resamples)]
+    high = np.sort(np.where(unknown, np.inf, resampled))[math.ceil((1 - tail) * n_resamples) - 1]
     return Interval(value, float(low), float(high))
 
 
 def mean_and_error(replicates: ArrayLike) -> tuple[float, float]:
     """Return the mean over replicates, (n_replicates,), and its standard error.
 
+    Infinite replicates have an infinite mean, known exactly where all are the same and not at all otherwise; of both
+    signs, they have none (NaN).
+
     Raises
     ------
     ValueError
-        If there are fewer than two replicates.
+        If there are fewer than two replicates, or one is NaN.
     """
     sample = np.asarray(replicates, dtype=np.float64)
     if sample.ndim != 1 or len(sample) < 2:
         raise ValueError(f"at least two replicates are needed for a standard error, got shape {sample.shape}")
+    if np.isnan(sample).any():
+        raise ValueError(f"replicates must not be NaN, got {int(np.isnan(sample).sum())} of {len(sample)}")
+    if np.isinf(sample).any():
+        with np.errstate(invalid="ignore"):
+            return float(sample.mean()), 0.0 if (sample == sample[0]).all() else math.inf
     return float(sample.mean()), float(sample.std(ddof=1) / math.sqrt(len(sample)))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from simulations.errors import ResultError
-from simulations.results import Table
+from simulations.results import SWEEP, Table
 
 __all__ = ["Sizes", "sizes_of", "sizes_of_paths", "sizes_of_runs", "sizes_of_searches", "sizes_of_steps"]
 
@@ -81,7 +81,28 @@ def _rows(frame: pd.DataFrame) -> dict[str, int]:
     return {"rows": len(frame)}
 
 
+def _cells(frame: pd.DataFrame) -> dict[str, int]:
+    """Return the ``rows`` of a sweep, and the ``draws`` behind the cell that has the fewest."""
+    axes = [name for name in _DRAWS if name in frame]
+    draws = frame[axes].fillna(1).astype(float).prod(axis=1).min() if axes and len(frame) else 0
+    return {"rows": len(frame), "draws": int(draws)}
+
+
+_DRAWS = (
+    "n_replicates",
+    "n_batches",
+    "batch_size",
+    "n_draws",
+    "n_samples",
+    "n_rows",
+    "n_seeds",
+    "n_steps",
+    "updates",
+)
+"""Columns of a sweep that say how much was simulated: presets change these alone."""
+
 _READERS: Mapping[str, Callable[[pd.DataFrame], dict[str, int]]] = {
+    SWEEP: _cells,
     "mnist-learning-curves": sizes_of_runs,
     "mnist-noise": sizes_of_runs,
     "mnist-screeners": sizes_of_runs,

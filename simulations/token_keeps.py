@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from kondo_theory.words import unhandled
+
 __all__ = ["Keeps", "keep_patterns", "surviving"]
 
 Keeps = NDArray[np.bool_]
@@ -13,7 +15,13 @@ Keeps = NDArray[np.bool_]
 def keep_patterns(
     generator: np.random.Generator, n_rows: int, n_tokens: int, rate: float, correlation: float, clustering: str
 ) -> Keeps:
-    """Return which tokens are kept, (n_rows, T): independent, or clustered by rows or by runs."""
+    """Return which tokens are kept, (n_rows, T): independent, or clustered by rows or by runs.
+
+    Raises
+    ------
+    ValueError
+        If the clustering is unknown and there is any.
+    """
     if correlation == 0:
         return generator.random((n_rows, n_tokens)) < rate
     if clustering == "run":  # a token copies the decision before it with probability r, or draws its own
@@ -22,6 +30,8 @@ def keep_patterns(
         for t in range(1, n_tokens):
             keeps[:, t] = np.where(copies[:, t], keeps[:, t - 1], keeps[:, t])
         return keeps
+    if clustering != "row":
+        raise unhandled("clustering", clustering, ("row", "run"))
     if correlation == 1:
         own = (generator.random((n_rows, 1)) < rate).astype(float)
     else:

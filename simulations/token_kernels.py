@@ -56,7 +56,9 @@ def score(rule: int, advantage: float, surprisal: float, entropy: float, band_lo
         return 0.0 if band_low <= entropy <= band_high else -np.inf
     if rule == 8:
         return surprisal if advantage > 0.0 else -np.inf
-    return advantage * surprisal
+    if rule == 0:
+        return advantage * surprisal
+    raise ValueError("no such rule")
 
 
 @kernel
@@ -161,6 +163,8 @@ def _weigh_classes(
             scores[i] = score(rule, advantage[n], surprisal, entropies[t], low, high)
         elif gate == ZERO_PRICE:
             scores[i] = 1.0 if advantage[n] * surprisal > 0.0 else 0.0
+        elif gate != DG:
+            raise ValueError("no such gate")
         else:
             scores[i] = 1.0 / (1.0 + math.exp(-advantage[n] * surprisal / temperature))
     if gate == TOKEN:

@@ -1,6 +1,7 @@
 """Resuming: the same bytes after an interruption or a kill, and refusal of what belongs to another run."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,13 +12,15 @@ import pandas as pd
 import pytest
 import torch
 
-from simulations import cli
+from simulations import cli, mnist_runs, reversal_scaling
+from simulations import reversal as reversal_runs
 from simulations.checkpoints import CheckpointDirectory, CheckpointFile
 from simulations.datasets import load_mnist
 from simulations.errors import ReportedError
 from simulations.mnist import MnistConfig
 from simulations.mnist_runs import identity
 from simulations.mnist_training import train
+from simulations.reversal_config import ReversalConfig
 
 CPU = torch.device("cpu")
 SMALL = {"updates": 230, "eval_every": 10, "hidden": (16,)}  # 100 updates are drawn at a time
@@ -191,3 +194,52 @@ def test_a_killed_command_goes_on_to_the_same_bytes(capsys, tmp_path):
     assert run(whole) == 0
     assert table.read_bytes() == whole.read_bytes()
     assert pd.read_parquet(table)["update"].max() == 900
+
+
+@pytest.mark.parametrize("module", ["mnist", "reversal", "reversal-scaling"])
+def test_called_as_a_library_no_run_ends_the_callers_process(monkeypatch, module):
+    """A ``SystemExit``, such as a signal handler's, reaches the caller: one worker runs in the caller's process."""
+
+    def leave(*_, **__):
+        raise SystemExit(7)
+
+    def exits(code):
+        raise AssertionError(f"the caller's process would have ended with {code}")
+
+    monkeypatch.setattr(os, "_exit", exits)
+    if module == "mnist":
+        monkeypatch.setattr(mnist_runs, "train", leave)
+        run = lambda: mnist_runs.run_many([MnistConfig("pg")], data="none")  # noqa: E731
+    elif module == "reversal":
+        monkeypatch.setattr(reversal_runs, "run_one", leave)
+        run = lambda: list(reversal_runs.run_many([ReversalConfig("pg")]))  # noqa: E731
+    else:
+        monkeypatch.setattr(reversal_scaling, "train_to_target", leave)
+        run = lambda: list(reversal_scaling.measure(reversal_scaling.SCALES["smoke"]))  # noqa: E731
+    with pytest.raises(SystemExit) as left:
+        run()
+    assert left.value.code == 7
+
+
+def test_a_worker_process_ends_with_its_owner():
+    code = "from simulations.checkpoints import working_for\nwith working_for(1):\n    raise SystemExit(7)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 1
+
+
+def test_a_directory_that_was_removed_in_part_is_still_the_runs(tmp_path, monkeypatch):
+    path, identity = tmp_path / "run.partial", {"device": "cpu"}
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with CheckpointDirectory(path, identity) as directory:
+        for name in "ab":
+            directory.file(name).save({"x": 1})
+        with monkeypatch.context() as patched:
+            patched.setattr(shutil, "rmtree", killed)
+            with pytest.raises(KeyboardInterrupt):
+                directory.remove()
+    with CheckpointDirectory(path, identity) as directory:  # and is neither refused nor taken for damaged
+        assert directory.file("a").load() is None
+        directory.remove()
+    assert not path.exists()

@@ -22,15 +22,17 @@ def save(path, kind="a", preset="quick", date="2026-01-01", rows=1):
     return results.save(pd.DataFrame({"x": range(rows)}), path, kind=kind, config=config, sidecar=sidecar)
 
 
-def test_the_largest_table_wins_and_then_the_latest_whatever_their_labels(tmp_path):
+def test_the_largest_table_wins_whatever_its_label_and_date_and_two_such_are_refused(tmp_path):
     save(tmp_path / "a.parquet", preset="paper", date="2026-03-01", rows=1)
-    save(tmp_path / "inside" / "b.parquet", preset="huge", date="2026-01-01", rows=2)
-    save(tmp_path / "c.parquet", preset="smoke", date="2026-02-01", rows=2)
+    save(tmp_path / "inside" / "c.parquet", preset="smoke", date="2026-02-01", rows=2)
     save(tmp_path / "d.parquet", kind="other")
     tables = MeasuredTables.read(tmp_path)
     assert tables.find("a").path.name == "c.parquet"
     assert tables.find("none") is None
-    assert sorted(path.name for path in tables.unused) == ["a.parquet", "b.parquet", "d.parquet"]
+    assert sorted(path.name for path in tables.unused) == ["a.parquet", "d.parquet"]
+    save(tmp_path / "b.parquet", preset="huge", date="2026-01-01", rows=2)
+    with pytest.raises(ResultError, match=r"b\.parquet and .*c\.parquet are equally large tables of a \(2 rows\)"):
+        MeasuredTables.read(tmp_path).find("a")
 
 
 def test_the_origin_names_file_date_device_and_commit(tmp_path):

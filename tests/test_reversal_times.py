@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from paper_figs.tables import own_tables, results_from
+from paper_figs import tables
 from simulations import reversal_times
 from simulations.checks import Context
 from simulations.checks.reversal_cost import physical_cost, seconds_rows
@@ -126,17 +126,20 @@ def timed(directory, name, device, date, seconds):
 def test_a_user_s_own_seconds_replace_those_of_the_same_device_and_no_others(tmp_path):
     """A GPU of another name stands beside the committed one, and the CPU's rows stay."""
     full = [[1.0, 0.0, 1.0, 2.0]] * 3
-    for number, share in enumerate((0.5, 0.25)):
-        ours = [[share, 0.0, share, 2 * share]] * 3
-        timed(tmp_path, f"{number}.parquet", "cuda: A100, TF32 off", f"2026-01-0{number + 1}", [full, ours])
+    timed(tmp_path, "1.parquet", "cuda: A100, TF32 off", "2026-01-02", [full, [[0.25, 0.0, 0.25, 0.5]] * 3])
     context = Context("quick", "cpu", 1, print, MeasuredTables.read(tmp_path))
     quantity = "seconds of an update, sampling included, row gate(3 %) / PG, 100 answers, "
     rows = {row.quantity.removeprefix(quantity): row for row in physical_cost(context) if quantity in row.quantity}
     assert set(rows) == {"CPU", "NVIDIA H200", "A100"}
-    assert (rows["A100"].value, rows["A100"].origin[:9]) == (0.25, "1.parquet"), "the later one"
+    assert (rows["A100"].value, rows["A100"].origin[:9]) == (0.25, "1.parquet")
     assert rows["CPU"].sources[0].table == "reversal-step-times-paper.parquet"
-    with results_from(tmp_path):
-        assert set(step_times(own_tables("*"))) == set(rows)
+    with tables.results_from(tmp_path):
+        assert set(tables.step_times()) == set(rows)
+    timed(tmp_path, "0.parquet", "cuda: A100, TF32 off", "2026-01-01", [full, [[0.5, 0.0, 0.5, 1.0]] * 3])
+    with pytest.raises(
+        ResultError, match=r"0\.parquet and .*1\.parquet are equally large tables of reversal-step-times"
+    ):
+        step_times(MeasuredTables.read(tmp_path).parts(STEP_TIMES))
 
 
 def times(gated):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from kondo_theory.claims.registry import Criterion
 from simulations.statistics import Measured, Simulated, bootstrap, mean_and_error, named_values
 
 
@@ -20,15 +21,28 @@ from simulations.statistics import Measured, Simulated, bootstrap, mean_and_erro
         (Simulated("a zero without one", 0.0, 1e-4, 5e-5), None),
         (Simulated("exact but for rounding", 0.1, 0.1 + 1e-17, 0.0), True),
         (Simulated("exact and wrong", 0.1, 0.1 + 1e-9, 0.0), False),
-        (Simulated("not a number", 0.1, math.nan, 0.1), False),
-        (Simulated("no standard error", 0.1, 0.1, math.nan), False),
+        (Simulated("not a number", 0.1, math.nan, 0.1), None),
+        (Simulated("no prediction", math.nan, 0.1, 0.1), None),
+        (Simulated("no standard error", 0.1, 0.1, math.nan), None),
+        (Simulated("an infinite standard error", 0.1, 5.0, math.inf), None),
+        (Simulated("no standard error, with a resolution", 0.1, 0.1, math.nan, resolution=1.0), None),
+        (Simulated("both infinite", math.inf, math.inf, 0.0), True),
+        (Simulated("infinities of two signs", math.inf, -math.inf, 0.0), False),
+        (Simulated("an infinite prediction of a finite value", math.inf, 5.0, 0.1), False),
+        (Simulated("an infinite estimate of a finite value", 5.0, math.inf, 0.1), False),
+        (Simulated("ten times too large, and tiny", 1e-18, 1e-17, 1e-20), False),
+        (Simulated("a zero that is not met, and tiny", 0.0, 9e-16, 0.0), False),
+        (Simulated("a zero but for rounding, with a resolution", 0.0, 1e-30, 0.0, resolution=1e-9), True),
+        (Simulated("below the resolution, and far off all the same", 1e-6, 5e-6, 1e-9, resolution=1e-3), False),
     ],
     ids=lambda value: getattr(value, "quantity", ""),
 )
 def test_the_rule_for_simulated_checks(row, within):
     assert row.within is within
     assert row.to_json()["within"] is within
-    assert set(row.to_json()) == {"quantity", "predicted", "estimate", "standard_error", "within", "parameters"}
+    assert set(row.to_json()) == {
+        *("quantity", "predicted", "estimate", "standard_error", "within", "not_finite", "parameters")
+    }
 
 
 def test_infinite_measurements_become_null_in_json():
@@ -36,11 +50,82 @@ def test_infinite_measurements_become_null_in_json():
     assert row["value"] is None
     assert row["high"] is None
     assert row["low"] == 1.0
+    assert row["not_finite"] == {"value": "inf", "high": "inf"}
 
 
-def test_a_simulation_that_broke_is_null_in_json():
+def test_a_reader_of_the_json_can_tell_infinities_from_nan():
     row = Simulated("broken", 1.0, math.nan, math.inf).to_json()
-    assert (row["estimate"], row["standard_error"], row["within"]) == (None, None, False)
+    assert (row["estimate"], row["standard_error"], row["within"]) == (None, None, None)
+    assert row["not_finite"] == {"estimate": "nan", "standard_error": "inf"}
+    assert Measured("x", -math.inf, -math.inf, 1.0, 5, None, "now").to_json()["not_finite"]["value"] == "-inf"
+    assert Simulated("fine", 1.0, 1.0, 0.0).to_json()["not_finite"] == {}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ((1.0, 1.0, -1e-9), "standard_error must be at least 0, got -1e-09 for x"),
+        ((1.0, 1.0, 0.1, math.nan), "resolution must be finite and at least 0, got nan"),
+        ((1.0, 1.0, 0.1, math.inf), "resolution must be finite and at least 0, got inf"),
+        ((1.0, 1.0, 0.1, -0.1), "resolution must be finite and at least 0, got -0.1"),
+    ],
+)
+def test_a_check_that_could_not_fail_is_refused(numbers, message):
+    with pytest.raises(ValueError, match=message):
+        Simulated("x", *numbers)
+
+
+INF, NAN = math.inf, math.nan
+
+
+@pytest.mark.parametrize(
+    ("criterion", "interval", "verdict"),
+    [
+        (Criterion("x", high=1.0), (NAN, 0.5), "undecided"),
+        (Criterion("x", high=1.0), (5.0, NAN), "undecided"),
+        (Criterion("x", low=1.0), (NAN, 0.5), "undecided"),
+        (Criterion("x", low=1.0, strict=True), (NAN, NAN), "undecided"),
+        (Criterion("x"), (NAN, NAN), "undecided"),
+        (Criterion("x", low=1.0), (3.0, 2.0), "undecided"),  # the wrong way round
+        (Criterion("x", low=1.0), (2.0, INF), "holds"),
+        (Criterion("x", low=1.0, strict=True), (2.0, INF), "holds"),
+        (Criterion("x", low=1.0, strict=True), (INF, INF), "holds"),
+        (Criterion("x", high=1.0, strict=True), (-INF, 0.5), "holds"),
+        (Criterion("x", high=1.0, strict=True), (-INF, -INF), "holds"),
+        (Criterion("x", high=1.0), (INF, INF), "fails"),
+        (Criterion("x", low=1.0), (-INF, -INF), "fails"),
+        (Criterion("x", high=1.0), (-INF, INF), "undecided"),
+        (Criterion("x", low=1.0, high=2.0, strict=True), (1.0, 1.0), "fails"),
+        (Criterion("x", low=1.0, high=2.0), (1.0, 2.0), "holds"),
+        (Criterion("x", low=1.0, high=2.0), (0.0, 3.0), "undecided"),
+        (Criterion("x", low=1.0, high=2.0, strict=True), (0.0, 1.0), "fails"),
+        (Criterion("x", low=1.0, high=2.0), (0.0, 1.0), "undecided"),
+    ],
+)
+def test_criteria_judge_intervals_that_are_not_finite(criterion, interval, verdict):
+    assert criterion.judge(*interval) == verdict
+
+
+def test_bootstrap_of_infinities_of_both_signs_decides_nothing():
+    values = [-INF, INF, INF, -INF]
+    for statistic in (np.mean, np.median):
+        interval = bootstrap(values, statistic, n_resamples=500)
+        assert (interval.low, interval.high) == (-INF, INF)
+        assert Criterion("x", low=0.0).judge(interval.low, interval.high) == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"level": 0.0}, "level must be in"),
+        ({"level": 1.0}, "level must be in"),
+        ({"level": NAN}, "level must be in"),
+        ({"n_resamples": 0}, "n_resamples must be at least 1"),
+    ],
+)
+def test_bootstrap_refuses_what_gives_no_interval(options, message):
+    with pytest.raises(ValueError, match=message):
+        bootstrap([1.0, 2.0], **options)
 
 
 def test_bootstrap_of_the_median_against_scipy():
@@ -101,5 +186,14 @@ def test_the_values_in_a_name_are_fields_of_their_own():
 def test_a_simulated_row_says_its_point_in_full():
     row = Simulated("x at p=0.333, K=3", 1.0, 1.0, 0.001, parameters={"p": 1 / 3, "rule": "delight", "b": math.inf})
     found = row.to_json()
-    assert found["parameters"] == {"p": 1 / 3, "K": 3, "rule": "delight", "b": None}
-    assert set(found) == {"quantity", "predicted", "estimate", "standard_error", "within", "parameters"}
+    assert found["parameters"] == {"p": 1 / 3, "K": 3, "rule": "delight", "b": "inf"}
+
+
+def test_mean_and_error_of_what_is_not_finite():
+    assert mean_and_error([INF, INF]) == (INF, 0.0)
+    assert mean_and_error([1.0, INF]) == (INF, INF)
+    mean, error = mean_and_error([-INF, INF])
+    assert math.isnan(mean)
+    assert error == INF
+    with pytest.raises(ValueError, match="replicates must not be NaN, got 1 of 3"):
+        mean_and_error([1.0, NAN, 2.0])

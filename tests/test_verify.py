@@ -183,13 +183,14 @@ def test_the_entry_of_a_measured_claim_says_all_that_judged_it():
         "quantity": "gap", "value": None, "low": 0, "high": None, "seeds": 5, "published": None, "origin": "test",
         "updates": 3_000, "sizes": {"updates": 3_000, "seeds": 5}, "table": "a.parquet, b.parquet", "preset": "paper",
         "date": "2026-01-02T03:04:05, 2026-01-03", "device": "cpu: x", "commit": "abc",
-        "command": "kondo experiment mnist",
+        "command": "kondo experiment mnist", "not_finite": {"value": "inf", "high": "inf"},
     }  # fmt: skip
     assert [table["table"] for table in entry["tables"]] == ["a.parquet", "b.parquet"]
     gap, dear = entry["criteria"]
     assert gap == {
         "quantity": "gap", "low": None, "high": 1.0, "published": None, "why": "", "strict": False,
         "judged_from": {"updates": 3_000, "seeds": 5}, "text": "gap ≤ 1", "judgement": "undecided",
+        "not_finite": {"low": "-inf"},
     }  # fmt: skip
     assert (dear["judgement"], dear["why"], dear["published"]) == (None, "dear", 0.5)
     assert entry["rule"]["judged_from"] == {"updates": 3_000, "seeds": 5}

@@ -55,12 +55,23 @@ class Criterion:
     judged_from: Mapping[str, int] | None = None
 
     def judge(self, low: float, high: float) -> Literal["holds", "fails", "undecided"]:
-        """Judge a 95 % interval [low, high]: inside the region, outside it, or across its edge."""
-        if self.strict:
-            inside, outside = self.low < low and high < self.high, high <= self.low or low >= self.high
-        else:
-            inside, outside = self.low <= low and high <= self.high, high < self.low or low > self.high
-        return "holds" if inside else "fails" if outside else "undecided"
+        """Judge a 95 % interval [low, high]: inside the region, outside it, or across its edge.
+
+        An interval that has no ends (NaN), or whose ends are the wrong way round, decides nothing. An infinite edge
+        of the region is no edge: an infinite value is inside.
+        """
+        if not low <= high:
+            return "undecided"
+
+        def above(value: float) -> bool:
+            return self.low == -math.inf or (self.low < value if self.strict else self.low <= value)
+
+        def below(value: float) -> bool:
+            return self.high == math.inf or (value < self.high if self.strict else value <= self.high)
+
+        if above(low) and below(high):
+            return "holds"
+        return "undecided" if above(high) and below(low) else "fails"
 
     def __str__(self) -> str:
         if math.isinf(self.low):

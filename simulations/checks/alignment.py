@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtr
 
 from kondo_theory import geometry as closed
+from kondo_theory.words import unhandled
 from simulations.bandits import (
     AlignmentConfig,
     AlignmentTimeConfig,
@@ -107,6 +108,8 @@ def backward_passes_to_align(
 def _wrong_weight(setting: Setting) -> float:
     if setting.method == "pg":
         return 1.0
+    if setting.method != "dg":
+        raise unhandled("method", setting.method, ("pg", "dg"))
     return float(closed.dg_weights(setting.p, setting.n_arms, float(setting.baseline), 1.0)[1])
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kondo_theory.words import choice
 from simulations.checks import Context, attributed
 from simulations.mnist_summary import final_error, samples_to_error
 from simulations.mnist_tables import committed, training_seconds, with_training_seconds
@@ -39,7 +40,8 @@ def approximate_delight(context: Context) -> list[Measured]:
 
 
 def _rows_of(study: str, table: pd.DataFrame, origin: str) -> list[Measured]:
-    return screener_rows(table, origin) if study == "screeners" else noise_rows(table, origin)
+    rows_of = {"screeners": screener_rows, "noise": noise_rows}
+    return rows_of[choice("study", study, rows_of)](table, origin)
 
 
 def _measured(study: str, context: Context) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from simulations.reversal_config import ReversalConfig, preset_configs
 from simulations.reversal_experiment import study_kind
 from simulations.reversal_studies import BELOW, FRESH, STUDIES, control, token_gate
 from simulations.reversal_summary import TASK
-from simulations.reversal_tables import Curves, committed_curves, joined, read_curves, with_shared
+from simulations.reversal_tables import Curves, committed_curves, joined, own_curves, with_shared
 
 __all__ = ["curves", "fresh_curves"]
 
@@ -31,7 +31,7 @@ def curves(context: Context, study: str) -> Curves:
         If there is no table where one is needed, or it is damaged.
     """
     if found := context.tables.parts(study_kind(study)):
-        own = _completed(joined(map(read_curves, found)), study)
+        own = _completed(own_curves(found), study)
     elif context.preset == "paper":
         own = _measured(context, STUDIES[study].configs("paper"), study)
     else:

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from kondo_theory.screening import RULES, additive_odds_limit, additive_threshold
+from kondo_theory.words import choice
 from simulations.bandits import Estimate
 from simulations.sweeps.cells.rows import Row, row
 from simulations.sweeps.cells.types import Arms, Count, Fraction, Positive, Probability, Replicates, Seed
@@ -69,6 +70,7 @@ def top_failures(
     """
     rng = np.random.default_rng(stream_seed(**locals()))
     at = Setting(n_arms, 0.5, reward_gap, reward_gap / 2)
+    choice("rule", rule, ("additive", "delight"))
     parameters = {"alpha": alpha} if rule == "additive" else {}
     found = failure_on_top(n_batches, batch_size, at, log_odds, RULES[rule], rng, **parameters)
     turned = rule == "additive" and log_odds > float(additive_odds_limit(alpha, n_arms, reward_gap))

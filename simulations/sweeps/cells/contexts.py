@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from kondo_theory.contexts import best_price, context_weights, gap_to_cross_entropy
+from kondo_theory.words import choice
 from simulations.bandits import Estimate
 from simulations.many_contexts import METHODS, simulate_cosine, spread_population
 from simulations.sweeps.cells.rows import Row, row
@@ -43,11 +44,13 @@ def context_cosine(
     """
     stream = stream_seed(**locals())
     population = spread_population(centre, spread, n_contexts, n_arms)
+    choice("baseline", baseline, ("constant", "value", "confidence"))
     b: float | str = constant_baseline if baseline == "constant" else baseline
     price = 0.0
     if method == "best-price":
         price = float(best_price(population.p, n_arms, population.baselines(b)).price)
-    kind = method if method in ("pg", "dg") else "kondo"
+    kinds = {"pg": "pg", "dg": "dg", "zero-price": "kondo", "best-price": "kondo"}
+    kind = kinds[choice("method", method, kinds)]
     weights = context_weights(kind, population.p, n_arms, population.baselines(b), price=price)
     gap, rate, _ = simulate_cosine(population, METHODS[kind], b, price, n_samples, stream, 1)
     claimed = float(gap_to_cross_entropy(weights, population.p, n_arms))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from kondo_theory.learning import learning_time as closed_time
+from kondo_theory.words import choice
 from simulations.learning_times import Run, extrapolated_times
 from simulations.sweeps.cells.rows import Row, row
 from simulations.sweeps.cells.types import Arms, Fraction, Probability, Replicates, Seed
@@ -38,6 +39,7 @@ def learning_time(
         Runs a learning rate (at most 4 from a thousand arms on), and the entropy of their streams.
     """
     stream = stream_seed(**locals())
+    choice("baseline", baseline, ("constant", "value"))
     b: float | str = "value" if baseline == "value" else constant_baseline
     if p_end <= 1 / n_arms:
         raise ValueError(f"p_end must be above 1/n_arms = {1 / n_arms:g}, got {p_end!r}")

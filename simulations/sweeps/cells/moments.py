@@ -14,6 +14,7 @@ from kondo_theory.frontier import frontier
 from kondo_theory.gate import kept_count
 from kondo_theory.moments import GradientMoments
 from kondo_theory.symmetric import METHODS, cosine_gap, dg_weights, symmetric_arms, symmetric_moments
+from kondo_theory.words import unhandled
 from simulations import bandit_kernels as kernels
 from simulations.bandits import Context, Estimate, Gate, MomentsConfig, simulate_moments
 from simulations.estimates import cost_of_signal, jackknife, noise_per_backward
@@ -130,6 +131,8 @@ def _closed_form(
         return symmetric_moments(p, n_arms, b, *price_weights(p, rate), bernoulli=True), rate
     if method == "dg":
         return symmetric_moments(p, n_arms, b, *dg_weights(p, n_arms, b, temperature)), 1.0
+    if method not in ("pg", "zero-price"):
+        raise unhandled("method", method, ("pg", "dg", "zero-price", "price", "exact-k", "price-at-rate"))
     wrong = 1.0 if method == "pg" else 0.0
     return symmetric_moments(p, n_arms, b, 1.0, wrong), p if method == "zero-price" else 1.0
 

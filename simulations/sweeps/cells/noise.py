@@ -8,6 +8,7 @@ import numpy as np
 
 from kondo_theory.approximate import delight_scale, noisy_moments, noisy_rate, rms_cosine
 from kondo_theory.cost import expected_prefix, surviving_rows
+from kondo_theory.words import choice
 from simulations import bandit_kernels as kernels
 from simulations.bandits import Estimate
 from simulations.estimates import jackknife
@@ -59,6 +60,7 @@ def noisy_delight(
         B, batches a replicate, replicates, and the entropy of their streams.
     """
     stream = stream_seed(**locals())
+    choice("kind", kind, ("additive", "relative"))
     unit = float(delight_scale(p_correct, n_arms, baseline)) if kind == "additive" else 1.0
     at = (p_correct, n_arms, baseline)
     sizes = (batch_size, n_batches, n_replicates)

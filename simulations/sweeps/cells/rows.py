@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 from numpy.typing import NDArray
 
 from kondo_theory.symmetric import confidence_baseline, optimal_pg_baseline
+from kondo_theory.words import unhandled
 from simulations.bandits import Estimate
 from simulations.sweeps.cells.types import Baseline
 
@@ -36,4 +39,8 @@ def baseline_value(baseline: Baseline, constant: float, p_correct: float, n_arms
         return p_correct
     if baseline == "confidence":
         return float(confidence_baseline(p_correct, n_arms))
-    return float(optimal_pg_baseline(p_correct, n_arms)) if baseline == "optimal" else constant
+    if baseline == "optimal":
+        return float(optimal_pg_baseline(p_correct, n_arms))
+    if baseline == "constant":
+        return constant
+    raise unhandled("baseline", baseline, get_args(Baseline))

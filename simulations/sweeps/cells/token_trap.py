@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from kondo_theory import token_trap as closed
+from kondo_theory.words import choice
 from simulations.sweeps.cells.types import Arms, Count, Positive, Rate
 
 __all__ = ["stalling", "token_trap"]
@@ -46,5 +47,6 @@ def stalling(*, vocab_size: Arms, n_tokens: Count, gate: Literal["token", "dg"] 
     gate : {"token", "dg"}
         Intervals of ρ for ``token``, of η for ``dg``.
     """
-    intervals = (closed.stalling_temperatures if gate == "dg" else closed.stalling_rates)(vocab_size, n_tokens)
+    stalls = {"token": closed.stalling_rates, "dg": closed.stalling_temperatures}
+    intervals = stalls[choice("gate", gate, stalls)](vocab_size, n_tokens)
     return [{"low": float(low), "high": float(high)} for low, high in intervals or [(np.nan, np.nan)]]
