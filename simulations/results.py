@@ -92,7 +92,7 @@ class Table:
 
 def save(
     frame: pd.DataFrame,
-    path: Path,
+    path: Path | str,
     *,
     kind: str,
     config: Mapping[str, Any],
@@ -105,7 +105,7 @@ def save(
     ----------
     frame : DataFrame
         Tidy, one row a measurement; reproducible columns only.
-    path : Path
+    path : Path or str
         ``….parquet``; the sidecar gets the suffix ``.json``.
     kind : str
         What the table holds, checked by :func:`load`.
@@ -119,6 +119,7 @@ def save(
     ResultError
         If the table or its sidecar exists and ``overwrite`` is not set, or the directory cannot be written.
     """
+    path = Path(path)
     require_table_writable(path, overwrite=overwrite)
     text = json.dumps(config, sort_keys=True)
     arrow = pa.Table.from_pandas(frame, preserve_index=False)
@@ -289,7 +290,7 @@ def commit() -> str:
         return "unknown"
 
 
-def table_path(out: Path | None, default: str) -> Path:
+def table_path(out: Path | str | None, default: str) -> Path:
     """Return where a table goes: ``out``, or ``results/DEFAULT.parquet``.
 
     Raises
@@ -297,7 +298,7 @@ def table_path(out: Path | None, default: str) -> Path:
     ValueError
         If ``out`` is not named as tables are.
     """
-    path = out or Path("results") / f"{default}.parquet"
+    path = Path(out) if out else Path("results") / f"{default}.parquet"
     if path.suffix != ".parquet":
         raise ValueError(f"the table must be named *.parquet, got {path}")
     return path

@@ -13,7 +13,7 @@ import sweep_cells as cells
 from fuzzing import fuzz_files, fuzz_settings
 
 from simulations.cli import main
-from simulations.results import load
+from simulations.results import load, save, table_path
 from simulations.sweeps import Sweep, run_sweep
 from simulations.sweeps.catalogue import SWEEPS
 from simulations.sweeps.command import choose
@@ -42,6 +42,8 @@ def test_paths_may_be_text(tmp_path, monkeypatch):
     Path("mine.toml").write_text('sweep = "double"\n[grid]\na = 2\n')
     assert read_sweep("mine.toml", {"double": DOUBLE}).name == "mine"
     assert choose("frontier", "smoke", [], "there")[1] == Path("there")
+    assert save(table.frame, "mine.parquet", kind="mine", config={}, sidecar={}) == Path("mine.parquet")
+    assert table_path("own.parquet", "default") == Path("own.parquet")
 
 
 def test_progress_is_shown_where_it_is_asked_for(tmp_path, capfd):
