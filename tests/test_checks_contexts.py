@@ -116,7 +116,7 @@ def test_negative_control_errors_above_the_bound_change_decisions():
 
 def test_results_do_not_depend_on_threads():
     population = context_checks.POPULATIONS[0]
-    arguments = (population.p, 10, population.baselines(0.5).copy(), kernels.DG, 0.0, 1.0, 50)
+    arguments = (population.p, population.arms, population.baselines(0.5).copy(), kernels.DG, 0.0, 1.0, 50)
     one, two = (in_chunks(kernels.context_gradients, replicate_states(3, 9), n, *arguments) for n in (1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
     batches = (0.3, 5, 0.4, 0.0, 0.5, kernels.ADDITIVE, 20, 5)

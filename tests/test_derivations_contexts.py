@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
+import importlib
+
 import pytest
 import sympy as sp
 from derived_claims import derived
 
-from kondo_theory import approximate, contexts
-from kondo_theory.derivations import step_cost
+from kondo_theory import cost
+from kondo_theory.derivations import context_delightful, step_cost, symmetric_context
 from kondo_theory.derivations.proof import Proof
 
+p = symmetric_context.p
 CLAIMS = ("context-allocation", "step-cost", "approximate-delight")
 
 
@@ -41,31 +43,50 @@ def test_negative_control_a_wrong_prefix_is_caught(monkeypatch):
     assert not all(step.ok for step in proof.steps)
 
 
-def test_contexts_results_are_the_closed_forms():
-    results = derived("context-allocation").results
-    p, n_arms, b = 0.3, 5, 0.4
-    at = {"p": p, "K": n_arms, "b": b}
-    assert evaluate(results["pg_weight"], **at) == contexts.context_weights("pg", p, n_arms, b)
-    assert evaluate(results["zero_price_weight"], **at) == pytest.approx(
-        contexts.context_weights("kondo", p, n_arms, b)
-    )
-    right, wrong = 1 / (1 + p ** (1 - b)), 1 / (1 + ((n_arms - 1) / (1 - p)) ** b)
-    weight = evaluate(results["gated_weight"], **at, w_plus=right, w_minus=wrong)
-    assert weight == pytest.approx(contexts.context_weights("dg", p, n_arms, b), rel=1e-12)
-    probabilities = np.array([0.1, 0.3])
-    mass = (1 - probabilities) ** 2 * probabilities
-    critical = evaluate(results["critical_probability"], A=mass.sum(), Q=(mass * probabilities).sum())
-    assert critical == pytest.approx(contexts.critical_probability(probabilities, 4, [True, True]), rel=1e-12)
+def swapped_mass(mass, square):
+    """Return 2A/Q for 2Q/A."""
+    return 2 * mass / square
 
 
-def test_noise_results_are_the_closed_forms():
-    results = derived("approximate-delight").results
-    keep = evaluate(results["keep_probability"], chi=0.4, tau=0.7, **{"lambda": 0.1})
-    assert keep == pytest.approx(approximate.noisy_keep(0.4, 0.7, price=0.1), rel=1e-12)
-    right, wrong = approximate.noisy_weights(0.2, 6, 0.3, 0.5)
-    moments = approximate.noisy_moments(0.2, 6, 0.3, 0.5)
-    at = {"p": 0.2, "K": 6, "b": 0.3, "w_plus": right, "w_minus": wrong}
-    assert evaluate(results["var_parallel"], **at) == pytest.approx(moments.var_parallel, rel=1e-11)
-    assert evaluate(results["var_perpendicular"], **at) == pytest.approx(moments.var_perpendicular, rel=1e-11)
-    assert evaluate(results["backward_rate"], **at) == pytest.approx(approximate.noisy_rate(0.2, 6, 0.3, 0.5))
-    assert isinstance(results["kappa"], sp.Expr)
+# module of the steps, the function that writes them, where the formula lives, its name, the wrong formula
+MUTATIONS = [
+    ("context_allocation", "_best_set", None, "_critical", swapped_mass),
+    ("context_allocation", "_blocks", "symmetric_context", "kappa", lambda b=0.5, plus=1, minus=1: plus + minus * b),
+    ("context_delightful", "near_one", None, "cosine_squared", lambda group, weights: 1 + sum(weights)),
+    ("context_delightful", "near_one", None, "_weights", lambda: (1 / (1 + p), context_delightful._error)),
+    ("context_delightful", "while_weights_rise", None, "_weights", lambda: (1 / (2 + p), context_delightful._error)),
+    ("approximate_delight", "_gaussian", None, "_cdf", lambda x: (1 - sp.erf(x)) / 2),
+    ("approximate_delight", "_gaussian", None, "_keep_probability", lambda: sp.Rational(1, 2)),
+    ("approximate_delight", "_bounded", None, "_band", lambda delta: (1 - delta, 1 + delta)),
+    ("quality_cost_frontier", "_temperature_path", None, "_cost_of_gates", lambda: symmetric_context.eta + 1),
+    ("backward_passes_to_align", "_zero_price", None, "_forward_zero_price", lambda: 1 / p),
+    ("price_rate_duality", "_finite_batches", None, "_smooth_gap", lambda: 1 / symmetric_context.B),
+    ("exact_k_or_price", "_what_agrees", None, "_signal", lambda: sp.Symbol("m")),
+    ("exact_k_or_price", "_what_does_not", None, "_gap_below", lambda: sp.Integer(1)),
+    ("row_gate", "_vanishing", None, "_one_right_drift", lambda: p),
+    ("row_gate", "_zero_price", None, "_two_tokens_at_zero_price", lambda: p),
+    ("token_trap", "_two_tokens", None, "_two_token_rate", lambda: p / 2),
+    ("token_trap", "_jumps", None, "_lead", lambda n_tokens, vocab_size, chance: sp.Integer(1)),
+]
+
+
+@pytest.mark.parametrize(("claim", "steps", "owner", "name", "wrong"), MUTATIONS)
+def test_negative_control_a_wrong_formula_is_caught(monkeypatch, claim, steps, owner, name, wrong):
+    module = importlib.import_module(f"kondo_theory.derivations.{claim}")
+    proof = Proof("x", "s", ())
+    getattr(module, steps)(proof)
+    assert all(step.ok for step in proof.steps)
+    monkeypatch.setattr(importlib.import_module(f"kondo_theory.derivations.{owner or claim}"), name, wrong)
+    mutated = Proof("x", "s", ())
+    getattr(module, steps)(mutated)
+    assert not all(step.ok for step in mutated.steps)
+
+
+def test_cost_results_are_the_closed_forms():
+    results = derived("step-cost").results
+    at = {"rho": 0.2, "c": 3.0, "s": 0.7, "T": 6}
+    for name in ("full", "logical", "physical"):
+        assert evaluate(results[name], **at) == pytest.approx(cost.step_cost(0.2, 3.0, name, screening_cost=0.7))
+    assert evaluate(results["break_even_rate"], **at) == pytest.approx(cost.break_even_rate(3.0, 0.7))
+    assert evaluate(results["surviving_rows"], **at) == pytest.approx(cost.surviving_rows(0.2, 6))
+    assert evaluate(results["expected_prefix"], **at) == pytest.approx(cost.expected_prefix(0.2, 6))

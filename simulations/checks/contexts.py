@@ -100,7 +100,7 @@ def _against_others(
     ]
     for kept, found in zip(prices, differences[: len(prices)], strict=True):
         if abs(int(kept.sum()) - int(keeps.sum())) == 1:
-            c = weights("kondo", population.p, population.n_arms, 0.5)
+            c = weights("kondo", population.p, population.n_arms, 0.5, price=0.0)
             gaps = [
                 float(closed.gap_to_cross_entropy(np.where(inside, c, 0.0), population.p, population.n_arms))
                 for inside in (keeps, kept)
