@@ -95,8 +95,9 @@ def backward_passes_to_align(
 ) -> FloatArray:
     """Return the expected backward passes spent on :func:`forward_samples_to_align`; same arguments and regimes.
 
-    PG and DG backpropagate every sample. Zero price backpropagates p·N on average, about log(1/δ) however rare the
-    correct arm is.
+    PG and DG backpropagate every sample. Zero price backpropagates p·N on average, at most log(1/δ) (or p, of the one
+    sample that there must be), and about that much however rare the correct arm is; with N rounded up, less than
+    log(1/δ) + p.
     """
     forward = forward_samples_to_align(
         method, p_correct, n_arms, baseline, cosine, confidence, temperature=temperature, p_error=p_error

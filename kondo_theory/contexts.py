@@ -270,14 +270,16 @@ def self_consistent_counts(p_correct: ArrayLike, n_arms: ArrayLike) -> list[int]
 def dg_closer_limit(n_arms: float, baseline: float, temperature: float = 1.0) -> float:
     """Return P such that DG is at least as close to cross-entropy as PG whenever every p_n ≤ P [this project].
 
-    DG multiplies PG's weight p by κ(p), which falls with p; while p·κ(p) still rises, the c_n are less spread out
-    than the p_n and the cosine is larger. For 0 ≤ b ≤ η the product is concave, and P is where it turns (1 if it
-    never does). Beyond P it can go either way; for 0 < b < η DG is farther than PG once all p_n are near one.
+    All contexts have this K and this b: where K varies equal p_n have unequal weights, and DG can be farther. DG
+    multiplies PG's weight p by κ(p), which falls with p; while p·κ(p) still rises, the c_n are less spread out than
+    the p_n and the cosine is larger. For 0 ≤ b ≤ η the product is concave, and P is where it turns (1 if it never
+    does). Beyond P it can go either way; for 0 < b < η DG is farther than PG in the limit ε_n → 0 in fixed, unequal
+    ratios.
 
     Parameters
     ----------
     n_arms : int
-        K ≥ 2.
+        K ≥ 2, of every context.
     baseline : float
         Constant b in [0, 1), at most the temperature.
     temperature : float

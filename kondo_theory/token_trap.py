@@ -100,7 +100,8 @@ def stall_point(
 ) -> float | None:
     """Return the first stable zero of the drift met from the uniform policy p = 1/M; None where there is none.
 
-    Training from the uniform policy ends there, however large the batch. The drift is positive at 1/M and not
+    Training from the uniform policy ends there, however large the batch; from beyond the drift's next rise through
+    zero it does not come back. The drift is positive at 1/M and not
     negative from 1 − 1/T on (see the derivations of token-trap and, for the other rules of
     :data:`kondo_theory.screening.RULES`, token-screening), so a stall point lies between, or at 1/M if the drift
     falls at once; of your own rule nothing else is searched. Where two atoms change places the drift jumps; a fall
