@@ -13,6 +13,7 @@ from kondo_theory import alignment, approximate, contexts, token_trap
 from kondo_theory.claims import CLAIMS
 from kondo_theory.exact_rate import finite_rate_value, smooth_rate_gap, variance_gap
 from kondo_theory.frontier import frontier, rate_value
+from kondo_theory.learning import learning_time
 from kondo_theory.moments import gradient_moments
 from kondo_theory.symmetric import pg_moments, symmetric_arms
 from simulations.checks import Context, tokens
@@ -64,15 +65,12 @@ def halved(p, n_arms, baseline=0.5):
     return dataclasses.replace(found, price=found.price / 2)
 
 
-def test_the_simulation_of_context_allocation_refutes_half_of_the_best_price(monkeypatch):
-    monkeypatch.setattr(context_checks, "POPULATIONS", context_checks.POPULATIONS[:1])
-    found = {}
-    for name, best in (("best", contexts.best_price), ("half", halved)):
-        rows = context_checks.context_allocation(SMOKE, best_price=best)
-        found[name] = [row for row in rows if row.quantity.startswith("sets closer")]
-    assert len(found["best"]) == 3
-    assert all(row.within for row in found["best"])
-    assert all(row.within is False for row in found["half"])
+@pytest.mark.parametrize("population", [context_checks.POPULATIONS[1], context_checks.MIXED_ARMS])
+def test_the_simulation_of_context_allocation_refutes_half_of_the_best_price(population):
+    for best, within in ((contexts.best_price, True), (halved, False)):
+        rows = context_checks._against_others(population, contexts.context_weights, 2, best, 7, SMOKE)
+        (count,) = [row for row in rows if row.quantity.startswith("sets closer")]
+        assert count.within is within
 
 
 def test_the_search_of_the_simulation_finds_the_best_set():
@@ -237,3 +235,16 @@ def test_the_variance_gap_below_p_is_the_price_gates_variance():
     keep = np.array([0.2 / 0.3, *[0.0] * 9])
     price = gradient_moments(policy, advantage, keep, keep)
     assert variance_gap(0.3, 10, 0.4, 0.2) == pytest.approx(float(price.var_parallel), rel=1e-12)
+
+
+def test_at_baseline_zero_zero_price_never_spends_more_than_pg():
+    for n_arms in (2, 10, 1000):
+        spent = [
+            float(
+                learning_time("zero-price", n_arms, 1 - 1e-6, b, "backward")
+                / learning_time("pg", n_arms, 1 - 1e-6, b)
+            )
+            for b in (0.0, 0.3)
+        ]
+        assert spent[0] < 1 < spent[1]
+    assert "for b > 0 late it spends more than PG" in text("learning-time")

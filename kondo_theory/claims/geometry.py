@@ -160,8 +160,8 @@ CLAIMS = (
         regime=(
             "one context, one correct arm, R in {0, 1}, 0 ≤ b < 1, limit of small steps and large batches, p₁ fixed "
             "as K grows. Zero price takes {forward_ratio} times PG's forward samples, and the saving is made early: "
-            "Γ/F → 1 as p₁ → 1, so late it spends more than PG. DG lies between 1 and 2/(1−b) times PG. With b = p, "
-            "Γ/(1−b) becomes {value_backward_primitive}"
+            "Γ/F → 1 as p₁ → 1, so for b > 0 late it spends more than PG. DG lies between 1 and 2/(1−b) times PG. "
+            "With b = p, Γ/(1−b) becomes {value_backward_primitive}"
         ),
         rule=SIMULATED,
         formulas={
