@@ -139,7 +139,8 @@ def show_derivation(derivation: Derivation, console: Console) -> None:
             console.print(f"     because {escape(step.argument)}", highlight=False)
         if step.latex:
             console.print(f"       {escape(step.latex)}", style="dim", highlight=False)
-    console.print(f"\n{', '.join(f'{n} {kind}' for kind, n in derivation.counts.items())}", highlight=False)
+    counts = ", ".join(f"{n} {kind}" for kind, n in derivation.counts.items() if n)
+    console.print(f"\n{len(derivation.steps)} steps: {counts}", highlight=False)
     console.print("\nresults", style="bold")
     for name, value in derivation.results.items():
         console.print(f"  {name} = {escape(str(value))}", highlight=False)

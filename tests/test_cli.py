@@ -108,7 +108,15 @@ def test_derive_prints_steps_and_latex(capsys):
     code, out, _ = run(capsys, "derive", "zero-price-geometry")
     assert code == 0
     assert "FAILED" not in out
-    assert out.count("checked") > 10
+    counts = re.search(r"^(\d+) steps: (\d+) proved, (\d+) argued, (\d+) defined$", out, re.MULTILINE)
+    assert counts
+    out = " ".join(out.split())  # a kind may stand on two lines
+    assert out.count("[proved by SymPy]") == int(counts[2]) > 10
+    assert out.count("[argued]") == int(counts[3])
+    assert out.count("[definition]") == int(counts[4])
+    assert sum(map(int, counts.groups()[1:])) == int(counts[1])
+    _, out, _ = run(capsys, "derive", "screening-at-rate")
+    assert "[checked at 12 points]" in " ".join(out.split())
     code, out, _ = run(capsys, "derive", "zero-price-geometry", "--latex")
     assert code == 0
     assert out.startswith("\\begin{align*}")
