@@ -80,9 +80,9 @@ def _no_constant(proof: Proof) -> None:
     )
     beyond = sp.Symbol("y", positive=True)  # e^{rΔ} = 1 + y runs over all that a ratio r > 0 gives
     proof.check(
-        "The turn always comes after the uniform policy, o = 1/(K−1).",
-        sp.Gt(sp.expand(_critical_odds().subs(_ratio, sp.log(1 + beyond) / _gap) * (K - 1) - 1), 0),
-        latex=r"(K-1)\,o^* - 1 = e^{\alpha\Delta/(1-\alpha)} - 1 > 0",
+        "The turn always comes after the uniform policy, o = 1/(K−1): by the factor e^{αΔ/(1−α)} = 1 + y, y > 0.",
+        sp.Eq(sp.cancel(_critical_odds().subs(_ratio, sp.log(1 + beyond) / _gap) * (K - 1)), 1 + beyond),
+        latex=r"(K-1)\,o^* = e^{\alpha\Delta/(1-\alpha)} = 1+y > 1",
     )
     proof.identity(
         "It moves away from it as α rises, exponentially in α/(1−α).",
@@ -115,16 +115,15 @@ def _how_soon(proof: Proof) -> None:
         "been the advantage rule for all practical purposes.",
         [
             abs(at - sp.Rational(27, 1000)) < sp.Rational(1, 2000),
-            abs(sp.log(late, 10).n(20) - 41) < sp.Rational(1, 2),
+            abs(sp.log(late, 10).n(20) - 41) < sp.Rational(1, 100),
         ],
         latex=rf"\alpha=\tfrac12:\ p^*\approx{float(at):.4f},\qquad \alpha=.99:\ o^* = e^{{99}}/99",
     )
-    batch, arms = 20, 10
-    bound = batch / (1 + _critical_odds(sp.Integer(99)).subs({K: arms, _gap: 1}))
+    bound = sp.N(_failure_bound(sp.Integer(99)).subs({context.B: 20, K: 10, _gap: 1}), 20)
     proof.sample(
         "Past the turn the top of a batch is a failure only if one was drawn, with probability 1 − p^B ≤ B(1−p): "
-        "below 10⁻⁴⁰ at K = 10, α = .99, B = 20.",
-        [sp.N(bound, 20) < sp.Rational(1, 10**40)],
+        "between 10⁻⁴¹ and 10⁻⁴⁰ at K = 10, α = .99, B = 20.",
+        [sp.Rational(1, 10**41) < bound < sp.Rational(1, 10**40)],
         latex=r"1-p^B \le B\,(1-p^*) = \frac{B}{1+o^*} < 10^{-40}",
     )
 
@@ -132,6 +131,11 @@ def _how_soon(proof: Proof) -> None:
 def _critical_probability(ratio: sp.Expr = _ratio) -> sp.Expr:
     """Return the claimed probability of the correct arm at which the additive rule turns."""
     return 1 / (1 + (K - 1) * sp.exp(-ratio * _gap))
+
+
+def _failure_bound(ratio: sp.Expr = _ratio) -> sp.Expr:
+    """Return the claimed bound on the chance that a batch of B holds a failure at the turn."""
+    return context.B * (1 - _critical_probability(ratio))
 
 
 def derive() -> Derivation:
@@ -152,5 +156,6 @@ def derive() -> Derivation:
     return proof.conclude(
         critical_odds=_critical_odds(ratio),
         critical_probability=_critical_probability(ratio),
+        failure_bound=_failure_bound(ratio),
         threshold_at_probability=sp.log(p * (K - 1) / (1 - p)) / (_gap + sp.log(p * (K - 1) / (1 - p))),
     )

@@ -108,12 +108,13 @@ def _zero_price(proof: Proof, speed: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
         latex=r"\Gamma(p) = \ln\frac p{1-p}+\frac1{1-p},\qquad \Gamma' = \frac1{p\,\varepsilon^2}",
     )
     backward = (_backward_primitive(_end) - _backward_primitive(_start)) / ((1 - b) * context.alpha_squared)
-    from_uniform = backward.subs({_start: 1 / K})
+    goal = sp.Symbol("Gamma_1", real=True)  # Γ(p₁), fixed as K grows
+    from_uniform = backward.subs({_start: 1 / K, _backward_primitive(_end): goal})
     proof.identity(
-        "From the uniform policy the backward passes grow only as log K: Θ(log K).",
-        sp.Limit(sp.simplify(from_uniform * (1 - b)) / sp.log(K), K, sp.oo),
-        sp.Integer(1),
-        latex=r"\lim_{K\to\infty}\frac{1-b}{\log K}\,\frac{\Gamma(p_1)-\Gamma(1/K)}{(1-b)\alpha^2} = 1",
+        "From the uniform policy the backward passes grow only as log K: what is left has a limit. So Θ(log K).",
+        sp.Limit(sp.expand_log(sp.simplify(from_uniform * (1 - b)), force=True) - sp.log(K), K, sp.oo),
+        goal - 1,
+        latex=r"\lim_{K\to\infty}\Big\{\frac{\Gamma(p_1)-\Gamma(1/K)}{\alpha^2}-\log K\Big\} = \Gamma(p_1)-1",
     )
     forward = (_forward_primitive(_end) - _forward_primitive(_start)) / ((1 - b) * context.alpha_squared)
     proof.identity(

@@ -241,16 +241,16 @@ def _models(proof: Proof) -> None:
         latex=r"\frac{P(G_s=G_t=0)-(1-\rho)^2}{\rho(1-\rho)} = r",
     )
     stay = 1 - _rho * (1 - _r)
-    chain = sp.Matrix([[stay, 1 - stay], [1 - _rho - _r * (1 - _rho), _rho + _r * (1 - _rho)]])
+    kept_again = _rho + _r * (1 - _rho)
     proof.identity(
         "Runs: a Markov chain of keeps that is stationary at rate ρ.",
-        (sp.Matrix([[1 - _rho, _rho]]) * chain)[1],
+        (1 - _rho) * (1 - stay) + _rho * kept_again,
         _rho,
         latex=r"(1-\rho)\,P(0\to1)+\rho\,P(1\to1) = \rho",
     )
     proof.identity(
         "Its neighbours are correlated by r.",
-        (_rho * chain[1, 1] - _rho**2) / (_rho * (1 - _rho)),
+        (_rho * kept_again - _rho**2) / (_rho * (1 - _rho)),
         _r,
         latex=r"\frac{\rho\,P(1\to1)-\rho^2}{\rho(1-\rho)} = r",
     )

@@ -94,6 +94,10 @@ CLOSED_FORMS = {
     "additive-never-fixed": {
         "critical_odds": ClosedForm(_late, lambda **at: float(np.exp(_limit(**at)))),
         "critical_probability": ClosedForm(_late, lambda **at: float(expit(_limit(**at)))),
+        "failure_bound": ClosedForm(
+            lambda rng: {"B": float(rng.integers(1, 99)), **_late(rng)},
+            lambda B, **at: B * float(expit(-_limit(**at))),
+        ),
         "threshold_at_probability": ClosedForm(_confident, _threshold),
     },
     "screening-at-rate": {
