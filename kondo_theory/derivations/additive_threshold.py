@@ -102,11 +102,10 @@ def _delight(proof: Proof) -> None:
     )
     odds_of = [1 / q for q in (p, context.wrong_probability)]  # e^ℓ
     failure, success = (o.subs({p: sp.Rational(99, 100), K: 100}) for o in reversed(odds_of))
-    proof.identity(
+    proof.check(
         "A baseline below both rewards breaks it: with U₊ = 2, U₋ = 1, K = 100 and p = .99 the failure has more "
-        "delight, ℓ₋ > 2ℓ₊.",
-        sp.log(failure) - 2 * sp.log(success),
-        sp.log(sp.Rational(970299, 100)),
+        "delight, ℓ₋ > 2ℓ₊, as e^{ℓ₋−2ℓ₊} is 9702.99.",
+        sp.Eq(failure / success**2, sp.Rational(970299, 100)),
         latex=r"b<R_{\mathrm{low}}:\quad \chi_--\chi_+ = \log9900-2\log\tfrac1{.99} = \log9702.99 > 0",
     )
 
