@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 from functools import cache
 
+import numpy as np
 import pytest
 import sympy as sp
+from scipy.special import ndtr
 
 from kondo_theory.derivations import gambling_gaussian as gaussian
 from kondo_theory.derivations.proof import Proof
+from kondo_theory.gambling_top_rate import top_rate_drift
 
 CLAIMS = (
     "gambling-false-positives",
@@ -124,3 +127,26 @@ def test_the_derivations_pass_where_the_first_failing_step_raises(monkeypatch):
     module = module_of("gambling-dg-floor")
     monkeypatch.setattr(module, "Proof", Strict)
     assert module.derive().ok
+
+
+def test_the_examples_of_the_top_rate_lie_in_their_regions():
+    """A drift is given only where the price lies on the atom, or the whole atom is kept, and it is the package's."""
+    module, generator, seen = module_of("gambling-top-rate"), np.random.default_rng(3), set()
+    for _ in range(40):
+        percent, noise, rate = generator.integers([1, 5, 1], [100, 60, 100])
+        r, share, kept = sp.Rational(int(noise), 20), float(percent) / 100, float(rate) / 100
+        tie = share * np.log1p(-share) / np.log(share)
+        beat = share * float(ndtr(-(tie + 1 - share) / float(r)))
+        region = "gambles" if kept < beat else "whole" if kept > 1 - share + beat else "split"
+        found = {
+            "split": module._split_at(int(percent), r, sp.Rational(int(rate), 100)),
+            "whole": module._whole_at(int(percent), r, sp.Rational(int(rate), 100)),
+        }
+        for name, value in found.items():
+            assert (value is not sp.nan) == (name == region)
+            if name == region:
+                assert float(value) == pytest.approx(
+                    float(top_rate_drift(share, float(r), kept)), rel=1e-9, abs=1e-12
+                )
+        seen.add(region)
+    assert seen == {"split", "whole", "gambles"}

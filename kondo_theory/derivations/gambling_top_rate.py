@@ -62,12 +62,16 @@ def _regions(proof: Proof) -> None:
         gain_above(_z),
         r * density(_z) - m * upper_tail(_z),
     )
+    atom = proof.identity(
+        "The atom lies at χ₁ = xℓ₁, in the odds o = x/(1−x)",
+        (-x * sp.log(1 - x)).subs(x, odds / (1 + odds)),
+        odds / (1 + odds) * sp.log(1 + odds),
+    )
     proof.check(
-        "Only gambles kept (ρ < xP): the price is above the atom χ₁ = xℓ₁ > 0, so every kept U is positive: "
-        "f < 0, no "
-        "rest point.",
-        (odds / (1 + odds) * sp.log(1 + odds)).is_positive
-        and sp.simplify((-x * sp.log(1 - x)).subs(x, odds / (1 + odds)) - odds / (1 + odds) * sp.log(1 + odds)) == 0,
+        "above 0. Only gambles kept (ρ < xP): the price is above the atom, so every kept U is positive: f < 0, no "
+        "rest "
+        "point.",
+        atom.is_positive,
         latex=r"f=-\mathbb{E}[U;\,U>u']<0",
     )
     beat = upper_tail(_z)  # P, with u = rz − m
