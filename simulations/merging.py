@@ -8,9 +8,9 @@ from pathlib import Path
 from simulations.errors import ResultError
 from simulations.results import SWEEP, Table, load
 from simulations.shards import finished_tables
-from simulations.whole_tables import largest, names, size
+from simulations.whole_tables import largest, named, names, size
 
-__all__ = ["PRESETS", "MeasuredTables", "in_order", "named"]
+__all__ = ["PRESETS", "MeasuredTables", "in_order"]
 
 PRESETS = ("smoke", "quick", "paper")
 """What can be asked for, from the smallest sizes to the published ones; no size of a table is told by it."""
@@ -66,7 +66,7 @@ class MeasuredTables:
 
     def sweep(self, name: str) -> Table | None:
         """Return the largest table of a named sweep, put together from its parts; raises as :meth:`find` does."""
-        return self._largest([table for table in self._of(SWEEP) if table.config.get("name") == name])
+        return self._largest([table for table in self._of(SWEEP) if named(table) == f"{SWEEP} {name}"])
 
     def parts(self, kind: str) -> list[Table]:
         """Return every table of a kind as it was written, from the smallest to the largest."""
@@ -101,11 +101,6 @@ class MeasuredTables:
     def unused(self) -> list[Path]:
         """Tables that nothing has asked for so far."""
         return [table.path for table in self._tables if table.path not in self._used]
-
-
-def named(table: Table) -> str:
-    """Return what a table holds: its kind, or ``sweep NAME``."""
-    return f"sweep {table.config.get('name')}" if table.kind == SWEEP else table.kind
 
 
 def in_order(tables: Sequence[Table], kind: str) -> list[Table]:

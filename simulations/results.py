@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from simulations.atomic import TakenError, atomic_path, require_writable
 from simulations.errors import ResultError
 from simulations.shards import CELL_KEY, INDEX, Index, finished_tables, join, read_shard, shards_with_keys, to_frame
-from simulations.sidecars import Sidecar
+from simulations.sidecars import SEAL, Sidecar
 from simulations.sources import Source, joined_fields
 
 __all__ = [
@@ -202,6 +202,8 @@ def load(path: Path | str, *, kind: str | None = None, partial: bool = False) ->
         raise ResultError(f"{path} holds {found_kind!r}, expected {kind!r}")
     if hashlib.sha256(text.encode()).hexdigest() != config_digest:
         raise ResultError(f"{path} has a configuration that does not match its hash: the file was altered")
+    if content_digest is not None and sidecar and SEAL not in sidecar:  # both are written by the same code
+        raise ResultError(f"{path.with_suffix('.json')} has lost its own hash: it was altered")
     if altered:
         raise ResultError(f"{path} has rows that do not match their hash: the file was altered")
     return Table(frame, found_kind, config, sidecar, path)

@@ -12,9 +12,10 @@ from typing import Any
 from simulations.atomic import atomic_path
 from simulations.errors import ResultError
 
-__all__ = ["Sidecar"]
+__all__ = ["SEAL", "Sidecar"]
 
-_SEAL = "sidecar_sha256"
+SEAL = "sidecar_sha256"
+"""Field of the hash of a sidecar."""
 _FORMER = "former"
 
 
@@ -67,14 +68,14 @@ class Sidecar:
         if digest not in digests:
             raise ResultError(f"{self.table} does not match the hash in {self.path.name}: one of the two was altered")
         own: dict[str, Any] = found[digests.index(digest)]
-        if _SEAL in own and own[_SEAL] != _seal(own):
+        if SEAL in own and own[SEAL] != _seal(own):
             raise ResultError(f"{self.path} does not match its own hash: it was altered")
         return {name: value for name, value in own.items() if name != _FORMER}
 
     def _sealed(self, body: Mapping[str, Any], digest: str) -> dict[str, Any]:
         # As it will be read: a tuple has become a list, and a whole number as a name a text.
         whole: dict[str, Any] = json.loads(json.dumps({**body, "table": self.table.name, "table_sha256": digest}))
-        return whole | {_SEAL: _seal(whole)}
+        return whole | {SEAL: _seal(whole)}
 
     def _replace(self, body: Mapping[str, Any]) -> None:
         with atomic_path(self.path) as temporary:
@@ -83,5 +84,5 @@ class Sidecar:
 
 def _seal(body: Mapping[str, Any]) -> str:
     """Return the hash of a sidecar without its own and without the former one."""
-    text = json.dumps({name: body[name] for name in body if name not in (_SEAL, _FORMER)}, sort_keys=True)
+    text = json.dumps({name: body[name] for name in body if name not in (SEAL, _FORMER)}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -16,7 +16,7 @@ from simulations.errors import ResultError
 from simulations.results import SWEEP, Table
 from simulations.table_sizes import sizes_of
 
-__all__ = ["largest", "names", "size", "wholes"]
+__all__ = ["largest", "named", "names", "size", "wholes"]
 
 _TASK = ["vocab_size", "length", "reward", "learning_rate"]
 """Columns that tell the tasks of token reversal apart; on MNIST the learning rate is one for all methods."""
@@ -78,15 +78,19 @@ def names(table: Table) -> str:
     return " and ".join(str(part.path) for part in table.parts or (table,))
 
 
+def named(table: Table) -> str:
+    """Return what a table holds: its kind, or ``sweep NAME``, by the file where a sweep's table names none."""
+    return f"sweep {table.config.get('name', table.path.stem)}" if table.kind == SWEEP else table.kind
+
+
 def _in_order(table: Table) -> tuple[tuple[int, ...], str, str]:
     return size(table), str(table.sidecar.get("date", "")), str(table.path)
 
 
 def _refuse(first: Table, second: Table) -> None:
     sizes = ", ".join(f"{value:,} {name}" for name, value in sizes_of(first).items())
-    what = f"sweep {first.config.get('name')}" if first.kind == SWEEP else first.kind
     both = " and ".join(sorted((names(first), names(second))))
-    raise ResultError(f"{both} are equally large tables of {what} ({sizes}): move one of them away")
+    raise ResultError(f"{both} are equally large tables of {named(first)} ({sizes}): move one of them away")
 
 
 def _are_parts(first: Table, second: Table) -> bool:

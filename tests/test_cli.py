@@ -140,9 +140,11 @@ def test_experiment_writes_a_table_and_never_overwrites_it(capsys, tmp_path):
     )
     assert run(capsys, "experiment", "mnist", *options)[0] == 0
     before = table.read_bytes()
-    code, _, err = run(capsys, "experiment", "mnist", *options)
+    code, _, err = run(capsys, "experiment", "mnist", *options, "--learning-rate", "0.01")
     assert code == 2
     assert "exists: pass --overwrite" in err
+    code, out, _ = run(capsys, "experiment", "mnist", *options)
+    assert (code, out.splitlines()[-1]) == (0, f"{table} is complete: nothing to do")
     assert run(capsys, "experiment", "mnist", *options, "--overwrite")[0] == 0
     assert table.read_bytes() == before, "the same seeds, the same bytes"
     loaded = results.load(table)

@@ -86,7 +86,7 @@ def test_the_command_writes_the_same_bytes_for_any_number_of_workers_and_never_o
     assert len(table.sidecar["seconds"]) == 4
     assert all(seconds["sampling"] > 0 for seconds in table.sidecar["seconds"])
     before = paths[0].read_bytes()
-    code, _, err = run(capsys, *SMALL, "--out", paths[0])
+    code, _, err = run(capsys, *SMALL, "--reward", "exact", "--out", paths[0])
     assert (code, paths[0].read_bytes()) == (2, before)
     assert "exists: pass --overwrite" in err
 
