@@ -259,9 +259,11 @@ def light_work():
         "simulations.reversal_experiment.run_reversal": ran("reversal"),
         "simulations.mnist_studies.run_study": ran("mnist"),
         "simulations.reversal_times.write_table": ran("mnist"),
-        "paper_figs.catalogue._draw": lambda wanted, out, directory: iter([out / f"{name}.png" for name in wanted]),
+        "paper_figs.catalogue._draw": lambda wanted, out, *rest, **named: iter(
+            [out / f"{name}.png" for name in wanted]
+        ),
         "simulations.sweeps.run.run_sweep": lambda *arguments, **options: finished,
-        "simulations.sweeps.run.estimate": lambda sweep, out: SimpleNamespace(
+        "simulations.sweeps.command.estimate": lambda sweep, out: SimpleNamespace(
             cells=1, missing=1, core_seconds=1.0, bytes=1, failures=[]
         ),
         "simulations.benchmark.run": lambda **options: [],

@@ -68,7 +68,9 @@ def test_a_table_is_written_resumed_and_read_back(capsys, tmp_path, monkeypatch)
     assert np.array(with_seconds(table)["seconds"].tolist()).shape == (4, 2, 4)
     assert (table.sidecar["clock"], table.config["preset"]) == ("CPU seconds", "smoke")
     assert not out.with_suffix(".partial").exists()
-    assert run(capsys, *arguments)[0] == 2, "nothing is overwritten silently"
+    before = out.read_bytes()
+    assert run(capsys, *arguments)[0] == 0, "finished: there is nothing to do"
+    assert (calls, out.read_bytes()) == ([2, 3, 3], before)
 
 
 @pytest.mark.parametrize(

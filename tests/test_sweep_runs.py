@@ -248,25 +248,26 @@ def test_a_new_column_needs_no_new_directory(tmp_path, written):
     assert list(load(tmp_path / "out", partial=True).frame.columns) == list(table.frame.columns)
 
 
-def test_killed_between_the_new_table_and_its_sidecar(tmp_path, monkeypatch):
+@pytest.mark.parametrize("done", [0, 1, 2])
+def test_killed_between_the_new_table_and_its_sidecar(tmp_path, monkeypatch, done):
     """A table of one grid beside the sidecar of another would be refused for ever."""
     run_sweep(PRODUCT, tmp_path, workers=1)
     larger = PRODUCT.with_values({"a": tuple(range(25))})
     replaced = []
 
     def dies(self, target):
-        replaced.append(target.name)
-        if target.name == "product.json":
-            raise KeyboardInterrupt
-        return
+        if target.stem == "product":
+            if len(replaced) == done:
+                raise KeyboardInterrupt
+            replaced.append(target.name)
 
     original = os.replace
     monkeypatch.setattr("os.replace", lambda a, b: dies(a, Path(b)) or original(a, b))
     with pytest.raises(KeyboardInterrupt):
         run_sweep(larger, tmp_path, workers=1, overwrite=True)
     monkeypatch.undo()
-    assert "product.parquet" in replaced
-    assert len(run_sweep(larger, tmp_path, workers=1).frame) == 250
+    assert replaced == ["product.json", "product.parquet", "product.json"][:done]
+    assert len(run_sweep(larger, tmp_path, workers=1, overwrite=True).frame) == 250
 
 
 def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
