@@ -5,16 +5,17 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+import sympy as sp
 from scipy.optimize import minimize_scalar
 
-from closed_forms import ClosedForm, number
+from closed_forms import ClosedForm
 from kondo_theory import token_rows
 from kondo_theory import token_trap as trap
 from kondo_theory.screening import RULES, additive_odds_limit
 
 __all__ = ["CLOSED_FORMS", "QUOTED"]
 
-LONG = 400_000
+LONG = 100_000
 
 
 def long_row(generator):
@@ -29,9 +30,9 @@ def long_row_speed(p, M, eta, ell_r, ell_w):
 
 def at_its_maximum(result, values):
     """Maximise a formula over p in (1/2, 1)."""
-    found = minimize_scalar(
-        lambda p: -number(result, {**values, "p": p}), bounds=(0.501, 0.99), method="bounded", options={"xatol": 1e-9}
-    )
+    names = {str(symbol): symbol for symbol in result.free_symbols}
+    height = sp.lambdify(names["p"], result.subs(names["M"], values["M"]))
+    found = minimize_scalar(lambda p: -height(p), bounds=(0.501, 0.99), method="bounded", options={"xatol": 1e-9})
     return -found.fun
 
 
@@ -105,7 +106,7 @@ def lucky_wrong_tokens(T, M):
 
 CLOSED_FORMS = {
     "token-dg": {
-        "long_row_speed": ClosedForm(long_row, long_row_speed, 1e-3),  # the next term is of order log³(MT)/T
+        "long_row_speed": ClosedForm(long_row, long_row_speed, 4e-3),  # the next term is of order log³(MT)/T
         "critical_temperature": ClosedForm(
             lambda generator: {"M": int(generator.integers(2, 10**4)), "p": generator.uniform(0.5, 0.95)},
             lambda M, p: trap.critical_temperature(int(M)),
@@ -114,7 +115,7 @@ CLOSED_FORMS = {
         ),
         "first_vocabulary": ClosedForm(lambda generator: {}, first_vocabulary),
         "cold_edge": ClosedForm(  # the limit is approached from above, like 1/T
-            lambda generator: {}, lambda: trap.stalling_temperatures(2, 400)[0][0] * 400**2, 0.02
+            lambda generator: {}, lambda: trap.stalling_temperatures(2, 128)[0][0] * 128**2, 0.05
         ),
     },
     "token-screening": {
