@@ -4,12 +4,14 @@
 PYTHON ?= python3
 PRESET ?= quick
 PIP_INSTALL_ARGS ?=
+COUNT ?= 100000
+KILLS ?= 1000
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data verify test tables figures bench lint clean
+.PHONY: help setup data verify test tables figures bench lint mutate long lowest clean
 
 help:
 	@echo "make verify   derive, simulate and measure every claim (PRESET=smoke|quick|paper)"
@@ -18,6 +20,9 @@ help:
 	@echo "make figures  draw every figure into figures/"
 	@echo "make bench    time the kernels in one interleaved run"
 	@echo "make lint     ruff and mypy"
+	@echo "make mutate   plant faults in the theory and count those that the tests find (hours; resumes)"
+	@echo "make long     the long jobs of docs/reliability.md (an hour; COUNT=100000 and KILLS=1000 of each)"
+	@echo "make lowest   the tests at the lowest versions of every dependency, in an environment of their own"
 	@echo "make clean    remove .venv"
 
 setup: $(READY)
@@ -62,6 +67,18 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+mutate: data
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_INSTALL_ARGS) -c constraints.txt -e '.[mutation]'
+	$(BIN)/python tests/mutation/run.py $(MUTATE_ARGS)
+
+long: data
+	KONDO_FUZZ=$$(($(COUNT) / 2)) KONDO_KILLS=$(KILLS) $(BIN)/python -m pytest -m long tests/long -s
+	$(BIN)/python tests/long/fuzz_command_lines.py $(COUNT)
+	$(BIN)/python tests/long/fuzz_tables.py $(COUNT)
+
+lowest:
+	PYTHON=$(PYTHON) PIP_INSTALL_ARGS='$(PIP_INSTALL_ARGS)' sh tests/lowest_versions.sh
 
 clean:
 	rm -rf $(VENV)

@@ -1,9 +1,9 @@
 """``make mutate``: how many faults planted in the theory do the tests find?
 
-mutmut changes one operator, constant or argument at a time and runs the tests that reach it. Five modules are mutated
-in full; of the derivations a seeded sample is, with its 95 % interval, so that the run ends. Results are kept in
-``mutants/``: run again to resume. Only what a change of the code touched is tested anew; ``--again`` tries the
-survivors once more, after tests have been added.
+mutmut changes one operator, constant or argument at a time and runs the tests that reach it. The gate and its parts,
+the moments, the screening rules, the token trap and the gamble are mutated in full, and a seeded sample of the
+derivations with its 95 % interval, so that the run ends. Results are kept in ``mutants/``: run again to resume. Only what a
+change of the code touched is tested anew; ``--again`` tries the survivors once more, after tests have been added.
 
 Exit 0 if each part reaches its share of killed mutants, 1 if not, 2 if mutmut could not run.
 """
@@ -44,8 +44,11 @@ class Part:
 
 PARTS = (
     Part(
-        "five modules",
-        tuple(f"kondo_theory.{m}.*" for m in ("gate", "moments", "screening", "token_trap", "gambling")),
+        "modules",
+        tuple(
+            f"kondo_theory.{m}.*"
+            for m in ("gate", "_prices", "_selection", "advantage", "moments", "screening", "token_trap", "gambling")
+        ),
         0.95,
     ),
     Part("derivations", ("kondo_theory.derivations.*",), 0.90, sample=600),
@@ -140,7 +143,7 @@ def main() -> int:
     parts = [part for part in PARTS if arguments.part in (None, part.name)]
     if not arguments.report:
         # Any one mutant makes mutmut generate all, and drop the outcomes that a change of the code made void.
-        mutmut("run", "--max-children", str(arguments.workers), "kondo_theory.gate.x_kept_count__mutmut_1")
+        mutmut("run", "--max-children", str(arguments.workers), "kondo_theory._prices.x_kept_count__mutmut_1")
         for part in parts:
             codes = exit_codes()
             retry = {None, 0, 5, 33} if arguments.again else {None}
