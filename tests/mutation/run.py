@@ -2,8 +2,9 @@
 
 mutmut changes one operator, constant or argument at a time and runs the tests that reach it. The gate and its parts,
 the moments, the screening rules, the token trap and the gamble are mutated in full, and a seeded sample of the
-derivations with its 95 % interval, so that the run ends. Results are kept in ``mutants/``: run again to resume. Only what a
-change of the code touched is tested anew; ``--again`` tries the survivors once more, after tests have been added.
+derivations with its 95 % interval, so that the run ends. Results are kept in ``mutants/``: run again to resume. Only
+what a change of the code touched is tested anew; ``--again`` tries the survivors once more, after tests have been
+added.
 
 Exit 0 if each part reaches its share of killed mutants, 1 if not, 2 if mutmut could not run.
 """
