@@ -11,7 +11,7 @@ from pathlib import Path
 
 from simulations.errors import ResultError
 
-__all__ = ["TakenError", "atomic_path", "put", "require_writable"]
+__all__ = ["TakenError", "atomic_path", "put", "require_writable", "written_beside"]
 
 
 class TakenError(ResultError):
@@ -45,12 +45,8 @@ def require_writable(path: Path, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that takes its place on success and is removed on failure.
-
-    Without ``overwrite``, a file that somebody else put at ``path`` in the meantime is left alone, and the result is
-    kept beside it under another name, which the :class:`TakenError` gives.
-    """
+def written_beside(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``, to be :func:`put` there; it is removed on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     os.close(descriptor)
@@ -61,6 +57,17 @@ def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def atomic_path(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that takes its place on success and is removed on failure.
+
+    Without ``overwrite``, a file that somebody else put at ``path`` in the meantime is left alone, and the result is
+    kept beside it under another name, which the :class:`TakenError` gives.
+    """
+    with written_beside(path) as temporary:
+        yield temporary
     put(temporary, path, overwrite=overwrite)
 
 

@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simulations.atomic import TakenError, atomic_path, require_writable
+from simulations.atomic import TakenError, atomic_path, put, require_writable, written_beside
 from simulations.errors import ResultError
 from simulations.shards import CELL_KEY, INDEX, Index, finished_tables, join, read_shard, shards_with_keys, to_frame
 from simulations.sidecars import SEAL, Sidecar
@@ -131,14 +131,18 @@ def save(
         "content_sha256": _content_hash(arrow, kind, text),
     }
     metadata = dict(arrow.schema.metadata or {}) | {_METADATA_KEY: json.dumps(header, sort_keys=True).encode()}
+    with written_beside(path) as temporary:
+        table = arrow.replace_schema_metadata(metadata)
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
     beside = Sidecar.of(path)
     try:
-        with atomic_path(path, overwrite=overwrite) as temporary:
-            table = arrow.replace_schema_metadata(metadata)
-            pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
-            digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
-            if overwrite:
-                beside.announce(sidecar, digest)
+        if overwrite:
+            beside.announce(sidecar, digest)
+    except (OSError, ResultError) as error:
+        raise ResultError(f"{error}; the table is {temporary}") from error
+    try:
+        put(temporary, path, overwrite=overwrite)
     except TakenError as error:
         Sidecar.of(error.kept).write(sidecar, digest)
         raise

@@ -158,6 +158,22 @@ def test_a_full_disk_leaves_the_old_pair(tmp_path, monkeypatch):
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
+def test_a_sidecar_that_cannot_be_written_costs_neither_the_old_pair_nor_the_new_table(tmp_path, monkeypatch):
+    path = save(OLD, tmp_path / "t.parquet", "old")
+    replace = os.replace
+
+    def no_json(source, target):
+        if str(target).endswith(".json"):
+            raise OSError(errno.EACCES, "Permission denied")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", no_json)
+    with pytest.raises(ResultError, match=r"cannot write .*t\.json: Permission denied; .*; the table is ") as refused:
+        save(NEW, path, "new", overwrite=True)
+    assert results.load(path).sidecar["name"] == "old"
+    assert results.load(str(refused.value).rsplit(" ", 1)[1]).frame["x"].to_list() == [3, 4]
+
+
 def test_an_old_table_that_was_damaged_can_be_replaced(tmp_path):
     path = save(OLD, tmp_path / "t.parquet", "old")
     path.write_bytes(path.read_bytes()[:-20])

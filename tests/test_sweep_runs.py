@@ -251,7 +251,7 @@ def test_a_new_column_needs_no_new_directory(tmp_path, written):
 @pytest.mark.parametrize("done", [0, 1, 2])
 def test_killed_between_the_new_table_and_its_sidecar(tmp_path, monkeypatch, done):
     """A table of one grid beside the sidecar of another would be refused for ever."""
-    run_sweep(PRODUCT, tmp_path, workers=1)
+    before = len(run_sweep(PRODUCT, tmp_path, workers=1).frame)
     larger = PRODUCT.with_values({"a": tuple(range(25))})
     replaced = []
 
@@ -267,6 +267,7 @@ def test_killed_between_the_new_table_and_its_sidecar(tmp_path, monkeypatch, don
         run_sweep(larger, tmp_path, workers=1, overwrite=True)
     monkeypatch.undo()
     assert replaced == ["product.json", "product.parquet", "product.json"][:done]
+    assert len(load(tmp_path / "product.parquet").frame) == (250 if done == 2 else before)
     assert len(run_sweep(larger, tmp_path, workers=1, overwrite=True).frame) == 250
 
 
