@@ -5,8 +5,8 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-NOT_RUN = {"mypy", "pandas-stubs", "pre-commit", "ruff", "scipy-stubs"}
-"""Tools that read the code: `make lint` runs the pinned ones."""
+NOT_RUN = {"mutmut", "mypy", "pandas-stubs", "pre-commit", "ruff", "scipy-stubs"}
+"""Tools that read or change the code: `make lint` and `make mutate` run the pinned ones."""
 
 
 def release(version):
