@@ -46,6 +46,8 @@ def finite(name: str, value: ArrayLike) -> FloatArray:
 
 def interval(name: str, value: ArrayLike, low: float, high: float, ends: str) -> FloatArray:
     """Return ``value`` as a float64 array within an interval whose brackets are ``ends``, such as "[)"."""
+    if ends not in ("()", "(]", "[)", "[]"):  # a slip of ours
+        raise RuntimeError(f"the brackets of {name} are {ends!r}")
     array = real(name, value)
     above = array >= low if ends[0] == "[" else array > low
     below = array <= high if ends[1] == "]" else array < high

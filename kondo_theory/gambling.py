@@ -133,11 +133,20 @@ def expected_path(speed: Callable[[float], float], x_start: float, learning_rate
     x_start : float
         Probability of the gambling arm at the start, in (0, 1).
     learning_rate : float
-        In units of 1/Δ.
+        In units of 1/Δ, positive.
     n_steps : int
+        At least 0.
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside its domain.
     """
-    z, path = float(logit(x_start)), np.empty(n_steps)
-    for step in range(n_steps):
+    z = float(logit(_domain.interval("x_start", x_start, 0, 1, "()")))
+    learning_rate = float(_domain.interval("learning_rate", learning_rate, 0, np.inf, "()"))
+    steps = _domain.real("n_steps", n_steps)
+    path = np.empty(int(_domain.require("n_steps", steps, (steps >= 0) & (steps % 1 == 0), "a whole number ≥ 0")))
+    for step in range(len(path)):
         x = float(expit(z))
         z -= 2 * learning_rate * x * float(expit(-z)) * speed(x)
         path[step] = z

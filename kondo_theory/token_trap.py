@@ -233,6 +233,7 @@ def _top(p: FloatArray, n_tokens: int, vocab_size: int, rate: float, rule: Rule)
 
 def _drift_of(T: int, M: int, rate: float | None, gate: str, temperature: float, rule: str | Rule) -> Drift:
     """Return the drift as a function of p, (P,), with everything else fixed and checked."""
+    eta = float(_domain.interval("temperature", temperature, 0, np.inf, "()"))
     kind = _domain.choice("gate", gate, GATES)
     score_of = score_function(rule)
     if kind in ("token", "row"):
@@ -242,7 +243,6 @@ def _drift_of(T: int, M: int, rate: float | None, gate: str, temperature: float,
         return partial(token_rows.zero_price_drift, n_tokens=T)
     if kind != "dg":
         raise unhandled("gate", kind, ("token", "row", "zero-price", "dg"))
-    eta = float(_domain.interval("temperature", temperature, 0, np.inf, "()"))
     return partial(token_rows.dg_drift, n_tokens=T, vocab_size=M, temperature=eta)
 
 

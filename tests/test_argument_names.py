@@ -1,0 +1,96 @@
+"""A refused argument is named: for every public function of the closed forms, each argument in turn is no number."""
+
+import inspect
+import math
+
+import numpy as np
+import pytest
+
+from kondo_theory import gambling, moments, screening, token_trap
+
+CALLS = {
+    gambling.dg_threshold: {"noise_ratio": 0.5, "temperature": 1.0},
+    gambling.drift: {"x": 0.2, "noise_ratio": 0.5, "gate": "dg", "temperature": 1.0, "n_arms": 2},
+    gambling.expected_path: {"speed": lambda x: 1.0, "x_start": 0.3, "learning_rate": 0.1, "n_steps": 3},
+    gambling.false_positive_bound: {"x": 0.2, "noise_ratio": 0.5},
+    gambling.false_positive_probability: {"x": 0.2, "noise_ratio": 0.5},
+    gambling.fixed_point: {"noise_ratio": 0.5, "gate": "dg", "temperature": 1.0, "n_arms": 2},
+    gambling.log_false_positive_probability: {"x": 0.2, "noise_ratio": 0.5},
+    gambling.log_fixed_point: {"noise_ratio": 0.5, "gate": "dg", "temperature": 1.0, "n_arms": 2},
+    gambling.log_small_noise_floor: {"noise_ratio": 0.5, "gate": "dg", "temperature": 1.0},
+    moments.gradient_moments: {
+        "policy": np.array([0.5, 0.3, 0.2]),
+        "advantage": np.array([0.5, -0.5, -0.5]),
+        "first": np.ones(3),
+        "second": np.ones(3),
+        "direction": np.array([0.5, -0.3, -0.2]),
+        "kernel": np.eye(3),
+    },
+    screening.additive_odds_limit: {"alpha": 0.5, "n_arms": 3, "reward_gap": 1.0},
+    screening.kept_at_rate: {"policy": np.array([0.5, 0.5]), "score": np.array([1.0, 0.0]), "rate": 0.3},
+    token_trap.critical_rate: {"vocab_size": 10, "n_tokens": 3, "gate": "token"},
+    token_trap.critical_temperature: {"vocab_size": 10},
+    token_trap.drift: {
+        "p": 0.3,
+        "n_tokens": 3,
+        "vocab_size": 10,
+        "rate": 0.1,
+        "gate": "token",
+        "temperature": 1.0,
+        "rule": "delight",
+    },
+    token_trap.low_rates_stall: {"vocab_size": 10, "n_tokens": 3},
+    token_trap.stall_point: {
+        "rate": 0.1,
+        "vocab_size": 10,
+        "n_tokens": 3,
+        "gate": "token",
+        "temperature": 1.0,
+        "rule": "delight",
+    },
+    token_trap.stalling_rates: {"vocab_size": 10, "n_tokens": 3, "gate": "token"},
+    token_trap.stalling_temperatures: {"vocab_size": 10, "n_tokens": 3},
+}
+IGNORED = {(gambling.expected_path, "speed"), (screening.kept_at_rate, "score")}  # a callable; NaN scores have a test
+CASES = [(function, name) for function, call in CALLS.items() for name in call if (function, name) not in IGNORED]
+
+
+def test_every_function_is_called():
+    for module in (gambling, moments, token_trap):
+        functions = {value for name in module.__all__ if inspect.isfunction(value := getattr(module, name))}
+        assert functions <= set(CALLS), module
+
+
+@pytest.mark.parametrize("function", CALLS, ids=lambda f: f.__name__)
+def test_the_call_itself_is_allowed_with_every_argument(function):
+    assert set(CALLS[function]) == set(inspect.signature(function).parameters)
+    function(**CALLS[function])
+
+
+@pytest.mark.parametrize(("function", "name"), CASES, ids=lambda x: getattr(x, "__name__", x))
+def test_a_refused_argument_is_named(function, name):
+    value = CALLS[function][name]
+    bad = "no such" if isinstance(value, str) else np.full_like(value, np.nan) if np.ndim(value) else math.nan
+    with pytest.raises((ValueError, TypeError), match=rf"^(the sum of )?(every )?{name}\b"):
+        function(**CALLS[function] | {name: bad})
+
+
+def test_brackets_that_are_none_are_a_slip_of_ours():
+    from kondo_theory import _domain
+
+    with pytest.raises(RuntimeError, match="brackets"):
+        _domain.interval("x", 0.5, 0, 1, "X()X")
+
+
+def test_the_expected_path_is_eulers_of_the_mean_update():
+    """In log-odds of arm 2 a step is −2·lr·x(1−x)·f: against ẋ, whose factor x(1−x) is the slope of the logistic."""
+    rate, start = 1e-3, 0.3
+    path = gambling.expected_path(lambda x: x - 0.1, start, rate, 4)
+    x, expected = start, []
+    z = math.log(start / (1 - start))
+    for _ in range(4):
+        z -= 2 * rate * x * (1 - x) * (x - 0.1)
+        x = 1 / (1 + math.exp(-z))
+        expected.append(z)
+    np.testing.assert_allclose(path, expected, rtol=1e-13)
+    assert gambling.expected_path(lambda x: 1.0, start, rate, 0).shape == (0,)
