@@ -49,7 +49,7 @@ test: data
 # one's sidecar as dirty.
 tables: $(READY)
 	rm -rf results/tables
-	@for name in $$($(BIN)/python -c 'from simulations.sweeps.catalogue import SWEEPS; \
+	@for name in $$($(BIN)/python -c 'from simulations.sweeps.named.catalogue import SWEEPS; \
 	  print(*(name for name, sweep in SWEEPS.items() if sweep.kind != "experiment"))'); do \
 	  $(BIN)/kondo sweep $$name --preset quick --out results/tables/$$name || exit; \
 	done

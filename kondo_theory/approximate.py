@@ -1,8 +1,9 @@
 """Approximate delight: what the gate loses when χ̂ = χ + error decides instead of χ.
 
 Gaussian noise turns the hard gate into a Bernoulli gate, χ̂ > λ with probability Φ((χ − λ)/τ), so that the moments of
-:mod:`kondo_theory.symmetric` predict every loss. An error that is bounded relative to |χ| by δ < 1 cannot change a
-sign, so that zero price is *exact* under it, sample by sample; a price or a rate is not, but only near the price.
+:mod:`kondo_theory.geometry.symmetric` predict every loss. An error that is bounded relative to |χ| by δ < 1 cannot
+change a sign, so that zero price is *exact* under it, sample by sample; a price or a rate is not, but only near the
+price.
 
 Sources: [KG] I. Osband, "Does This Gradient Spark Joy?", arXiv 2603.20526, claims that an approximate forward pass is
 enough; the statements here are this project's.
@@ -17,8 +18,8 @@ from scipy.special import ndtr, ndtri, owens_t
 
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
+from kondo_theory.geometry.symmetric import SymmetricContext
 from kondo_theory.moments import GradientMoments
-from kondo_theory.symmetric import SymmetricContext
 from kondo_theory.words import unhandled
 
 __all__ = [
@@ -97,7 +98,7 @@ def noisy_weights(
     Parameters
     ----------
     p_correct, n_arms, p_error : (...) arrays
-        One symmetric context, as in :func:`kondo_theory.symmetric.symmetric_moments`.
+        One symmetric context, as in :func:`kondo_theory.geometry.symmetric.symmetric_moments`.
     baseline : (...) array, "value" or "confidence"
         b in [0, 1).
     noise, kind, price

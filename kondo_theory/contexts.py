@@ -20,7 +20,7 @@ from scipy.special import expit, ndtri
 
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
-from kondo_theory.symmetric import SymmetricContext
+from kondo_theory.geometry.symmetric import SymmetricContext
 from kondo_theory.words import unhandled
 
 __all__ = [

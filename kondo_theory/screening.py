@@ -21,8 +21,8 @@ from scipy.special import entr
 from kondo_theory import _domain
 from kondo_theory._arrays import Array, count, floating, product, widened, widest
 from kondo_theory._domain import FloatArray
-from kondo_theory.frontier import efficiency_per_backward, surprisal
 from kondo_theory.gate import delight
+from kondo_theory.geometry.frontier import efficiency_per_backward, surprisal
 from kondo_theory.moments import GradientMoments, gradient_moments
 
 __all__ = [

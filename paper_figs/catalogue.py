@@ -12,7 +12,7 @@ from kondo_theory.words import choice
 from simulations.errors import ResultError
 
 if TYPE_CHECKING:
-    from simulations.merging import MeasuredTables
+    from simulations.results.merging import MeasuredTables
 
 __all__ = ["FIGURES", "FigureEntry", "draw"]
 
@@ -33,65 +33,65 @@ class FigureEntry:
 FIGURES = {
     "gate-law": FigureEntry(
         "the gate's probability and its value against delight less price",
-        "paper_figs.gate:gate_law",
+        "paper_figs.bandits.gate:gate_law",
         ("sweep gate-frequency",),
     ),
     "price-rate-duality": FigureEntry(
-        "the value of a rate and its price", "paper_figs.gate:price_rate_duality", ("sweep rate-value",)
+        "the value of a rate and its price", "paper_figs.bandits.gate:price_rate_duality", ("sweep rate-value",)
     ),
     "quality-cost-frontier": FigureEntry(
         "cost and quality of the gate over prices and temperatures",
-        "paper_figs.gate:quality_cost_frontier",
+        "paper_figs.bandits.gate:quality_cost_frontier",
         ("sweep price-gates",),
     ),
     "exact-k-or-price": FigureEntry(
         "noise of keeping exactly k samples and of a price at the same rate",
-        "paper_figs.gate:exact_k_or_price",
+        "paper_figs.bandits.gate:exact_k_or_price",
         ("sweep rate-gates",),
     ),
     "zero-price-geometry": FigureEntry(
         "perpendicular noise and direction of PG, DG and zero price in one context",
-        "paper_figs.geometry:zero_price_geometry",
+        "paper_figs.bandits.geometry:zero_price_geometry",
         ("sweep baselines",),
     ),
     "baseline-dependence": FigureEntry(
         "PG's perpendicular noise over p, K and the baseline",
-        "paper_figs.geometry:baseline_dependence",
+        "paper_figs.bandits.geometry:baseline_dependence",
         ("sweep baselines",),
     ),
     "dg-noise-ratio": FigureEntry(
         "what DG keeps of PG's perpendicular noise and of its cosine gap",
-        "paper_figs.geometry:dg_noise_ratio",
+        "paper_figs.bandits.geometry:dg_noise_ratio",
         ("sweep baselines",),
     ),
     "forward-efficiency": FigureEntry(
         "variance over squared signal, per forward sample and per backward pass",
-        "paper_figs.geometry:forward_efficiency",
+        "paper_figs.bandits.geometry:forward_efficiency",
         ("sweep baselines",),
     ),
     "backward-passes-to-align": FigureEntry(
         "cosine with the true gradient against forward samples and backward passes",
-        "paper_figs.learning:backward_passes_to_align",
+        "paper_figs.bandits.learning:backward_passes_to_align",
         ("sweep batch-direction", "sweep alignment"),
     ),
     "learning-time": FigureEntry(
         "learning time against the number of arms, in forward and backward batches",
-        "paper_figs.learning:learning_time",
+        "paper_figs.bandits.learning:learning_time",
         ("sweep learning-time",),
     ),
     "graded-rewards": FigureEntry(
         "the angle of the zero-price direction under graded rewards",
-        "paper_figs.learning:graded_rewards",
+        "paper_figs.bandits.learning:graded_rewards",
         ("sweep graded",),
     ),
     "additive-threshold": FigureEntry(
         "where additive scores rank failures above successes, and what it costs (and additive-never-fixed)",
-        "paper_figs.screening:additive_scores",
+        "paper_figs.bandits.screening:additive_scores",
         ("sweep additive-top",),
     ),
     "screening-at-rate": FigureEntry(
         "what every screening rule keeps at a rate, and what it is worth",
-        "paper_figs.screening:screening_at_rate",
+        "paper_figs.bandits.screening:screening_at_rate",
         ("sweep screening",),
     ),
     "gambling-false-positives": FigureEntry(
@@ -121,67 +121,67 @@ FIGURES = {
     ),
     "context-allocation": FigureEntry(
         "cosine to cross-entropy over many contexts, under three baselines",
-        "paper_figs.contexts:context_allocation",
+        "paper_figs.bandits.contexts:context_allocation",
         ("sweep contexts",),
     ),
     "step-cost": FigureEntry(
         "speed-up against the backward cost, and rows that survive a token gate",
-        "paper_figs.cost:step_cost",
+        "paper_figs.bandits.cost:step_cost",
         ("sweep survival",),
     ),
     "approximate-delight": FigureEntry(
         "backward rate, perpendicular noise and cosine under noisy delight",
-        "paper_figs.cost:approximate_delight",
+        "paper_figs.bandits.cost:approximate_delight",
         ("sweep noise",),
     ),
     "token-trap": FigureEntry(
         "where a fixed-rate gate on tokens stalls: rate against tokens, and the stall point",
-        "paper_figs.tokens:token_trap",
+        "paper_figs.tokens.trap:token_trap",
         ("sweep token-windows", "sweep token-runs", "sweep token-trap"),
     ),
     "row-gate": FigureEntry(
         "drift of the token, row and zero-price gates, and the row gate with a group's mean as the baseline",
-        "paper_figs.tokens:row_gate",
+        "paper_figs.tokens.trap:row_gate",
         ("sweep token-learning",),
     ),
     "token-dg": FigureEntry(
         "temperatures at which DG on tokens stalls",
-        "paper_figs.tokens:token_dg",
+        "paper_figs.tokens.trap:token_dg",
         ("sweep token-windows", "sweep token-trap", "sweep token-runs"),
     ),
     "token-screening": FigureEntry(
         "what each screening rule keeps of PG's drift on tokens, and where it stalls",
-        "paper_figs.token_screening:token_screening",
+        "paper_figs.tokens.screening:token_screening",
         ("sweep token-rules",),
     ),
     "mnist-quality": FigureEntry(
         "test error on the MNIST bandit against forward and backward samples",
-        "paper_figs.experiments:mnist_quality",
+        "paper_figs.mnist.quality:mnist_quality",
         ("mnist-learning-curves",),
     ),
     "mnist-decomposition": FigureEntry(
         "noise and direction of every method in the network's parameters, along training",
-        "paper_figs.network_moments:mnist_decomposition",
+        "paper_figs.mnist.moments:mnist_decomposition",
         ("mnist-moments",),
     ),
     "mnist-screening": FigureEntry(
         "signal per backward pass of every screening rule in the network's parameters, along training",
-        "paper_figs.network_moments:mnist_screening",
+        "paper_figs.mnist.moments:mnist_screening",
         ("mnist-moments",),
     ),
     "mnist-savings": FigureEntry(
         "cost to 5 % error against the backward cost, and seconds and bytes of full and screened steps",
-        "paper_figs.mnist:mnist_savings",
+        "paper_figs.mnist.savings:mnist_savings",
         ("mnist-learning-curves", "mnist-cost"),
     ),
     "mnist-approximate-delight": FigureEntry(
         "recall, error and seconds under noisy delight and cheap screeners",
-        "paper_figs.mnist_approximate:mnist_approximate",
+        "paper_figs.mnist.approximate:mnist_approximate",
         ("mnist-noise", "mnist-screeners"),
     ),
     "mnist-digits": FigureEntry(
         "the digits with the highest and the lowest delight, early and late in training",
-        "paper_figs.mnist_approximate:mnist_digits",
+        "paper_figs.mnist.approximate:mnist_digits",
         ("mnist-digits",),
     ),
     "mnist-learning-rate": FigureEntry(
@@ -191,17 +191,17 @@ FIGURES = {
     ),
     "reversal-quality": FigureEntry(
         "token error on token reversal against rows, kept tokens, processed positions and seconds",
-        "paper_figs.reversal:reversal_quality",
+        "paper_figs.reversal.quality:reversal_quality",
         ("reversal-quality", "reversal-step-times"),
     ),
     "reversal-sensitivity": FigureEntry(
         "final token error on token reversal with every screening rule, and by the reward",
-        "paper_figs.reversal_sensitivity:reversal_sensitivity",
+        "paper_figs.reversal.sensitivity:reversal_sensitivity",
         ("reversal-screening", "reversal-reward", "reversal-quality"),
     ),
     "reversal-screening": FigureEntry(
         "where the transformer's token gates stall by other screening rules, and the errors of those that learn",
-        "paper_figs.token_screening:reversal_screening",
+        "paper_figs.tokens.screening:reversal_screening",
         ("reversal-screening", "reversal-screening-tasks"),
     ),
     "reversal-learning-rate": FigureEntry(
@@ -211,17 +211,17 @@ FIGURES = {
     ),
     "reversal-token-trap": FigureEntry(
         "where the transformer's token gates stall, against predictions (and reversal-row-gate)",
-        "paper_figs.reversal:reversal_token_trap",
+        "paper_figs.reversal.quality:reversal_token_trap",
         ("reversal-token-trap", "reversal-quality"),
     ),
     "reversal-physical-cost": FigureEntry(
         "what the gates keep and what they process, an update's time by phase and by the size of the batch",
-        "paper_figs.reversal:reversal_physical_cost",
+        "paper_figs.reversal.quality:reversal_physical_cost",
         ("reversal-quality", "reversal-step-times"),
     ),
     "reversal-scaling": FigureEntry(
         "the longest prompt and the largest vocabulary solved within a budget of rows",
-        "paper_figs.reversal_scaling:reversal_scaling",
+        "paper_figs.reversal.scaling:reversal_scaling",
         ("reversal-scaling",),
     ),
     "device-agreement": FigureEntry(
@@ -254,8 +254,8 @@ def draw(
         If a name is unknown, ``out`` cannot be written, or ``results`` has nothing that feeds a named figure, lacks
         what it shows, or has two tables that could both be meant.
     """
-    from simulations.merging import MeasuredTables
-    from simulations.results import require_writable
+    from simulations.results.merging import MeasuredTables
+    from simulations.results.tables import require_writable
 
     wanted = list(FIGURES) if names is None else [choice("figure", name, FIGURES) for name in dict.fromkeys(names)]
     own = None if results is None else MeasuredTables.read(results)
@@ -294,7 +294,7 @@ def _draw(
 
     from paper_figs.style import paper_style
     from paper_figs.tables import results_from
-    from simulations.results import atomic_path
+    from simulations.results.tables import atomic_path
 
     for name in wanted:
         module, function = FIGURES[name].function.split(":")

@@ -10,10 +10,10 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from kondo_theory.claims import CLAIMS
-from paper_figs.reversal import reversal_style
+from paper_figs.reversal.quality import reversal_style
 from paper_figs.style import PANEL, label_panels, method_style, shown
 from paper_figs.tables import every, feed
-from simulations.device_tables import EXPERIMENTS, Pair, compare
+from simulations.results.device_agreement import EXPERIMENTS, Pair, compare
 
 __all__ = ["device_agreement"]
 

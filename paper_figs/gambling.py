@@ -20,12 +20,12 @@ from kondo_theory.gambling import (
     fixed_point,
     log_small_noise_floor,
 )
-from kondo_theory.gambling_equal_noise import (
+from kondo_theory.gambling.equal_noise import (
     equal_noise_drift,
     equal_noise_floor_ratio,
     equal_noise_top_rate_drift,
 )
-from kondo_theory.gambling_top_rate import corner_noise_ratio, top_rate_drift
+from kondo_theory.gambling.top_rate import corner_noise_ratio, top_rate_drift
 from paper_figs.style import PANEL, Colour, MethodStyle, draw_rows, label_panels, method_style
 from paper_figs.tables import points, rows
 

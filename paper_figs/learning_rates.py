@@ -8,11 +8,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paper_figs.reversal import SEEN, reversal_style
+from paper_figs.reversal.quality import SEEN, reversal_style
 from paper_figs.style import PANEL, MethodStyle, method_style, shown
 from paper_figs.tables import reversal_curves, table
-from simulations.mnist_summary import FINAL_EVALUATIONS as MNIST_EVALUATIONS
-from simulations.reversal_summary import FINAL_EVALUATIONS
+from simulations.mnist.summary import FINAL_EVALUATIONS as MNIST_EVALUATIONS
+from simulations.reversal.summary import FINAL_EVALUATIONS
 
 __all__ = ["mnist_learning_rate", "reversal_learning_rate"]
 

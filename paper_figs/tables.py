@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from simulations import reversal_tables
-from simulations.merging import MeasuredTables
-from simulations.results import COMMITTED, SWEEP, ResultError, Table, load
-from simulations.reversal_tables import STEP_TIMES, Curves, committed_curves, joined, own_curves, with_shared
+from simulations.results.merging import MeasuredTables
+from simulations.results.tables import COMMITTED, SWEEP, ResultError, Table, load
+from simulations.reversal import tables as reversal_tables
+from simulations.reversal.tables import STEP_TIMES, Curves, committed_curves, joined, own_curves, with_shared
 
 __all__ = [
     "Reading",

@@ -22,10 +22,11 @@ import sympy as sp
 from kondo_theory.claims import CLAIMS, get_claims
 from kondo_theory.derivations.proof import Derivation, Step
 from kondo_theory.screening import RULES
-from simulations import cli, results
-from simulations.mnist import METHODS
-from simulations.statistics import Simulated
-from simulations.sweeps.catalogue import SWEEPS
+from simulations.cli import main as cli
+from simulations.mnist.config import METHODS
+from simulations.results import tables as results
+from simulations.sweeps.named.catalogue import SWEEPS
+from simulations.verification.evidence import Simulated
 
 __all__ = ["light_work", "problem", "random_command_line", "workplace"]
 
@@ -247,30 +248,30 @@ def light_work():
     finished = SimpleNamespace(frame=table.frame, path=Path("t.parquet"))
     replaced = {
         "importlib.import_module": import_module,
-        "simulations.verify._Found.check": check,
-        "simulations.verify.get_claims": lambda ids: get_claims(ids)[:2],
-        "simulations.results.commit": lambda: "0" * 40,
-        "simulations.results.load": lambda path, **options: (
+        "simulations.verification.verify._Found.check": check,
+        "simulations.verification.verify.get_claims": lambda ids: get_claims(ids)[:2],
+        "simulations.results.tables.commit": lambda: "0" * 40,
+        "simulations.results.tables.load": lambda path, **options: (
             SimpleNamespace(frame=loaded["frame"])
             if path == Path("t.parquet") and "frame" in loaded
             else real_load(path, **options)
         ),
-        "simulations.experiment.run_mnist": ran("mnist"),
-        "simulations.reversal_experiment.run_reversal": ran("reversal"),
-        "simulations.mnist_studies.run_study": ran("mnist"),
-        "simulations.reversal_times.write_table": ran("mnist"),
+        "simulations.mnist.experiment.run_mnist": ran("mnist"),
+        "simulations.reversal.experiment.run_reversal": ran("reversal"),
+        "simulations.mnist.studies.run_study": ran("mnist"),
+        "simulations.reversal.times.write_table": ran("mnist"),
         "paper_figs.catalogue._draw": lambda wanted, out, *rest, **named: iter(
             [out / f"{name}.png" for name in wanted]
         ),
         "simulations.sweeps.run.run_sweep": lambda *arguments, **options: finished,
-        "simulations.sweeps.command.estimate": lambda sweep, out: SimpleNamespace(
+        "simulations.cli.sweep_command.estimate": lambda sweep, out: SimpleNamespace(
             cells=1, missing=1, core_seconds=1.0, bytes=1, failures=[]
         ),
-        "simulations.benchmark.run": lambda **options: [],
-        "simulations.benchmark.main_table": lambda rows: "",
-        "simulations.benchmark.target_table": lambda rows: "",
-        "simulations.datasets.fetch_mnist": lambda: Path("MNIST"),
-        "simulations.datasets.check_mnist": lambda: [SimpleNamespace(state="ok", path="x", detail="")],
+        "simulations.benchmark.suite.run": lambda **options: [],
+        "simulations.benchmark.suite.main_table": lambda rows: "",
+        "simulations.benchmark.suite.target_table": lambda rows: "",
+        "simulations.mnist.images.fetch_mnist": lambda: Path("MNIST"),
+        "simulations.mnist.images.check_mnist": lambda: [SimpleNamespace(state="ok", path="x", detail="")],
     }
     real_load = results.load
     with contextlib.ExitStack() as stack:

@@ -13,16 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from kondo_theory import alignment, approximate, contexts, cost, exact_rate, gambling, graded, symmetric, token_rows
+from kondo_theory import approximate, contexts, cost, gambling
 from kondo_theory.claims import CLAIMS
-from kondo_theory.frontier import frontier, rate_value
-from kondo_theory.gambling_equal_noise import equal_noise_drift, equal_noise_fixed_point, equal_noise_top_rate_drift
-from kondo_theory.gambling_top_rate import corner_noise_ratio, top_rate_drift, top_rate_points
-from kondo_theory.learning import learning_time
+from kondo_theory.gambling.equal_noise import equal_noise_drift, equal_noise_fixed_point, equal_noise_top_rate_drift
+from kondo_theory.gambling.top_rate import corner_noise_ratio, top_rate_drift, top_rate_points
+from kondo_theory.geometry import alignment, exact_rate, graded, symmetric
+from kondo_theory.geometry.frontier import frontier, rate_value
+from kondo_theory.geometry.learning import learning_time
+from kondo_theory.geometry.symmetric import symmetric_arms
 from kondo_theory.moments import gradient_moments
 from kondo_theory.screening import RULES, additive_threshold, screen_context
-from kondo_theory.symmetric import symmetric_arms
 from kondo_theory.token_trap import drift, low_rates_stall, stall_point, stalling_rates
+from kondo_theory.token_trap import rows as token_rows
 
 __all__ = ["REFUTED", "STATEMENTS", "Margins"]
 

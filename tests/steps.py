@@ -8,11 +8,11 @@ import torch
 
 from kondo_theory.gate import delight
 from kondo_theory.training import ScreenedStep, Screening
-from simulations.networks import PolicyMLP, StackedMLP
-from simulations.seed_streams import draw_actions
-from simulations.sequence_step import SequenceStep
-from simulations.stacked import StackedScreening, StackedStep
-from simulations.transformer import Architecture, Rollout, Transformer
+from simulations.networks.mlp import PolicyMLP, StackedMLP
+from simulations.networks.sequence_step import SequenceStep
+from simulations.networks.stacked import StackedScreening, StackedStep
+from simulations.networks.transformer import Architecture, Rollout, Transformer
+from simulations.randomness.seed_streams import draw_actions
 
 SIZES = (6, 8, 4)
 N = 40  # units of a gate

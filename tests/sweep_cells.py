@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from simulations.sweeps.seeds import stream_seed
+from simulations.randomness.cell_seeds import stream_seed
 
 
 def product(*, a: int, b: float, pause: float = 0.0) -> dict[str, float]:

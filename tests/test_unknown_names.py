@@ -6,51 +6,41 @@ import numpy as np
 import pytest
 import torch
 
-from kondo_theory import (
-    approximate,
-    contexts,
-    cost,
-    gambling,
-    gambling_equal_noise,
-    learning,
-    screening,
-    symmetric,
-    token_trap,
-)
+from kondo_theory import approximate, contexts, cost, gambling, screening, token_trap
+from kondo_theory.gambling import equal_noise as gambling_equal_noise
+from kondo_theory.geometry import learning, symmetric
 from kondo_theory.screening import RULES
-from paper_figs.geometry import _weights as geometry_weights
+from paper_figs.bandits.geometry import _weights as geometry_weights
 from paper_figs.style import method_style
-from simulations import (
-    bandit_contexts,
-    image_bandits,
-    kept_batches,
-    mnist,
-    reversal,
-    reversal_config,
-    reversal_objectives,
-    token_kernels,
-)
-from simulations.checks.mnist_approximate import _rows_of
-from simulations.gambling_kernels import _GATE_CODES, Gamble
-from simulations.kept_batches import Setting, claimed_order, kept_by_arm
-from simulations.many_contexts import spread_population
-from simulations.mnist import MnistConfig
-from simulations.mnist_screeners import NoisyDelight
-from simulations.network_moments import NetworkMoments
-from simulations.noisy_delight import noisy_batches
-from simulations.reference_bandits import _advantage
-from simulations.reversal_config import ReversalConfig
-from simulations.reversal_scaling import Search
-from simulations.sweeps.cells.additive import top_failures
-from simulations.sweeps.cells.contexts import context_cosine
-from simulations.sweeps.cells.learning import learning_time
-from simulations.sweeps.cells.moments import _closed_form
-from simulations.sweeps.cells.noise import noisy_delight
-from simulations.sweeps.cells.rows import baseline_value
-from simulations.sweeps.cells.screening import screening as screening_cell
-from simulations.sweeps.cells.token_trap import stalling
-from simulations.token_keeps import keep_patterns
-from simulations.tokens import TokenGate
+from simulations.bandits import contexts as bandit_contexts
+from simulations.bandits import kept_batches
+from simulations.bandits.kept_batches import Setting, claimed_order, kept_by_arm
+from simulations.bandits.many_contexts import spread_population
+from simulations.bandits.noisy_delight import noisy_batches
+from simulations.bandits.reference import _advantage
+from simulations.gambling.kernels import _GATE_CODES, Gamble
+from simulations.mnist import config as mnist
+from simulations.mnist.config import MnistConfig
+from simulations.mnist.screeners import NoisyDelight
+from simulations.networks import image_bandits
+from simulations.networks.moments import NetworkMoments
+from simulations.reversal import config as reversal_config
+from simulations.reversal import objectives as reversal_objectives
+from simulations.reversal import training as reversal
+from simulations.reversal.config import ReversalConfig
+from simulations.reversal.scaling import Search
+from simulations.sweeps.cells.bandits.additive import top_failures
+from simulations.sweeps.cells.bandits.contexts import context_cosine
+from simulations.sweeps.cells.bandits.learning import learning_time
+from simulations.sweeps.cells.bandits.moments import _closed_form
+from simulations.sweeps.cells.bandits.noise import noisy_delight
+from simulations.sweeps.cells.bandits.screening import screening as screening_cell
+from simulations.sweeps.cells.tokens.rows import baseline_value
+from simulations.sweeps.cells.tokens.trap import stalling
+from simulations.tokens import kernels as token_kernels
+from simulations.tokens.keeps import keep_patterns
+from simulations.tokens.simulation import TokenGate
+from simulations.verification.checks.mnist.approximate import _rows_of
 
 NEW = "made-up"
 AT = Setting(10, 0.3, 0.25, 0.5)

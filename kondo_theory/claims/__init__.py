@@ -1,8 +1,9 @@
 """Every claim: what it says, where it comes from, where it holds, its proof, and how it will be judged.
 
 A claim is data, in the module of its family. Its proof is ``kondo_theory.derivations.<id with underscores>``; its
-simulation and its measurement live in :mod:`simulations.verify`, which has one entry for each claim here. The
-decision rule of a claim was written before anything was measured; changing one is a change that a reader can see.
+simulation and its measurement live in :mod:`simulations.verification.verify`, which has one entry for each claim
+here. The decision rule of a claim was written before anything was measured; changing one is a change that a reader
+can see.
 
 Verdicts
 --------

@@ -17,8 +17,8 @@ from threadpoolctl import threadpool_limits
 
 from simulations.devices import describe, describe_cpu, resolve
 from simulations.errors import ReportedError
-from simulations.shards import CELL_KEY, LARGEST_EXACT
-from simulations.sweeps.fingerprint import code_version
+from simulations.results.shards import CELL_KEY, LARGEST_EXACT
+from simulations.resuming.fingerprint import code_version
 from simulations.sweeps.grid import Cell, load_cell
 
 __all__ = ["Chunk", "ChunkResult", "Failure", "Job", "compute_in_worker"]

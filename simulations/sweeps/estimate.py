@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulations.shards import CELL_KEY
+from simulations.results.shards import CELL_KEY
 from simulations.sweeps.compute import ChunkResult, Failure, Job
 from simulations.sweeps.grid import Cell, Sweep
 from simulations.sweeps.processes import compute_in_processes

@@ -24,8 +24,8 @@ import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from kondo_theory.words import nearest
-from simulations.shards import CELL_KEY
-from simulations.sweeps.fingerprint import code_version
+from simulations.results.shards import CELL_KEY
+from simulations.resuming.fingerprint import code_version
 
 __all__ = ["MOST_CELLS", "Cell", "Grid", "Kind", "Sweep", "load_cell"]
 
@@ -66,8 +66,9 @@ class Sweep:
         each with or without ``| None``, or with pydantic's ``Annotated`` bounds; returns a mapping of column to
         number, text, bool or None, a sequence of such mappings, or a DataFrame, always with the same columns.
         Everything random comes from its configuration, for instance through
-        :func:`~simulations.sweeps.seeds.stream_seed`; what it reads from globals or files is not in a cell's key. A
-        function typed at a prompt or in a notebook is sent to the workers by value, with the globals that it uses.
+        :func:`~simulations.randomness.cell_seeds.stream_seed`; what it reads from globals or files is not in a cell's
+        key. A function typed at a prompt or in a notebook is sent to the workers by value, with the globals that it
+        uses.
     grids : tuple of Grid
         Their union is computed, a configuration that occurs twice once. A keyword that a grid leaves out has the
         function's default.

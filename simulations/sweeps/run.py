@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from simulations.devices import resolve
 from simulations.errors import InputError
-from simulations.results import Table
-from simulations.shards import CELL_KEY
+from simulations.results.shards import CELL_KEY
+from simulations.results.tables import Table
 from simulations.sweeps.compute import ChunkResult, Failure, Job
 from simulations.sweeps.executors import Executor, executor
 from simulations.sweeps.failures import MOST_TRACEBACKS, report_failures

@@ -28,8 +28,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from simulations.results import SWEEP, ResultError, Table, atomic_path, load, provenance, save
-from simulations.shards import (
+from simulations.results.shards import (
     CELL_KEY,
     INDEX,
     SHARD,
@@ -43,12 +42,13 @@ from simulations.shards import (
     to_frame,
     wide_columns,
 )
+from simulations.results.tables import SWEEP, ResultError, Table, atomic_path, load, provenance, save
 from simulations.sweeps.grid import Sweep
 
 __all__ = ["Store", "done_cells", "require_table"]
 
 _TEMPORARY = re.compile(r"\..+\.(parquet|json)\.\w+(\.(parquet|json))?")
-"""Names of :func:`~simulations.results.atomic_path`."""
+"""Names of :func:`~simulations.results.tables.atomic_path`."""
 
 
 class Store:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from kondo_theory.words import nearest
-from simulations.shards import LARGEST_EXACT
+from simulations.results.shards import LARGEST_EXACT
 from simulations.sweeps.grid import MOST_CELLS, Grid, Sweep
 
 __all__ = ["parse_settings", "read_sweep"]

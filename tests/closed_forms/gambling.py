@@ -1,7 +1,7 @@
 """The gambling claims: drifts, floors and noise ratios of ``kondo_theory.gambling`` and its neighbours.
 
 Leading forms at small or large noise are compared with the package's leading forms to rounding, and with the exact
-rest points, in the limit, in ``tests/test_gambling_limits.py``.
+rest points, in the limit, in ``tests/gambling/test_gambling_limits.py``.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
 from closed_forms import ClosedForm
-from kondo_theory import gambling, gambling_equal_noise, gambling_top_rate
-from kondo_theory.gambling_means import soft_part_log
+from kondo_theory import gambling
+from kondo_theory.gambling import equal_noise as gambling_equal_noise
+from kondo_theory.gambling import top_rate as gambling_top_rate
+from kondo_theory.gambling.means import soft_part_log
 
 __all__ = ["CLOSED_FORMS", "QUOTED"]
 

@@ -4,11 +4,10 @@ import numpy as np
 from scipy.optimize import brentq
 
 from closed_forms import ClosedForm
-from kondo_theory.frontier import frontier
-from kondo_theory.graded import graded_worst_case, zero_price_cosine
-from kondo_theory.learning import learning_time
-from kondo_theory.moments import gradient_moments
-from kondo_theory.symmetric import (
+from kondo_theory.geometry.frontier import frontier
+from kondo_theory.geometry.graded import graded_worst_case, zero_price_cosine
+from kondo_theory.geometry.learning import learning_time
+from kondo_theory.geometry.symmetric import (
     cosine_gap,
     dg_noise_ratio,
     dg_weights,
@@ -19,6 +18,7 @@ from kondo_theory.symmetric import (
     symmetric_moments,
     zero_price_moments,
 )
+from kondo_theory.moments import gradient_moments
 
 
 def _context(rng, **more):

@@ -8,8 +8,9 @@ import numpy as np
 from scipy.special import chdtr
 
 from closed_forms import ClosedForm
-from kondo_theory import alignment, approximate
-from kondo_theory.symmetric import symmetric_moments
+from kondo_theory import approximate
+from kondo_theory.geometry import alignment
+from kondo_theory.geometry.symmetric import symmetric_moments
 
 __all__ = ["CLOSED_FORMS", "QUOTED"]
 
@@ -105,14 +106,14 @@ QUOTED = {
         "b²/p²": "an order; the result pg has the constant",
         "p ≪ b²": "a condition",
         "log(1/δ)": "the limit of zero_price_backward as p → 0, proved",
-        "p = 0.99, δ = 1/2: 0.99, and log 2 = 0.69": "an example, in tests/test_counterexamples.py",
+        "p = 0.99, δ = 1/2: 0.99, and log 2 = 0.69": "an example, in tests/claims/test_counterexamples.py",
         "1−δ": "a definition",
         "χ² with K−2 degrees": "the name of a law",
     },
     "approximate-delight": {
         "Φ(χ±/τ)": "keep_probability at λ = 0",
         "|χ̂−χ|": "a definition",
-        "Φ(±1/τ)": "noisy_weights, proved and compared in tests/test_counterexamples.py",
+        "Φ(±1/τ)": "noisy_weights, proved and compared in tests/claims/test_counterexamples.py",
         "1/2": "Φ(0), additive noise on χ = 0",
         "χ̂−χ": "a definition",
     },

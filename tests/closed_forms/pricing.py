@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from closed_forms import ClosedForm
-from kondo_theory import exact_rate, frontier, gate
-from kondo_theory.symmetric import pg_moments, symmetric_arms
+from kondo_theory import gate
+from kondo_theory.geometry import exact_rate, frontier
+from kondo_theory.geometry.symmetric import pg_moments, symmetric_arms
 
 __all__ = ["CLOSED_FORMS", "QUOTED", "WHERE"]
 
@@ -147,9 +148,9 @@ QUOTED = {
         "c−ρ": "noise per backward pass, a definition",
         "b = 0.9": "an example's setting",
         "p = 0.3": "an example's setting",
-        "1.53": "an example, compared with frontier in tests/test_counterexamples.py",
-        "1.19": "an example, compared with frontier in tests/test_counterexamples.py",
-        "0.23": "an example, compared with frontier in tests/test_counterexamples.py",
+        "1.53": "an example, compared with frontier in tests/claims/test_counterexamples.py",
+        "1.19": "an example, compared with frontier in tests/claims/test_counterexamples.py",
+        "0.23": "an example, compared with frontier in tests/claims/test_counterexamples.py",
         "0.30": "an example, 1 − p",
         "K = 10, p = 0.7, b = 0.14": "an example's setting",
     },

@@ -4,9 +4,9 @@ import numpy as np
 from scipy.special import expit
 
 from closed_forms import ClosedForm
-from kondo_theory.frontier import surprisal
+from kondo_theory.geometry.frontier import surprisal
+from kondo_theory.geometry.symmetric import symmetric_arms, symmetric_moments
 from kondo_theory.screening import RULES, additive_odds_limit, additive_threshold, kept_at_rate, screen_context
-from kondo_theory.symmetric import symmetric_arms, symmetric_moments
 
 
 def _confident(rng):

@@ -8,7 +8,8 @@ import numpy as np
 from scipy.optimize import brentq
 
 from closed_forms import ClosedForm
-from kondo_theory import token_groups, token_trap
+from kondo_theory import token_trap
+from kondo_theory.token_trap import groups as token_groups
 
 __all__ = ["CLOSED_FORMS", "QUOTED"]
 
@@ -59,7 +60,7 @@ QUOTED = {
         "M = 48": "proved on intervals, and compared with low_rates_stall",
         "M = 359": "proved on both sides of it",
         "M = 10, T = 32: 0.685 < ρ < 0.977": "an example, compared with stalling_rates in "
-        "tests/test_counterexamples.py",
+        "tests/claims/test_counterexamples.py",
         "1/2": "a rate in the limit of long rows, proved",
     },
     "row-gate": {

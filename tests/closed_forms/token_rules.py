@@ -9,9 +9,9 @@ import sympy as sp
 from scipy.optimize import minimize_scalar
 
 from closed_forms import ClosedForm
-from kondo_theory import token_rows
 from kondo_theory import token_trap as trap
 from kondo_theory.screening import RULES, additive_odds_limit
+from kondo_theory.token_trap import rows as token_rows
 
 __all__ = ["CLOSED_FORMS", "QUOTED"]
 

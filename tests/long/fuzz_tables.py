@@ -21,10 +21,10 @@ from typing import Any
 
 import pandas as pd
 
-from simulations.checkpoints import CheckpointDirectory, CheckpointFile
 from simulations.errors import ReportedError
-from simulations.results import Table, load, save
-from simulations.shards import Index, Shard, digest, read_shard
+from simulations.results.shards import Index, Shard, digest, read_shard
+from simulations.results.tables import Table, load, save
+from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile
 
 IDENTITY = {
     "configuration": [{"method": "pg", "seed": 3, "rate": 0.25}],

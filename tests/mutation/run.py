@@ -144,7 +144,7 @@ def main() -> int:
     parts = [part for part in PARTS if arguments.part in (None, part.name)]
     if not arguments.report:
         # Any one mutant makes mutmut generate all, and drop the outcomes that a change of the code made void.
-        mutmut("run", "--max-children", str(arguments.workers), "kondo_theory._prices.x_kept_count__mutmut_1")
+        mutmut("run", "--max-children", str(arguments.workers), "kondo_theory.gate.prices.x_kept_count__mutmut_1")
         for part in parts:
             codes = exit_codes()
             retry = {None, 0, 5, 33} if arguments.again else {None}

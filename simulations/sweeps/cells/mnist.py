@@ -7,10 +7,10 @@ from typing import Literal
 import pandas as pd
 import torch
 
-from simulations.datasets import load_mnist
 from simulations.devices import single_thread
-from simulations.mnist import MnistConfig
-from simulations.mnist_training import train
+from simulations.mnist.config import MnistConfig
+from simulations.mnist.images import load_mnist
+from simulations.mnist.training import train
 from simulations.sweeps.cells.types import Count, Positive, Rate, Seed
 
 __all__ = ["mnist"]
@@ -37,7 +37,7 @@ def mnist(
     Parameters
     ----------
     method, rate, price, temperature, rule, alpha, learning_rate, batch_size, updates
-        As in :class:`~simulations.mnist.MnistConfig`.
+        As in :class:`~simulations.mnist.config.MnistConfig`.
     width : int
         Of both hidden layers.
     first_seed, n_seeds : int
@@ -47,7 +47,7 @@ def mnist(
     Returns
     -------
     DataFrame
-        A row a seed and evaluation: label, seed, and the columns of :class:`~simulations.mnist_training.Trained`.
+        A row a seed and evaluation: label, seed, and the columns of :class:`~simulations.mnist.training.Trained`.
     """
     configs = [
         MnistConfig(

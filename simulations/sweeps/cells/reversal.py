@@ -6,8 +6,8 @@ from typing import Literal
 
 import pandas as pd
 
-from simulations.reversal import run_many, tidy
-from simulations.reversal_config import ReversalConfig
+from simulations.reversal.config import ReversalConfig
+from simulations.reversal.training import run_many, tidy
 from simulations.sweeps.cells.types import Count, Positive, Rate, Seed
 
 __all__ = ["reversal"]
@@ -34,7 +34,7 @@ def reversal(
     Parameters
     ----------
     method, rate, price, temperature, rule, reward, length, vocab_size, learning_rate, updates
-        As in :class:`~simulations.reversal_config.ReversalConfig`.
+        As in :class:`~simulations.reversal.config.ReversalConfig`.
     first_seed, n_seeds : int
     device : {"cpu", "cuda"}
 
@@ -42,7 +42,7 @@ def reversal(
     -------
     DataFrame
         A row a seed and evaluation: label, seed, and the columns of the curve of
-        :func:`~simulations.reversal.run_one`.
+        :func:`~simulations.reversal.training.run_one`.
     """
     configs = [
         ReversalConfig(

@@ -17,7 +17,7 @@ CONTEXTS = (
         name="baselines",
         title="signal, noise and efficiency of PG, DG and zero price over p, K and the baseline",
         kind="simulated",
-        cell=f"{_CELLS}.moments:moments",
+        cell=f"{_CELLS}.bandits.moments:moments",
         grids=(
             {"method": _METHODS, "p_correct": _P},
             {
@@ -53,7 +53,7 @@ CONTEXTS = (
         name="alignment",
         title="samples and backward passes until a batch points the right way",
         kind="simulated",
-        cell=f"{_CELLS}.alignment:samples_to_align",
+        cell=f"{_CELLS}.bandits.alignment:samples_to_align",
         grids=(
             {"method": _METHODS, "p_correct": _RARE},
             {"method": ("pg",), "baseline": ("value",), "p_correct": _RARE},
@@ -64,7 +64,7 @@ CONTEXTS = (
         name="batch-direction",
         title="cosine of a batch with the true gradient, over its size",
         kind="simulated",
-        cell=f"{_CELLS}.alignment:batch_direction",
+        cell=f"{_CELLS}.bandits.alignment:batch_direction",
         grids=tuple(
             {
                 "method": methods,
@@ -80,7 +80,7 @@ CONTEXTS = (
         name="learning-time",
         title="time from the uniform policy to p = 0.9 over the number of arms",
         kind="simulated",
-        cell=f"{_CELLS}.learning:learning_time",
+        cell=f"{_CELLS}.bandits.learning:learning_time",
         grids=(
             {"method": _METHODS, "n_arms": (10, 100, 1_000)},
             {"method": ("zero-price",), "baseline": ("value",), "n_arms": (10, 100, 1_000)},
@@ -91,7 +91,7 @@ CONTEXTS = (
         name="graded",
         title="direction of zero price under graded rewards, in the family of the worst case",
         kind="simulated",
-        cell=f"{_CELLS}.graded:graded_direction",
+        cell=f"{_CELLS}.bandits.graded:graded_direction",
         grids=({"family_size": (1, 3, 10, 30, 100, 300, 1_000)},),
         presets={"smoke": {"n_batches": 5, "n_replicates": 10}, "paper": {"n_batches": 200, "n_replicates": 400}},
     ),
@@ -99,7 +99,7 @@ CONTEXTS = (
         name="contexts",
         title="cosine to cross-entropy over many contexts, under three baselines",
         kind="simulated",
-        cell=f"{_CELLS}.contexts:context_cosine",
+        cell=f"{_CELLS}.bandits.contexts:context_cosine",
         grids=(
             {
                 "method": (*_METHODS, "best-price"),
@@ -121,7 +121,7 @@ CONTEXTS = (
         name="noise",
         title="zero price on noisy delight, over kind and scale of the noise",
         kind="simulated",
-        cell=f"{_CELLS}.noise:noisy_delight",
+        cell=f"{_CELLS}.bandits.noise:noisy_delight",
         grids=({"kind": ("additive", "relative"), "noise": (0.25, 0.75, 1.25, 1.75, 2.25, 2.75)},),
         presets={"smoke": {"n_batches": 10, "n_replicates": 10}, "paper": {"n_batches": 200, "n_replicates": 5_000}},
     ),
@@ -129,7 +129,7 @@ CONTEXTS = (
         name="survival",
         title="rows, and tokens up to the last kept one, that survive a token gate",
         kind="simulated",
-        cell=f"{_CELLS}.noise:survival",
+        cell=f"{_CELLS}.bandits.noise:survival",
         grids=({"correlation": (0.0, 0.2), "rate": (0.002, 0.005, 0.013, 0.035, 0.09, 0.23, 0.6)},),
         presets={"smoke": {"n_rows": 200}, "paper": {"n_rows": 100_000}},
     ),

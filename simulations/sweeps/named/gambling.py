@@ -9,7 +9,7 @@ from simulations.sweeps.named.axes import log_spaced
 
 __all__ = ["GAMBLING"]
 
-_CELL = "simulations.sweeps.cells.gambling"
+_CELL = "simulations.sweeps.cells.gambling.runs"
 _CRITICAL = math.sqrt(2 * math.pi)
 _RATES = (0.03, 0.1, 0.3)
 _NOISE = log_spaced(0.2, 25.0, 160)
@@ -19,7 +19,7 @@ GAMBLING = (
     Sweep(
         name="gambling-rest",
         title="rest points of a gated gamble, stable and not, over the noise and the rate",
-        cell="simulations.sweeps.cells.rest_points:rest_points",
+        cell="simulations.sweeps.cells.gambling.rest_points:rest_points",
         grids=(
             {"gate": ("zero-price",), "noise_ratio": _NOISE},
             {"gate": ("dg",), "equal_noise": (False, True), "noise_ratio": _NOISE},

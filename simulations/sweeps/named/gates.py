@@ -15,7 +15,7 @@ GATES = (
         name="gate-frequency",
         title="how often the gate opens, over delight less price and temperature",
         kind="simulated",
-        cell=f"{_CELLS}.gate:gate_frequency",
+        cell=f"{_CELLS}.bandits.gate:gate_frequency",
         grids=({"temperature": (0.0, *_TEMPERATURES), "excess": tuple(n / 2 - 2.25 for n in range(10))},),
         presets={"smoke": {"n_draws": 200}, "paper": {"n_draws": 1_000_000}},
     ),
@@ -23,7 +23,7 @@ GATES = (
         name="rate-value",
         title="delight that the best k of B samples collect",
         kind="simulated",
-        cell=f"{_CELLS}.gate:rate_value",
+        cell=f"{_CELLS}.bandits.gate:rate_value",
         grids=(
             {"batch_size": (8,), "n_kept": tuple(range(1, 9))},
             {"batch_size": (40,), "n_kept": (4, 10, 16, 22, 28, 34, 40)},
@@ -33,7 +33,7 @@ GATES = (
     Sweep(
         name="frontier",
         title="cost and quality of a Bernoulli gate over price and temperature",
-        cell=f"{_CELLS}.frontier:frontier",
+        cell=f"{_CELLS}.bandits.frontier:frontier",
         grids=(
             {
                 "p_correct": (0.05, 0.2, 0.5, 0.8),
@@ -48,7 +48,7 @@ GATES = (
         name="price-gates",
         title="moments, cost and efficiency of drawn gates over price and temperature",
         kind="simulated",
-        cell=f"{_CELLS}.moments:moments",
+        cell=f"{_CELLS}.bandits.moments:moments",
         grids=(
             {
                 "method": ("price",),
@@ -64,7 +64,7 @@ GATES = (
         name="rate-gates",
         title="moments of exactly k of B by delight, and of the price gate of that rate",
         kind="simulated",
-        cell=f"{_CELLS}.moments:moments",
+        cell=f"{_CELLS}.bandits.moments:moments",
         grids=tuple(
             {
                 "method": ("exact-k", "price-at-rate"),
@@ -82,7 +82,7 @@ GATES = (
     Sweep(
         name="additive",
         title="threshold α* and critical odds of additive scores",
-        cell=f"{_CELLS}.additive:additive",
+        cell=f"{_CELLS}.bandits.additive:additive",
         grids=(
             {
                 "n_arms": (2, 10, 100, 1000),
@@ -95,7 +95,7 @@ GATES = (
         name="additive-top",
         title="how often a failure tops a batch while the policy learns",
         kind="simulated",
-        cell=f"{_CELLS}.additive:top_failures",
+        cell=f"{_CELLS}.bandits.additive:top_failures",
         grids=tuple(
             {"rule": (rule,), "alpha": alphas, "log_odds": tuple(float(n) for n in range(-3, 13))}
             for rule, alphas in (("additive", (0.5, 0.8, 0.9)), ("delight", (0.0,)))
@@ -106,7 +106,7 @@ GATES = (
         name="screening",
         title="composition and value of what every screening rule keeps at a rate",
         kind="simulated",
-        cell=f"{_CELLS}.screening:screening",
+        cell=f"{_CELLS}.bandits.screening:screening",
         grids=tuple(
             {
                 "rule": RULES,

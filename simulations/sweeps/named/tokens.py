@@ -15,7 +15,7 @@ TOKENS = (
     Sweep(
         name="token-trap",
         title="where a fixed-rate gate on tokens stalls, over vocabulary, length and rate",
-        cell=f"{_CELLS}.token_trap:token_trap",
+        cell=f"{_CELLS}.tokens.trap:token_trap",
         grids=(
             {
                 "vocab_size": _VOCABULARIES,
@@ -29,7 +29,7 @@ TOKENS = (
     Sweep(
         name="token-windows",
         title="rates, and temperatures of DG, at which training on tokens stalls, over vocabulary and length",
-        cell=f"{_CELLS}.token_trap:stalling",
+        cell=f"{_CELLS}.tokens.trap:stalling",
         grids=(
             {"vocab_size": _VOCABULARIES, "n_tokens": (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 45, 64, 90, 128)},
             {
@@ -48,7 +48,7 @@ TOKENS = (
         name="token-runs",
         title="where training on tokens ends: the token gate over M, T and the rate, DG over the temperature",
         kind="simulated",
-        cell=f"{_CELLS}.tokens:token_end",
+        cell=f"{_CELLS}.tokens.training:token_end",
         grids=(
             # Small steps: noise must not kick a run across a shallow stall. Rare right tokens need larger ones.
             *(
@@ -90,7 +90,7 @@ TOKENS = (
         name="token-learning",
         title="training on tokens under each gate at the same rate",
         kind="simulated",
-        cell=f"{_CELLS}.tokens:token_learning",
+        cell=f"{_CELLS}.tokens.training:token_learning",
         grids=(
             {
                 "vocab_size": (10,),
@@ -108,7 +108,7 @@ TOKENS = (
         name="token-rules",
         title="drift of tokens kept at a rate by each screening rule, over PG's, along p",
         kind="simulated",
-        cell=f"{_CELLS}.tokens:token_drift",
+        cell=f"{_CELLS}.tokens.training:token_drift",
         grids=(
             {
                 "vocab_size": (2,),

@@ -1,0 +1,112 @@
+"""Keeping exactly the top of a batch, ties broken at random: part of :mod:`kondo_theory.gate.law`."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import array_api_compat as api
+
+from kondo_theory._arrays import Array, batch, count, floating, require_all, uniform
+from kondo_theory.gate.prices import kept_count, kept_counts, kth_largest
+
+__all__ = ["select", "select_exactly"]
+
+
+def select(delight: Array, rate: float, rng: Any = None, *, check: bool = True, mask: Array | None = None) -> Array:
+    """Keep exactly the top ρ of each batch, ties at the price broken uniformly at random.
+
+    Parameters
+    ----------
+    delight : (..., B) array
+        χ, the scores. A score of −∞ is never kept: a batch with fewer than k scores above −∞ keeps those alone.
+    rate : float
+        ρ in (0, 1]; k = :func:`kept_count` (rate, B) samples of each batch are kept.
+    rng : numpy.random.Generator, torch.Generator or None
+        For NumPy arrays a NumPy generator (required). For tensors a torch generator on the tensor's device, or
+        None for torch's global one.
+    check : bool
+        Refuse NaN. Without it NaN counts as −∞, and nothing here waits for a GPU.
+    mask : (..., B) boolean array, optional
+        True where a sample is valid. The others are never kept, and B is the number of valid samples of each batch;
+        a batch with none of them keeps none.
+
+    Returns
+    -------
+    (..., B) boolean array
+
+    Raises
+    ------
+    TypeError
+        If ``delight`` is not an array of real floating numbers, ``mask`` is not boolean, or a NumPy array comes
+        without a NumPy generator.
+    ValueError
+        If a delight is NaN, the batch is empty or the rate is not in (0, 1].
+    """
+    scores, valid = batch(delight, check, mask)
+    xp = api.array_namespace(scores)
+    n_kept: int | Array = kept_count(rate, scores.shape[-1])
+    if valid is not None:
+        n_kept = kept_counts(rate, count(xp, valid))
+    return _keep_top(xp, scores, n_kept, uniform(scores, rng))
+
+
+def select_exactly(
+    delight: Array, n_kept: int, tie_breakers: Array, *, check: bool = True, mask: Array | None = None
+) -> Array:
+    """Keep exactly ``n_kept`` samples of each batch; among ties at the price, those with the smallest tie-breakers.
+
+    The deterministic core of :func:`select`: the same numbers give the same mask in NumPy, torch and Numba.
+
+    Parameters
+    ----------
+    delight : (..., B) array
+        χ, the scores; −∞ is never kept.
+    n_kept : int
+        k, from 1 to B.
+    tie_breakers : (..., B) array
+        Independent uniform numbers, one a sample. Equal tie-breakers fall back to the order of the samples.
+    check : bool
+        Refuse NaN. Without it a NaN score counts as −∞ and a NaN tie-breaker as the largest.
+    mask : (..., B) boolean array, optional
+        True where a sample is valid; the others are never kept.
+
+    Returns
+    -------
+    (..., B) boolean array
+
+    Raises
+    ------
+    TypeError
+        If an argument is not an array of real floating numbers, or ``mask`` is not boolean.
+    ValueError
+        If a value is NaN, the batch is empty, ``n_kept`` is not in 1..B, or the shapes differ.
+    """
+    scores, _ = batch(delight, check, mask)
+    tie_breakers = floating(tie_breakers, "tie_breakers", scores)
+    xp = api.array_namespace(scores, tie_breakers)
+    if not 1 <= n_kept <= scores.shape[-1]:
+        raise ValueError(f"n_kept must be between 1 and the batch size {scores.shape[-1]}, got {n_kept}")
+    if scores.shape != tie_breakers.shape:
+        shapes = f"{tuple(tie_breakers.shape)} and {tuple(scores.shape)}"
+        raise ValueError(f"tie_breakers must have the shape of delight, got {shapes}")
+    if check:
+        require_all(xp, ~xp.isnan(tie_breakers), tie_breakers, "tie_breakers", "numbers")
+    return _keep_top(xp, scores, operator.index(n_kept), tie_breakers)
+
+
+def _keep_top(xp: Any, scores: Array, n_kept: int | Array, tie_breakers: Array) -> Array:
+    """Keep the top ``n_kept``, a number for all batches or one for each, (..., 1)."""
+    price = kth_largest(xp, scores, n_kept)
+    above, tied = scores > price, (scores == price) & (scores > -math.inf)
+    room = n_kept - count(xp, above)  # places left for the tied; every batch of a stack has its own
+    # Reading a value is free on NumPy, and there usually are no surplus ties to sort.
+    if api.is_numpy_array(scores) and bool(xp.all(count(xp, tied) <= room)):
+        return above | tied
+    usable = tied & ~xp.isnan(tie_breakers)
+    keys = xp.where(usable, tie_breakers, xp.full_like(tie_breakers, math.inf))
+    cut = xp.take_along_axis(xp.sort(keys, axis=-1), (room - 1).clip(min=0), axis=-1)
+    first, level = tied & (keys < cut), tied & (keys == cut)
+    position = xp.cumulative_sum(xp.astype(level, xp.int64), axis=-1)
+    return above | first | (level & (position <= room - count(xp, first)))

@@ -1,0 +1,84 @@
+"""Speed of token reversal for ``kondo bench``: an update by method, and ways of sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from simulations.benchmark.suite import BenchmarkRow, Case
+from simulations.devices import single_thread
+from simulations.networks.transformer import Transformer, sample
+from simulations.reversal.config import QUALITY_METHODS
+from simulations.reversal.training import ReversalRun
+
+__all__ = ["case_targets", "cases"]
+
+UPDATE, TRAINING, SAMPLING = (f"token reversal, {what}" for what in ("an update", "training alone", "sampling"))
+SHARED, OWN, UNCACHED = "cache, prompts read once", "cache, prompts read by every row", "no cache"
+
+
+def cases(quick: bool) -> list[Case]:
+    """Return the cases of ``kondo bench``: updates by method, and ways of sampling; ``quick`` makes them tiny."""
+    small: dict[str, Any] = {"length": 3, "prompts": 2, "answers": 2} if quick else {}
+    runs = [ReversalRun(replace(config, **small), torch.device("cpu")) for config in QUALITY_METHODS]
+    updates = {state.config.label: (1, _alone(state.train_batch)) for state in runs}
+    sampling = {name: (1, _alone(call)) for name, call in _samplers(runs[0]).items()}
+    training = {state.config.label: (1, _alone(_training(state))) for state in runs if state.config.passes == 1}
+    return [Case(UPDATE, "update", updates), Case(TRAINING, "batch", training), Case(SAMPLING, "batch", sampling)]
+
+
+def case_targets(rows: Iterable[BenchmarkRow]) -> list[tuple[str, float, str]]:
+    """Return (what, measured, required) of the speeds that are promised, from the rows of ``kondo bench``."""
+    time_of = {(row.case, row.variant): row.microseconds for row in rows}
+    gate, full = "row gate(3 %)", "PG"
+    promises = (
+        (UPDATE, gate, full, "≤ 0.55"),
+        (TRAINING, gate, full, "≤ 0.2"),
+        (SAMPLING, SHARED, UNCACHED, "not promised"),
+    )
+    return [
+        (f"{case}: {over} / {under}", time_of[case, over] / time_of[case, under], required)
+        for case, over, under, required in promises
+    ]
+
+
+def _alone(call: Callable[[], object]) -> Callable[[], None]:
+    def on_one_thread() -> None:
+        with single_thread():
+            call()
+
+    return on_one_thread
+
+
+def _training(state: ReversalRun) -> Callable[[], None]:
+    """Return the update of a batch that is drawn and screened beforehand, at a learning rate of 0."""
+    run = ReversalRun(state.config, state.device)
+    batch = run.screened_batch()
+    run.step.optimizer.param_groups[0]["lr"] = 0.0
+    return lambda: run.step.update(*batch)
+
+
+def _samplers(state: ReversalRun) -> dict[str, Callable[[], object]]:
+    policy, config, generator = state.step.policy, state.config, state.generators["actions"]
+    prompts = torch.randint(
+        config.vocab_size, (config.prompts, config.length), generator=generator, device=state.device
+    )
+    every = prompts.repeat_interleave(config.answers, 0)
+    return {
+        SHARED: lambda: sample(policy, prompts, config.length, answers=config.answers, generator=generator),
+        OWN: lambda: sample(policy, every, config.length, generator=generator),
+        UNCACHED: lambda: _sample_without_cache(policy, every, config.length, generator),
+    }
+
+
+@torch.no_grad()
+def _sample_without_cache(policy: Transformer, tokens: Tensor, length: int, generator: torch.Generator) -> Tensor:
+    """Append ``length`` tokens to each row, (B, H + length), every one after a full forward pass."""
+    for _ in range(length):
+        probability = policy(tokens, 1)[:, 0].softmax(-1)
+        tokens = torch.cat([tokens, torch.multinomial(probability, 1, generator=generator)], 1)
+    return tokens

@@ -1,0 +1,117 @@
+"""Runs of the gamble: drifts at fixed policies, and where learning ends, beside their closed forms.
+
+Learning runs at a finite batch B and at 2B with the same learning rate, and is extrapolated to B → ∞, 2·(2B) − (B): a
+finite step does not move a fixed point, and the noise of the batch moves it by O(1/B). What is left is O(1/B²).
+Drifts at a rate are extrapolated in B as well.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from kondo_theory import gambling as closed
+from kondo_theory.gambling.equal_noise import (
+    equal_noise_drift,
+    equal_noise_fixed_point,
+    equal_noise_top_rate_drift,
+    equal_noise_top_rate_points,
+)
+from kondo_theory.gambling.top_rate import top_rate_drift, top_rate_points
+from simulations.gambling.kernels import Gamble, simulate_drift, simulate_learning
+from simulations.statistics import mean_and_error
+
+__all__ = ["End", "estimate_drift", "expected_drift", "learned_end", "schedule", "stable_points"]
+
+FloatArray = NDArray[np.float64]
+
+
+def expected_drift(x: float, gamble: Gamble) -> float:
+    """Return the closed form of the drift towards arm 1, in units of Δ."""
+    r = gamble.noise_ratio
+    if gamble.gate == "rate":
+        function = equal_noise_top_rate_drift if gamble.equal_noise else top_rate_drift
+        return float(function(x, r, gamble.rate))
+    soft = equal_noise_drift if gamble.equal_noise else closed.drift
+    return float(soft(x, r, gamble.gate, gamble.temperature))
+
+
+def stable_points(gamble: Gamble) -> list[float]:
+    """Return the predicted stable interior points, ascending."""
+    r = gamble.noise_ratio
+    if gamble.gate == "rate":
+        points = (equal_noise_top_rate_points if gamble.equal_noise else top_rate_points)(r, gamble.rate)
+        return [point.x for point in points if point.stable]
+    find = equal_noise_fixed_point if gamble.equal_noise else closed.fixed_point
+    found = find(r, gamble.gate, gamble.temperature)
+    return [] if found is None else [found]
+
+
+@dataclass(frozen=True)
+class End:
+    """Where learning ended: mean x (or 1 − x) over the last steps, extrapolated in B, and its standard error."""
+
+    value: float
+    standard_error: float
+
+
+def learned_end(
+    gamble: Gamble,
+    x_start: float,
+    rate: float,
+    n_steps: int,
+    *,
+    batch_size: int,
+    n_replicates: int,
+    seed: int,
+    n_threads: int,
+    n_averaged: int = 1,
+    safe: bool = False,
+) -> End:
+    """Learn with batches B and 2B from independent streams and extrapolate to B → ∞."""
+    column = 1 if safe else 0
+    means, errors = [], []
+    for number, size in enumerate((batch_size, 2 * batch_size)):
+        found = simulate_learning(
+            gamble, x_start, size, rate, n_steps, n_averaged, n_replicates, 2 * seed + number, n_threads
+        )
+        mean, error = mean_and_error(found[column])
+        means.append(mean)
+        errors.append(error)
+    return End(2 * means[1] - means[0], math.hypot(errors[0], 2 * errors[1]))
+
+
+def estimate_drift(gamble: Gamble, x: float, batches: int, stream: int, n_threads: int) -> tuple[float, float]:
+    """Estimate f and its standard error from 100 replicates of so many batches of 2,000.
+
+    Keeping exactly k of B shifts it by O(1/B), so at a rate B and 2B are extrapolated to B → ∞.
+    """
+
+    def at(size: int, seed: int) -> tuple[float, float]:
+        found = simulate_drift(gamble, x, size, batches, 100, seed, n_threads)
+        return mean_and_error(found[:, 0] - found[:, 1])
+
+    value, error = at(2_000, stream)
+    if gamble.gate != "rate":
+        return value, error
+    larger, larger_error = at(4_000, stream + 50)
+    return 2 * larger - value, math.hypot(error, 2 * larger_error)
+
+
+def schedule(gamble: Gamble, start: float, target: float) -> tuple[float, int, int]:
+    """Choose learning rate, steps and batch from the expected update: stable, at rest, and quiet enough."""
+    x, m = target, 1 - target
+    width = 1e-4 * m
+    slope = (expected_drift(x + width * x, gamble) - expected_drift(x - width * x, gamble)) / (2 * width * x)
+    decay = 2 * (x * m) ** 2 * slope
+    path = expit(np.linspace(logit(start), logit(target), 30))
+    force = max(abs(2 * p * (1 - p) * expected_drift(p, gamble)) for p in path)
+    rate = min(0.25 / decay, 0.5 / force)
+    # The spread of the log-odds is about rate·v/(2B·decay), v the variance of one sample's update.
+    noise = 4 * x * m * (x * x * (x + gamble.noise_ratio**2 / 2) + m * gamble.noise_ratio**2 * 0.5)
+    batch = int(np.clip(rate * noise / (2 * decay * 0.02), 500, 20_000))
+    return rate, math.ceil(24 / (rate * decay)), batch

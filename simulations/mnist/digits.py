@@ -1,0 +1,122 @@
+"""The digits with the highest and the lowest delight, early and late in the training of DG-K(3 %)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from kondo_theory.gate import delight
+from simulations.devices import describe, resolve, single_thread
+from simulations.mnist.config import MnistConfig
+from simulations.mnist.images import Mnist, load_mnist
+from simulations.mnist.training import confidence_advantage, train
+from simulations.networks.mlp import PolicyMLP
+from simulations.randomness.seed_streams import draw_actions
+from simulations.results.tables import provenance, save
+from simulations.resuming.fingerprint import code_version
+from simulations.resuming.parts import is_measured
+
+__all__ = ["KIND", "DigitsConfig", "extreme_digits", "write_table"]
+
+KIND = "mnist-digits"
+
+
+@dataclass(frozen=True)
+class DigitsConfig:
+    """When to look, how many digits to keep at either end, and the seed of training and of the actions drawn.
+
+    Raises
+    ------
+    ValueError
+        If the updates do not rise or are no multiples of the first, or there are too few or too many digits.
+    """
+
+    updates: tuple[int, ...] = (100, 3_000)
+    digits: int = 8
+    rate: float = 0.03
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.updates or min(self.updates) < 1 or list(self.updates) != sorted(set(self.updates)):
+            raise ValueError(f"updates must rise from at least 1, got {self.updates}")
+        if any(update % self.updates[0] for update in self.updates):
+            raise ValueError(f"updates must be multiples of the first, got {self.updates}")
+        if not 1 <= self.digits <= 100:
+            raise ValueError(f"digits must be from 1 to 100, got {self.digits}")
+
+
+def extreme_digits(config: DigitsConfig, data: Mnist, device: torch.device) -> pd.DataFrame:
+    """Train, and rank all training images by the delight of one action drawn for each.
+
+    Returns
+    -------
+    DataFrame
+        One row a digit: update, side ("highest" or "lowest"), place (0 is the extreme), image (index in the training
+        set), label, action, probability (of the action), delight (nats), pixels (28 × 28 bytes).
+    """
+    often, updates = config.updates[0], config.updates[-1]
+    method = MnistConfig("dg-k", rate=config.rate, seed=config.seed, updates=updates, eval_every=often)
+    generator = torch.Generator(device).manual_seed(method.streams()["screener"])
+    frames: list[pd.DataFrame] = []
+
+    def look(update: int, policy_of: Any) -> None:
+        if update in config.updates:
+            frames.append(_extremes(policy_of(config.seed), data, config.digits, generator).assign(update=update))
+
+    with single_thread():
+        train([method], data, device, on_evaluation=look)
+    return pd.concat(frames, ignore_index=True)
+
+
+def _extremes(policy: PolicyMLP, data: Mnist, digits: int, generator: torch.Generator) -> pd.DataFrame:
+    where = generator.device
+    pixels = torch.from_numpy(data.train_images.copy()).to(where).flatten(1).to(torch.float32) / 255
+    labels = torch.from_numpy(data.train_labels.astype("int64")).to(where)
+    with torch.no_grad():
+        log_policy = policy(pixels).log_softmax(-1)
+    uniforms = torch.rand(len(pixels), generator=generator, dtype=torch.float64, device=where)
+    actions = draw_actions(log_policy.exp(), uniforms)
+    surprisal = -log_policy.gather(-1, actions[:, None]).squeeze(-1)
+    advantage = confidence_advantage((actions == labels).to(torch.float32), log_policy)
+    chi = delight(advantage, surprisal, check=False)
+    columns: dict[str, Tensor] = {
+        "label": labels,
+        "action": actions,
+        "probability": (-surprisal).exp(),
+        "delight": chi,
+    }
+    frames = []
+    for side, largest in (("highest", True), ("lowest", False)):
+        rows = chi.topk(digits, largest=largest).indices
+        found = {name: column[rows].numpy(force=True) for name, column in columns.items()}
+        images = rows.numpy(force=True)
+        pictures = [data.train_images[image].tobytes() for image in images]
+        frames.append(
+            pd.DataFrame({"side": side, "place": range(digits), "image": images} | found | {"pixels": pictures})
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def write_table(preset: str, out: Path, *, device: str = "cpu", overwrite: bool = False, command: str = "") -> Path:
+    """Train once and write the table that the figure reads; preset smoke looks at updates 20 and 40.
+
+    A table that is there already, of the same settings, code and device, is left alone.
+
+    Raises
+    ------
+    ValueError, ResultError
+        If the device is not known or absent, or the table cannot be written; before any training.
+    """
+    resolved, config = resolve(device), DigitsConfig(updates=(20, 40)) if preset == "smoke" else DigitsConfig()
+    settings = asdict(config) | {"preset": preset}
+    if is_measured(out, KIND, settings, extreme_digits, resolved, overwrite=overwrite):
+        return out
+    frame = extreme_digits(config, load_mnist(), resolved)
+    sidecar = provenance(describe(resolved)) | {"preset": preset, "command": command}
+    sidecar["code"] = code_version(extreme_digits)
+    return save(frame, out, kind=KIND, config=settings, sidecar=sidecar, overwrite=overwrite)

@@ -1,0 +1,215 @@
+"""``kondo experiment``: from what the user asked for to a table on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from kondo_theory.words import choice
+from simulations.devices import available_cores, describe, resolve
+from simulations.mnist.config import KIND, METHODS, PAPER_METHODS, QUALITY_METHODS, MnistConfig, preset_configs, tidy
+from simulations.mnist.images import load_mnist
+from simulations.mnist.runs import identity, run_many
+from simulations.mnist.training import train
+from simulations.randomness.seed_lists import parse_seeds
+from simulations.results.tables import provenance, save, table_path
+from simulations.resuming.checkpoints import CheckpointDirectory
+from simulations.resuming.extending import Former, former_runs, key_of, whole_sidecar
+from simulations.resuming.fingerprint import code_version
+
+__all__ = ["MnistPlan", "plan_mnist", "run_mnist"]
+
+
+@dataclass(frozen=True)
+class MnistPlan:
+    """All runs of one call, and where their table goes."""
+
+    preset: str
+    configs: tuple[MnistConfig, ...]
+    device: str
+    workers: int
+    out: Path
+    overwrite: bool
+    checkpoint_seconds: float = 30.0
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """Every run as a JSON value."""
+        records: list[dict[str, Any]] = json.loads(json.dumps([asdict(config) for config in self.configs]))
+        return records
+
+    def former(self) -> Former:
+        """Return the runs that the table holds already; see :func:`simulations.resuming.extending.former_runs`."""
+        device = describe(resolve(self.device))
+        return former_runs(self.out, KIND, self.records, code_version(train), device, overwrite=self.overwrite)
+
+    @property
+    def checkpoints(self) -> Path:
+        """The directory beside the table that holds the state of an unfinished run."""
+        return self.out.with_suffix(".partial")
+
+
+def plan_mnist(
+    *,
+    preset: str,
+    methods: Sequence[str],
+    rates: Sequence[float],
+    price: float | None,
+    temperature: float | None,
+    rules: Sequence[str],
+    alpha: float | None,
+    seeds: str | None,
+    updates: int | None,
+    learning_rate: float,
+    device: str,
+    workers: int | None,
+    out: Path | None,
+    overwrite: bool,
+    checkpoint_seconds: float,
+) -> MnistPlan:
+    """Check what was asked for, before anything runs.
+
+    Raises
+    ------
+    ValueError
+        If a name, a rate, a price, the seeds or the device is not allowed, or the table could not be written.
+    """
+    if methods or rates or rules:
+        chosen = _methods(methods, rates, price, temperature, rules, alpha)
+    else:
+        chosen = list(PAPER_METHODS if preset == "paper" else QUALITY_METHODS)
+    changes: dict[str, Any] = {"learning_rate": learning_rate}
+    if updates is not None:
+        changes["updates"] = updates
+    configs = preset_configs(preset, chosen, parse_seeds(seeds) if seeds is not None else None, **changes)
+    resolved = resolve(device)
+    out = table_path(out, f"mnist-{preset}")
+    labels = [config.label for config in configs if config.seed == configs[0].seed]
+    if len(set(labels)) != len(labels):
+        raise ValueError(f"methods must have different names, got {', '.join(labels)}")
+    default_workers = available_cores() if resolved.type == "cpu" else 1
+    workers = workers or default_workers
+    plan = MnistPlan(preset, tuple(configs), resolved.type, workers, out, overwrite, checkpoint_seconds)
+    plan.former()
+    return plan
+
+
+def _methods(
+    methods: Sequence[str],
+    rates: Sequence[float],
+    price: float | None,
+    temperature: float | None,
+    rules: Sequence[str],
+    alpha: float | None,
+) -> list[MnistConfig]:
+    """Return one configuration a method and rate, each setting going to the methods that take it."""
+    names = list(dict.fromkeys(methods or (["screen"] if rules else ["dg-k"])))
+    for name in names:
+        choice("method", name, METHODS)
+    for setting, value, takers in (
+        ("rate", rates[0] if rates else None, {"dg-k", "screen"}),
+        ("price", price, {"gate"}),
+        ("temperature", temperature, {"gate", "dg"}),
+        ("rule", rules[0] if rules else None, {"screen"}),
+        ("alpha", alpha, {"screen"}),
+    ):
+        if value is not None and not takers & set(names):
+            belongs = f"a {setting} belongs to method {' or '.join(sorted(takers))}"
+            raise ValueError(f"{belongs}, got {setting} {value} with {', '.join(names)}")
+    if "gate" in names and price is None:
+        raise ValueError("method gate needs a --price")
+    if "screen" in names and not rules:
+        raise ValueError("method screen needs a --rule")
+    if alpha is not None and "additive" not in rules:
+        raise ValueError(f"alpha belongs to the rule additive, got {alpha} with {', '.join(rules)}")
+    chosen_rates = list(dict.fromkeys(rates or [0.03]))
+    configs: list[MnistConfig] = []
+    for name in names:
+        if name == "dg-k":
+            configs.extend(MnistConfig(name, rate=rate) for rate in chosen_rates)
+        elif name == "screen":
+            configs.extend(
+                MnistConfig(name, rate=rate, rule=rule, alpha=alpha if rule == "additive" else None)
+                for rule in dict.fromkeys(rules)
+                for rate in chosen_rates
+            )
+        elif name == "gate":
+            configs.append(MnistConfig(name, price=price, temperature=temperature))
+        else:
+            configs.append(MnistConfig(name, temperature=temperature if name == "dg" else None))
+    return configs
+
+
+def run_mnist(plan: MnistPlan, command: str = "") -> Path:
+    """Run the plan with a progress bar on standard error, and return the table's path.
+
+    What an earlier call of the same plan left unfinished is continued. Of a table that holds some of the seeds only
+    the others are trained; one that holds all is left alone.
+
+    Parameters
+    ----------
+    plan : MnistPlan
+    command : str
+        What the user typed, for the sidecar.
+
+    Raises
+    ------
+    ReportedError
+        If the data are missing, a policy stops being a number, another process runs the same plan, or the directory
+        of checkpoints belongs to another run.
+    """
+    if (former := plan.former()).table is not None and not former.missing(plan.records):
+        return plan.out
+    data = load_mnist()  # before anything is written
+    device = describe(resolve(plan.device))
+    missing = [plan.configs[index] for index in former.missing(plan.records)]
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with CheckpointDirectory(plan.checkpoints, identity(missing, device)) as checkpoints:
+        for path in checkpoints.damaged:
+            console.print(f"{path} was damaged: that part starts afresh", soft_wrap=True)
+        with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
+            task = bar.add_task(f"mnist {plan.preset}", total=len(missing))
+
+            def progress(done: int, total: int, config: MnistConfig) -> None:
+                bar.update(task, completed=done, description=f"mnist {plan.preset}: {config.label}")
+
+            runs = run_many(
+                missing,
+                device=plan.device,
+                workers=plan.workers,
+                data=data,
+                progress=progress,
+                checkpoints=checkpoints,
+                checkpoint_seconds=plan.checkpoint_seconds,
+            )
+        config = {"preset": plan.preset, "runs": plan.records}
+        keys = [key_of(record) for record in plan.records]
+        trained = [key for key in keys if key not in former.curves]
+        curves = {**former.curves, **dict(zip(trained, runs.curves, strict=True))}
+        spent = [round(value, 3) for value in runs.seconds]
+        seconds = {**former.seconds, **dict(zip(trained, spent, strict=True))}
+        sidecar = provenance(device) | {
+            "code": code_version(train),
+            "preset": plan.preset,
+            "command": command,
+            "seeds": sorted({config.seed for config in plan.configs}),
+            "seconds": [seconds[key] for key in keys],
+            "workers": plan.workers,
+        }
+        path = save(
+            tidy(plan.configs, [curves[key] for key in keys]),
+            plan.out,
+            kind=KIND,
+            config=config,
+            sidecar=whole_sidecar(former, sidecar),
+            overwrite=plan.overwrite or former.table is not None,
+        )
+        checkpoints.remove()
+    return path

@@ -1,0 +1,137 @@
+"""All runs of an experiment on the MNIST bandit: programs of a few seeds, in processes side by side.
+
+A program is up to ten seeds of one method (fewer at large batches, which gain nothing from company and need memory),
+whatever the number of workers, and runs on one CPU thread; so a table has the same bytes for any number of workers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import pandas as pd
+import torch
+from joblib import Parallel, delayed
+
+from simulations.devices import single_thread
+from simulations.mnist.config import MnistConfig, tidy
+from simulations.mnist.images import Mnist, load_mnist
+from simulations.mnist.training import Trained, train
+from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile, working_for
+
+__all__ = ["Progress", "Runs", "identity", "programs", "run_many"]
+
+SEEDS_A_PROGRAM = 10
+SAMPLES_A_PROGRAM = 20_000  # a batch of every seed
+
+Progress = Callable[[int, int, MnistConfig], None]
+"""Called as each program ends: runs done, runs in all, the first configuration of the program."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What came out: the learning curve of each run, and its share of the seconds of its program."""
+
+    configs: Sequence[MnistConfig]
+    curves: list[pd.DataFrame]
+    seconds: list[float]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """All curves, tidy."""
+        return tidy(self.configs, self.curves)
+
+
+def programs(configs: Sequence[MnistConfig]) -> list[list[int]]:
+    """Return which configurations train side by side: equal but for the seed, in the given order."""
+    methods: dict[MnistConfig, list[int]] = {}
+    for index, config in enumerate(configs):
+        methods.setdefault(replace(config, seed=0), []).append(index)
+    parts = []
+    for method, members in methods.items():
+        size = max(1, min(SEEDS_A_PROGRAM, SAMPLES_A_PROGRAM // method.batch_size))
+        parts += [members[first : first + size] for first in range(0, len(members), size)]
+    return parts
+
+
+def run_many(
+    configs: Sequence[MnistConfig],
+    *,
+    device: str = "cpu",
+    workers: int = 1,
+    data: Mnist | None = None,
+    progress: Progress | None = None,
+    checkpoints: CheckpointDirectory | None = None,
+    checkpoint_seconds: float = 30.0,
+) -> Runs:
+    """Run every configuration, in processes side by side.
+
+    Parameters
+    ----------
+    configs : sequence of MnistConfig
+    device : str
+        A torch device; on a GPU one worker is usually best.
+    workers : int
+        Processes. They do not change the results.
+    data : Mnist, optional
+        Loaded (and fetched if need be) when not given.
+    progress : callable, optional
+    checkpoints : CheckpointDirectory, optional
+        Open; what it holds is continued.
+    checkpoint_seconds : float
+        How often each program saves its state.
+
+    Raises
+    ------
+    ValueError
+        If ``workers`` is below 1 or there is no configuration.
+    ReportedError
+        If a policy stops being a number.
+    """
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
+    if not configs:
+        raise ValueError("configs must hold at least one run, got none")
+    data = load_mnist() if data is None else data
+    parts = programs(configs)
+    jobs: list[Any] = []
+    for number, members in enumerate(parts):
+        file = checkpoints.file(f"program-{number:04d}", seconds=checkpoint_seconds) if checkpoints else None
+        chosen = [configs[index] for index in members]
+        jobs.append(delayed(_run_program)(os.getpid(), members, chosen, data, device, file))
+    curves: dict[int, pd.DataFrame] = {}
+    seconds: dict[int, float] = {}
+    parallel = Parallel(n_jobs=min(workers, len(parts)), return_as="generator_unordered")
+    for members, trained in parallel(jobs):
+        curves |= zip(members, trained.curves, strict=True)
+        seconds |= dict.fromkeys(members, trained.seconds / len(members))
+        if progress is not None:
+            progress(len(curves), len(configs), configs[members[0]])
+    order = range(len(configs))
+    return Runs(configs, [curves[index] for index in order], [seconds[index] for index in order])
+
+
+def identity(configs: Sequence[MnistConfig], device: str) -> dict[str, Any]:
+    """Return what a checkpoint must share with the run that continues it: configuration, code and device."""
+    from simulations.resuming.fingerprint import code_version
+
+    return {
+        "configuration": [asdict(config) for config in configs],
+        "code": code_version(train),
+        "programs": programs(configs),
+        "device": device,
+    }
+
+
+def _run_program(
+    owner: int,
+    members: list[int],
+    configs: list[MnistConfig],
+    data: Mnist,
+    device: str,
+    checkpoint: CheckpointFile | None,
+) -> tuple[list[int], Trained]:
+    with working_for(owner), single_thread():
+        return members, train(configs, data, torch.device(device), checkpoint=checkpoint)

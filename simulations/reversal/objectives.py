@@ -1,0 +1,140 @@
+"""Token reversal's rewards and advantages, and the losses of the methods that are not a weighted policy gradient.
+
+Rewards are counted in whole points, H for a perfect answer: the points of a group sum without rounding, so that the
+advantage of equally good answers is exactly zero, and a zero-price gate or a method that looks at the sign alone sees
+no phantom winners.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+from torch.nn.functional import kl_div
+
+from kondo_theory.words import choice
+from simulations.networks.sequence_step import Loss, policy_gradient_loss
+from simulations.networks.transformer import Rollout
+
+__all__ = ["REWARDS", "group_advantage", "pmpo_coefficient", "pmpo_loss", "points", "ppo_loss"]
+
+_POINTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "fraction": lambda right: right.sum(1),
+    "prefix": lambda right: right.cumprod(1).sum(1),
+    "exact": lambda right: right.shape[1] * right.prod(1),
+}
+
+REWARDS = MappingProxyType(
+    {
+        "fraction": "share of the right positions",
+        "prefix": "share of the positions before the first error",
+        "exact": "1 if every position is right",
+    }
+)
+
+
+def right_tokens(prompts: Tensor, answers: Tensor) -> Tensor:
+    """Return whether each token of the answers (B, H) is that of the reversed prompt (B, H), as int64 (B, H)."""
+    return (answers == prompts.flip(1)).long()
+
+
+def points(prompts: Tensor, answers: Tensor, reward: str) -> Tensor:
+    """Return H times the reward of each answer, a whole number.
+
+    Parameters
+    ----------
+    prompts, answers : (B, H) int64 tensor
+    reward : str
+        One of ``REWARDS``.
+
+    Returns
+    -------
+    (B,) int64 tensor
+        From 0 to H.
+
+    Raises
+    ------
+    ValueError
+        If the reward is unknown or the shapes differ.
+    """
+    choice("reward", reward, _POINTS)
+    if prompts.shape != answers.shape:
+        raise ValueError(f"answers must be as long as prompts, {tuple(prompts.shape)}, got {tuple(answers.shape)}")
+    return _POINTS[reward](right_tokens(prompts, answers))
+
+
+def group_advantage(point: Tensor, answers: int, length: int, dtype: torch.dtype) -> Tensor:
+    """Return the reward minus the mean over the answers to the same prompt; it sums to zero over each group.
+
+    Parameters
+    ----------
+    point : (B,) int64 tensor
+        From :func:`points`; neighbours answer the same prompt.
+    answers : int
+        Answers to each prompt, a divisor of B. With one answer every advantage is zero.
+    length : int
+        H, the points of a perfect answer.
+    dtype : torch.dtype
+        Of the result, (B,).
+    """
+    grouped = point.view(-1, answers).to(dtype)
+    return ((grouped - grouped.mean(1, keepdim=True)) / length).view(-1)
+
+
+def ppo_loss(clip: float) -> Loss:
+    """Return PPO's clipped surrogate, −Σ min(r·A, clamp(r, 1 − clip, 1 + clip)·A), r = π/π_sampler a token.
+
+    The coefficients are the advantages A. While π is the sampler's policy its gradient is the policy gradient's.
+    Source: J. Schulman et al., "Proximal policy optimization algorithms", arXiv 1707.06347, equation 7.
+    """
+
+    def loss(log_policy: Tensor, part: Rollout, coefficient: Tensor) -> Tensor:
+        ratio = (part.log_prob(log_policy) + part.surprisal).exp()
+        return -torch.minimum(ratio * coefficient, ratio.clamp(1 - clip, 1 + clip) * coefficient).sum()
+
+    return loss
+
+
+def pmpo_coefficient(advantage: Tensor, alpha: float) -> Tensor:
+    """Return the weights that make the mean over all rows PMPO's two means over preferred and rejected rows.
+
+    Preferred is U > 0, rejected U < 0; α·B/B₊ on preferred rows, −(1 − α)·B/B₋ on rejected ones, 0 on neither. The
+    size of the advantage does not matter.
+
+    Parameters
+    ----------
+    advantage : (B,) tensor
+    alpha : float
+        α in [0, 1].
+
+    Returns
+    -------
+    (B,) tensor
+    """
+    preferred, rejected = (advantage > 0).to(advantage.dtype), (advantage < 0).to(advantage.dtype)
+    reward = alpha * preferred / preferred.sum().clamp(min=1)
+    return len(advantage) * (reward - (1 - alpha) * rejected / rejected.sum().clamp(min=1))
+
+
+def pmpo_loss(beta: float) -> Loss:
+    """Return PMPO's loss for coefficients from :func:`pmpo_coefficient`.
+
+    Divided by the number of answer tokens it is, with means over the tokens of preferred (+), rejected (−) and all
+    rows,
+
+        −α·mean₊ log π(a) + (1 − α)·mean₋ log π(a) + β·mean KL(π_sampler(·|context) ‖ π(·|context)).
+
+    The divergence is exact over the vocabulary at every visited context. Its gradient vanishes at π = π_sampler, so
+    it only acts from the second epoch over a batch on.
+
+    Source: A. Abdolmaleki et al., "Preference optimization as probabilistic inference", arXiv 2410.04166: the
+    objective with accepted and rejected samples; the reference policy is the sampler here.
+    """
+
+    def loss(log_policy: Tensor, part: Rollout, coefficient: Tensor) -> Tensor:
+        divergence = kl_div(log_policy, part.log_policy, reduction="sum", log_target=True)
+        return policy_gradient_loss(log_policy, part, coefficient) + beta * divergence
+
+    return loss

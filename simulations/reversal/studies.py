@@ -1,0 +1,160 @@
+"""The named sets of runs of token reversal: what each claim compares, as data; a preset changes sizes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from kondo_theory.screening import RULES
+from simulations.reversal.config import QUALITY_METHODS, ReversalConfig, preset_configs
+
+__all__ = [
+    "ABOVE",
+    "BELOW",
+    "FRESH",
+    "RULES_ELSEWHERE",
+    "STUDIES",
+    "Setting",
+    "Study",
+    "control",
+    "token_gate",
+    "token_gate_by",
+]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A vocabulary M, a length H and a gate rate ρ."""
+
+    vocab_size: int
+    length: int
+    rate: float
+
+    def __str__(self) -> str:
+        return f"M = {self.vocab_size}, H = {self.length}, ρ = {100 * self.rate:g} %"
+
+
+BELOW = (Setting(2, 10, 0.03), Setting(2, 6, 0.03), Setting(3, 6, 0.03), Setting(5, 6, 0.05), Setting(10, 4, 0.05))
+"""Rates at which the mean field predicts a stall of the token gate, with the exact mean or that of 10 answers."""
+
+ABOVE = (Setting(2, 10, 0.3), Setting(2, 6, 0.3), Setting(3, 6, 0.3), Setting(5, 6, 0.35), Setting(10, 4, 0.3))
+"""The same tasks at about twice the critical rate, outside every interval of stalling rates."""
+
+FRESH = (Setting(2, 10, 0.03), Setting(3, 6, 0.03), Setting(2, 6, 0.3), Setting(3, 6, 0.3))
+"""The runs that preset quick trains anew."""
+
+
+def token_gate(setting: Setting) -> ReversalConfig:
+    """Return the token gate by delight."""
+    return _gate("token-gate", setting)
+
+
+def control(setting: Setting, rule: str = "advantage") -> ReversalConfig:
+    """Return the row gate with the same budget of backward tokens: what a slow task would slow down as well."""
+    return replace(_gate("row-gate", setting), rule=rule)
+
+
+def token_gate_by(rule: str, setting: Setting) -> ReversalConfig:
+    """Return the token gate by another screening rule."""
+    return replace(token_gate(setting), rule=rule)
+
+
+def _gate(method: str, setting: Setting) -> ReversalConfig:
+    return ReversalConfig(method, rate=setting.rate, length=setting.length, vocab_size=setting.vocab_size)
+
+
+RULES_ELSEWHERE = ("additive", "positive-surprisal", "advantage", "abs-advantage", "surprisal")
+"""Rules tried on the other tasks of ``BELOW``: the first two are predicted to stall, the others to learn."""
+
+
+COSTLY = MappingProxyType({"smoke": 2, "quick": 2, "paper": 6})
+"""Seeds, by preset, of the methods that cost several times as much as the others."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """One set of runs.
+
+    Attributes
+    ----------
+    title : str
+    methods : tuple of ReversalConfig
+        Every run, its seed and number of updates aside.
+    seeds : mapping of str to int
+        How many, by preset; the updates are those of :data:`simulations.reversal.config.PRESETS`.
+    costly : tuple of str
+        Names of methods that get at most ``COSTLY`` seeds.
+    """
+
+    title: str
+    methods: tuple[ReversalConfig, ...]
+    seeds: Mapping[str, int]
+    costly: tuple[str, ...] = ()
+
+    def configs(self, preset: str, seeds: Sequence[int] | None = None, **changes: Any) -> list[ReversalConfig]:
+        """Return every run at the preset's sizes, unless ``seeds`` or ``changes`` say otherwise."""
+        chosen = range(self.seeds[preset]) if seeds is None else seeds
+        configs = preset_configs(preset, self.methods, chosen, **changes)
+        if seeds is not None:
+            return configs
+        return [config for config in configs if config.method not in self.costly or config.seed < COSTLY[preset]]
+
+
+_REWARDED = (
+    *(config for config in QUALITY_METHODS if config.rule == "delight" and config.method != "token-gate"),
+    ReversalConfig("token-gate", price=0.0),
+    ReversalConfig("pmpo", epochs=4),
+)
+
+STUDIES: Mapping[str, Study] = MappingProxyType(
+    {
+        "quality": Study(
+            "every method at H = 10, M = 2",
+            QUALITY_METHODS,
+            MappingProxyType({"smoke": 2, "quick": 5, "paper": 10}),
+            costly=("ppo",),
+        ),
+        "token-trap": Study(
+            "token gates below and above the critical rate, row gates at the rates below it; those of M = 2, H = 10, "
+            "3 % are in quality",
+            (
+                *(
+                    config
+                    for setting in BELOW[1:]
+                    for config in (token_gate(setting), control(setting), control(setting, "delight"))
+                ),
+                *(token_gate(setting) for setting in ABOVE),
+            ),
+            MappingProxyType({"smoke": 1, "quick": 2, "paper": 5}),
+        ),
+        "screening": Study(
+            "every screening rule at 3 % of the tokens, kept one by one and in whole answers",
+            tuple(
+                ReversalConfig(method, rate=0.03, rule=rule)
+                for method in ("row-gate", "token-gate")
+                for rule in RULES
+            ),
+            MappingProxyType({"smoke": 1, "quick": 5, "paper": 10}),
+        ),
+        "screening-tasks": Study(
+            "rules that are predicted to stall, and not to, on tokens of four other tasks",
+            tuple(token_gate_by(rule, setting) for setting in BELOW[1:] for rule in RULES_ELSEWHERE),
+            MappingProxyType({"smoke": 1, "quick": 3, "paper": 10}),
+        ),
+        "reward": Study(
+            "every method but the stalling one by the sparser rewards; PMPO with several epochs as well",
+            tuple(replace(config, reward=reward) for config in _REWARDED for reward in ("prefix", "exact")),
+            MappingProxyType({"smoke": 1, "quick": 3, "paper": 10}),
+            costly=("ppo",),
+        ),
+        "learning-rate": Study(
+            "every method at three learning rates",
+            tuple(replace(config, learning_rate=rate) for config in QUALITY_METHODS for rate in (1e-4, 3e-4, 1e-3)),
+            MappingProxyType({"smoke": 1, "quick": 3, "paper": 10}),
+            costly=("ppo",),
+        ),
+    }
+)
+"""By name; a table's kind is ``reversal-NAME``."""

@@ -1,0 +1,292 @@
+"""Token reversal: a transformer reads H tokens and writes them backwards, and is told only how good its answer was.
+
+Protocol [KG §5, DG §5]: prompts uniform over M tokens; 10 prompts × 10 answers a batch; the advantage is the reward
+minus the mean over the prompt's answers, shared by the answer's tokens; the loss is the mean over all answer tokens;
+Adam, 3e-4. Every 50 updates the policy answers 1,000 fresh prompts, by sampling and greedily. Token error is the
+share of wrong tokens, sequence error the share of answers with any.
+
+Every seed has its own initialisation, prompts, actions, gate draws and evaluation prompts, and the methods share
+them: differences between methods are paired by seed. Each run uses one CPU thread, so a table has the same bytes for
+any number of workers, and a run that was killed and resumed has the same bytes as one that was not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+import torch
+from joblib import Parallel, delayed
+from torch import Tensor
+
+from kondo_theory.gate import delight, gate_probability
+from kondo_theory.words import unhandled
+from simulations.devices import clock, single_thread
+from simulations.errors import ReportedError
+from simulations.networks.sequence_step import PHASES, Loss, SequenceCounts, SequenceStep, policy_gradient_loss
+from simulations.networks.transformer import Rollout, Transformer, sample
+from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile, working_for
+from simulations.reversal.config import GATED, STREAMS, ReversalConfig
+from simulations.reversal.objectives import (
+    group_advantage,
+    pmpo_coefficient,
+    pmpo_loss,
+    points,
+    ppo_loss,
+    right_tokens,
+)
+
+__all__ = ["KIND", "ReversalRun", "objective", "run_many", "run_one", "tidy"]
+
+KIND = "reversal-learning-curves"
+
+
+def run_one(
+    config: ReversalConfig, device: torch.device, checkpoint: CheckpointFile | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Train one policy and return its learning curve and where the time went.
+
+    Parameters
+    ----------
+    config : ReversalConfig
+    device : torch.device
+    checkpoint : CheckpointFile, optional
+        Saved when due, at evaluations, and at the end. If it holds a state the run goes on from there, to the same
+        curve.
+
+    Returns
+    -------
+    curve : DataFrame
+        One row an evaluation (at update 0, every ``eval_every`` and at the end): update; the fields of
+        :class:`simulations.networks.sequence_step.SequenceCounts`, cumulative, evaluation not counted; train_reward
+        (mean since the last evaluation, NaN at update 0); token_error, sequence_error (sampled), greedy_token_error,
+        greedy_sequence_error.
+    timings : DataFrame
+        The same rows: update, and cumulative seconds of sampling, screening, training and evaluation.
+
+    Raises
+    ------
+    ReportedError
+        If the policy or the loss is not finite, or the checkpoint is damaged or of another run.
+    """
+    run = ReversalRun(config, device)
+    state = checkpoint.load() if checkpoint is not None else None
+    if state is not None:
+        run.restore(state)
+    try:
+        if state is None:
+            run.evaluate()
+        while run.update < config.updates:
+            run.train_batch()
+            if run.update % config.eval_every == 0 or run.update == config.updates:
+                run.evaluate()
+                if checkpoint is not None and (checkpoint.is_due() or run.update == config.updates):
+                    run.save(checkpoint)
+    except FloatingPointError as error:
+        raise run.diverged(error, checkpoint) from error
+    return pd.DataFrame(run.rows), pd.DataFrame(run.timings)
+
+
+class ReversalRun:
+    """The state of one run: what a checkpoint must hold."""
+
+    def __init__(self, config: ReversalConfig, device: torch.device) -> None:
+        self.config, self.device = config, device
+        seeds = config.streams()
+        self.generators = {name: torch.Generator(device).manual_seed(seeds[name]) for name in STREAMS[1:]}
+        positions = 2 * config.length - 1
+        policy = Transformer(config.vocab_size, positions, config.network, seed=seeds["initialisation"]).to(device)
+        # Fused: a tenth of the default's time on a network this small, and no state on the default device.
+        optimizer = torch.optim.Adam(policy.parameters(), lr=config.learning_rate, fused=True)
+        self.step = SequenceStep(
+            policy,
+            optimizer,
+            config.gate,
+            granularity=config.granularity,
+            rule=config.rule,
+            generator=self.generators["actions"],
+            gate_generator=self.generators["gate"],
+        )
+        self.update = 0
+        self.saved: int | None = None  # the update of the last good checkpoint
+        self.rewards: list[Tensor] = []
+        self.rows: list[dict[str, Any]] = []
+        self.timings: list[dict[str, Any]] = []
+        self.evaluation_seconds = 0.0
+
+    def train_batch(self) -> None:
+        """Sample a batch and take the method's optimizer steps on it."""
+        batch = self.screened_batch()
+        for _ in range(self.config.passes):
+            self.step.update(*batch)
+        self.update += 1
+
+    def screened_batch(self) -> tuple[Rollout, Tensor, Tensor, Loss]:
+        """Sample a batch and screen it; return what :meth:`SequenceStep.update` takes."""
+        config, step = self.config, self.step
+        rollout = step.sample(self._prompts(config.prompts, "prompts"), config.length, config.answers)
+        point = points(rollout.prompts, rollout.answers, config.reward)
+        advantage = group_advantage(point, config.answers, config.length, rollout.log_policy.dtype)
+        keep = step.screen(rollout, advantage)
+        self.rewards.append(point.double().mean() / config.length)
+        return rollout, keep, *objective(config, rollout, advantage)
+
+    def evaluate(self) -> None:
+        """Append the row of this update."""
+        now, _ = clock(self.device)
+        started, config = now(), self.config
+        prompts = self._prompts(config.eval_prompts, "evaluation")
+        errors = {}
+        for prefix, greedy in (("", False), ("greedy_", True)):
+            rollout = sample(
+                self.step.policy, prompts, config.length, generator=self.generators["evaluation"], greedy=greedy
+            )
+            if not bool(rollout.log_policy.isfinite().all()):
+                raise FloatingPointError("the policy's log-probabilities are not finite")
+            right = right_tokens(prompts, rollout.answers)
+            errors[f"{prefix}token_error"] = int((1 - right).sum()) / right.numel()
+            errors[f"{prefix}sequence_error"] = int((1 - right.prod(1)).sum()) / len(right)
+        reward = float(torch.stack(self.rewards).mean()) if self.rewards else math.nan
+        self.rewards.clear()
+        self.rows.append({"update": self.update, **asdict(self.step.counts), "train_reward": reward, **errors})
+        self.evaluation_seconds += now() - started
+        seconds = {name: self.step.seconds[name] for name in PHASES}
+        self.timings.append({"update": self.update, **seconds, "evaluation": self.evaluation_seconds})
+
+    def save(self, checkpoint: CheckpointFile) -> None:
+        """Keep the state."""
+        checkpoint.save(self.state())
+        self.saved = self.update
+
+    def diverged(self, error: FloatingPointError, checkpoint: CheckpointFile | None) -> ReportedError:
+        """Return what to tell the user of a run that stopped being a number."""
+        config, at = self.config, "none was saved"
+        if checkpoint is not None and self.saved is not None:
+            at = f"{checkpoint.path}, of update {self.saved}"
+        return ReportedError(
+            f"{config.label}, seed {config.seed}, learning rate {config.learning_rate:g} diverged after update"
+            f" {self.update}: {error}; last good checkpoint: {at}; {config}"
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that the rest of the run depends on."""
+        return {
+            "run": self._identity(),
+            "update": self.update,
+            "rows": self.rows,
+            "timings": self.timings,
+            "policy": self.step.policy.state_dict(),
+            "optimizer": self.step.optimizer.state_dict(),
+            "generators": {name: generator.get_state() for name, generator in self.generators.items()},
+        }
+
+    def owns(self, state: dict[str, Any]) -> bool:
+        """Return whether a state is one of this run's."""
+        return bool(json.loads(state.get("run", "{}")) == json.loads(self._identity()))
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a state, refusing that of another run."""
+        if not self.owns(state):
+            found, own = json.loads(state.get("run", "{}")), json.loads(self._identity())
+            different = ", ".join(sorted(name for name in own if found.get(name) != own[name]))
+            raise ReportedError(f"the checkpoint belongs to another run, which differs in {different}")
+        self.update = self.saved = state["update"]
+        self.rows, self.timings = state["rows"], state["timings"]
+        self.step.policy.load_state_dict(state["policy"])
+        self.step.optimizer.load_state_dict(state["optimizer"])
+        for name, generator in self.generators.items():
+            generator.set_state(state["generators"][name])
+        self.step.counts = SequenceCounts(**{name: self.rows[-1][name] for name in asdict(SequenceCounts())})
+        self.step.seconds = {name: self.timings[-1][name] for name in PHASES}
+        self.evaluation_seconds = self.timings[-1]["evaluation"]
+
+    def _identity(self) -> str:
+        """Return what must agree for a resumed run to have the same bytes."""
+        where = {"device": self.device.type, "torch": torch.__version__}
+        return json.dumps(asdict(self.config) | where, sort_keys=True)
+
+    def _prompts(self, number: int, stream: str) -> Tensor:
+        shape = (number, self.config.length)
+        return torch.randint(
+            self.config.vocab_size, shape, generator=self.generators[stream], device=self.device
+        )  # (P, H)
+
+
+def objective(config: ReversalConfig, rollout: Rollout, advantage: Tensor) -> tuple[Tensor, Loss]:
+    """Return the coefficient of each token, (B, T), and the loss that takes it, from the rows' advantages (B,).
+
+    Raises
+    ------
+    ValueError
+        If the method has no objective: that of another would train in silence.
+    """
+    loss: Loss = policy_gradient_loss
+    if config.method == "ppo":
+        loss = ppo_loss(config.clip)
+    if config.method == "pmpo":
+        advantage, loss = pmpo_coefficient(advantage, config.alpha), pmpo_loss(config.beta)
+    coefficient = advantage.unsqueeze(1).expand_as(rollout.answers)
+    if config.method == "dg":
+        chi = delight(coefficient, rollout.surprisal, check=False)
+        coefficient = coefficient * gate_probability(chi, 0.0, config.softness, check=False)
+    elif config.method not in ("pg", *GATED, "ppo", "pmpo"):
+        raise unhandled("method", config.method, ("pg", "dg", *GATED, "ppo", "pmpo"))
+    return coefficient, loss
+
+
+def run_many(
+    configs: Sequence[ReversalConfig],
+    *,
+    device: str = "cpu",
+    workers: int = 1,
+    checkpoints: CheckpointDirectory | None = None,
+    checkpoint_seconds: float = 30.0,
+) -> Iterator[tuple[int, pd.DataFrame, pd.DataFrame]]:
+    """Run every configuration, in processes side by side, and yield (index, curve, timings) as each run ends.
+
+    Parameters
+    ----------
+    configs : sequence of ReversalConfig
+    device : str
+        A torch device; on a GPU one worker is usually best.
+    workers : int
+        Processes. They do not change the results: every run has its own streams and a single thread.
+    checkpoints : CheckpointDirectory, optional
+        Open; the runs that it holds go on from there.
+    checkpoint_seconds : float
+        How often each run saves its state, at most once an evaluation.
+
+    Raises
+    ------
+    ValueError
+        If ``workers`` is below 1.
+    """
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
+    jobs: list[Any] = []
+    for index, config in enumerate(configs):
+        file = checkpoints.file(f"run-{index:04d}", seconds=checkpoint_seconds) if checkpoints else None
+        jobs.append(delayed(_run_indexed)(os.getpid(), index, config, device, file))
+    yield from Parallel(n_jobs=min(workers, len(configs) or 1), return_as="generator_unordered")(jobs)
+
+
+def tidy(configs: Sequence[ReversalConfig], curves: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Join the curves into one table with the configuration of each run in front, in the order of ``configs``."""
+    frames = []
+    for config, curve in zip(configs, curves, strict=True):
+        columns = {key: value for key, value in asdict(config).items() if key != "network"}
+        nullable = {key: math.nan if value is None else value for key, value in columns.items()}
+        frames.append(curve.assign(label=config.label, **nullable)[["label", *nullable, *curve.columns]])
+    return pd.concat(frames, ignore_index=True)
+
+
+def _run_indexed(
+    owner: int, index: int, config: ReversalConfig, device: str, checkpoint: CheckpointFile | None
+) -> tuple[int, pd.DataFrame, pd.DataFrame]:
+    with working_for(owner), single_thread():
+        return index, *run_one(config, torch.device(device), checkpoint)

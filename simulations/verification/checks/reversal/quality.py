@@ -1,0 +1,299 @@
+"""Measurements on token reversal: what each method reaches, and where a fixed rate stops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kondo_theory.token_trap import stall_point
+from kondo_theory.token_trap.groups import group_drift, group_stall_point
+from simulations.errors import ResultError
+from simulations.results.table_sizes import sizes_of_runs
+from simulations.reversal.studies import ABOVE, BELOW, FRESH, Setting
+from simulations.reversal.summary import final, progress, spent_to_error, stalled
+from simulations.reversal.tables import Curves
+from simulations.statistics import bootstrap
+from simulations.verification.checks import Context
+from simulations.verification.checks.reversal.runs import curves, fresh_curves
+from simulations.verification.evidence import Measured
+
+__all__ = [
+    "at_setting",
+    "over_seeds",
+    "predicted_reward",
+    "quality",
+    "quality_rows",
+    "require_paired",
+    "row_gate",
+    "row_gate_rows",
+    "sensitivity_rows",
+    "shares",
+    "taken_from",
+    "token_trap",
+    "token_trap_rows",
+]
+
+PUBLISHED = {"PG": 0.6, "PPO": 0.3, "PMPO": 0.1, "DG": 1e-4, "token gate(3 %)": 1e-4}  # sequence error, [KG §5]
+WITHIN_UPDATES = 1_000
+GROUP = 10
+"""S, answers to a prompt: their mean is the baseline."""
+
+TOKEN, ROW, ADVANTAGE = "token gate", "row gate by delight", "row gate by advantage"
+_GATES = {TOKEN: ("token-gate", "delight"), ROW: ("row-gate", "delight"), ADVANTAGE: ("row-gate", "advantage")}
+"""Method and rule of each."""
+
+
+def quality(context: Context) -> list[Measured]:
+    """Return the rows of the claim ``reversal-quality``."""
+    return [
+        *quality_rows(curves(context, "quality")),
+        *(
+            row
+            for study, named in (("learning-rate", "learning_rate"), ("reward", "reward"), ("screening", None))
+            for row in sensitivity_rows(curves(context, study), named)
+        ),
+    ]
+
+
+def token_trap(context: Context) -> list[Measured]:
+    """Return the rows of the claim ``reversal-token-trap``."""
+    return token_trap_rows(curves(context, "token-trap"), fresh_curves(context))
+
+
+def row_gate(context: Context) -> list[Measured]:
+    """Return the rows of the claim ``reversal-row-gate``."""
+    return row_gate_rows(curves(context, "token-trap"))
+
+
+def quality_rows(found: Curves) -> list[Measured]:
+    """Return final errors of every method, sampled and greedy, and who reached 1 % token error."""
+    rows = []
+    for label, runs in found.frame.groupby("label", sort=False):
+        early = runs[runs["update"] <= WITHIN_UPDATES]
+        reached = np.isfinite(spent_to_error(early, 0.01, "update"))
+        name = f"share of seeds that reach 1 % token error within {WITHIN_UPDATES:,} updates, {label}"
+        rows.append(_counted(name, reached, found, runs))
+    for kind in ("sequence", "token", "greedy sequence", "greedy token"):
+        for label, runs in found.frame.groupby("label", sort=False):
+            errors = final(runs, f"{kind.replace(' ', '_')}_error")
+            published = PUBLISHED.get(str(label)) if kind == "sequence" else None
+            rows.append(over_seeds(f"final {kind} error, {label}", errors, found, runs, published))
+    return rows
+
+
+def sensitivity_rows(found: Curves, named: str | None = None) -> list[Measured]:
+    """Return the final errors of every method of a study, at every value of a column that it varies, if it does."""
+    rows = []
+    for (label, value), runs in found.frame.groupby(["label", named or "rule"], sort=False):
+        where = f" at {named.replace('_', ' ')} {value}" if named else " by rule"
+        for kind in ("token", "sequence"):
+            errors = final(runs, f"{kind}_error")
+            rows.append(over_seeds(f"final {kind} error{where}, {label}", errors, found, runs))
+    return rows
+
+
+def over_seeds(
+    quantity: str,
+    values: NDArray[np.float64],
+    found: Curves,
+    runs: pd.DataFrame,
+    published: float | None = None,
+) -> Measured:
+    """Return the median over seeds with its bootstrap interval."""
+    interval = bootstrap(values)
+    return taken_from(found, runs, quantity, (interval.value, interval.low, interval.high), len(values), published)
+
+
+def taken_from(
+    found: Curves,
+    runs: pd.DataFrame,
+    quantity: str,
+    ends: tuple[float, float, float],
+    n_values: int,
+    published: float | None = None,
+) -> Measured:
+    """Return a row, (value, low, high), that says what runs it is of, and how many and how long they were."""
+    sizes = sizes_of_runs(runs)
+    return Measured(quantity, *ends, n_values, published, found.origin(runs), sizes, found.sources(runs))
+
+
+@lru_cache(maxsize=64)
+def predicted_reward(setting: Setting, rule: str = "delight") -> float | None:
+    """Return p*, where the token gate by a rule stops with the mean of 10 answers as baseline, or None."""
+    return group_stall_point(setting.rate, setting.vocab_size, setting.length, GROUP, "token", rule)
+
+
+@lru_cache(maxsize=64)
+def _exact_reward(setting: Setting) -> float | None:
+    return stall_point(setting.rate, setting.vocab_size, setting.length)
+
+
+def token_trap_rows(found: Curves, fresh: Curves | None = None) -> list[Measured]:
+    """Return whether token gates stall below the critical rate and learn above it, and at which rewards they stop.
+
+    ``fresh``, runs of ``FRESH`` that were trained for this report, are judged with the others, each run by its own
+    control.
+    """
+    stall: dict[Setting, list[bool]] = {}
+    learn: dict[Setting, list[bool]] = {}
+    gaps: dict[Setting, list[float]] = {}
+    rows = []
+    parts = [(found, (*BELOW, *ABOVE), "")] + ([(fresh, FRESH, ", trained now")] if fresh else [])
+    for part, settings, now in parts:
+        runs = _Runs(part)
+        for setting in settings:
+            if setting in ABOVE:
+                (here,) = runs.paired(setting, TOKEN)
+                learn.setdefault(setting, []).extend(here["learnt"])
+                rows.append(runs.row(f"final training reward, {setting}{now}", here["final_reward"], setting, TOKEN))
+                continue
+            here, controls = runs.paired(setting, TOKEN, ADVANTAGE)
+            stall.setdefault(setting, []).extend(stalled(here.loc[seed], controls.loc[seed]) for seed in here.index)
+            predicted, exact = predicted_reward(setting), _exact_reward(setting)
+            assert predicted is not None
+            gaps.setdefault(setting, []).extend((here["late_reward"] - predicted).abs())
+            against = f"{setting} (predicted {predicted:.3f}; exact baseline {exact:.3f})"
+            rows += [
+                runs.row(f"{name}, {where}{now}", here[column], setting, TOKEN)
+                for name, where, column in (
+                    ("stalled reward", against, "late_reward"),
+                    ("slope of the stalled reward per 1,000 updates", setting, "slope"),
+                    ("sampled token error at the stall", setting, "final_error"),
+                    ("greedy token error at the stall", setting, "final_greedy_error"),
+                )
+            ]
+    middle, low, high = (
+        max(float(statistic(gap)) for gap in gaps.values()) for statistic in (np.median, np.min, np.max)
+    )
+    every = _together([part for part, *_ in parts])
+    below, above = (_at_any(every.frame, settings, TOKEN, ADVANTAGE) for settings in (BELOW, ABOVE))
+    n_below = sum(map(len, stall.values()))
+    return [
+        *shares("share of runs below the critical rate that stall", stall, every, below),
+        *shares("share of runs above the critical rate that learn", learn, every, above),
+        taken_from(every, below, "|stalled reward − predicted|, worst setting", (middle, low, high), n_below),
+        *rows,
+    ]
+
+
+def _together(parts: Sequence[Curves]) -> Curves:
+    """Return the curves of several parts beside each other: a run trained now counts beside that of a table."""
+    origins = {origin: source for part in parts for origin, source in part.origins.items()}
+    return Curves(pd.concat([part.frame for part in parts], ignore_index=True), origins)
+
+
+def _at_any(frame: pd.DataFrame, settings: Sequence[Setting], *kinds: str) -> pd.DataFrame:
+    """Return the rows of these gates at these settings."""
+    masks = [at_setting(frame, *_GATES[kind], setting) for kind in kinds for setting in settings]
+    return frame[np.logical_or.reduce(masks)]
+
+
+def row_gate_rows(found: Curves) -> list[Measured]:
+    """Return whether row gates learn where the token gate stalls, at the same number of backward tokens."""
+    runs = _Runs(found)
+    learn: dict[str, dict[Setting, list[bool]]] = {ROW: {}, ADVANTAGE: {}}
+    budgets, gains, rows = [], [], []
+    for setting in BELOW:
+        tokens, *rest = runs.paired(setting, TOKEN, *learn)
+        for (kind, learnt), here in zip(learn.items(), rest, strict=True):
+            learnt[setting] = list(here["learnt"])
+            budgets += list(here["backward_tokens"] / tokens["backward_tokens"])
+            gains += list(here["final_reward"] - tokens["final_reward"])
+            name = f"final training reward, {kind}, {setting} ({_lowest_drift(setting, kind)})"
+            rows.append(runs.row(name, here["final_reward"], setting, kind))
+    budget, gain = np.array(budgets), np.array(gains)
+    extremes = {
+        "backward tokens, row gate / token gate, smallest": budget.min(),
+        "backward tokens, row gate / token gate, largest": budget.max(),
+        "final training reward, row gate − token gate, smallest": gain.min(),
+    }
+    compared = _at_any(found.frame, BELOW, TOKEN, *learn)
+    return [
+        *(
+            row
+            for kind, learnt in learn.items()
+            for row in shares(f"share of runs that learn, {kind}", learnt, found, compared)
+        ),
+        *(taken_from(found, compared, name, (float(value),) * 3, len(gain)) for name, value in extremes.items()),
+        *rows,
+    ]
+
+
+@lru_cache(maxsize=64)
+def _lowest_drift(setting: Setting, kind: str) -> str:
+    """Say where the mean field, with the mean of 10 answers as baseline, has the row gate's lowest drift."""
+    p = np.linspace(1 / setting.vocab_size, 0.99, 200)[10:]
+    values = group_drift(p, setting.length, setting.vocab_size, setting.rate, GROUP, "row", _GATES[kind][1])
+    return f"lowest drift predicted: {values.min():.1e} at p = {p[values.argmin()]:.2f}"
+
+
+class _Runs:
+    """Where each run of the study stands at its end, by gate and setting."""
+
+    def __init__(self, found: Curves) -> None:
+        self.found, self.ends = found, progress(found.frame)
+
+    def paired(self, setting: Setting, *kinds: str) -> list[pd.DataFrame]:
+        """Return the runs of these gates at a setting, one a seed each.
+
+        Raises
+        ------
+        ResultError
+            If a gate is lacking, or they have not the same seeds and updates.
+        """
+        ends = {kind: self._of(kind, setting) for kind in kinds}
+        require_paired(self.found, setting, ends)
+        return list(ends.values())
+
+    def _of(self, kind: str, setting: Setting) -> pd.DataFrame:
+        runs = self.ends[at_setting(self.ends, *_GATES[kind], setting)]
+        if runs.empty:
+            raise ResultError(f"{self.found.origin()}: lacks the {kind} at {setting}, which the claims compare")
+        return runs.set_index("seed").sort_index()
+
+    def row(self, quantity: str, values: pd.Series, setting: Setting, kind: str) -> Measured:
+        """Return a measured row: median and bootstrap interval over seeds."""
+        runs = self.found.frame[at_setting(self.found.frame, *_GATES[kind], setting)]
+        return over_seeds(quantity, values.to_numpy(), self.found, runs)
+
+
+def require_paired(found: Curves, setting: Setting, ends: Mapping[str, pd.DataFrame]) -> None:
+    """Refuse runs, one row a seed, that cannot be compared seed by seed.
+
+    Raises
+    ------
+    ResultError
+        If they have not the same seeds and the same number of updates.
+    """
+    sizes = {name: (", ".join(map(str, runs.index)), int(runs["updates"].max())) for name, runs in ends.items()}
+    if len(set(sizes.values())) > 1:
+        each = "; ".join(f"{name} {updates:,} of seeds {seeds}" for name, (seeds, updates) in sizes.items())
+        raise ResultError(
+            f"{found.origin()}: the claims compare gates at equal seeds and updates, at {setting} got {each}"
+        )
+
+
+def at_setting(frame: pd.DataFrame, method: str, rule: str, setting: Setting) -> pd.Series:
+    """Return which rows are of a gate at a setting."""
+    task = (frame["vocab_size"] == setting.vocab_size) & (frame["length"] == setting.length)
+    return task & (frame["method"] == method) & (frame["rule"] == rule) & np.isclose(frame["rate"], setting.rate)
+
+
+def shares(
+    quantity: str, outcomes: Mapping[Setting, Sequence[bool]], found: Curves, runs: pd.DataFrame
+) -> list[Measured]:
+    """Return the share of all runs, and that of the worst setting; ``runs`` are their curves."""
+    worst = min(outcomes.values(), key=np.mean)
+    every = [value for values in outcomes.values() for value in values]
+    return [_counted(quantity, every, found, runs), _counted(f"{quantity}, worst setting", worst, found, runs)]
+
+
+def _counted(
+    quantity: str, values: Sequence[bool] | NDArray[np.bool_], found: Curves, runs: pd.DataFrame
+) -> Measured:
+    share = float(np.mean(np.asarray(values)))
+    return taken_from(found, runs, quantity, (share, share, share), len(values))

@@ -1,0 +1,160 @@
+"""What ``kondo verify`` found: one outcome a claim, the report of all, and the JSON that other tools read.
+
+The fields of the JSON are those of ``to_json`` here, of :class:`simulations.verification.evidence.Simulated` and
+``Measured``, of :class:`kondo_theory.derivations.proof.Derivation`, and of
+:func:`simulations.verification.verdicts.criteria_json`. Infinite values, which JSON lacks, are null: an open end of a
+region or of an interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kondo_theory.claims import SOURCES, Claim, Verdict
+from simulations.verification.evidence import Measured, Simulated
+from simulations.verification.verdicts import criteria_json
+
+__all__ = ["SCHEMA", "Broken", "Outcome", "Report"]
+
+SCHEMA = 2
+"""Version of the JSON: it changes where a field is renamed, is dropped, or means something else."""
+
+INCONCLUSIVE: tuple[Verdict, ...] = ("contradicted", "broken", "undecided")
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The exception that ended a claim.
+
+    Attributes
+    ----------
+    type, message, where : str
+        ``where`` is ``file:line in function`` of the innermost frame of this project.
+    traceback : str
+    """
+
+    type: str
+    message: str
+    where: str
+    traceback: str
+
+    def __str__(self) -> str:
+        return f"{self.type}: {self.message} ({self.where})"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One claim with all that was found, and the verdict.
+
+    Attributes
+    ----------
+    claim : Claim
+    derived : mapping or None
+        The derivation as :meth:`kondo_theory.derivations.proof.Derivation.to_json` returns it.
+    simulated, measured : sequence
+    verdict, reason : str
+    seconds : float
+        How long it took.
+    broken : Broken, optional
+    """
+
+    claim: Claim
+    derived: Mapping[str, Any] | None
+    simulated: Sequence[Simulated]
+    measured: Sequence[Measured]
+    verdict: Verdict
+    reason: str
+    seconds: float = 0.0
+    broken: Broken | None = None
+
+    @property
+    def conclusive(self) -> bool:
+        """False if ours disagrees with ours, an exception ended the claim, or a check was too noisy to decide."""
+        return self.verdict not in INCONCLUSIVE
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the claim's entry in the JSON report."""
+        claim, rule = self.claim, self.claim.rule
+        sources = dict.fromkeys(source for row in self.measured for source in row.sources)
+        return {
+            "id": claim.id,
+            "statement": claim.statement,
+            "source": claim.source,
+            "published": claim.published,
+            "regime": claim.regime,
+            "derived": None if self.derived is None else dict(self.derived),
+            "simulated": [row.to_json() for row in self.simulated],
+            "measured": [row.to_json() for row in self.measured],
+            "tables": [asdict(source) for source in sources],
+            "criteria": criteria_json(claim, self.measured),
+            "rule": {
+                "statistic": rule.statistic,
+                "undecided": rule.undecided,
+                "judged_from": dict(rule.judged_from),
+                "not_run": rule.not_run,
+                "not_comparable": rule.not_comparable or None,
+                "beforehand": rule.beforehand,
+            },
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "broken": None if self.broken is None else asdict(self.broken),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of a run of ``kondo verify``, or of what is done of it.
+
+    Attributes
+    ----------
+    preset, device, commit, date : str
+    versions : mapping
+        Of Python and of the packages.
+    outcomes : sequence of Outcome
+    chosen : sequence of str
+        Ids of all the claims that were asked for.
+    options : str
+        What to give ``kondo verify`` beside the claim to make the same report.
+    """
+
+    preset: str
+    device: str
+    commit: str
+    versions: Mapping[str, str]
+    outcomes: Sequence[Outcome]
+    chosen: Sequence[str] = ()
+    date: str = ""
+    options: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every claim that was asked for is done."""
+        return len(self.outcomes) >= len(self.chosen)
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every check that could be judged was conclusive, whatever it says of published claims; else 1."""
+        return 0 if all(outcome.conclusive for outcome in self.outcomes) else 1
+
+    def command(self, claim: str) -> str:
+        """Return the command that makes the same report of one claim."""
+        return f"kondo verify --claim {claim} {self.options}".rstrip()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as a JSON value."""
+        return {
+            "schema": SCHEMA,
+            "preset": self.preset,
+            "device": self.device,
+            "commit": self.commit,
+            "date": self.date,
+            "versions": dict(self.versions),
+            "complete": self.complete,
+            "chosen": list(self.chosen),
+            "exit_code": self.exit_code if self.complete else None,
+            "sources": dict(SOURCES),
+            "claims": [outcome.to_json() | {"command": self.command(outcome.claim.id)} for outcome in self.outcomes],
+        }

@@ -1,0 +1,20 @@
+"""The cases of the benchmark of token reversal run, and each promise names two of them."""
+
+from simulations.benchmark import reversal as benchmark
+from simulations.benchmark.suite import BenchmarkRow
+
+
+def test_the_cases_of_the_bench_command_run_and_have_their_promises():
+    rows = []
+    for case in benchmark.cases(quick=True):
+        for name, (units, call) in case.variants.items():
+            call()
+            rows.append(BenchmarkRow(case.name, name, case.unit, 10.0 * (len(rows) + 1), units, 1.0, 0))
+    assert [row.variant for row in rows[:2]] == ["PG", "DG"]
+    places = {(row.case, row.variant): row.microseconds for row in rows}
+    assert benchmark.case_targets(rows) == [
+        ("token reversal, an update: row gate(3 %) / PG", 4.0, "≤ 0.55"),
+        ("token reversal, training alone: row gate(3 %) / PG", 12 / 9, "≤ 0.2"),
+        ("token reversal, sampling: cache, prompts read once / no cache", 16 / 18, "not promised"),
+    ]
+    assert len(places) == 8 + 7 + 3, "PPO trains four times on a batch: its part is no update"

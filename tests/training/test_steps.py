@@ -1,0 +1,381 @@
+"""What every screened step must do: NaN, frozen parameters, two passes of one policy, autocast, half formats."""
+
+import math
+
+import pytest
+import torch
+from steps import SMALL, STEPS, N, Screened, Sequence, Stacked
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from kondo_theory.gate import Gate
+from kondo_theory.training.policies import draw, log_probabilities
+from simulations.networks import stacked
+from simulations.networks.transformer import Transformer, sample
+from simulations.randomness.seed_streams import draw_actions
+
+GATES = (None, Gate(rate=0.25), Gate(price=0.0), Gate(price=-1e9), Gate(price=0.0, temperature=0.5))
+TWO_PASSES = (Gate(rate=0.25), Gate(price=-1e9))
+each_step = pytest.mark.parametrize("kind", STEPS, ids=lambda kind: kind.__name__)
+
+
+def copies(driver):
+    return {name: parameter.detach().clone() for name, parameter in driver.parameters().items()}
+
+
+def gradients(driver):
+    return {name: None if p.grad is None else p.grad.clone() for name, p in driver.parameters().items()}
+
+
+def assert_same(found, expected):
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        assert (found[name] is None) == (value is None), name
+        assert value is None or torch.equal(found[name], value), name
+
+
+def refused(driver, advantage, message):
+    """Assert that an update is refused and leaves parameters, gradients and optimizer as they were."""
+    before, gradient = copies(driver), gradients(driver)
+    state = str(driver.step.optimizer.state_dict())
+    with pytest.raises(ValueError, match=message) as caught:
+        driver.update(advantage)
+    assert "\n" not in str(caught.value)
+    assert_same(copies(driver), before)
+    assert_same(gradients(driver), gradient)
+    assert str(driver.step.optimizer.state_dict()) == state
+
+
+NO_TEMPERATURE_AT_A_RATE = Gate(rate=0.25, temperature=0.5)  # for a stacked step
+CASES = [
+    (kind, gate, bad)
+    for kind in STEPS
+    for gate in (*GATES, NO_TEMPERATURE_AT_A_RATE)
+    for bad in (math.nan, math.inf, -math.inf)
+    # The caller of a stacked step computes the delight, and an infinite one saturates.
+    if kind is not Stacked or (gate != NO_TEMPERATURE_AT_A_RATE and math.isnan(bad))
+]
+
+
+@pytest.mark.parametrize(("kind", "gate", "bad"), CASES, ids=str)
+def test_an_advantage_that_is_no_number_is_never_kept_and_is_counted(kind, gate, bad):
+    driver = kind(gate, check=False)
+    for update in range(3):
+        advantage = driver.screen()
+        advantage[[3, N - 2]] = bad
+        keep = driver.update(advantage)
+        assert not keep[[3, N - 2]].any()
+        assert keep.any()
+        if gate == Gate(rate=0.25):
+            assert int(keep.sum()) == N // 4
+        if gate in (None, Gate(price=-1e9)):
+            assert int(keep.sum()) == N - 2
+        assert driver.step.counts.invalid_samples == 2 * (update + 1)
+    assert f"invalid_samples={2 * 3}" in repr(driver.step.counts)
+    assert all(parameter.isfinite().all() for parameter in driver.parameters().values())
+
+
+@pytest.mark.parametrize("gate", [None, Gate(rate=0.25), Gate(price=-1e9)], ids=str)
+def test_a_stacked_step_drops_infinite_coefficients_that_its_gate_kept(gate):
+    driver = Stacked(gate)
+    advantage = driver.screen()
+    advantage[[3, N - 2]] = math.inf
+    assert driver.update(advantage).sum() >= N // 4
+    assert driver.step.counts.invalid_samples == 2
+    assert all(parameter.isfinite().all() for parameter in driver.parameters().values())
+
+
+@each_step
+def test_negative_control_numbers_are_not_counted_as_invalid(kind):
+    driver = kind(Gate(rate=0.25), check=False)
+    driver.update(driver.screen())
+    assert driver.step.counts.invalid_samples == 0
+
+
+class Waits(TorchDispatchMode):
+    """Counts what makes the host wait for a GPU."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        if name in ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal"):
+            self.seen.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "waits"),
+    # The rows of a mask must be known. A sequence step also looks whether the policy and the loss are numbers, and
+    # where the last kept token is; it counts the kept tokens.
+    [(Screened, ["nonzero"]), (Stacked, []), (Sequence, None)],
+)
+def test_counting_waits_for_nothing(kind, waits):
+    seen = []
+    for bad in (0.0, math.nan):
+        driver = kind(Gate(rate=0.25), check=False)
+        advantage = driver.screen()
+        advantage[3] = bad
+        with Waits() as spy:
+            driver.update(advantage)
+        seen.append(spy.seen)
+    assert seen[0] == seen[1]
+    assert waits is None or seen[0] == waits
+
+
+@each_step
+def test_a_policy_with_nothing_to_train_is_refused(kind):
+    with pytest.raises(ValueError, match=r"no trainable parameter|no frozen parameter, got layers\.0\.weight"):
+        kind(Gate(rate=0.25), frozen=("",))
+
+
+def test_a_frozen_layer_that_would_be_trained_all_the_same_is_refused():
+    with pytest.raises(ValueError, match=r"no frozen parameter, got layers\.1\.weight, layers\.1\.bias of policy 0"):
+        Stacked(None, frozen=("layers.1",))
+    network = Stacked(None).network.frozen_copy()
+    with pytest.raises(ValueError, match="the network has no trainable parameter: it is a frozen copy"):
+        stacked.StackedStep(network, torch.optim.SGD(network.parameters(), lr=0.1), None)
+
+
+class WithUnused(torch.nn.Module):
+    """What a policy has beside what it uses."""
+
+    def __init__(self):
+        super().__init__()
+        self.spare = torch.nn.Parameter(torch.ones(3, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("kind", [Screened, Sequence])
+def test_where_nothing_is_kept_frozen_and_unused_parameters_have_no_gradient_and_do_not_decay(kind):
+    """The gradient of an empty keep is that of a masked full batch: a coefficient of zero everywhere."""
+    results = []
+    for gate in (Gate(price=1e9), Gate(price=-1e9)):
+        driver = kind(
+            gate, frozen=(kind.a_frozen_part,), optimizer=lambda ps: torch.optim.AdamW(ps, lr=0.1, weight_decay=0.5)
+        )
+        driver.policy.add_module("unused", WithUnused())
+        driver.step.optimizer.add_param_group({"params": list(driver.policy.unused.parameters())})
+        before = copies(driver)
+        keep = driver.update(0 * driver.screen())
+        assert keep.all() or not keep.any()
+        gradient = gradients(driver)
+        for name, parameter in driver.parameters().items():
+            idle = kind.a_frozen_part in name or "unused" in name
+            assert (gradient[name] is None) == idle, name
+            assert torch.equal(parameter.detach(), before[name]) == idle, name
+            assert idle or not gradient[name].any()
+        results.append(copies(driver))
+    assert_same(*results)
+
+
+@pytest.mark.parametrize("gate", [Gate(price=1e9), Gate(price=-1e9), None], ids=str)
+@pytest.mark.parametrize("kind", [Screened, Sequence])
+def test_a_policy_that_was_frozen_since_is_refused(kind, gate):
+    driver = kind(gate, check=False)
+    advantage = driver.screen()
+    if gate is None and kind is Screened:
+        driver.screening = type(driver.screening)(driver.screening.actions, driver.screening.surprisal)
+    driver.policy.requires_grad_(False)
+    refused(driver, advantage, "must depend on a trainable parameter")
+
+
+@pytest.mark.parametrize("gate", [None, *TWO_PASSES], ids=str)
+@pytest.mark.parametrize("small", [True, False], ids=["activations kept", "two passes"])
+@each_step
+def test_a_policy_that_changed_between_the_passes_is_refused(kind, gate, small, monkeypatch):
+    if not small:
+        monkeypatch.setattr(stacked, "KEPT_BYTES", 0)
+    driver = kind(gate, **({} if kind.checks else {"tolerance": 1e-6}))
+    driver.update(driver.screen())
+    advantage = driver.screen()
+    with torch.no_grad():
+        for parameter in driver.parameters().values():
+            parameter.mul_(1.1)
+    refused(driver, advantage, "must be one policy|must be th(at|ose) of act")
+
+
+@pytest.mark.parametrize("kind", [Screened, Stacked])
+def test_a_full_batch_that_was_used_is_refused_after_an_optimizer_that_hides_its_changes(kind):
+    """Fused optimizers change parameters without a trace in their version."""
+    driver = kind(None, optimizer=lambda parameters: torch.optim.Adam(parameters, lr=0.1, fused=True))
+    advantage = driver.screen()
+    driver.update(advantage)
+    refused(driver, advantage, r"must be th(at|ose) of act")
+
+
+def test_later_passes_over_a_rollout_are_off_policy_and_not_refused():
+    driver = Sequence(Gate(rate=0.25))
+    advantage = driver.screen()
+    driver.update(advantage)
+    assert driver.step.counts.largest_gap < 1e-12
+    driver.update(advantage)
+    assert driver.step.counts.largest_gap > 1e-3
+
+
+@each_step
+def test_the_gap_of_a_screening_from_elsewhere_is_counted_and_limited_on_demand(kind, monkeypatch):
+    monkeypatch.setattr(stacked, "KEPT_BYTES", 0)
+    driver = kind(Gate(rate=0.25))
+    assert math.isnan(driver.step.counts.mean_gap)
+    assert math.isnan(driver.step.counts.largest_gap)
+    advantage = driver.screen()
+    driver.elsewhere(0.3)
+    driver.update(advantage)
+    assert driver.step.counts.mean_gap == pytest.approx(0.3, rel=1e-9)
+    assert driver.step.counts.largest_gap == pytest.approx(0.3, rel=1e-9)
+    advantage = driver.screen()
+    driver.elsewhere(0.0)  # the learner's own: its gap is rounding
+    driver.update(advantage)
+    assert driver.step.counts.mean_gap == pytest.approx(0.15, rel=1e-9)
+    assert driver.step.counts.largest_gap == pytest.approx(0.3, rel=1e-9)
+    for tolerance, allowed in ((0.2, False), (0.4, True)):
+        driver = kind(Gate(rate=0.25), tolerance=tolerance)
+        advantage = driver.screen()
+        driver.elsewhere(0.3)
+        if allowed:
+            driver.update(advantage)
+        else:
+            refused(driver, advantage, r"within 0\.2 nats")
+            assert math.isnan(driver.step.counts.largest_gap)
+    with pytest.raises(ValueError, match="tolerance must be at least 0 nats, got -1"):
+        kind(Gate(rate=0.25), tolerance=-1)
+
+
+@pytest.mark.parametrize("kind", [Screened, Sequence])
+def test_log_probabilities_in_place_of_surprisals_are_refused(kind):
+    driver = kind(Gate(rate=0.25))
+    advantage = driver.screen()
+    if kind is Screened:
+        driver.screening = type(driver.screening)(driver.screening.actions, -driver.screening.surprisal)
+    else:
+        driver.rollout = type(driver.rollout)(driver.rollout.tokens, -driver.rollout.log_policy)
+    refused(driver, advantage, r"surprisal must be finite and at least 0, .*got -\S+; are these log-probabilities\?")
+
+
+@pytest.mark.parametrize("gate", TWO_PASSES, ids=str)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize("kind", [Screened, Sequence])
+def test_rounding_is_not_refused(kind, dtype, autocast, gate):
+    """Matrix products of another batch size round otherwise; so does a sampler that decodes from a cache."""
+    driver = kind(gate, dtype=dtype)
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        for _ in range(10):
+            driver.update(driver.screen())
+    assert driver.step.counts.largest_gap < 0.1
+    assert all(parameter.isfinite().all() for parameter in driver.parameters().values())
+
+
+class CachedCast(torch.nn.Linear):
+    """Casts its weight once and keeps the cast, as autocast did in old versions of torch, graph or not."""
+
+    cache = None
+
+    def forward(self, x):
+        if type(self).cache is None:
+            type(self).cache = self.weight * 1
+        return torch.nn.functional.linear(x, type(self).cache)
+
+
+@pytest.mark.parametrize("kind", [Screened, Sequence])
+def test_a_cast_without_a_graph_does_not_serve_the_backward_pass(kind, monkeypatch):
+    monkeypatch.setattr(torch, "clear_autocast_cache", lambda: setattr(CachedCast, "cache", None))
+    CachedCast.cache = None
+    driver = kind(Gate(rate=0.25))
+    parent, name = (driver.policy.layers, "1") if kind is Screened else (driver.policy, "head")
+    plain = getattr(parent, name)
+    layer = CachedCast(plain.in_features, plain.out_features, bias=False, dtype=torch.float64)
+    setattr(parent, name, layer)
+    for _ in range(2):
+        driver.update(driver.screen())
+        assert layer.weight.grad is not None
+        assert layer.weight.grad.any()
+
+
+@pytest.mark.parametrize("kind", [Screened, Sequence])
+def test_under_autocast_every_weight_has_the_gradient_of_bfloat16(kind):
+    found = []
+    for enabled in (True, False):
+        driver = kind(Gate(rate=0.25), dtype=torch.float32)
+        advantage = driver.screen()  # the same batch twice: draws differ under autocast
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled), torch.no_grad():
+            driver.policy(*([driver.observations] if kind is Screened else [driver.rollout.tokens[:, :-1]]))
+            with torch.enable_grad():
+                driver.update(advantage)
+        found.append(torch.cat([parameter.grad.flatten() for parameter in driver.parameters().values()]))
+    assert found[1].norm() > 0
+    assert (found[0] - found[1]).norm() < 0.1 * found[1].norm()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+@each_step
+def test_a_policy_in_half_precision_is_read_and_drawn_from_in_single(kind, dtype, monkeypatch):
+    """Its logits are what they are; what is made of them is not rounded again."""
+    seen, multinomial, exponential = [], torch.multinomial, torch.Tensor.exponential_
+    monkeypatch.setattr(torch, "multinomial", lambda p, *a, **k: (seen.append(p.dtype), multinomial(p, *a, **k))[1])
+    monkeypatch.setattr(
+        torch.Tensor, "exponential_", lambda x, *a, **k: (seen.append(x.dtype), exponential(x, *a, **k))[1]
+    )
+    driver = kind(Gate(rate=0.25), dtype=dtype)
+    driver.screen()
+    log_policy = (driver.rollout if kind is Sequence else driver.screening).log_policy
+    assert log_policy.dtype == torch.float32
+    assert set(seen) == ({torch.float32} if kind is not Stacked else set())
+    assert (log_policy.exp().sum(-1) - 1).abs().max() < 1e-5
+
+
+class Uniform(Transformer):
+    """Every logit is 40, so that a draw in bfloat16 has a resolution of a quarter."""
+
+    def forward(self, *args):
+        return 40 + 0 * super().forward(*args)
+
+
+def low_token_z_score(draw, n_actions, rows):
+    """How far the mean of uniform draws lies from the middle, in standard errors."""
+    actions = draw(torch.Generator().manual_seed(0)).double()
+    return float(actions.mean() - (n_actions - 1) / 2) / math.sqrt((n_actions**2 - 1) / 12 / rows)
+
+
+def test_draws_in_bfloat16_do_not_favour_low_actions():
+    """Uniform draws: the mean within 4 standard errors of the middle; drawn in bfloat16 it is farther."""
+    rows = 10_000_000
+    logits = torch.zeros(rows, 2, dtype=torch.bfloat16)
+    assert abs(low_token_z_score(lambda g: draw(log_probabilities(logits), g), 2, rows)) < 4
+    assert low_token_z_score(lambda g: torch.multinomial(logits.softmax(-1), 1, generator=g), 2, rows) < -4
+    policy, prompt, rows = Uniform(64, 2, SMALL, seed=0).bfloat16(), torch.zeros(1, 1, dtype=torch.int64), 20_000
+    assert (
+        abs(low_token_z_score(lambda g: sample(policy, prompt, 1, answers=rows, generator=g).answers, 64, rows)) < 4
+    )
+
+    def rounded(generator):
+        noise = torch.empty(rows, 64, dtype=torch.bfloat16).exponential_(generator=generator).log_()
+        return (40 - noise).argmax(-1)
+
+    assert low_token_z_score(rounded, 64, rows) < -4
+
+
+def test_log_probabilities_of_a_bfloat16_policy_at_32000_actions_are_exact():
+    logits = torch.randn(50, 32_000, generator=torch.Generator().manual_seed(0)).bfloat16()
+    exact = logits.double().log_softmax(-1)
+    assert (log_probabilities(logits) - exact).abs().max() < 1e-5
+    assert (logits.log_softmax(-1) - exact).abs().max() > 0.02, "negative control: torch's own in bfloat16"
+    assert log_probabilities(exact).dtype == torch.float64
+
+
+def test_more_actions_than_multinomial_takes_can_be_drawn():
+    """Two actions among 2^24 + 2 share the probability, a quarter and three quarters."""
+    log_policy = torch.full((1, 2**24 + 2), -math.inf)
+    log_policy[0, 5], log_policy[0, -1] = math.log(0.25), math.log(0.75)
+    generator = torch.Generator().manual_seed(0)
+    assert {int(draw(log_policy, generator)) for _ in range(4)} == {5, 2**24 + 1}
+    with pytest.raises(RuntimeError, match=r"2\^24"):
+        torch.multinomial(log_policy.exp(), 1)
+
+
+def test_an_action_of_probability_zero_is_not_drawn_where_rounding_leaves_a_gap():
+    policy = torch.tensor([[0.4, 0.3, 0.2999, 0.0, 0.0]])
+    assert draw_actions(policy, torch.tensor([0.99999])).tolist() == [2]
+    assert draw_actions(policy, torch.tensor([0.5])).tolist() == [1]
+    assert draw_actions(torch.tensor([[0.0, 1.0]]), torch.tensor([0.0])).tolist() == [1]
