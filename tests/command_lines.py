@@ -26,7 +26,7 @@ from simulations.cli import main as cli
 from simulations.mnist.config import METHODS
 from simulations.results import tables as results
 from simulations.sweeps.named.catalogue import SWEEPS
-from simulations.verification.evidence import Simulated
+from simulations.verification.checks.evidence import Simulated
 
 __all__ = ["light_work", "problem", "random_command_line", "workplace"]
 

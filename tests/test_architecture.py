@@ -36,21 +36,148 @@ def relative(path):
     return path.relative_to(ROOT).as_posix()
 
 
+BASICS = {"kondo_theory._arrays", "kondo_theory._domain", "kondo_theory.words"}
+GROUND = {"simulations.errors", "simulations.devices", "simulations.statistics", "simulations.results"}
+ONE_CONTEXT = {"kondo_theory.moments", "kondo_theory.geometry", "kondo_theory.gate", "kondo_theory.screening"}
+THEORY = {
+    *BASICS,
+    *ONE_CONTEXT,
+    *(
+        f"kondo_theory.{name}"
+        for name in ("_scores", "advantage", "approximate", "contexts", "cost", "gambling", "token_trap")
+    ),
+}
+KERNELS = {f"simulations.{name}" for name in ("bandits", "gambling", "tokens")}
+EXPERIMENTS = {"simulations.mnist", "simulations.reversal"}
+BENEATH_AN_EXPERIMENT = {
+    *GROUND,
+    *THEORY,
+    "kondo_theory.training",
+    "simulations.networks",
+    "simulations.randomness",
+    "simulations.resuming",
+}
+
+ROOMS = {
+    # A room is a package, or a file beside packages. It may import those named here and itself; floors go upwards.
+    "kondo_theory.words": set(),
+    "kondo_theory._arrays": set(),
+    "kondo_theory._domain": {"kondo_theory._arrays", "kondo_theory.words"},
+    "kondo_theory.gate": BASICS,
+    "kondo_theory.advantage": BASICS,
+    "kondo_theory._scores": BASICS,
+    "kondo_theory.moments": {*BASICS, "kondo_theory._scores"},
+    "kondo_theory.geometry": {*BASICS, "kondo_theory._scores", "kondo_theory.moments"},
+    "kondo_theory.screening": {*BASICS, "kondo_theory.gate", "kondo_theory.geometry", "kondo_theory.moments"},
+    "kondo_theory.approximate": {*BASICS, *ONE_CONTEXT},
+    "kondo_theory.contexts": {*BASICS, *ONE_CONTEXT},
+    "kondo_theory.cost": {*BASICS, *ONE_CONTEXT},
+    "kondo_theory.gambling": {*BASICS, *ONE_CONTEXT},
+    "kondo_theory.token_trap": {*BASICS, *ONE_CONTEXT},
+    "kondo_theory.derivations": {"kondo_theory.words"},
+    "kondo_theory.claims": THEORY,
+    "kondo_theory.training": {*BASICS, "kondo_theory.gate", "kondo_theory.screening", "kondo_theory.advantage"},
+    "simulations.errors": set(),
+    "simulations.statistics": set(),
+    "simulations.devices": BASICS,
+    "simulations.randomness": set(),
+    "simulations.results": {"simulations.errors", "simulations.statistics"},
+    "simulations.resuming": GROUND,
+    "simulations.bandits": {*THEORY, "simulations.randomness", "simulations.statistics"},
+    "simulations.gambling": {*THEORY, "simulations.randomness", "simulations.statistics"},
+    "simulations.tokens": {*THEORY, "simulations.randomness", "simulations.statistics"},
+    "simulations.networks": {*THEORY, "kondo_theory.training", "simulations.randomness", "simulations.devices"},
+    "simulations.mnist": BENEATH_AN_EXPERIMENT,
+    "simulations.reversal": BENEATH_AN_EXPERIMENT,
+    "simulations.sweeps": {*GROUND, "kondo_theory.words", "simulations.resuming"},
+    "simulations.sweeps.cells": {*THEORY, *GROUND, *KERNELS, *EXPERIMENTS, "simulations.randomness"},
+    "simulations.sweeps.named": {"simulations.sweeps", "simulations.sweeps.cells"},
+    "simulations.benchmark": {
+        *GROUND, *KERNELS, *EXPERIMENTS, "kondo_theory.training", "simulations.networks", "simulations.randomness",
+    },
+    "simulations.verification.checks": {*THEORY, *GROUND, *KERNELS, *EXPERIMENTS, "simulations.networks"},
+    "simulations.verification": {
+        *GROUND, "kondo_theory.words", "kondo_theory.claims", "kondo_theory.derivations",
+        "simulations.verification.checks",
+    },
+    "paper_figs": {*THEORY, *GROUND, *EXPERIMENTS, "kondo_theory.claims"},
+    "simulations.cli": {
+        *GROUND, *EXPERIMENTS, "kondo_theory.words", "kondo_theory.claims", "simulations.benchmark",
+        "simulations.sweeps", "simulations.sweeps.named", "simulations.verification", "paper_figs",
+    },
+}  # fmt: skip
+
+
+def module_of(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(path): path for path in FILES}
+
+
+def dependencies(path):
+    """The modules of the project that a file imports; of a package from which it takes modules, these alone."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            full = {f"{node.module}.{alias.name}" for alias in node.names}
+            found.update(full & MODULES.keys() if full <= MODULES.keys() else full & MODULES.keys() | {node.module})
+    return (found & MODULES.keys()) - {module_of(path)}
+
+
+def room_of(module):
+    """The innermost room that a module is in; the front doors, which stand for all behind them, are in none."""
+    parts = module.split(".")
+    names = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    return next((name for name in names if name in ROOMS), None)
+
+
 @pytest.mark.parametrize("path", FILES, ids=relative)
-def test_dependencies_point_one_way(path):
-    package = path.relative_to(ROOT).parts[0]
+def test_a_room_imports_only_what_it_may(path):
+    room = room_of(module_of(path))
+    if room is None:
+        assert path.name in ("__init__.py", "__main__.py"), f"{path} is in no room"
+        return
+    above = {name: room_of(name) for name in dependencies(path)} if path.name != "__init__.py" else {}
+    strange = {name: other for name, other in above.items() if other not in (None, room, *ROOMS[room])}
+    assert not strange, f"{room} may import {', '.join(sorted(ROOMS[room]))}; it imports {', '.join(sorted(strange))}"
+
+
+def circles(graph):
+    """The nodes of a graph of names that lie on a circle or lead to one."""
+    left = {name: set(others) for name, others in graph.items()}
+    while bare := {name for name, others in left.items() if not others & left.keys()}:
+        left = {name: others for name, others in left.items() if name not in bare}
+    return sorted(left)
+
+
+def test_rooms_and_files_go_in_no_circle():
+    assert circles(ROOMS) == []
+    assert circles({module: dependencies(path) for module, path in MODULES.items()}) == []
+
+
+def test_negative_control_a_circle_is_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["a", "b", "c"]
+
+
+def test_no_room_is_crowded():
+    for directory in {path.parent for path in FILES} - {ROOT / "kondo_theory" / "derivations"}:  # a proof a claim
+        modules = [path for path in directory.glob("*.py") if path.name not in ("__init__.py", "__main__.py")]
+        assert len(modules) <= 15, f"{directory} has {len(modules)} modules"
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_heavy_libraries_stay_where_they_belong(path):
+    package, parts = path.relative_to(ROOT).parts[0], path.parts
     if package == "kondo_theory":
-        assert not uses(path, "simulations")
-        assert not uses(path, "paper_figs")
         assert not uses(path, "numba")
-        if "training" not in path.parts:
-            assert not uses(path, "kondo_theory.training")
-            assert not uses(path, "torch")
-    if package == "simulations" and path.name != "cli.py":
-        assert not uses(path, "paper_figs")
-    if package == "paper_figs":
+    if package == "paper_figs" or (package == "kondo_theory" and "training" not in parts):
         assert not uses(path, "torch")
-    if "derivations" not in path.parts:
+    if set(parts) & {"bandits", "gambling", "tokens"} and "sweeps" not in parts:
+        assert not uses(path, "torch")
+    if "derivations" not in parts:
         assert not uses(path, "sympy")
 
 

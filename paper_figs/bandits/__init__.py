@@ -1,1 +1,1 @@
-"""TODO."""
+"""Figures of one context, of many, and of the gate itself."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Figures of tokens that share one reward."""

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from kondo_theory.training import ScreenedStep
-from simulations.benchmark.suite import BenchmarkRow, Case
+from simulations.benchmark.cases import BenchmarkRow, Case
 from simulations.devices import single_thread
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.images import Mnist, load_mnist

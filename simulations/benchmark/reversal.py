@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulations.benchmark.suite import BenchmarkRow, Case
+from simulations.benchmark.cases import BenchmarkRow, Case
 from simulations.devices import single_thread
 from simulations.networks.transformer import Transformer, sample
 from simulations.reversal.config import QUALITY_METHODS
 from simulations.reversal.training import ReversalRun
 
-__all__ = ["case_targets", "cases"]
+__all__ = ["cases", "targets"]
 
 UPDATE, TRAINING, SAMPLING = (f"token reversal, {what}" for what in ("an update", "training alone", "sampling"))
 SHARED, OWN, UNCACHED = "cache, prompts read once", "cache, prompts read by every row", "no cache"
@@ -31,7 +31,7 @@ def cases(quick: bool) -> list[Case]:
     return [Case(UPDATE, "update", updates), Case(TRAINING, "batch", training), Case(SAMPLING, "batch", sampling)]
 
 
-def case_targets(rows: Iterable[BenchmarkRow]) -> list[tuple[str, float, str]]:
+def targets(rows: Iterable[BenchmarkRow]) -> list[tuple[str, float, str]]:
     """Return (what, measured, required) of the speeds that are promised, from the rows of ``kondo bench``."""
     time_of = {(row.case, row.variant): row.microseconds for row in rows}
     gate, full = "row gate(3 %)", "PG"

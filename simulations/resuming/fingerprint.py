@@ -1,9 +1,10 @@
 """Which code a function runs: a hash over its module and over all that it imports from this project.
 
-Comments, formatting and docstrings do not enter it; the versions of Python and of the numerical libraries do. It does
-not see the packages above a module, whose ``__init__`` runs with it, modules imported by a computed name, data files,
-and a user's modules other than those that define the function and its decorators. Of a function that was typed at a
-prompt or in a notebook it sees what :mod:`~simulations.resuming.typed_in` does.
+Comments, formatting, docstrings and where a module lies (see :mod:`~simulations.resuming.moved`) do not enter it; the
+versions of Python and of the numerical libraries do. It does not see the packages above a module, whose ``__init__``
+runs with it, modules imported by a computed name, data files, and a user's modules other than those that define the
+function and its decorators. Of a function that was typed at a prompt or in a notebook it sees what
+:mod:`~simulations.resuming.typed_in` does.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from simulations.resuming.moved import MOVED, restore_imports, stored_name
 from simulations.resuming.typed_in import typed_in_code
 
 __all__ = ["code_version"]
 
 _OURS = ("kondo_theory", "simulations")
+_ONCE_MODULES = frozenset(MOVED.values())
 _NUMERICAL = ("numba", "numpy", "pandas", "scipy", "sympy", "torch")
 
 
@@ -54,7 +57,8 @@ def code_version(function: Callable[..., Any]) -> str:
     imports = frozenset().union(*(root.imports for root in roots))
     modules = _closure(imports)
     lines = [f"python {sys.version_info.major}.{sys.version_info.minor}", *(root.code for root in roots)]
-    lines += [f"{name}: {modules[name].code}" for name in sorted(modules)]
+    coded = {stored_name(name): modules[name].code for name in modules if not _stands_for_a_module(name)}
+    lines += [f"{name}: {coded[name]}" for name in sorted(coded)]
     imported = {name.partition(".")[0] for source in (*roots, *modules.values()) for name in source.imports}
     lines += [f"{name} {importlib.metadata.version(name)}" for name in _NUMERICAL if name in imported]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
@@ -116,6 +120,11 @@ def _project_file(module: str) -> Path | None:
     return Path(spec.origin) if spec is not None and spec.origin is not None else None
 
 
+def _stands_for_a_module(name: str) -> bool:
+    """Whether a package is where a module of its name was: it hands on names, and has no code of its own."""
+    return name not in MOVED and name in _ONCE_MODULES
+
+
 def _read_now(file: Path, module: str = "") -> _Source:
     """Read a file again if it changed: a session may edit and reload a module."""
     state = file.stat()
@@ -127,6 +136,7 @@ def _read(file: Path, module: str, modified: int, size: int) -> _Source:
     tree = ast.parse(file.read_bytes())
     imports = frozenset(_imports(tree, module))
     _drop_docstrings(tree)
+    restore_imports(tree, _OURS)
     return _Source(ast.dump(tree), imports)
 
 

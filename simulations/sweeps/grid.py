@@ -26,6 +26,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from kondo_theory.words import nearest
 from simulations.results.shards import CELL_KEY
 from simulations.resuming.fingerprint import code_version
+from simulations.resuming.moved import present_name, stored_name
 
 __all__ = ["MOST_CELLS", "Cell", "Grid", "Kind", "Sweep", "load_cell"]
 
@@ -137,8 +138,15 @@ class Sweep:
 
     @property
     def function_name(self) -> str:
-        """``module:function``."""
-        return self.cell if isinstance(self.cell, str) else f"{self.cell.__module__}:{self.cell.__qualname__}"
+        """``module:function``, with the module where it is now."""
+        if isinstance(self.cell, str):
+            return present_name(self.cell)
+        return f"{self.cell.__module__}:{self.cell.__qualname__}"
+
+    @property
+    def stored_function(self) -> str:
+        """The same by which results know it, wherever it has moved since."""
+        return stored_name(self.function_name)
 
     @cached_property
     def column_types(self) -> dict[str, str]:
@@ -259,12 +267,12 @@ class Sweep:
     def cells(self) -> Iterator[Cell]:
         """Yield every cell of a checked sweep."""
         for config in self.configs():
-            yield Cell(cell_key(config, self.function_name, self.version), config)
+            yield Cell(cell_key(config, self.stored_function, self.version), config)
 
     def describe(self) -> dict[str, Any]:
         """Return the sweep as a JSON value, for the table's header."""
         grids = [{name: list(values) for name, values in grid.items()} for grid in self.grids]
-        return {"name": self.name, "function": self.function_name, "version": self.version, "grids": grids}
+        return {"name": self.name, "function": self.stored_function, "version": self.version, "grids": grids}
 
 
 def load_cell(name: str) -> Callable[..., Any]:
@@ -275,7 +283,7 @@ def load_cell(name: str) -> Callable[..., Any]:
     TypeError
         If there is none.
     """
-    module, _, function = name.partition(":")
+    module, _, function = present_name(name).partition(":")
     try:
         loaded: Callable[..., Any] = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:

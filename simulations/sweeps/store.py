@@ -76,7 +76,7 @@ class Store:
     def __init__(self, directory: Path, sweep: Sweep) -> None:
         self.directory, self.sweep = directory, sweep
         self.done: set[str] = set()
-        self._index = Index(function=sweep.function_name)
+        self._index = Index(function=sweep.stored_function)
         self._kinds: dict[str, str | None] = {}
         self._wide: set[str] = set()
         self._floats: set[str] = set()
@@ -239,9 +239,9 @@ def _is_current(path: Path, sweep: Sweep, *, any_version: bool = False) -> bool:
 
 def _index_of(directory: Path, sweep: Sweep) -> Index:
     index = Index.read(directory)
-    if index.function != sweep.function_name:
+    if index.function != sweep.stored_function:
         raise ResultError(
-            f"{directory} holds cells of {index.function}, not of {sweep.function_name}: take another directory"
+            f"{directory} holds cells of {index.function}, not of {sweep.stored_function}: take another directory"
         )
     return index
 

@@ -1,6 +1,7 @@
 """What ``kondo verify`` found: one outcome a claim, the report of all, and the JSON that other tools read.
 
-The fields of the JSON are those of ``to_json`` here, of :class:`simulations.verification.evidence.Simulated` and
+The fields of the JSON are those of ``to_json`` here, of :class:`simulations.verification.checks.evidence.Simulated`
+and
 ``Measured``, of :class:`kondo_theory.derivations.proof.Derivation`, and of
 :func:`simulations.verification.verdicts.criteria_json`. Infinite values, which JSON lacks, are null: an open end of a
 region or of an interval.
@@ -13,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kondo_theory.claims import SOURCES, Claim, Verdict
-from simulations.verification.evidence import Measured, Simulated
+from simulations.verification.checks.evidence import Measured, Simulated
 from simulations.verification.verdicts import criteria_json
 
 __all__ = ["SCHEMA", "Broken", "Outcome", "Report"]

@@ -12,7 +12,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from kondo_theory.derivations.proof import Derivation
-    from simulations.verification.evidence import Measured, Simulated
+    from simulations.verification.checks.evidence import Measured, Simulated
     from simulations.verification.verify import Report
 
 __all__ = ["console", "show_derivation", "show_outcome", "show_verdicts", "time_left"]

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from kondo_theory.claims import Claim, Criterion, Verdict
-from simulations.verification.evidence import Measured, Simulated, finite_row
+from simulations.verification.checks.evidence import Measured, Simulated, finite_row
 
 __all__ = ["criteria_json", "judge"]
 

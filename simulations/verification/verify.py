@@ -21,7 +21,7 @@ from simulations.errors import ReportedError
 from simulations.results.merging import PRESETS, MeasuredTables
 from simulations.results.sources import Source
 from simulations.verification.checks import Context, Progress
-from simulations.verification.evidence import Measured, Simulated
+from simulations.verification.checks.evidence import Measured, Simulated
 from simulations.verification.outcomes import Broken, Outcome, Report
 from simulations.verification.verdicts import judge
 

@@ -1,7 +1,7 @@
 """The cases of the benchmark of token reversal run, and each promise names two of them."""
 
 from simulations.benchmark import reversal as benchmark
-from simulations.benchmark.suite import BenchmarkRow
+from simulations.benchmark.cases import BenchmarkRow
 
 
 def test_the_cases_of_the_bench_command_run_and_have_their_promises():
@@ -12,7 +12,7 @@ def test_the_cases_of_the_bench_command_run_and_have_their_promises():
             rows.append(BenchmarkRow(case.name, name, case.unit, 10.0 * (len(rows) + 1), units, 1.0, 0))
     assert [row.variant for row in rows[:2]] == ["PG", "DG"]
     places = {(row.case, row.variant): row.microseconds for row in rows}
-    assert benchmark.case_targets(rows) == [
+    assert benchmark.targets(rows) == [
         ("token reversal, an update: row gate(3 %) / PG", 4.0, "≤ 0.55"),
         ("token reversal, training alone: row gate(3 %) / PG", 12 / 9, "≤ 0.2"),
         ("token reversal, sampling: cache, prompts read once / no cache", 16 / 18, "not promised"),

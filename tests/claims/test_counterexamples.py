@@ -17,7 +17,7 @@ from kondo_theory.geometry.frontier import frontier, rate_value
 from kondo_theory.geometry.learning import learning_time
 from kondo_theory.geometry.symmetric import pg_moments, symmetric_arms
 from kondo_theory.moments import gradient_moments
-from simulations.checks import Context
+from simulations.verification.checks import Context
 from simulations.verification.checks.bandits import contexts as context_checks
 from simulations.verification.checks.tokens import drifts as tokens
 from simulations.verification.checks.tokens.examples import exactly_one, least_advantage, train_two_tokens

@@ -16,7 +16,7 @@ from simulations.cli.terminal import in_plain_letters
 RUN = """
 import json, os, sys, traceback
 from simulations import cli, verify
-from simulations.verification.evidence import Simulated
+from simulations.verification.checks.evidence import Simulated
 
 def check(found, claim, context):
     context.progress(f"{claim.id}: χ ≤ λ")
@@ -25,7 +25,7 @@ def check(found, claim, context):
 verify._Found.check = check
 commands, mode, place = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3]
 if ["bench"] in commands:
-    from simulations import benchmark
+    from simulations.benchmark import suite as benchmark
     benchmark.run = lambda **_: []
     benchmark.main_table = lambda rows: "kernel ≥ 2×"
     benchmark.target_table = lambda rows: "target ≤ 1"

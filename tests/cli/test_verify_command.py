@@ -10,7 +10,7 @@ from simulations.cli import main as cli
 from simulations.cli import verify_command
 from simulations.errors import ReportedError
 from simulations.verification import report, verify
-from simulations.verification.evidence import Simulated
+from simulations.verification.checks.evidence import Simulated
 from simulations.verification.outcomes import Report
 
 IDS = ["gate-law", "row-gate", "token-dg", "mnist-quality"]

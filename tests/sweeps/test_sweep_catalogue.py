@@ -24,7 +24,7 @@ from simulations.sweeps.named.experiments import EXPERIMENTS
 from simulations.sweeps.named.gambling import GAMBLING
 from simulations.sweeps.named.gates import GATES
 from simulations.sweeps.named.tokens import TOKENS
-from simulations.verification.evidence import Simulated
+from simulations.verification.checks.evidence import Simulated
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMITTED = [name for name, sweep in SWEEPS.items() if sweep.kind != "experiment"]  # computed in minutes

@@ -13,7 +13,6 @@ from kondo_theory.claims import CLAIMS
 from kondo_theory.cost import surviving_rows_exact
 from kondo_theory.token_trap import stall_point, stalling_rates
 from kondo_theory.token_trap.groups import group_drift, group_stall_point
-from simulations.checks import Context, attributed
 from simulations.errors import ReportedError, ResultError
 from simulations.networks.transformer import Architecture
 from simulations.results.merging import MeasuredTables
@@ -29,6 +28,7 @@ from simulations.reversal.studies import ABOVE, BELOW, FRESH, STUDIES, Setting
 from simulations.reversal.summary import progress, stalled
 from simulations.reversal.tables import SHARED, Curves, committed_curves, with_shared
 from simulations.reversal.training import tidy
+from simulations.verification.checks import Context, attributed
 from simulations.verification.checks.reversal import runs as reversal_runs
 from simulations.verification.checks.reversal.cost import physical_cost, physical_cost_rows
 from simulations.verification.checks.reversal.quality import (

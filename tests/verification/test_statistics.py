@@ -8,7 +8,7 @@ from scipy import stats
 
 from kondo_theory.claims.registry import Criterion
 from simulations.statistics import bootstrap, mean_and_error
-from simulations.verification.evidence import Measured, Simulated, named_values
+from simulations.verification.checks.evidence import Measured, Simulated, named_values
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from simulations.results.sources import Source
 from simulations.verification import verify
 from simulations.verification.checks import Context
 from simulations.verification.checks.bandits.geometry import zero_price_geometry
-from simulations.verification.evidence import Measured, Simulated
+from simulations.verification.checks.evidence import Measured, Simulated
 from simulations.verification.verdicts import criteria_json
 
 SMOKE = Context("smoke", "cpu", 1, lambda _: None)

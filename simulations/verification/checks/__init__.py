@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from simulations.results.merging import MeasuredTables
 from simulations.results.sources import Source
-from simulations.verification.evidence import Measured
+from simulations.verification.checks.evidence import Measured
 
 __all__ = ["Context", "Progress", "attributed"]
 

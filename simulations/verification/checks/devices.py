@@ -5,7 +5,7 @@ from __future__ import annotations
 from simulations.results.device_agreement import EXPERIMENTS, Comparison, Pair, compare
 from simulations.statistics import Interval
 from simulations.verification.checks import Context
-from simulations.verification.evidence import Measured
+from simulations.verification.checks.evidence import Measured
 
 __all__ = ["device_agreement", "device_rows"]
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Cells of one context and of many: moments, screening rules, learning, noise."""

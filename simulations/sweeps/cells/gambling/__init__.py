@@ -1,1 +1,1 @@
-"""TODO."""
+"""Cells of the gamble: rest points, runs and drifts."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Cells of tokens that share one reward: drifts, stalls and training."""

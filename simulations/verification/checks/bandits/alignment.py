@@ -22,7 +22,7 @@ from simulations.bandits.simulation import (
 )
 from simulations.bandits.simulation import Context as Bandit
 from simulations.verification.checks import Context
-from simulations.verification.evidence import Simulated, Value
+from simulations.verification.checks.evidence import Simulated, Value
 
 __all__ = ["GATES", "backward_passes_to_align", "exact_failure", "simulate_failure"]
 

@@ -19,7 +19,7 @@ from simulations.bandits.simulation import Context as Bandit
 from simulations.bandits.simulation import MomentsConfig, simulate_moments
 from simulations.verification.checks import Context
 from simulations.verification.checks.bandits.moments import estimated, generator
-from simulations.verification.evidence import Simulated
+from simulations.verification.checks.evidence import Simulated
 
 __all__ = ["SETTINGS", "screening_at_rate"]
 

@@ -18,7 +18,7 @@ from simulations.bandits.many_contexts import (
     spread_population,
 )
 from simulations.verification.checks import Context
-from simulations.verification.evidence import N_STANDARD_ERRORS, Simulated
+from simulations.verification.checks.evidence import N_STANDARD_ERRORS, Simulated
 
 __all__ = ["context_allocation"]
 

@@ -17,7 +17,7 @@ from simulations.bandits.noisy_delight import noisy_batches
 from simulations.bandits.simulation import Estimate
 from simulations.tokens.keeps import Keeps, keep_patterns, surviving
 from simulations.verification.checks import Context
-from simulations.verification.evidence import Simulated
+from simulations.verification.checks.evidence import Simulated
 
 __all__ = ["approximate_delight", "step_cost"]
 

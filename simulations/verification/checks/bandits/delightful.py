@@ -15,7 +15,7 @@ from simulations.bandits.simulation import Context as Bandit
 from simulations.bandits.simulation import Gate, MomentsConfig, simulate_moments
 from simulations.statistics import bootstrap
 from simulations.verification.checks import Context, attributed
-from simulations.verification.evidence import Measured, Simulated
+from simulations.verification.checks.evidence import Measured, Simulated
 
 __all__ = ["GAP_QUANTITY", "cosine_gap_ratio", "dg_cosine_gap", "dg_noise_ratio"]
 

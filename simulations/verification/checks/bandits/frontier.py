@@ -18,7 +18,7 @@ from simulations.bandits.estimates import cost_of_signal, noise_per_backward, of
 from simulations.bandits.simulation import Context as Bandit
 from simulations.bandits.simulation import Gate, MomentEstimates, MomentsConfig, simulate_moments
 from simulations.verification.checks import Context
-from simulations.verification.evidence import N_STANDARD_ERRORS, Simulated
+from simulations.verification.checks.evidence import N_STANDARD_ERRORS, Simulated
 
 __all__ = ["ExactGate", "PricedGate", "exact_k_or_price", "quality_cost_frontier"]
 

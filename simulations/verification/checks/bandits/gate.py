@@ -17,7 +17,7 @@ from simulations.bandits.kept_batches import Keep
 from simulations.statistics import mean_and_error
 from simulations.verification.checks import Context
 from simulations.verification.checks.bandits.moments import estimated, generator
-from simulations.verification.evidence import Simulated
+from simulations.verification.checks.evidence import Simulated
 
 __all__ = ["gate_law", "price_rate_duality"]
 

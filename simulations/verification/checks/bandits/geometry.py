@@ -16,7 +16,7 @@ from simulations.bandits.estimates import jackknife
 from simulations.bandits.simulation import Context as Bandit
 from simulations.bandits.simulation import Estimate, Gate, MomentEstimates, MomentsConfig, simulate_moments
 from simulations.verification.checks import Context
-from simulations.verification.evidence import Simulated
+from simulations.verification.checks.evidence import Simulated
 
 __all__ = ["baseline_dependence", "forward_efficiency", "moment_rows", "pg_noise", "zero_price_geometry"]
 

@@ -13,7 +13,7 @@ from simulations.bandits.estimates import jackknife
 from simulations.bandits.simulation import Context as Bandit
 from simulations.bandits.simulation import Gate, MomentEstimates, MomentsConfig, simulate_moments
 from simulations.verification.checks import Context
-from simulations.verification.evidence import Simulated
+from simulations.verification.checks.evidence import Simulated
 
 __all__ = ["family_cosine", "graded_rewards", "simulate_direction"]
 

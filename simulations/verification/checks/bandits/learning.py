@@ -5,7 +5,7 @@ from __future__ import annotations
 from kondo_theory import geometry as closed
 from simulations.bandits.learning_times import Run, Times, extrapolated_times
 from simulations.verification.checks import Context
-from simulations.verification.evidence import Simulated
+from simulations.verification.checks.evidence import Simulated
 
 __all__ = ["learning_time"]
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simulations.statistics import mean_and_error
-from simulations.verification.evidence import Simulated, Value
+from simulations.verification.checks.evidence import Simulated, Value
 
 __all__ = ["estimated", "generator"]
 

@@ -11,7 +11,7 @@ from kondo_theory.screening import RULES, Rule, additive_odds_limit, additive_th
 from simulations.bandits.top_samples import Setting, failure_on_top, successes_on_top
 from simulations.verification.checks import Context
 from simulations.verification.checks.bandits.moments import generator
-from simulations.verification.evidence import Simulated, Value
+from simulations.verification.checks.evidence import Simulated, Value
 
 __all__ = ["additive_never_fixed", "additive_threshold_turn"]
 

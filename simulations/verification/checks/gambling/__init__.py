@@ -1,1 +1,1 @@
-"""TODO."""
+"""Checks of the gamble: drifts, floors, and where learning ends."""

@@ -18,8 +18,8 @@ from simulations.gambling.kernels import Gamble, simulate_drift, simulate_learni
 from simulations.gambling.simulation import expected_drift, stable_points
 from simulations.statistics import mean_and_error
 from simulations.verification.checks import Context
+from simulations.verification.checks.evidence import Simulated
 from simulations.verification.checks.gambling.runs import Drift, corner_rows, drift_rows, rest_rows
-from simulations.verification.evidence import Simulated
 
 __all__ = [
     "equal_noise",

@@ -16,7 +16,7 @@ from kondo_theory.gambling import expected_path
 from simulations.gambling.kernels import Gamble
 from simulations.gambling.simulation import estimate_drift, learned_end, schedule
 from simulations.verification.checks import Context
-from simulations.verification.evidence import Simulated, Value
+from simulations.verification.checks.evidence import Simulated, Value
 
 __all__ = ["Drift", "corner_rows", "drift_rows", "gamble_name", "rest_rows"]
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What was measured on MNIST."""

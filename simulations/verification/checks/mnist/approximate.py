@@ -14,7 +14,7 @@ from simulations.mnist.tables import committed, training_seconds, with_training_
 from simulations.results.table_sizes import sizes_of_runs
 from simulations.statistics import bootstrap
 from simulations.verification.checks import Context, attributed
-from simulations.verification.evidence import Measured
+from simulations.verification.checks.evidence import Measured
 
 __all__ = ["TARGET", "approximate_delight", "noise_rows", "screener_rows", "seconds_to_error"]
 

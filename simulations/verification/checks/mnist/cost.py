@@ -17,8 +17,8 @@ from simulations.results.table_sizes import sizes_of, sizes_of_steps
 from simulations.results.tables import ResultError, Table, with_seconds
 from simulations.statistics import Interval, bootstrap
 from simulations.verification.checks import Context, attributed
+from simulations.verification.checks.evidence import Measured
 from simulations.verification.checks.mnist.quality import sizes_of_compared
-from simulations.verification.evidence import Measured
 
 __all__ = ["savings", "speedup_rows", "step_rows"]
 

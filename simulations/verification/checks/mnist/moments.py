@@ -15,7 +15,7 @@ from simulations.networks.image_bandits import DIRECTIONS, Weighting
 from simulations.results.table_sizes import sizes_of, sizes_of_paths
 from simulations.statistics import bootstrap
 from simulations.verification.checks import Context, attributed
-from simulations.verification.evidence import Measured
+from simulations.verification.checks.evidence import Measured
 
 __all__ = ["decomposition", "decomposition_rows", "screening", "screening_rows"]
 

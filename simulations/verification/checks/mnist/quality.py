@@ -16,7 +16,7 @@ from simulations.mnist.summary import final_error, samples_to_error, total_sampl
 from simulations.results.table_sizes import sizes_of_runs
 from simulations.statistics import Interval, bootstrap
 from simulations.verification.checks import Context, attributed
-from simulations.verification.evidence import Measured
+from simulations.verification.checks.evidence import Measured
 
 __all__ = ["quality", "quality_rows", "sizes_of_compared"]
 

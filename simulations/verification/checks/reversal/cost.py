@@ -15,9 +15,9 @@ from simulations.results.tables import with_seconds
 from simulations.reversal.tables import STEP_TIMES, Curves, step_times
 from simulations.statistics import Interval, bootstrap
 from simulations.verification.checks import Context, attributed
+from simulations.verification.checks.evidence import Measured
 from simulations.verification.checks.reversal.quality import over_seeds
 from simulations.verification.checks.reversal.runs import curves
-from simulations.verification.evidence import Measured
 
 __all__ = ["physical_cost", "physical_cost_rows", "seconds_rows"]
 

@@ -18,8 +18,8 @@ from simulations.reversal.summary import final, progress, spent_to_error, stalle
 from simulations.reversal.tables import Curves
 from simulations.statistics import bootstrap
 from simulations.verification.checks import Context
+from simulations.verification.checks.evidence import Measured
 from simulations.verification.checks.reversal.runs import curves, fresh_curves
-from simulations.verification.evidence import Measured
 
 __all__ = [
     "at_setting",

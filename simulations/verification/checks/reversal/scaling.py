@@ -11,7 +11,7 @@ from simulations.mnist.tables import committed
 from simulations.results.table_sizes import sizes_of, sizes_of_searches
 from simulations.reversal.scaling import KIND, SCALES, measure
 from simulations.verification.checks import Context, attributed
-from simulations.verification.evidence import Measured
+from simulations.verification.checks.evidence import Measured
 
 __all__ = ["scaling", "scaling_rows"]
 

@@ -10,6 +10,7 @@ from simulations.reversal.studies import BELOW, RULES_ELSEWHERE, Setting
 from simulations.reversal.summary import FINAL_EVALUATIONS, progress, stalled
 from simulations.reversal.tables import Curves
 from simulations.verification.checks import Context
+from simulations.verification.checks.evidence import Measured
 from simulations.verification.checks.reversal.quality import (
     at_setting,
     over_seeds,
@@ -19,7 +20,6 @@ from simulations.verification.checks.reversal.quality import (
     taken_from,
 )
 from simulations.verification.checks.reversal.runs import curves
-from simulations.verification.evidence import Measured
 
 __all__ = ["screening", "screening_rows"]
 

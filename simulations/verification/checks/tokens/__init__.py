@@ -1,1 +1,1 @@
-"""TODO."""
+"""Checks of tokens that share one reward."""

@@ -16,8 +16,8 @@ from simulations.statistics import mean_and_error
 from simulations.tokens.runs import LEARNED, Run, end_of_learning, rewards
 from simulations.tokens.simulation import TokenGate, TokenTask, simulate_drift
 from simulations.verification.checks import Context
+from simulations.verification.checks.evidence import Simulated, Value
 from simulations.verification.checks.tokens.examples import example_rows, vanishing_rows
-from simulations.verification.evidence import Simulated, Value
 
 __all__ = ["row_gate", "token_dg", "token_screening", "token_trap"]
 

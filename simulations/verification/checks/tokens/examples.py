@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulations.statistics import mean_and_error
-from simulations.verification.evidence import Simulated
+from simulations.verification.checks.evidence import Simulated
 
 __all__ = ["EXAMPLES", "PREDICTED", "example_rows", "train_two_tokens", "vanishing_rows"]
 
