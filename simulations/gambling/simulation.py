@@ -22,7 +22,8 @@ from kondo_theory.gambling.equal_noise import (
     equal_noise_top_rate_points,
 )
 from kondo_theory.gambling.top_rate import top_rate_drift, top_rate_points
-from simulations.gambling.kernels import Gamble, simulate_drift, simulate_learning
+from simulations.gambling.gamble import Gamble, simulate_drift, simulate_learning
+from simulations.gambling.kernels import GAMBLE_PULL, SAFE_PULL
 from simulations.statistics import mean_and_error
 
 __all__ = ["End", "estimate_drift", "expected_drift", "learned_end", "schedule", "stable_points"]
@@ -93,7 +94,7 @@ def estimate_drift(gamble: Gamble, x: float, batches: int, stream: int, n_thread
 
     def at(size: int, seed: int) -> tuple[float, float]:
         found = simulate_drift(gamble, x, size, batches, 100, seed, n_threads)
-        return mean_and_error(found[:, 0] - found[:, 1])
+        return mean_and_error(found[:, SAFE_PULL] - found[:, GAMBLE_PULL])
 
     value, error = at(2_000, stream)
     if gamble.gate != "rate":
