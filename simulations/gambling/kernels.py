@@ -111,21 +111,25 @@ def _top_sums(samples: _Samples, surprisals: tuple[float, float], n_kept: int) -
     scores[: safe.size] = safe * surprisals[0]
     scores[safe.size :] = gamble * surprisals[1]
     price = np.partition(scores, scores.size - n_kept)[scores.size - n_kept]
-    safe_pull = safe_kept = gamble_pull = gamble_kept = tied = 0.0
-    ties = 0
+    sums = np.zeros(
+        _N_ESTIMATES
+    )  # by column; scalars would chain an addition, of zero, to every sample that is dropped
+    ties, tied = 0, 0.0
     for i in range(gamble.size):
         if scores[safe.size + i] >= price:
-            gamble_pull += gamble[i]
-            gamble_kept += 1.0
+            sums[GAMBLE_PULL] += gamble[i]
+            sums[GAMBLE_WEIGHT] += 1.0
     for i in range(safe.size):
         if scores[i] > price:
-            safe_pull += safe[i]
-            safe_kept += 1.0
+            sums[SAFE_PULL] += safe[i]
+            sums[SAFE_WEIGHT] += 1.0
         elif scores[i] == price:
             ties += 1
             tied = safe[i]
-    drawn = min(ties, n_kept - int(safe_kept + gamble_kept))  # tied samples are alike: only their number matters
-    return _Sums(safe_pull + drawn * tied, safe_kept + drawn), _Sums(gamble_pull, gamble_kept)
+    # Tied samples are alike: only their number matters.
+    drawn = min(ties, n_kept - int(sums[SAFE_WEIGHT] + sums[GAMBLE_WEIGHT]))
+    safe_sums = _Sums(sums[SAFE_PULL] + drawn * tied, sums[SAFE_WEIGHT] + drawn)
+    return safe_sums, _Sums(sums[GAMBLE_PULL], sums[GAMBLE_WEIGHT])
 
 
 @inlined
@@ -169,12 +173,7 @@ def gated_advantages(
     At rate ρ a batch is ``batch_size`` samples of the policy and exactly k are kept; the other gates decide sample by
     sample, and a batch is ``batch_size`` samples of either arm.
 
-    Parameters
-    ----------
-    states : ndarray of uint64, shape (n_replicates, 4)
-        Streams; advanced in place.
-    x : float
-        Probability of the gambling arm, in (0, 1).
+    ``states``, shape (n_replicates, 4), are streams, advanced in place; x is in (0, 1).
 
     Returns
     -------
@@ -224,10 +223,7 @@ def learn(
 ) -> tuple[FloatArray, FloatArray]:
     """Run gated policy gradient on two logits from x = σ(logit).
 
-    Parameters
-    ----------
-    states : ndarray of uint64, shape (n_replicates, 4)
-        Streams; advanced in place.
+    ``states``, shape (n_replicates, 4), are streams, advanced in place.
 
     Returns
     -------

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulations.randomness.compiling import kernel
+from simulations.randomness.compiling import inlined, kernel
 from simulations.randomness.draws import (
     MultinomialTables,
     add_multinomial,
@@ -61,6 +61,15 @@ def fill_groups(scores: FloatArray, policy: FloatArray, tables: GroupTables, sta
 
 
 @kernel
+def _add_group(state: WordArray, n: int, within: MultinomialTables, start: int, end: int, counts: IntArray) -> None:
+    """Add n samples of the group ``start:end`` to ``counts``, shape (K,)."""
+    group = MultinomialTables(
+        within.threshold[start:end], within.choice[2 * start : 2 * end], within.conditional[start:end]
+    )
+    add_multinomial(state, n, group, counts[start:end])
+
+
+@inlined
 def add_top_counts(
     state: WordArray, batch_size: int, n_kept: int, n_groups: int, tables: GroupTables, counts: IntArray
 ) -> None:
@@ -71,18 +80,16 @@ def add_top_counts(
     and within the group the labels are independent, so those kept are a multinomial draw of their own: the
     multivariate hypergeometric thinning of a multinomial, in one draw.
     """
-    bounds, (threshold, choice, conditional) = tables.bounds, tables.within
-    remaining, room = batch_size, n_kept
-    for g in range(n_groups):
-        present = binomial(state, remaining, tables.conditional[g])
+    bounds, conditional = tables.bounds, tables.conditional
+    remaining, room, g = batch_size, n_kept, 0
+    while g < n_groups and room > 0:
+        present = binomial(state, remaining, conditional[g])
         kept = min(present, room)
         start, end = bounds[g], bounds[g + 1]
         if end - start == 1:
             counts[start] += kept
         elif kept > 0:
-            group = MultinomialTables(threshold[start:end], choice[2 * start : 2 * end], conditional[start:end])
-            add_multinomial(state, kept, group, counts[start:end])
+            _add_group(state, kept, tables.within, start, end, counts)
         remaining -= present
         room -= kept
-        if room == 0:
-            return
+        g += 1

@@ -170,19 +170,9 @@ def _set_gradient(state: WordArray, scratch: Scratch, gate: Gate, batch_mean: bo
 
 @kernel
 def token_drifts(states: WordArray, logits: FloatArray, rows: Rows, gate: Gate, n_batches: int) -> FloatArray:
-    """Return the mean over batches of the gradient on the right token's logit.
+    """Return the mean over batches of the gradient on the right token's logit, shape (n_replicates, T).
 
-    Parameters
-    ----------
-    states : ndarray of uint64, shape (n_replicates, 4)
-        Streams; advanced in place.
-    logits : ndarray, shape (T, M)
-        Arm 0 is right.
-
-    Returns
-    -------
-    drifts : ndarray, shape (n_replicates, T)
-        A position a column.
+    ``states``, shape (n_replicates, 4), are streams, advanced in place; ``logits`` have shape (T, M).
     """
     drifts = np.zeros((states.shape[0], logits.shape[0]))
     scratch = _new_scratch(logits, rows.batch_size)
@@ -203,21 +193,10 @@ def token_learning(
     learning_rate: float,
     record_steps: IntArray,
 ) -> FloatArray:
-    """Train every replicate from the same logits; an update adds learning_rate times the gradient to them.
+    """Train every replicate from the same logits, shape (T, M), by learning_rate times the gradient an update.
 
-    Parameters
-    ----------
-    states : ndarray of uint64, shape (n_replicates, 4)
-        Streams; advanced in place.
-    initial_logits : ndarray, shape (T, M)
-        Arm 0 is right.
-    record_steps : ndarray of int64, shape (n_records,)
-        Ascending numbers of updates after which to record.
-
-    Returns
-    -------
-    reward : ndarray, shape (n_replicates, n_records)
-        Mean probability of the right tokens.
+    Returns the mean probability of the right tokens, shape (n_replicates, n_records), after ``record_steps`` updates,
+    shape (n_records,), ascending. ``states``, shape (n_replicates, 4), are streams, advanced in place.
     """
     reward = np.empty((states.shape[0], record_steps.size))
     scratch = _new_scratch(initial_logits, rows.batch_size)

@@ -91,10 +91,7 @@ def context_gradients(
 ) -> tuple[FloatArray, FloatArray]:
     """Average gradients in the logits of every context, ``n_samples`` in each a replicate.
 
-    Parameters
-    ----------
-    states : ndarray of uint64, shape (n_replicates, 4)
-        Streams; advanced in place.
+    ``states``, shape (n_replicates, 4), are streams, advanced in place.
 
     Returns
     -------
@@ -164,12 +161,7 @@ def noisy_batches(
 ) -> tuple[FloatArray, FloatArray]:
     """Moments over batches of one symmetric context, gated by χ̂ > λ with an error drawn for every sample.
 
-    Parameters
-    ----------
-    states : ndarray of uint64, shape (n_replicates, 4)
-        Streams; advanced in place.
-    price : float
-        λ.
+    ``states``, shape (n_replicates, 4), are streams, advanced in place; ``price`` is λ.
 
     Returns
     -------

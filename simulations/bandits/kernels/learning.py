@@ -109,7 +109,6 @@ def learning_curves(
     states : ndarray of uint64, shape (n_replicates, 4)
         Streams; advanced in place.
     initial_logits, rewards : ndarray, shape (K,)
-        Arm 0 is the one whose probability is recorded.
     record_steps : ndarray of int64, shape (n_records,)
         Ascending numbers of updates after which to record; the last one ends the run.
 
@@ -123,7 +122,6 @@ def learning_curves(
     Raises
     ------
     FloatingPointError
-        If the logits overflow.
     """
     n_replicates, n_records = states.shape[0], record_steps.size
     p_correct = np.empty((n_replicates, n_records))

@@ -184,19 +184,8 @@ def _poisson_pays(arms: SymmetricArms, batches: Batches) -> bool:
 def symmetric_moments(states: WordArray, arms: SymmetricArms, batches: Batches) -> FloatArray:
     """Return moments over the batches of each replicate, in O(min(B, K)) a batch.
 
-    Parameters
-    ----------
-    states : ndarray of uint64, shape (n_replicates, 4)
-        Streams; advanced in place.
-    arms : SymmetricArms
-        One correct arm and K − 1 wrong ones.
-    batches : Batches
-        Size and number of the batches of a replicate.
-
-    Returns
-    -------
-    statistics : ndarray, shape (n_replicates, 6)
-        Columns named in :mod:`simulations.bandits.kernels`.
+    ``states``, shape (n_replicates, 4), are streams, advanced in place. The statistics, shape (n_replicates, 6), have
+    the columns named in :mod:`simulations.bandits.kernels`.
     """
     statistics = np.zeros((states.shape[0], N_STATISTICS))
     if _poisson_pays(arms, batches):
