@@ -100,26 +100,27 @@ def _weight(gate: Gate, advantage: float, surprisal: float) -> float:
     raise ValueError("no such gate")
 
 
-@inlined
+@kernel
 def _top_sums(samples: _Samples, surprisals: tuple[float, float], n_kept: int) -> tuple[_Sums, _Sums]:
     """Keep exactly the ``n_kept`` samples of highest delight; delights that tie are all of the safe arm.
 
     Returns the sums over the kept samples of either arm.
     """
-    safe, gamble = samples
-    scores = np.empty(safe.size + gamble.size)
-    scores[: safe.size] = safe * surprisals[0]
-    scores[safe.size :] = gamble * surprisals[1]
+    safe, gamble = samples.safe, samples.gamble
+    n_safe, n_gambles = safe.size, gamble.size
+    scores = np.empty(n_safe + n_gambles)
+    scores[:n_safe] = safe * surprisals[0]
+    scores[n_safe:] = gamble * surprisals[1]
     price = np.partition(scores, scores.size - n_kept)[scores.size - n_kept]
     sums = np.zeros(
         _N_ESTIMATES
     )  # by column; scalars would chain an addition, of zero, to every sample that is dropped
     ties, tied = 0, 0.0
-    for i in range(gamble.size):
-        if scores[safe.size + i] >= price:
+    for i in range(n_gambles):
+        if scores[n_safe + i] >= price:
             sums[GAMBLE_PULL] += gamble[i]
             sums[GAMBLE_WEIGHT] += 1.0
-    for i in range(safe.size):
+    for i in range(n_safe):
         if scores[i] > price:
             sums[SAFE_PULL] += safe[i]
             sums[SAFE_WEIGHT] += 1.0

@@ -240,7 +240,7 @@ def add_multinomial(state: WordArray, n: int, tables: MultinomialTables, counts:
     Small n: n categorical draws. Large n: a conditional binomial an arm, so that the cost stops growing with n.
     """
     n_arms = counts.size
-    threshold, choice, conditional = tables
+    threshold, choice, conditional = tables  # once, before the loops
     if n <= CATEGORICAL_PER_ARM * n_arms:
         for _ in range(n):
             counts[categorical(state, threshold, choice)] += 1

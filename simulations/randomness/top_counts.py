@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulations.randomness.compiling import inlined, kernel
+from simulations.randomness.compiling import kernel
 from simulations.randomness.draws import (
     MultinomialTables,
     add_multinomial,
@@ -69,7 +69,7 @@ def _add_group(state: WordArray, n: int, within: MultinomialTables, start: int, 
     add_multinomial(state, n, group, counts[start:end])
 
 
-@inlined
+@kernel
 def add_top_counts(
     state: WordArray, batch_size: int, n_kept: int, n_groups: int, tables: GroupTables, counts: IntArray
 ) -> None:
@@ -80,12 +80,12 @@ def add_top_counts(
     and within the group the labels are independent, so those kept are a multinomial draw of their own: the
     multivariate hypergeometric thinning of a multinomial, in one draw.
     """
-    bounds, conditional = tables.bounds, tables.conditional
+    # Fields are read in place: a variable for one costs atomic counts of its references, a tenth of the draw.
     remaining, room, g = batch_size, n_kept, 0
     while g < n_groups and room > 0:
-        present = binomial(state, remaining, conditional[g])
+        present = binomial(state, remaining, tables.conditional[g])
         kept = min(present, room)
-        start, end = bounds[g], bounds[g + 1]
+        start, end = tables.bounds[g], tables.bounds[g + 1]
         if end - start == 1:
             counts[start] += kept
         elif kept > 0:
