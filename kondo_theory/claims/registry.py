@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["MEDIAN_RULE", "SIMULATED", "SOURCES", "Claim", "Criterion", "DecisionRule", "Verdict"]
+__all__ = [
+    "MEDIAN_RULE",
+    "SIMULATED",
+    "SIMULATED_RULE",
+    "SOURCES",
+    "Claim",
+    "Criterion",
+    "DecisionRule",
+    "Verdict",
+]
 
 Verdict = Literal[
     "holds", "holds in regime", "fails", "contradicted", "broken", "undecided", "not comparable", "not run"

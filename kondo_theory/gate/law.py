@@ -39,20 +39,10 @@ from kondo_theory._arrays import (
     uniform,
     widened,
 )
-from kondo_theory.gate.prices import calibrated_price, kept_count, quantile_price
-from kondo_theory.gate.selection import select, select_exactly
+from kondo_theory.gate.prices import calibrated_price
+from kondo_theory.gate.selection import select
 
-__all__ = [
-    "Gate",
-    "calibrated_price",
-    "delight",
-    "gate_probability",
-    "kept_count",
-    "quantile_price",
-    "sample_gate",
-    "select",
-    "select_exactly",
-]
+__all__ = ["Gate", "delight", "gate_probability", "sample_gate"]
 
 
 def delight(advantage: Array, surprisal: Array, *, check: bool = True) -> Array:

@@ -16,7 +16,16 @@ from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
 from kondo_theory.moments import GradientMoments, gradient_moments
 
-__all__ = ["Frontier", "RateValue", "arm_delight", "expected_rate", "frontier", "rate_value"]
+__all__ = [
+    "Frontier",
+    "RateValue",
+    "arm_delight",
+    "efficiency_per_backward",
+    "expected_rate",
+    "frontier",
+    "rate_value",
+    "surprisal",
+]
 
 _MASS_TOLERANCE = 1e-13  # rounding of cumulative probability within which a rate counts as the edge of an atom
 
