@@ -126,7 +126,9 @@ class SymmetricContext:
 
 
 def symmetric_arms(n_arms: int, p_correct: float, baseline: float) -> tuple[FloatArray, FloatArray]:
-    """Return policy and advantage of a symmetric context, shapes (K,), the correct arm first."""
+    """Return policy and advantage of a symmetric context, shapes (K,), the correct arm first. Scalars only."""
+    for name, value in (("n_arms", n_arms), ("p_correct", p_correct), ("baseline", baseline)):
+        _domain.scalar(name, value)
     policy = np.array([p_correct, *[(1 - p_correct) / (n_arms - 1)] * (n_arms - 1)])
     return policy, np.array([1 - baseline, *[-baseline] * (n_arms - 1)])
 
