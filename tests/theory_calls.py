@@ -9,7 +9,7 @@ import numpy as np
 from kondo_theory import approximate, contexts, cost, gambling, moments, screening, token_trap
 from kondo_theory.gambling import equal_noise, means, roots, top_rate
 from kondo_theory.geometry import alignment, exact_rate, graded, learning, symmetric
-from kondo_theory.geometry.frontier import (
+from kondo_theory.geometry.quality_cost import (
     arm_delight,
     efficiency_per_backward,
     expected_rate,
