@@ -22,7 +22,7 @@ from kondo_theory import _domain
 from kondo_theory._broadcast import elementwise
 from kondo_theory._domain import FloatArray
 from kondo_theory.geometry.symmetric import SymmetricContext
-from kondo_theory.words import unhandled
+from kondo_theory.words import Brief, unhandled
 
 __all__ = [
     "METHODS",
@@ -178,8 +178,8 @@ def _delight(context: SymmetricContext) -> FloatArray:
     return np.asarray(context.complement * context.surprisals[0])
 
 
-@dataclass(frozen=True, eq=False)
-class BestPrice:
+@dataclass(frozen=True, eq=False, repr=False)
+class BestPrice(Brief):
     """The price at which the Kondo gate's mean gradient is closest to cross-entropy's.
 
     Attributes

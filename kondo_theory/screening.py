@@ -24,6 +24,7 @@ from kondo_theory._domain import FloatArray
 from kondo_theory.gate import delight
 from kondo_theory.geometry.quality_cost import efficiency_per_backward, surprisal
 from kondo_theory.moments import GradientMoments, gradient_moments
+from kondo_theory.words import Brief
 
 __all__ = [
     "RULES",
@@ -221,8 +222,8 @@ def additive_odds_limit(alpha: ArrayLike, n_arms: ArrayLike, reward_gap: ArrayLi
     return np.asarray(a * gap / (1 - a) - np.log(K - 1))[()]
 
 
-@dataclass(frozen=True, eq=False)
-class Screened:
+@dataclass(frozen=True, eq=False, repr=False)
+class Screened(Brief):
     """What a rule keeps of one context at a rate, as B → ∞.
 
     Attributes

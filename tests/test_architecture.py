@@ -82,7 +82,7 @@ ROOMS = {
     "simulations.statistics": set(),
     "simulations.devices": BASICS,
     "simulations.randomness": set(),
-    "simulations.results": {"simulations.errors", "simulations.statistics"},
+    "simulations.results": {"kondo_theory.words", "simulations.errors", "simulations.statistics"},
     "simulations.resuming": GROUND,
     "simulations.bandits": {*THEORY, "simulations.randomness", "simulations.statistics"},
     "simulations.gambling": {*THEORY, "simulations.randomness", "simulations.statistics"},

@@ -20,6 +20,7 @@ from scipy.special import expit
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
 from kondo_theory.moments import GradientMoments
+from kondo_theory.words import Brief
 
 __all__ = [
     "METHODS",
@@ -41,8 +42,8 @@ METHODS = ("pg", "dg", "zero-price")
 """Policy gradient (w₊ = w₋ = 1), delightful policy gradient (soft weights σ(χ/η)), the strict gate χ > 0 (1, 0)."""
 
 
-@dataclass(frozen=True, eq=False)
-class SymmetricContext:
+@dataclass(frozen=True, eq=False, repr=False)
+class SymmetricContext(Brief):
     """The numbers every closed form of this module starts from, with both members of each complementary pair.
 
     Attributes

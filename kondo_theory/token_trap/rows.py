@@ -21,6 +21,7 @@ from scipy.special import expit, gammaln
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
 from kondo_theory.screening import RULES, Rule
+from kondo_theory.words import one_line
 
 __all__ = [
     "TIE",
@@ -52,6 +53,9 @@ class Atoms(NamedTuple):
     mass: FloatArray
     score: FloatArray
     pull: FloatArray
+
+    def __repr__(self) -> str:
+        return one_line(self, **self._asdict())
 
 
 def require_sizes(n_tokens: float, vocab_size: float) -> tuple[int, int]:

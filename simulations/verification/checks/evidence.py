@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from kondo_theory.words import one_line
 from simulations.results.sources import Source, joined_fields
 
 __all__ = ["Measured", "Simulated", "finite_row"]
@@ -79,6 +80,10 @@ class Simulated:
     standard_error: float
     resolution: float = 0.0
     parameters: Mapping[str, Value] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        numbers = {"predicted": self.predicted, "estimate": self.estimate, "standard_error": self.standard_error}
+        return one_line(self, self.quantity, **numbers, within=self.within)
 
     def __post_init__(self) -> None:
         if self.standard_error < 0:
@@ -145,6 +150,10 @@ class Measured:
     origin: str
     sizes: Mapping[str, int] = field(default_factory=dict)
     sources: tuple[Source, ...] = ()
+
+    def __repr__(self) -> str:
+        numbers = {"value": self.value, "low": self.low, "high": self.high, "published": self.published}
+        return one_line(self, self.quantity, **numbers, seeds=self.seeds)
 
     @property
     def all_sizes(self) -> dict[str, int]:
