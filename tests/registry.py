@@ -74,12 +74,20 @@ def marks(node: ast.FunctionDef) -> Mapping[str, list[ast.expr]]:
 
 
 def controls_in(source: str) -> Iterator[tuple[str, str]]:
-    """Yield (claim, test) for each claim that a test's mark ``control`` names, of tests that are run."""
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_negative_control"):
-            found = marks(node)
-            if not NOT_RUN & found.keys():
-                yield from ((ast.literal_eval(claim), node.name) for claim in found.get("control", []))
+    """Yield (claim, test) for each claim that a test's mark ``control`` names, of tests that are run.
+
+    A mark alone is no control: the file has to speak of the claim elsewhere too, where it judges it.
+    """
+    tree = ast.parse(source)
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    tests = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    named = [ast.literal_eval(claim) for test in tests for claim in marks(test).get("control", [])]
+    for test in tests:
+        found = marks(test)
+        if test.name.startswith("test_negative_control") and not NOT_RUN & found.keys():
+            for claim in map(ast.literal_eval, found.get("control", [])):
+                if texts.count(claim) > named.count(claim):
+                    yield claim, test.name
 
 
 @cache

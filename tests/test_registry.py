@@ -1,5 +1,6 @@
 """Every claim, rule, figure and sweep has all its parts; a failure says what is missing and where it belongs."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from paper_figs.catalogue import FIGURES
 from simulations.sweeps.named.catalogue import SWEEPS
 
 ROOT = Path(__file__).resolve().parents[1]
+KINDS = ("claim", "rule", "figure", "sweep")
 
 
 def complete(kind, name, missing):
@@ -57,9 +59,13 @@ def test_controls_are_of_claims():
     assert not strange, "marked as controls of what is no claim"
 
 
-@pytest.mark.parametrize("kind", ["claim", "rule", "figure", "sweep"])
-def test_the_page_that_a_failure_names_is_there(kind):
-    assert (ROOT / "docs" / "adding" / f"{kind}.md").is_file()
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", *(f"docs/adding/{kind}.md" for kind in KINDS)])
+def test_a_page_names_files_that_are_there(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:kondo_theory|simulations|paper_figs|tests|docs)/[^`\s]*)`", text)
+    fixed = [path for path in paths if not re.search(r"my_|FAMILY|ROOM", path)]
+    assert fixed
+    assert [path for path in fixed if not (ROOT / path).exists()] == []
 
 
 # What is missing is seen.
@@ -102,10 +108,11 @@ def test_negative_control_a_sweep_without_parts_lacks_each():
     assert begins(missing_of_sweep("made-up", bare)) == ["title", "row in the docs", "table"]
 
 
-def test_negative_control_a_test_that_is_not_run_controls_nothing():
-    test = "def test_negative_control_it(): ..."
+def test_negative_control_a_test_that_is_not_run_or_judges_no_claim_controls_nothing():
+    test = "def test_negative_control_it(): judge('a')\nCLAIM = 'b'"
     marked = "@pytest.mark.control('a', 'b')\n"
     assert [claim for claim, _ in controls_in(marked + test)] == ["a", "b"]
+    assert [claim for claim, _ in controls_in(marked + test.replace("judge('a')", "..."))] == ["b"]
     for other in ("@pytest.mark.skip\n", "@pytest.mark.long\n", "@pytest.mark.skipif(True, reason='x')\n"):
         assert not list(controls_in(marked + other + test))
     assert not list(controls_in(test))
