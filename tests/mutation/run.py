@@ -90,8 +90,9 @@ def mutmut(*arguments: str) -> None:
 
 def changed_lines(name: str) -> tuple[str, str]:
     """Return the mutated statement of a mutant before and after, white space folded."""
-    command = [str(Path(sys.executable).with_name("mutmut")), "show", name]
-    text = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    from mutmut.__main__ import get_diff_for_mutant  # what ``mutmut show`` prints, without a process a mutant
+
+    text = get_diff_for_mutant(name)
     lines = [line for line in text.splitlines() if not line.startswith(("---", "+++"))]
     return tuple(" ".join(" ".join(line[1:].split()) for line in lines if line[:1] == sign) for sign in "-+")  # type: ignore[return-value]
 
