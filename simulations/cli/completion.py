@@ -46,8 +46,8 @@ def sweeps(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 def settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the key of a setting: a keyword of the cell of the sweep that is named, of any where none is."""
     known = names.sweeps()
-    cell = known.get(ctx.params.get("sweep") or "")
-    cells = dict.fromkeys(known.values()) if cell is None else [cell]
+    typed = (ctx.params.get("sweep"), *ctx.args)  # words stay in args where the last option lacks its value still
+    cells = [known[word] for word in typed if word in known] or dict.fromkeys(known.values())
     keys = dict.fromkeys(key for each in cells for key in names.parameters_of(each))
     return _starting(incomplete, (f"{key}=" for key in keys))
 

@@ -98,16 +98,18 @@ def rules(of: str) -> Decorator:
 
 
 @contextmanager
-def user_input() -> Iterator[None]:
+def user_input(*more: type[Exception]) -> Iterator[None]:
     """Turn an error about what the user asked for into one line and exit code 2; only checks of that belong in it.
 
-    An ``OSError`` too, where a path cannot even be looked at: its name is too long, a directory may not be read.
+    A ``ValueError``, ``more`` that these checks raise, and an ``OSError``, where a path cannot even be looked at: its
+    name is too long, a directory may not be read.
     """
+    kinds: tuple[type[Exception], ...] = (ValueError, *more)
     try:
         yield
     except OSError as error:
         raise click.UsageError(f"{error.filename}: {error.strerror}") from error
-    except (ValueError, TypeError) as error:
+    except kinds as error:
         raise click.UsageError(str(error)) from error
 
 

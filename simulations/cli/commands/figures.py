@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from simulations.cli import completion, options
+from simulations.errors import ReportedError
 
 __all__ = ["figures"]
 
@@ -52,7 +53,10 @@ def figures(names: tuple[str, ...], out: Path, results: Path | None, list_only: 
 
     with options.user_input():
         drawn = draw(names or None, out, results, say)
-    for path in drawn:  # what fails from here on is no mistake of the user's, but what the tables' readers report
-        if not quiet:
-            click.echo(f"wrote {path}")
+    try:
+        for path in drawn:  # what fails from here on is no mistake of the user's, unless a table's reader says so
+            if not quiet:
+                click.echo(f"wrote {path}")
+    except OSError as error:
+        raise ReportedError(f"cannot write {error.filename or out}: {error.strerror or error}") from error
     return 0

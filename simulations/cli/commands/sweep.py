@@ -62,7 +62,7 @@ def sweep(
         return 0
     if sweep is None:
         raise click.UsageError("name a sweep or a file: see kondo sweep --list")
-    with options.user_input():
+    with options.user_input(TypeError):  # a file may name as its cell what cannot be one
         chosen, directory, said = sweeping.choose(sweep, preset, settings, out)
     for line in () if quiet else said:
         click.echo(line, err=True)
