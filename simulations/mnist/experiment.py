@@ -146,7 +146,7 @@ def _methods(
     return configs
 
 
-def run_mnist(plan: MnistPlan, command: str = "") -> Path:
+def run_mnist(plan: MnistPlan, command: str = "", *, quiet: bool = False) -> Path:
     """Run the plan with a progress bar on standard error, and return the table's path.
 
     What an earlier call of the same plan left unfinished is continued. Of a table that holds some of the seeds only
@@ -157,6 +157,8 @@ def run_mnist(plan: MnistPlan, command: str = "") -> Path:
     plan : MnistPlan
     command : str
         What the user typed, for the sidecar.
+    quiet : bool
+        Show no progress.
 
     Raises
     ------
@@ -169,7 +171,7 @@ def run_mnist(plan: MnistPlan, command: str = "") -> Path:
     data = load_mnist()  # before anything is written
     device = describe(resolve(plan.device))
     missing = [plan.configs[index] for index in former.missing(plan.records)]
-    console = Console(stderr=True)
+    console = Console(stderr=True, quiet=quiet)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with CheckpointDirectory(plan.checkpoints, identity(missing, device)) as checkpoints:
         for path in checkpoints.damaged:

@@ -229,7 +229,7 @@ def _methods(
     return configs
 
 
-def run_reversal(plan: ReversalPlan, command: str = "") -> Path:
+def run_reversal(plan: ReversalPlan, command: str = "", *, quiet: bool = False) -> Path:
     """Run the plan with a progress bar on standard error, and return the table's path.
 
     What an earlier call of the same plan left unfinished is continued. Of a table that holds some of the seeds only
@@ -240,6 +240,8 @@ def run_reversal(plan: ReversalPlan, command: str = "") -> Path:
     plan : ReversalPlan
     command : str
         What the user typed, for the sidecar.
+    quiet : bool
+        Show no progress.
 
     Raises
     ------
@@ -253,7 +255,7 @@ def run_reversal(plan: ReversalPlan, command: str = "") -> Path:
         return plan.out
     whole, plan = plan, replace(plan, configs=tuple(plan.configs[index] for index in missing))
     device = describe(resolve(plan.device))
-    console = Console(stderr=True)
+    console = Console(stderr=True, quiet=quiet)
     with CheckpointDirectory(plan.checkpoints, _identity(plan, device)) as checkpoints:
         for path in checkpoints.damaged:
             console.print(f"{path} was damaged: that run starts afresh", soft_wrap=True)

@@ -13,7 +13,7 @@ import sweep_cells as cells
 from fuzzing import fuzz_files, fuzz_settings
 
 from simulations.cli.main import main
-from simulations.cli.sweep_command import choose
+from simulations.cli.sweeping import choose
 from simulations.results.tables import load, save, table_path
 from simulations.sweeps import Sweep, run_sweep
 from simulations.sweeps.estimate import estimate
