@@ -254,8 +254,8 @@ def draw(
         If a name is unknown, ``out`` cannot be written, or ``results`` has nothing that feeds a named figure, lacks
         what it shows, or has two tables that could both be meant.
     """
+    from simulations.results.atomic import require_writable
     from simulations.results.merging import MeasuredTables
-    from simulations.results.tables import require_writable
 
     wanted = list(FIGURES) if names is None else [choice("figure", name, FIGURES) for name in dict.fromkeys(names)]
     own = None if results is None else MeasuredTables.read(results)
@@ -294,7 +294,7 @@ def _draw(
 
     from paper_figs.style import paper_style
     from paper_figs.tables import results_from
-    from simulations.results.tables import atomic_path
+    from simulations.results.atomic import atomic_path
 
     for name in wanted:
         module, function = FIGURES[name].function.split(":")

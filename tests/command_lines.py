@@ -250,7 +250,7 @@ def light_work():
         "importlib.import_module": import_module,
         "simulations.verification.verify._Found.check": check,
         "simulations.verification.verify.get_claims": lambda ids: get_claims(ids)[:2],
-        "simulations.results.tables.commit": lambda: "0" * 40,
+        "simulations.results.provenance.commit": lambda: "0" * 40,
         "simulations.results.tables.load": lambda path, **options: (
             SimpleNamespace(frame=loaded["frame"])
             if path == Path("t.parquet") and "frame" in loaded

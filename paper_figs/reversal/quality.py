@@ -19,7 +19,8 @@ from kondo_theory.token_trap import critical_rate, stall_point, stalling_rates
 from kondo_theory.token_trap.groups import group_stall_point
 from paper_figs.style import PANEL, MethodStyle, label_panels, method_style, shown
 from paper_figs.tables import reversal_curves, step_times
-from simulations.results.tables import ResultError, Table, with_seconds
+from simulations.errors import ResultError
+from simulations.results.tables import Table, with_seconds
 from simulations.reversal.summary import LEARNT, progress
 from simulations.statistics import bootstrap
 

@@ -17,7 +17,8 @@ from simulations.mnist.images import Mnist, load_mnist
 from simulations.mnist.training import confidence_advantage, train
 from simulations.networks.mlp import PolicyMLP
 from simulations.randomness.seed_streams import draw_actions
-from simulations.results.tables import provenance, save
+from simulations.results.provenance import provenance
+from simulations.results.tables import save
 from simulations.resuming.fingerprint import code_version
 from simulations.resuming.parts import is_measured
 

@@ -18,7 +18,8 @@ from simulations.mnist.images import load_mnist
 from simulations.mnist.runs import identity, run_many
 from simulations.mnist.training import train
 from simulations.randomness.seed_lists import parse_seeds
-from simulations.results.tables import provenance, save, table_path
+from simulations.results.provenance import provenance
+from simulations.results.tables import save, table_path
 from simulations.resuming.checkpoints import CheckpointDirectory
 from simulations.resuming.extending import Former, former_runs, key_of, whole_sidecar
 from simulations.resuming.fingerprint import code_version

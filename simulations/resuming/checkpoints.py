@@ -25,7 +25,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from simulations.errors import ReportedError
-from simulations.results.tables import atomic_path
+from simulations.results.atomic import atomic_path
 
 __all__ = ["CheckpointDirectory", "CheckpointFile", "load_frame", "save_frame", "working_for"]
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from simulations.results.tables import ResultError, Table, load, require_table_writable
+from simulations.errors import ResultError
+from simulations.results.tables import Table, load, require_table_writable
 
 __all__ = ["Former", "former_runs", "is_finished", "key_of", "whole_sidecar"]
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from simulations.devices import describe
-from simulations.results.tables import provenance, require_table_writable, save
+from simulations.results.provenance import provenance
+from simulations.results.tables import require_table_writable, save
 from simulations.resuming.checkpoints import CheckpointDirectory
 from simulations.resuming.extending import is_finished
 from simulations.resuming.fingerprint import code_version

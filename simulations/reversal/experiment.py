@@ -18,7 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from kondo_theory.words import choice, nearest
 from simulations.devices import available_cores, clock, describe, resolve
 from simulations.randomness.seed_lists import parse_seeds
-from simulations.results.tables import provenance, save, table_path
+from simulations.results.provenance import provenance
+from simulations.results.tables import save, table_path
 from simulations.resuming.checkpoints import CheckpointDirectory
 from simulations.resuming.extending import Former, former_runs, is_finished, key_of, whole_sidecar
 from simulations.resuming.fingerprint import code_version

@@ -21,7 +21,7 @@ from joblib import Parallel, delayed
 from kondo_theory.words import unhandled
 from simulations.devices import single_thread
 from simulations.errors import ReportedError
-from simulations.results.tables import atomic_path
+from simulations.results.atomic import atomic_path
 from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile, working_for
 from simulations.reversal.config import QUALITY_METHODS, ReversalConfig
 from simulations.reversal.training import ReversalRun
