@@ -14,7 +14,7 @@ from simulations.results.merging import MeasuredTables
 from simulations.results.tables import load
 from simulations.verification.verify import verify
 
-COMMITTED = results.Path(results.__file__).parent / "tables" / "mnist-quick.parquet"
+COMMITTED = results.COMMITTED / "mnist-quick.parquet"
 
 
 def save(path, kind="a", preset="quick", date="2026-01-01", rows=1):
