@@ -40,6 +40,16 @@ class Former:
         """Return which of these runs the table lacks."""
         return [index for index, record in enumerate(records) if key_of(record) not in self.curves]
 
+    def completed(
+        self, records: Sequence[Record], curves: Sequence[pd.DataFrame], seconds: Sequence[Any]
+    ) -> tuple[list[pd.DataFrame], list[Any]]:
+        """Return the curve and the seconds of each of these runs, given those of the missing ones in their order."""
+        new = [key_of(records[index]) for index in self.missing(records)]
+        all_curves = {**self.curves, **dict(zip(new, curves, strict=True))}
+        all_seconds = {**self.seconds, **dict(zip(new, seconds, strict=True))}
+        keys = [key_of(record) for record in records]
+        return [all_curves[key] for key in keys], [all_seconds[key] for key in keys]
+
 
 def key_of(record: Record) -> str:
     """Return what names a run: its configuration with the seed."""

@@ -22,7 +22,7 @@ from simulations.results.tables import load, save
 from simulations.resuming.checkpoints import CheckpointFile
 from simulations.reversal import scaling as reversal_scaling
 from simulations.reversal.config import ReversalConfig
-from simulations.reversal.experiment import study_kind
+from simulations.reversal.plan import study_kind
 from simulations.reversal.scaling import Attempt, Attempts
 from simulations.reversal.studies import ABOVE, BELOW, FRESH, STUDIES, Setting
 from simulations.reversal.summary import progress, stalled
