@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paper_figs.reversal.quality import SEEN, reversal_style
+from paper_figs.reversal.style import SEEN, reversal_style
 from paper_figs.style import PANEL, MethodStyle, method_style, shown
 from paper_figs.tables import reversal_curves, table
 from simulations.mnist.summary import FINAL_EVALUATIONS as MNIST_EVALUATIONS
