@@ -10,7 +10,7 @@ from scipy.special import entr
 
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
-from kondo_theory.geometry.frontier import efficiency_per_backward, surprisal
+from kondo_theory.geometry.quality_cost import efficiency_per_backward, surprisal
 from kondo_theory.moments import GradientMoments, gradient_moments
 from kondo_theory.screening.rules import Rule, score_function
 

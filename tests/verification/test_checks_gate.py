@@ -6,7 +6,7 @@ from scipy.special import expit
 
 from kondo_theory.claims import CLAIMS
 from kondo_theory.gate import gate_probability, select
-from kondo_theory.geometry.frontier import frontier
+from kondo_theory.geometry.quality_cost import frontier
 from kondo_theory.geometry.symmetric import symmetric_arms
 from simulations.bandits.estimates import cost_of_signal, of_means
 from simulations.bandits.simulation import Gate
