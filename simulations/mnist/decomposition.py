@@ -26,7 +26,7 @@ from simulations.networks.image_bandits import DIRECTIONS, Weighting
 from simulations.networks.jacobians import IndependentLogits, NetworkJacobian
 from simulations.networks.moments import NetworkMoments
 from simulations.resuming.checkpoints import load_frame, save_frame
-from simulations.resuming.parts import in_parts, is_measured
+from simulations.resuming.parts import Measurement
 
 __all__ = ["ALPHAS", "KIND", "MODELS", "RATE", "measure_path", "measure_paths", "write_table"]
 
@@ -118,9 +118,10 @@ def write_table(
     resolved, configs = resolve(device), preset_configs(preset)
     workers = available_cores() if resolved.type == "cpu" else 1
     config = {"preset": preset, "paths": [asdict(each) for each in configs]}
-    if is_measured(out, KIND, config, measure_path, resolved, overwrite=overwrite):
+    measurement = Measurement(out, KIND, config, measure_path, resolved, overwrite, command)
+    if measurement.is_finished():
         return out
-    with in_parts(out, KIND, config, measure_path, resolved, command=command, overwrite=overwrite) as parts:
+    with measurement.in_parts() as parts:
         files = [parts.checkpoints.file(f"path-{index:03d}") for index in range(len(configs))]
         tables = {index: table for index, file in enumerate(files) if (table := load_frame(file)) is not None}
         missing = [index for index in range(len(configs)) if index not in tables]
