@@ -36,7 +36,7 @@ def relative(path):
     return path.relative_to(ROOT).as_posix()
 
 
-BASICS = {"kondo_theory._arrays", "kondo_theory._domain", "kondo_theory.words"}
+BASICS = {"kondo_theory._arrays", "kondo_theory._broadcast", "kondo_theory._domain", "kondo_theory.words"}
 GROUND = {"simulations.errors", "simulations.devices", "simulations.statistics", "simulations.results"}
 ONE_CONTEXT = {"kondo_theory.moments", "kondo_theory.geometry", "kondo_theory.gate", "kondo_theory.screening"}
 THEORY = {
@@ -63,6 +63,7 @@ ROOMS = {
     "kondo_theory.words": set(),
     "kondo_theory._arrays": set(),
     "kondo_theory._domain": {"kondo_theory._arrays", "kondo_theory.words"},
+    "kondo_theory._broadcast": {"kondo_theory._domain"},
     "kondo_theory.gate": BASICS,
     "kondo_theory.advantage": BASICS,
     "kondo_theory._scores": BASICS,
@@ -75,13 +76,13 @@ ROOMS = {
     "kondo_theory.gambling": {*BASICS, *ONE_CONTEXT},
     "kondo_theory.token_trap": {*BASICS, *ONE_CONTEXT},
     "kondo_theory.derivations": {"kondo_theory.words"},
-    "kondo_theory.claims": THEORY,
+    "kondo_theory.claims": {*THEORY, "kondo_theory.derivations"},
     "kondo_theory.training": {*BASICS, "kondo_theory.gate", "kondo_theory.screening", "kondo_theory.advantage"},
     "simulations.errors": set(),
     "simulations.statistics": set(),
     "simulations.devices": BASICS,
     "simulations.randomness": set(),
-    "simulations.results": {"simulations.errors", "simulations.statistics"},
+    "simulations.results": {"kondo_theory.words", "simulations.errors", "simulations.statistics"},
     "simulations.resuming": GROUND,
     "simulations.bandits": {*THEORY, "simulations.randomness", "simulations.statistics"},
     "simulations.gambling": {*THEORY, "simulations.randomness", "simulations.statistics"},

@@ -17,6 +17,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, ndtri
 
 from kondo_theory import _domain
+from kondo_theory._broadcast import elementwise
 from kondo_theory._domain import FloatArray
 from kondo_theory.geometry.symmetric import SymmetricContext
 from kondo_theory.words import unhandled
@@ -38,7 +39,13 @@ METHODS = ("oracle", "pg", "dg", "kondo")
 
 
 def spread_probabilities(centre: float, spread: float, n_contexts: int) -> FloatArray:
-    """Return p_n, shape (N,), whose log-odds are the quantiles of a normal law of this mean and deviation (nats)."""
+    """Return p_n, shape (N,), whose log-odds are the quantiles of a normal law of this mean and deviation (nats).
+
+    One set of contexts: scalars only.
+    """
+    centre, spread = _domain.scalar("centre", centre), _domain.scalar("spread", spread)
+    count = np.asarray(_domain.scalar("n_contexts", n_contexts))
+    n_contexts = int(_domain.require("n_contexts", count, (count >= 1) & (count % 1 == 0), "a whole number ≥ 1"))
     quantiles = ndtri((np.arange(n_contexts) + 0.5) / n_contexts)
     return np.asarray(expit(centre + spread * quantiles))
 
@@ -169,6 +176,7 @@ def correct_delight(context: SymmetricContext) -> FloatArray:
     return np.asarray(context.complement * context.surprisals[0])
 
 
+@elementwise("n_arms", "baseline", "temperature")
 def dg_closer_limit(n_arms: float, baseline: float, temperature: float = 1.0) -> float:
     """Return P such that DG is at least as close to cross-entropy as PG whenever every p_n ≤ P [this project].
 
@@ -180,11 +188,11 @@ def dg_closer_limit(n_arms: float, baseline: float, temperature: float = 1.0) ->
 
     Parameters
     ----------
-    n_arms : int
+    n_arms : (...) array
         K ≥ 2, of every context.
-    baseline : float
+    baseline : (...) array
         Constant b in [0, 1), at most the temperature.
-    temperature : float
+    temperature : (...) array
         η > 0.
 
     Raises

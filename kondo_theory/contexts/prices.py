@@ -20,12 +20,13 @@ from kondo_theory.contexts.allocation import (
     with_contexts,
 )
 from kondo_theory.geometry.symmetric import SymmetricContext
+from kondo_theory.words import Brief
 
 __all__ = ["BestPrice", "best_price", "critical_probability", "self_consistent_counts"]
 
 
-@dataclass(frozen=True, eq=False)
-class BestPrice:
+@dataclass(frozen=True, eq=False, repr=False)
+class BestPrice(Brief):
     """The price at which the Kondo gate's mean gradient is closest to cross-entropy's.
 
     Attributes

@@ -197,6 +197,11 @@ class Gate:
             raise ValueError("price must be a number, got nan")
         require_temperature(self.temperature)
 
+    def __repr__(self) -> str:
+        setting = {"rate": self.rate, "price": self.price, "temperature": self.temperature or None}
+        told = (f"{name}={value!r}" for name, value in setting.items() if value is not None)
+        return f"{type(self).__name__}({', '.join(told)})"
+
     def __call__(self, score: Array, rng: Any = None, *, check: bool = True, mask: Array | None = None) -> Array:
         """Return which samples (..., B) get a backward pass, boolean.
 

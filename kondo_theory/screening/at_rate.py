@@ -13,12 +13,13 @@ from kondo_theory._domain import FloatArray
 from kondo_theory.geometry.quality_cost import efficiency_per_backward, surprisal
 from kondo_theory.moments import GradientMoments, gradient_moments
 from kondo_theory.screening.rules import Rule, score_function
+from kondo_theory.words import Brief
 
 __all__ = ["Screened", "kept_at_rate", "screen_context"]
 
 
-@dataclass(frozen=True, eq=False)
-class Screened:
+@dataclass(frozen=True, eq=False, repr=False)
+class Screened(Brief):
     """What a rule keeps of one context at a rate, as B → ∞.
 
     Attributes

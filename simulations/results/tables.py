@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from kondo_theory.words import one_line
 from simulations.errors import ResultError
 from simulations.results.atomic import TakenError, atomic_path, put, require_writable, written_beside
 from simulations.results.shards import INDEX, computed_cells, finished_table
@@ -49,6 +51,7 @@ _METADATA_KEY = b"kondo"
 _MAGIC = b"PAR1"
 _UNREADABLE = (OSError, ValueError, MemoryError, OverflowError, pa.ArrowException)
 """What reading a damaged file raises: a length that became huge asks for all memory."""
+_SHOWN_ROWS = 20  # in a notebook, half of them from either end
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,15 @@ class Table:
     sidecar: Mapping[str, Any]
     path: Path
     parts: tuple[Table, ...] = ()
+
+    def __repr__(self) -> str:
+        rows, columns = self.frame.shape
+        return one_line(self, self.kind, f"{rows:,} rows of {columns} columns", origin=self.origin)
+
+    def _repr_html_(self) -> str:
+        """Return the rows as a notebook shows them, below what they are and where they came from."""
+        head = escape(f"{self.kind}: {len(self.frame):,} rows from {self.origin}")
+        return f"<p>{head}</p>{self.frame.to_html(max_rows=_SHOWN_ROWS)}"
 
     @property
     def device(self) -> str:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kondo_theory.words import one_line
 from simulations.results.sources import Source
 
 __all__ = ["Measured", "Simulated", "Value"]
@@ -56,6 +57,10 @@ class Simulated:
     standard_error: float
     resolution: float = 0.0
     parameters: Mapping[str, Value] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        numbers = {"predicted": self.predicted, "estimate": self.estimate, "standard_error": self.standard_error}
+        return one_line(self, self.quantity, **numbers, within=self.within)
 
     def __post_init__(self) -> None:
         if self.standard_error < 0:
@@ -115,6 +120,10 @@ class Measured:
     origin: str
     sizes: Mapping[str, int] = field(default_factory=dict)
     sources: tuple[Source, ...] = ()
+
+    def __repr__(self) -> str:
+        numbers = {"value": self.value, "low": self.low, "high": self.high, "published": self.published}
+        return one_line(self, self.quantity, **numbers, seeds=self.seeds)
 
     @property
     def all_sizes(self) -> dict[str, int]:
