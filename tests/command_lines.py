@@ -162,7 +162,7 @@ def light_work():
         "importlib.import_module": import_module,
         "simulations.verification.verify._Found.check": check,
         "simulations.verification.verify.get_claims": lambda ids: get_claims(ids)[:2],
-        "simulations.results.tables.commit": lambda: "0" * 40,
+        "simulations.results.provenance.commit": lambda: "0" * 40,
         "simulations.results.tables.load": lambda path, **options: (
             SimpleNamespace(frame=loaded["frame"])
             if path == Path("t.parquet") and "frame" in loaded
@@ -172,7 +172,7 @@ def light_work():
         "simulations.reversal.experiment.run_reversal": ran("reversal"),
         "simulations.mnist.studies.run_study": ran("mnist"),
         "simulations.reversal.times.write_table": ran("mnist"),
-        "paper_figs.catalogue._draw": lambda wanted, out, *rest, **named: iter(
+        "paper_figs.drawing._draw": lambda wanted, out, *rest, **named: iter(
             [out / f"{name}.png" for name in wanted]
         ),
         "simulations.sweeps.run.run_sweep": lambda *arguments, **options: finished,

@@ -133,7 +133,7 @@ def missing_of_rule(rule: str) -> list[str]:
     """Return what a screening rule lacks: keyword type, axis, kernel code, claimed order, style, test, words."""
     on_axis = any(rule in grid["rule"] for grid in SWEEPS["screening"].grids)
     tested = f'("{rule}", ' in read("tests/test_screening.py")
-    explained = f"``{rule}``" in read("kondo_theory/screening.py")
+    explained = f"``{rule}``" in read("kondo_theory/screening/rules.py")
     parts = {
         "keyword type: Rule in simulations/sweeps/cells/types.py": rule in get_args(Rule),
         "axis: the sweep screening, in simulations/sweeps/named/": on_axis,
@@ -141,7 +141,7 @@ def missing_of_rule(rule: str) -> list[str]:
         "order: claimed_order() in simulations/bandits/kept_batches.py": rule in kept_batches._CLAIMED,
         "style: METHODS in paper_figs/style.py": rule in METHODS,
         "test: a row of test_scores in tests/test_screening.py": tested,
-        "words: what it is, below RULES in kondo_theory/screening.py": explained,
+        "words: what it is, below RULES in kondo_theory/screening/rules.py": explained,
     }
     return [part for part, there in parts.items() if not there]
 

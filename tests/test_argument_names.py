@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from kondo_theory import gambling, moments, screening, token_trap
+from kondo_theory import gambling, gate, moments, screening, token_trap
 
 CALLS = {
     gambling.dg_threshold: {"noise_ratio": 0.5, "temperature": 1.0},
@@ -73,6 +73,14 @@ def test_a_refused_argument_is_named(function, name):
     bad = "no such" if isinstance(value, str) else np.full_like(value, np.nan) if np.ndim(value) else math.nan
     with pytest.raises((ValueError, TypeError), match=rf"^(the sum of )?(every )?{name}\b"):
         function(**CALLS[function] | {name: bad})
+
+
+def test_no_argument_of_the_gate_hides_a_function_of_it():
+    functions = [getattr(gate, name) for name in gate.__all__]
+    arguments = {name for function in functions for name in inspect.signature(function).parameters}
+    arguments |= inspect.signature(gate.Gate.__call__).parameters.keys()
+    assert "score" in arguments
+    assert not arguments & set(gate.__all__)
 
 
 def test_brackets_that_are_none_are_a_slip_of_ours():

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 __all__ = ["MOVED", "present_name", "restore_imports", "stored_name"]
 
 MOVED: Mapping[str, str] = {
+    "kondo_theory.contexts.allocation": "kondo_theory.contexts",
     "kondo_theory.gambling.equal_noise": "kondo_theory.gambling_equal_noise",
     "kondo_theory.gambling.means": "kondo_theory.gambling_means",
     "kondo_theory.gambling.roots": "kondo_theory.gambling_roots",
@@ -27,6 +28,7 @@ MOVED: Mapping[str, str] = {
     "kondo_theory.geometry.graded": "kondo_theory.graded",
     "kondo_theory.geometry.learning": "kondo_theory.learning",
     "kondo_theory.geometry.symmetric": "kondo_theory.symmetric",
+    "kondo_theory.screening.rules": "kondo_theory.screening",
     "kondo_theory.token_trap.drifts": "kondo_theory.token_trap",
     "kondo_theory.token_trap.groups": "kondo_theory.token_groups",
     "kondo_theory.token_trap.rows": "kondo_theory.token_rows",

@@ -1,9 +1,7 @@
 """What ``kondo verify`` found: one outcome a claim, the report of all, and the JSON that other tools read.
 
-The fields of the JSON are those of ``to_json`` here, of :class:`simulations.verification.checks.evidence.Simulated`
-and
-``Measured``, of :class:`kondo_theory.derivations.proof.Derivation`, and of
-:func:`simulations.verification.verdicts.criteria_json`. Infinite values, which JSON lacks, are null: an open end of a
+The fields of the JSON are those of ``to_json`` here, of :mod:`simulations.verification.evidence_json`, and of
+:class:`kondo_theory.derivations.proof.Derivation`. Infinite values, which JSON lacks, are null: an open end of a
 region or of an interval.
 """
 
@@ -18,7 +16,7 @@ from typing import Any
 from kondo_theory.claims import SOURCES, Claim, Verdict
 from kondo_theory.words import one_line
 from simulations.verification.checks.evidence import Measured, Simulated
-from simulations.verification.verdicts import criteria_json
+from simulations.verification.evidence_json import criteria_json, measured_json, simulated_json
 
 __all__ = ["SCHEMA", "Broken", "Outcome", "Report"]
 
@@ -96,8 +94,8 @@ class Outcome:
             "published": claim.published,
             "regime": claim.regime,
             "derived": None if self.derived is None else dict(self.derived),
-            "simulated": [row.to_json() for row in self.simulated],
-            "measured": [row.to_json() for row in self.measured],
+            "simulated": list(map(simulated_json, self.simulated)),
+            "measured": list(map(measured_json, self.measured)),
             "tables": [asdict(source) for source in sources],
             "criteria": criteria_json(claim, self.measured),
             "rule": {

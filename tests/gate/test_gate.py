@@ -289,9 +289,7 @@ def test_the_default_gate_is_hard():
 @pytest.mark.parametrize("temperature", [0.0, 0.5])
 def test_probability_refuses_nan(temperature):
     for chi in (np.array([[0.0, 1.0], [math.nan, 2.0]]), torch.tensor([[0.0, 1.0], [math.nan, 2.0]])):
-        with pytest.raises(
-            ValueError, match=r"delight must be a number, got nan \(sample 2 of the flattened batch\)"
-        ):
+        with pytest.raises(ValueError, match=r"score must be a number, got nan \(sample 2 of the flattened batch\)"):
             gate.gate_probability(chi, 0.0, temperature)
 
 
@@ -317,7 +315,7 @@ def test_gate_refuses_bad_settings(settings, message):
 @pytest.mark.parametrize(
     ("bad", "error", "message"),
     [
-        (np.array([1.0, math.nan]), ValueError, "delight must be a number, got nan"),
+        (np.array([1.0, math.nan]), ValueError, "score must be a number, got nan"),
         (np.zeros((3, 0)), ValueError, r"at least one sample on its last axis, got shape \(3, 0\)"),
         (np.float64(1.0), ValueError, r"at least one sample on its last axis, got shape \(\)"),
         (np.zeros(3, dtype=np.int64), TypeError, "real floating dtype, got int64"),
@@ -335,7 +333,7 @@ def test_wrong_generators_are_named():
         gate.select(np.zeros(3), 0.5)
     with pytest.raises(TypeError, match=r"torch.Generator on cpu or None for a tensor, got Generator"):
         gate.select(torch.zeros(3), 0.5, np.random.default_rng(0))
-    with pytest.raises(ValueError, match="tie_breakers must have the shape of delight"):
+    with pytest.raises(ValueError, match="tie_breakers must have the shape of score"):
         gate.select_exactly(np.zeros(3), 1, np.zeros(2))
     with pytest.raises(ValueError, match="n_kept must be between 1 and the batch size 3, got 4"):
         gate.select_exactly(np.zeros(3), 4, np.zeros(3))

@@ -41,9 +41,9 @@ def _one_context(theory: str, sweeps: str = "gates") -> Family:
 FAMILIES = {
     "gate": _one_context("gate"),
     "geometry": _one_context("geometry", "contexts"),
-    "screening": _one_context("screening.py"),
+    "screening": _one_context("screening"),
     "gambling": Family("kondo_theory/gambling", "gambling", "", "gambling", "gambling"),
-    "contexts": _one_context("contexts.py", "contexts"),
+    "contexts": _one_context("contexts", "contexts"),
     "cost": _one_context("cost.py", "contexts"),
     "tokens": Family("kondo_theory/token_trap", "tokens", "tokens", "tokens", "tokens"),
     "mnist": Family("", "mnist", "mnist"),
@@ -122,8 +122,8 @@ def figure(new: Mapping[str, str], family: Family) -> list[Piece]:
 def rule(new: Mapping[str, str], family: Family) -> list[Piece]:
     """Return the pieces of a screening rule; its kernel code and its claimed order are the writer's."""
     return [
-        Piece("rule.function", "kondo_theory/screening.py", before="RULES"),
-        Piece("rule.entry", "kondo_theory/screening.py", name="RULES"),
+        Piece("rule.function", "kondo_theory/screening/rules.py", before="RULES"),
+        Piece("rule.entry", "kondo_theory/screening/rules.py", name="RULES"),
         Piece("rule.name", "simulations/sweeps/cells/types.py", name="Rule"),
         Piece("rule.style", "paper_figs/style.py", name="METHODS"),
     ]

@@ -40,7 +40,8 @@ def figures(names: tuple[str, ...], out: Path, results: Path | None, list_only: 
     committed; standard error says which. Of several tables of one kind parts (other seeds, methods or cells) are put
     together, and the largest counts; two that are equally large are refused.
     """
-    from paper_figs.catalogue import FIGURES, draw
+    from paper_figs.catalogue import FIGURES
+    from paper_figs.drawing import draw
 
     if list_only:
         for name, figure in FIGURES.items():
