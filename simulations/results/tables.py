@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from kondo_theory.words import one_line
 from simulations.errors import ResultError
-from simulations.results.atomic import TakenError, atomic_path, put, require_writable, written_beside
+from simulations.results.atomic import TakenError, put, require_writable, written_beside
 from simulations.results.shards import INDEX, computed_cells, finished_table
 from simulations.results.sidecars import SEAL, Sidecar
 from simulations.results.sources import Source, joined_fields
@@ -32,9 +32,7 @@ __all__ = [
     "SWEEP",
     "ResultError",
     "Table",
-    "atomic_path",
     "load",
-    "require_writable",
     "save",
     "table_path",
     "with_seconds",
