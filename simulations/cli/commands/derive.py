@@ -17,8 +17,9 @@ __all__ = ["derive"]
 )
 @click.argument("claim", shell_complete=completion.claims)
 @click.option("--latex", is_flag=True, help="Print the resulting formulas as LaTeX only.")
+@click.option("--markdown", is_flag=True, help="Print a page of docs/proofs.")
 @options.QUIET
-def derive(claim: str, latex: bool, quiet: bool) -> int:
+def derive(claim: str, latex: bool, markdown: bool, quiet: bool) -> int:
     """Print the checked derivation of a claim, step by step.
 
     Exit 0: every step holds. Exit 1: one fails. Exit 2: no such claim, or one that is measured, not derived.
@@ -35,6 +36,10 @@ def derive(claim: str, latex: bool, quiet: bool) -> int:
     derivation = import_module(chosen.derivation_module).derive()
     if latex:
         click.echo(derivation.latex())
+    elif markdown:
+        from simulations.verification.proof_page import proof_page
+
+        click.echo(proof_page(chosen, derivation), nl=False)
     else:
         report.show_derivation(derivation, report.console(quiet=quiet))
     if quiet and not derivation.ok:
