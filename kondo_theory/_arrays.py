@@ -14,7 +14,16 @@ Array = Any
 
 
 def uniform(like: Array, rng: Any) -> Array:
-    """Return uniform numbers in [0, 1) of the shape and device of ``like``, in float64 where the device has it."""
+    """Return uniform numbers in [0, 1) of the shape and device of ``like``, in float64 where the device has it.
+
+    Numbers that are given in place of a generator are taken as they are.
+    """
+    if api.is_array_api_obj(rng):
+        given = floating(rng, "rng", like)
+        if tuple(given.shape) != tuple(like.shape):
+            shapes = f"{tuple(given.shape)} and {tuple(like.shape)}"
+            raise ValueError(f"rng must be a generator or uniform numbers of the shape of delight, got {shapes}")
+        return given
     if api.is_numpy_array(like):
         if not isinstance(rng, np.random.Generator):
             raise TypeError(f"rng must be a numpy.random.Generator for a NumPy array, got {type(rng).__name__}")

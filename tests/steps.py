@@ -9,9 +9,10 @@ import torch
 from kondo_theory.gate import delight
 from kondo_theory.training import ScreenedStep, Screening
 from simulations.networks.mlp import PolicyMLP, StackedMLP
+from simulations.networks.rollouts import Rollout
 from simulations.networks.sequence_step import SequenceStep
 from simulations.networks.stacked import StackedScreening, StackedStep
-from simulations.networks.transformer import Architecture, Rollout, Transformer
+from simulations.networks.transformer import Architecture, Transformer
 from simulations.randomness.seed_streams import draw_actions
 
 SIZES = (6, 8, 4)
@@ -83,9 +84,9 @@ class Sequence:
         self.rollout = Rollout(self.rollout.tokens, self.rollout.log_policy - shift)
 
     def update(self, advantage):
-        keep = self.step.screen(self.rollout, advantage)
-        self.step.update(self.rollout, keep, advantage[:, None].expand_as(keep))
-        return keep[:, 0]
+        selection = self.step.select(self.rollout, advantage)
+        self.step.update(self.rollout, advantage[:, None].expand_as(selection.keep), selection)
+        return selection.keep[:, 0]
 
     def parameters(self):
         return dict(self.policy.named_parameters())
@@ -115,13 +116,13 @@ class Stacked:
         self.screening = StackedScreening(self.observations, self.screening.log_policy - shift, None)
 
     def update(self, advantage):
-        advantage, keep = advantage.view(2, -1), None
+        advantage, selection = advantage.view(2, -1), None
         if self.step.gate is not None:
             surprisal = -self.screening.log_policy.gather(-1, self.actions[..., None]).squeeze(-1)
             uniforms = torch.rand(2, N // 2, generator=self.generator, dtype=torch.float64)
-            keep = self.step.select(delight(advantage, surprisal, check=False), uniforms)
-        self.step.update(self.screening, self.actions, advantage, keep)
-        return advantage.flatten().isfinite() if keep is None else keep.flatten()
+            selection = self.step.select(delight(advantage, surprisal, check=False), uniforms)
+        self.step.update(self.screening, self.actions, advantage, selection)
+        return advantage.flatten().isfinite() if selection is None else selection.keep.flatten()
 
     def parameters(self):
         return {str(place): parameter for place, parameter in enumerate(self.network.parameters())}

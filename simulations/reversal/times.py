@@ -18,7 +18,7 @@ import torch
 
 from simulations.devices import clock, describe, resolve, single_thread
 from simulations.errors import ReportedError
-from simulations.networks.sequence_step import PHASES
+from simulations.networks.sequence_counts import PHASES
 from simulations.resuming.checkpoints import CheckpointFile, load_frame, save_frame
 from simulations.resuming.parts import in_parts, is_measured
 from simulations.reversal.config import QUALITY_METHODS, ReversalConfig

@@ -1,6 +1,5 @@
 """Seeds side by side against one run a seed of the screened step, method by method; counts, memory, padding."""
 
-import math
 import weakref
 from dataclasses import replace
 
@@ -10,7 +9,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from kondo_theory.gate import Gate, delight, gate_probability
+from kondo_theory.gate import delight, gate_probability
 from kondo_theory.screening import RULES
 from kondo_theory.training import ScreenedStep, Screening
 from simulations.mnist.config import MnistConfig
@@ -18,7 +17,6 @@ from simulations.mnist.images import load_mnist
 from simulations.mnist.training import SeedProgram
 from simulations.networks import stacked
 from simulations.networks.mlp import PolicyMLP, StackedMLP
-from simulations.networks.stacked import kept_rows, open_gate
 from simulations.randomness.seed_streams import SeedStreams, draw_actions
 
 CPU = torch.device("cpu")
@@ -54,9 +52,9 @@ def stacked_run(config, data, n_updates=20, seeds=SEEDS, swap_draws=False):
         program.streams = SeedStreams(streams, len(program.train_images), config.batch_size, CPU)
     masks, update = [], program.step.update
 
-    def spy(screening, actions, coefficient, keep):
-        masks.append(keep)
-        update(screening, actions, coefficient, keep)
+    def spy(screening, actions, coefficient, selection):
+        masks.append(None if selection is None else selection.keep)
+        update(screening, actions, coefficient, selection)
 
     program.step.update = spy
     for _ in range(n_updates):
@@ -110,8 +108,8 @@ def test_each_seed_is_the_run_that_it_would_be_alone(data, config):
         if config.gate is not None:
             assert torch.equal(torch.stack([mask[place] for mask in masks]), torch.stack(expected_masks))
         assert largest_difference(parameters[place], expected) < 1e-10
-        assert program.step.forward_samples == counts.forward_samples
-        assert int(program.step.backward_samples[place]) == counts.backward_samples
+        assert program.step.counts.forward_samples == counts.forward_samples
+        assert int(program.step.counts.backward_samples[place]) == counts.backward_samples
 
 
 @pytest.mark.parametrize("config", METHODS[:4], ids=lambda config: config.label)
@@ -194,11 +192,11 @@ def test_the_gradient_does_not_depend_on_whether_activations_were_kept(data, mon
         program.step._last_share = share
         program.update()
         gradients.append([parameter.grad for parameter in program.step.network.parameters()])
-        flops.append(program.step.flops)
+        flops.append(program.step.counts.flops)
     assert largest_difference(gradients[0], gradients[1]) < 1e-14
     assert largest_difference(gradients[0], gradients[2]) < 1e-14
     assert torch.equal(flops[1], flops[2])
-    network, kept = program.step.network, program.step.backward_samples
+    network, kept = program.step.network, program.step.counts.backward_samples
     screening = config.batch_size * network.forward_flops
     assert torch.equal(flops[2], screening + kept * network.backward_flops)
     most_of_it = config.batch_size * network.backward_flops
@@ -242,14 +240,6 @@ def test_policies_of_two_shapes_are_refused():
         StackedMLP([])
 
 
-def test_kept_rows_are_in_order_and_padded():
-    keep = torch.tensor([[0, 1, 0, 1, 1], [1, 0, 0, 0, 0], [0, 0, 0, 0, 0]], dtype=torch.bool)
-    rows, present = kept_rows(keep, 3)
-    assert [row[mask].tolist() for row, mask in zip(rows, present, strict=True)] == [[1, 3, 4], [0], []]
-    assert rows.max() < 5
-    assert [tuple(tensor.shape) for tensor in kept_rows(keep[2:], 0)] == [(1, 0), (1, 0)]
-
-
 def test_actions_follow_the_policy():
     """Frequencies within 4 standard errors; a policy in another order is more than 4 away."""
     policy = torch.tensor([0.5, 0.3, 0.15, 0.05], dtype=torch.float64)
@@ -281,21 +271,6 @@ def test_streams_of_seeds_are_their_own():
     for numbers in draws:
         assert not torch.equal(numbers[0], numbers[1])
     assert not torch.equal(draws.actions, draws.gate)
-
-
-def test_a_soft_gate_at_a_rate_is_refused():
-    with pytest.raises(ValueError, match="must have temperature 0 here"):
-        open_gate(Gate(rate=0.1, temperature=1.0), torch.zeros(3), torch.zeros(3))
-
-
-def test_a_bernoulli_gate_opens_as_often_as_its_probability():
-    score = torch.full((1, 40_000), 0.3, dtype=torch.float64)
-    uniforms = torch.rand(1, 40_000, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    p = 1 / (1 + math.exp(-0.2 / 0.5))
-    opened = open_gate(Gate(price=0.1, temperature=0.5), score, uniforms).to(torch.float64).mean()
-    error = math.sqrt(p * (1 - p) / 40_000)
-    assert abs(float(opened) - p) < 4 * error
-    assert abs(float(opened) - 0.5) > 4 * error
 
 
 class Waits(TorchDispatchMode):

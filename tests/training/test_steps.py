@@ -10,7 +10,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from kondo_theory.gate import Gate
 from kondo_theory.training.policies import draw, log_probabilities
 from simulations.networks import stacked
-from simulations.networks.transformer import Transformer, sample
+from simulations.networks.rollouts import sample
+from simulations.networks.transformer import Transformer
 from simulations.randomness.seed_streams import draw_actions
 
 GATES = (None, Gate(rate=0.25), Gate(price=0.0), Gate(price=-1e9), Gate(price=0.0, temperature=0.5))
@@ -346,7 +347,7 @@ def test_draws_in_bfloat16_do_not_favour_low_actions():
     assert low_token_z_score(lambda g: torch.multinomial(logits.softmax(-1), 1, generator=g), 2, rows) < -4
     policy, prompt, rows = Uniform(64, 2, SMALL, seed=0).bfloat16(), torch.zeros(1, 1, dtype=torch.int64), 20_000
     assert (
-        abs(low_token_z_score(lambda g: sample(policy, prompt, 1, answers=rows, generator=g).answers, 64, rows)) < 4
+        abs(low_token_z_score(lambda g: sample(policy, prompt, 1, n_answers=rows, generator=g).answers, 64, rows)) < 4
     )
 
     def rounded(generator):
