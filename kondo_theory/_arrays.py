@@ -32,8 +32,9 @@ def uniform(like: Array, rng: Any) -> Array:
     try:
         return xp.rand(like.shape, generator=rng, dtype=widest(xp, like), device=like.device)
     except (TypeError, RuntimeError, AttributeError) as error:
+        got, why = type(rng).__name__, str(error).partition("\n")[0]
         raise TypeError(
-            f"rng must be a torch.Generator on {like.device} or None for a tensor, got {type(rng).__name__} ({error})"
+            f"rng must be a torch.Generator on {like.device} or None for a tensor, got {got} ({why})"
         ) from error
 
 

@@ -1,8 +1,12 @@
 """The screened steps behind one face, for tests of what all of them must do; a new step joins by joining ``STEPS``.
 
 Each driver has ``screen()``, which runs the forward pass and returns an advantage for each unit, (n,), and
-``update(advantage)``, which gates and steps and returns the mask of the kept units, (n,).
+``update(advantage)``, which gates and steps and returns the mask of the kept units, (n,). Those of one policy also
+have ``select(advantage)``, ``backward(advantage, selection)``, ``part(units)`` with some of the batch, and
+``masked_loss(advantage, keep)``, which backpropagates all of it.
 """
+
+import copy
 
 import torch
 
@@ -53,6 +57,22 @@ class Screened:
         """Replace the screening by one from elsewhere, whose log-probabilities are lower."""
         self.screening = Screening(self.screening.actions, self.screening.surprisal + shift)
 
+    def part(self, units):
+        part = copy.copy(self)
+        part.observations = self.observations[units]
+        part.screening = Screening(self.screening.actions[units], self.screening.surprisal[units])
+        return part
+
+    def select(self, advantage):
+        return self.step.select(self.screening, advantage)
+
+    def backward(self, advantage, selection, **options):
+        self.step.backward(self.observations, self.screening, advantage, selection, **options)
+
+    def masked_loss(self, advantage, keep):
+        log_prob = self.policy(self.observations).log_softmax(-1).gather(1, self.screening.actions[:, None])[:, 0]
+        return -(keep * advantage * log_prob).mean()
+
     def update(self, advantage):
         return self.step.update(self.observations, self.screening, advantage)
 
@@ -83,8 +103,24 @@ class Sequence:
     def elsewhere(self, shift):
         self.rollout = Rollout(self.rollout.tokens, self.rollout.log_policy - shift)
 
+    def part(self, units):
+        part = copy.copy(self)
+        part.rollout = self.rollout.part(units, self.rollout.answers.shape[1])
+        return part
+
+    def select(self, advantage):
+        return self.step.select(self.rollout, advantage)
+
+    def backward(self, advantage, selection, **options):
+        coefficient = advantage[:, None].expand_as(selection.keep)
+        self.step.backward(self.rollout, coefficient, selection, **options)
+
+    def masked_loss(self, advantage, keep):
+        log_policy = self.policy(self.rollout.tokens[:, :-1], self.rollout.answers.shape[1]).log_softmax(-1)
+        return -(keep * advantage[:, None] * self.rollout.log_prob(log_policy)).mean()
+
     def update(self, advantage):
-        selection = self.step.select(self.rollout, advantage)
+        selection = self.select(advantage)
         self.step.update(self.rollout, advantage[:, None].expand_as(selection.keep), selection)
         return selection.keep[:, 0]
 

@@ -6,11 +6,10 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-import array_api_compat as api
 import torch
 from torch import Tensor
 
-from kondo_theory._arrays import mask_like
+from kondo_theory._arrays import batch
 from kondo_theory.gate import Gate, calibrated_price
 from kondo_theory.training.display import one_line
 
@@ -34,7 +33,7 @@ class Selection:
     n_invalid : (...) tensor of int64
         Those of them that are never kept, because their score is NaN or their coefficient not finite.
     score : (..., B) tensor
-        What was ranked, detached; −∞ where a sample is never kept for want of a number.
+        What was ranked, detached; −∞ where a sample is padding or no number.
     gate : Gate or None
         What ranked it; None keeps all that are numbers.
     mask : (..., B) boolean tensor or None
@@ -140,18 +139,17 @@ def select_samples(
     ValueError
         If the batch is empty, or the shapes do not match.
     """
-    score = score.detach()
+    numbers, valid = batch(score.detach(), False, mask)
     invalid = score.isnan()
     if coefficient is not None:
         invalid = invalid | ~coefficient.detach().isfinite()
-    score = score.masked_fill(invalid, -math.inf)
-    valid = None if mask is None else mask_like(api.array_namespace(score), mask, score)
+        numbers = numbers.masked_fill(invalid, -math.inf)
     if gate is None:
         keep = ~invalid if valid is None else valid & ~invalid
     else:
-        keep = gate(score, rng, check=check, mask=valid)
+        keep = gate(numbers, rng, check=check, mask=valid)
     if valid is None:
-        n_valid, n_invalid = score.new_full(score.shape[:-1], score.shape[-1], dtype=torch.int64), invalid.sum(-1)
+        n_valid, n_invalid = numbers.new_full(score.shape[:-1], score.shape[-1], dtype=torch.int64), invalid.sum(-1)
     else:
         n_valid, n_invalid = valid.sum(-1), (invalid & valid).sum(-1)
-    return Selection(keep, n_valid, keep.sum(-1), n_invalid, score, gate, valid)
+    return Selection(keep, n_valid, keep.sum(-1), n_invalid, numbers, gate, valid)
