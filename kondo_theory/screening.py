@@ -22,7 +22,7 @@ from kondo_theory import _domain
 from kondo_theory._arrays import Array, count, floating, product, widened, widest
 from kondo_theory._domain import FloatArray
 from kondo_theory.gate import delight
-from kondo_theory.geometry.frontier import efficiency_per_backward, surprisal
+from kondo_theory.geometry.quality_cost import efficiency_per_backward, surprisal
 from kondo_theory.moments import GradientMoments, gradient_moments
 
 __all__ = [

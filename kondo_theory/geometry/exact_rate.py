@@ -154,7 +154,7 @@ def finite_rate_value(
 
     With atoms χ₁ > χ₂ > … and N_j ~ Bin(B, F_j) samples among the first j, summation by parts gives
     (1/B){Σ_j (χ_j − χ_{j+1})·E min(N_j, k) + χ_last·k}: at most V(k/B) of
-    :func:`kondo_theory.geometry.frontier.rate_value`, which it reaches as B → ∞.
+    :func:`kondo_theory.geometry.quality_cost.rate_value`, which it reaches as B → ∞.
 
     Parameters
     ----------

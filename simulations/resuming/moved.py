@@ -23,7 +23,7 @@ MOVED: Mapping[str, str] = {
     "kondo_theory.gate.selection": "kondo_theory._selection",
     "kondo_theory.geometry.alignment": "kondo_theory.alignment",
     "kondo_theory.geometry.exact_rate": "kondo_theory.exact_rate",
-    "kondo_theory.geometry.frontier": "kondo_theory.frontier",
+    "kondo_theory.geometry.quality_cost": "kondo_theory.frontier",
     "kondo_theory.geometry.graded": "kondo_theory.graded",
     "kondo_theory.geometry.learning": "kondo_theory.learning",
     "kondo_theory.geometry.symmetric": "kondo_theory.symmetric",

@@ -15,7 +15,8 @@ from simulations.cli.terminal import in_plain_letters
 
 RUN = """
 import json, os, sys, traceback
-from simulations import cli, verify
+from simulations.cli import main as cli
+from simulations.verification import verify
 from simulations.verification.checks.evidence import Simulated
 
 def check(found, claim, context):

@@ -29,8 +29,8 @@ PROGRAM = "from simulations.outer_kernel import outer; print(outer(1), bool(oute
 def project(tmp_path):
     """Return a copy of this project's kernels whose inlined one can be edited; it runs with a cache directory."""
     package = tmp_path / "copy" / "simulations"
-    package.mkdir(parents=True)
-    for name in ("__init__.py", "streams.py"):
+    (package / "randomness").mkdir(parents=True)
+    for name in ("__init__.py", "randomness/__init__.py", "randomness/streams.py"):
         shutil.copy(ROOT / "simulations" / name, package / name)
     (package / "outer_kernel.py").write_text(OUTER)
 

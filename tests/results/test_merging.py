@@ -14,7 +14,7 @@ from simulations.results.merging import MeasuredTables
 from simulations.results.tables import load
 from simulations.verification.verify import verify
 
-COMMITTED = results.Path(results.__file__).parent / "tables" / "mnist-quick.parquet"
+COMMITTED = results.COMMITTED / "mnist-quick.parquet"
 
 
 def save(path, kind="a", preset="quick", date="2026-01-01", rows=1):
@@ -75,6 +75,7 @@ def test_a_claim_is_judged_by_the_merged_table_and_says_so(tmp_path):
     assert (row["seeds"], row["updates"], row["date"][:5], len(row["commit"])) == (10, 3_000, "2026-", 40)
 
 
+@pytest.mark.control("mnist-quality")
 def test_negative_control_other_numbers_give_another_verdict(tmp_path):
     frame = load(COMMITTED).frame.copy()
     frame.loc[frame["label"] == "DG-K(3 %)", "test_error"] += 0.2

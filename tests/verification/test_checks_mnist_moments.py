@@ -185,6 +185,7 @@ def at(target, label, column, value, *, model="network", path="DG-K(3 %)"):
     return lambda row: row | {column: value} if all(row[k] == v for k, v in where.items()) else row
 
 
+@pytest.mark.control("mnist-decomposition", "mnist-screening")
 @pytest.mark.parametrize(
     ("change", "failed"),
     [

@@ -160,6 +160,7 @@ def is_row(rule, settings=BELOW):
     return lambda c: c.method == "row-gate" and c.rule == rule and at(settings)(c)
 
 
+@pytest.mark.control("reversal-token-trap", "reversal-row-gate", "reversal-screening", "reversal-physical-cost")
 @pytest.mark.parametrize(
     ("claim", "change"),
     [

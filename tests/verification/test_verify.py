@@ -145,6 +145,7 @@ def test_the_simulation_agrees_with_the_closed_form():
     assert all(row.within for row in rows), [row for row in rows if not row.within]
 
 
+@pytest.mark.control("zero-price-geometry")
 @pytest.mark.parametrize(
     "wrong", [Gate("pg"), Gate("dg"), Gate("price", price=0.1, temperature=0.0), Gate("rate", rate=0.5)], ids=str
 )
