@@ -14,7 +14,16 @@ Array = Any
 
 
 def uniform(like: Array, rng: Any) -> Array:
-    """Return uniform numbers in [0, 1) of the shape and device of ``like``, in float64 where the device has it."""
+    """Return uniform numbers in [0, 1) of the shape and device of ``like``, in float64 where the device has it.
+
+    Numbers that are given in place of a generator are taken as they are.
+    """
+    if api.is_array_api_obj(rng):
+        given = floating(rng, "rng", like)
+        if tuple(given.shape) != tuple(like.shape):
+            shapes = f"{tuple(given.shape)} and {tuple(like.shape)}"
+            raise ValueError(f"rng must be a generator or uniform numbers of the shape of delight, got {shapes}")
+        return given
     if api.is_numpy_array(like):
         if not isinstance(rng, np.random.Generator):
             raise TypeError(f"rng must be a numpy.random.Generator for a NumPy array, got {type(rng).__name__}")
@@ -23,8 +32,9 @@ def uniform(like: Array, rng: Any) -> Array:
     try:
         return xp.rand(like.shape, generator=rng, dtype=widest(xp, like), device=like.device)
     except (TypeError, RuntimeError, AttributeError) as error:
+        got, why = type(rng).__name__, str(error).partition("\n")[0]
         raise TypeError(
-            f"rng must be a torch.Generator on {like.device} or None for a tensor, got {type(rng).__name__} ({error})"
+            f"rng must be a torch.Generator on {like.device} or None for a tensor, got {got} ({why})"
         ) from error
 
 

@@ -23,9 +23,9 @@ def select(score: Array, rate: float, rng: Any = None, *, check: bool = True, ma
         χ, or any other score. One of −∞ is never kept: a batch with fewer than k scores above −∞ keeps those alone.
     rate : float
         ρ in (0, 1]; k = :func:`kept_count` (rate, B) samples of each batch are kept.
-    rng : numpy.random.Generator, torch.Generator or None
+    rng : numpy.random.Generator, torch.Generator, (..., B) array or None
         For NumPy arrays a NumPy generator (required). For tensors a torch generator on the tensor's device, or
-        None for torch's global one.
+        None for torch's global one. In place of either, uniform numbers in [0, 1), one a sample.
     check : bool
         Refuse NaN. Without it NaN counts as −∞, and nothing here waits for a GPU.
     mask : (..., B) boolean array, optional

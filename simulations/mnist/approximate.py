@@ -171,8 +171,8 @@ def run(contender: Contender, size: RunSize, data: Mnist, device: torch.device) 
         "value": math.nan if contender.value is None else float(contender.value),
     }
     counted = ["update", "forward_samples", "backward_samples", "test_error"]
-    while program.step.updates < size.updates:
-        for _ in range(min(size.eval_every, size.updates - program.step.updates)):
+    while program.step.counts.updates < size.updates:
+        for _ in range(min(size.eval_every, size.updates - program.step.counts.updates)):
             program.update()
         program.evaluate()
         looks = probe.look(program.step.network, program.screener)

@@ -19,7 +19,7 @@ import torch
 
 from simulations.devices import clock, describe, resolve, single_thread
 from simulations.errors import ReportedError
-from simulations.networks.sequence_step import PHASES
+from simulations.networks.sequence_counts import PHASES
 from simulations.resuming.checkpoints import kept_or_measured
 from simulations.resuming.parts import Measurement
 from simulations.reversal.config import QUALITY_METHODS, ReversalConfig

@@ -20,7 +20,8 @@ def test_the_page_is_the_proof(claim):
     if version("sympy") != WRITTEN_BY:
         pytest.skip(f"the pages were written by SymPy {WRITTEN_BY}")
     page = (PAGES / f"{claim}.md").read_text(encoding="utf-8")
-    assert page == proof_page(CLAIMS[claim], derived(claim)), f"kondo derive {claim} --markdown > docs/proofs/{claim}.md"
+    renew = f"kondo derive {claim} --markdown > docs/proofs/{claim}.md"
+    assert page == proof_page(CLAIMS[claim], derived(claim)), renew
 
 
 def test_there_is_a_page_for_every_proof_and_no_other():

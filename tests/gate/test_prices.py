@@ -15,7 +15,6 @@ from kondo_theory.gate import Gate
 from kondo_theory.gate import prices as _prices
 from kondo_theory.gate.prices import kept_counts
 from simulations.gambling.kernels import Gamble
-from simulations.networks.stacked import open_gate
 from simulations.tokens.simulation import TokenGate
 
 # --- how many are kept --------------------------------------------------------------------------------------------
@@ -91,7 +90,7 @@ def test_the_simulations_keep_the_same_number():
     assert TokenGate("row", 0.29).arguments(50, 5)[-1] == 15
     assert Gamble(1.0, "rate", rate=0.29).arguments(50)[-1] == 15
     numbers = torch.linspace(0, 0.9, 50)
-    assert open_gate(Gate(rate=0.29), numbers, numbers).sum() == 15
+    assert Gate(rate=0.29)(numbers, numbers).sum() == 15
 
 
 @pytest.mark.parametrize(("size", "message"), [(0, "got batch size 0"), (2.5, "must be whole, got 2.5")])
