@@ -22,7 +22,7 @@ from simulations.bandits.kept_batches import Setting, claimed_order, kept_by_arm
 from simulations.bandits.many_contexts import spread_population
 from simulations.bandits.noisy_delight import noisy_batches
 from simulations.bandits.reference import _advantage
-from simulations.gambling.kernels import _GATE_CODES, Gamble
+from simulations.gambling.gamble import _GATE_CODES, Gamble
 from simulations.mnist import config as mnist
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.screeners import NoisyDelight
@@ -41,7 +41,7 @@ from simulations.sweeps.cells.bandits.noise import noisy_delight
 from simulations.sweeps.cells.bandits.screening import screening as screening_cell
 from simulations.sweeps.cells.tokens.rows import baseline_value
 from simulations.sweeps.cells.tokens.trap import stalling
-from simulations.tokens import kernels as token_kernels
+from simulations.tokens import ranking
 from simulations.tokens.keeps import keep_patterns
 from simulations.tokens.simulation import TokenGate
 from simulations.verification.checks.mnist.approximate import _rows_of
@@ -78,11 +78,11 @@ def test_a_kernel_takes_a_new_rule_for_no_other(registered, monkeypatch):
     with pytest.raises(ValueError, match=r"rule must be one of delight, .*, got 'made-up'"):
         TokenGate("token", 0.1, NEW)
     with pytest.raises(ValueError, match="no such rule"):
-        token_kernels.score.py_func(9, 1.0, 1.0, 1.0, 0.0, 1.0)
+        ranking.score.py_func(9, 1.0, 1.0, 1.0, (0.0, 1.0))
 
 
 def test_every_rule_has_a_claim_a_code_and_a_style():
-    assert set(kept_batches._CLAIMED) == set(RULES) == set(token_kernels.RULE_CODES)
+    assert set(kept_batches._CLAIMED) == set(RULES) == set(ranking.RULE_CODES)
     for rule in RULES:
         assert claimed_order(rule, AT) in ("correct-first", "wrong-first", "tie", "correct-only")
         assert method_style(rule)

@@ -14,7 +14,7 @@ from kondo_theory import gate
 from kondo_theory.gate import Gate
 from kondo_theory.gate import prices as _prices
 from kondo_theory.gate.prices import kept_counts
-from simulations.gambling.kernels import Gamble
+from simulations.gambling.gamble import Gamble
 from simulations.tokens.simulation import TokenGate
 
 # --- how many are kept --------------------------------------------------------------------------------------------
@@ -86,9 +86,9 @@ def test_the_rates_of_the_experiments_keep_what_they_kept():
 
 
 def test_the_simulations_keep_the_same_number():
-    assert TokenGate("token", 0.29).arguments(10, 5)[-1] == 15
-    assert TokenGate("row", 0.29).arguments(50, 5)[-1] == 15
-    assert Gamble(1.0, "rate", rate=0.29).arguments(50)[-1] == 15
+    assert TokenGate("token", 0.29).code(10, 5).n_kept == 15
+    assert TokenGate("row", 0.29).code(50, 5).n_kept == 15
+    assert Gamble(1.0, "rate", rate=0.29).arguments(50)[1].n_kept == 15
     numbers = torch.linspace(0, 0.9, 50)
     assert Gate(rate=0.29)(numbers, numbers).sum() == 15
 
