@@ -23,7 +23,7 @@ from simulations.bandits import kept_batches
 from simulations.sweeps.cells.types import Rule
 from simulations.sweeps.grid import Sweep
 from simulations.sweeps.named.catalogue import SWEEPS
-from simulations.tokens import kernels
+from simulations.tokens import ranking
 from simulations.verification.verify import CHECKS, Check
 
 __all__ = [
@@ -137,7 +137,7 @@ def missing_of_rule(rule: str) -> list[str]:
     parts = {
         "keyword type: Rule in simulations/sweeps/cells/types.py": rule in get_args(Rule),
         "axis: the sweep screening, in simulations/sweeps/named/": on_axis,
-        "kernel: RULE_CODES and score() in simulations/tokens/kernels.py": rule in kernels.RULE_CODES,
+        "kernel: RULE_CODES and score() in simulations/tokens/ranking.py": rule in ranking.RULE_CODES,
         "order: claimed_order() in simulations/bandits/kept_batches.py": rule in kept_batches._CLAIMED,
         "style: METHODS in paper_figs/style.py": rule in METHODS,
         "test: a row of test_scores in tests/test_screening.py": tested,
