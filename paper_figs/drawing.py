@@ -18,7 +18,10 @@ __all__ = ["draw"]
 
 
 def draw(
-    names: Iterable[str] | None, out: Path, results: Path | None = None, say: Callable[[str], object] = lambda _: None
+    names: Iterable[str] | None,
+    out: Path | str,
+    results: Path | str | None = None,
+    say: Callable[[str], object] = lambda _: None,
 ) -> Iterator[Path]:
     """Draw figures as PDF and PNG into ``out`` and yield each path as it is written.
 
@@ -26,9 +29,9 @@ def draw(
     ----------
     names : iterable of str, optional
         By default all figures, or all that ``results`` feeds.
-    out : Path
+    out : Path or str
         Directory.
-    results : Path, optional
+    results : Path or str, optional
         A directory of own tables, in it or in the directories in it; they come before the committed ones.
     say : callable
         Told of each figure which tables it shows, where there are own ones.
@@ -42,6 +45,7 @@ def draw(
     from simulations.results.atomic import require_writable
     from simulations.results.merging import MeasuredTables
 
+    out = Path(out)
     wanted = list(FIGURES) if names is None else [choice("figure", name, FIGURES) for name in dict.fromkeys(names)]
     own = None if results is None else MeasuredTables.read(results)
     if own is not None:
