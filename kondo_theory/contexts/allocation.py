@@ -25,13 +25,10 @@ from kondo_theory.words import unhandled
 __all__ = [
     "METHODS",
     "context_weights",
-    "correct_delight",
     "cosine_to_cross_entropy",
     "dg_closer_limit",
     "gap_to_cross_entropy",
-    "shares",
     "spread_probabilities",
-    "with_contexts",
 ]
 
 METHODS = ("oracle", "pg", "dg", "kondo")
@@ -98,8 +95,8 @@ def _weighted(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return mean, root mean square and variance of the c_n under the shares w_n/Σw, scaled by their largest."""
     coefficient = _domain.finite("weights", weights)
-    share = shares(p_correct, n_arms, p_error)
-    coefficient, share = np.broadcast_arrays(with_contexts("weights", coefficient), share)
+    share = _shares(p_correct, n_arms, p_error)
+    coefficient, share = np.broadcast_arrays(_with_contexts("weights", coefficient), share)
     largest = np.max(np.abs(coefficient), axis=-1, keepdims=True)
     scaled = coefficient / np.where(largest > 0, largest, 1.0)
     share = share / share.sum(axis=-1, keepdims=True)
@@ -108,15 +105,15 @@ def _weighted(
     return mean, np.sqrt(mean**2 + variance), variance
 
 
-def shares(p_correct: ArrayLike, n_arms: ArrayLike, p_error: ArrayLike | None) -> FloatArray:
+def _shares(p_correct: ArrayLike, n_arms: ArrayLike, p_error: ArrayLike | None) -> FloatArray:
     """Return w_n ∝ ε_n²K_n/(K_n − 1) with the largest equal to one."""
     p, error = _domain.probability_pair(p_correct, p_error)
     K = _domain.arm_count(n_arms)
-    length = with_contexts("p_correct", np.asarray(error * np.sqrt(K / (K - 1)) + 0 * p))
+    length = _with_contexts("p_correct", np.asarray(error * np.sqrt(K / (K - 1)) + 0 * p))
     return np.asarray((length / length.max(axis=-1, keepdims=True)) ** 2)
 
 
-def with_contexts(name: str, array: FloatArray) -> FloatArray:
+def _with_contexts(name: str, array: FloatArray) -> FloatArray:
     """Refuse an array that has no contexts on its last axis."""
     if array.ndim == 0 or array.shape[-1] == 0:
         raise ValueError(f"{name} must have its contexts on the last axis, got shape {array.shape}")
@@ -168,10 +165,10 @@ def context_weights(
     if method != "kondo":
         raise unhandled("method", method, ("oracle", "pg", "dg", "kondo"))
     limit = _domain.interval("price", price, 0, np.inf, "[)")
-    return np.asarray(context.p * context.complement * (correct_delight(context) > limit))[()]
+    return np.asarray(context.p * context.complement * (_correct_delight(context) > limit))[()]
 
 
-def correct_delight(context: SymmetricContext) -> FloatArray:
+def _correct_delight(context: SymmetricContext) -> FloatArray:
     """Return χ_n of the correct arm."""
     return np.asarray(context.complement * context.surprisals[0])
 

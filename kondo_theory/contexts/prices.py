@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
 from kondo_theory.contexts.allocation import (
-    correct_delight,
+    _correct_delight,
+    _shares,
+    _with_contexts,
     cosine_to_cross_entropy,
     gap_to_cross_entropy,
-    shares,
-    with_contexts,
 )
 from kondo_theory.geometry.symmetric import SymmetricContext
 from kondo_theory.words import Brief
@@ -61,9 +61,9 @@ def best_price(
     Parameters and errors as in :func:`kondo_theory.contexts.context_weights`, contexts on the last axis.
     """
     context = SymmetricContext.of(p_correct, n_arms, baseline, p_error, below_one=True)
-    delight = with_contexts("p_correct", correct_delight(context))
+    delight = _with_contexts("p_correct", _correct_delight(context))
     weight = context.p * context.complement
-    share = shares(context.p, context.n_arms, context.error)
+    share = _shares(context.p, context.n_arms, context.error)
     order = np.argsort(-delight, axis=-1, kind="stable")
     ordered, c, w = (np.take_along_axis(array, order, -1) for array in (delight, weight, share))
     c = c / c.max(axis=-1, keepdims=True)
@@ -100,7 +100,7 @@ def critical_probability(
     if inside.dtype != np.bool_ or inside.ndim == 0 or not inside.any(axis=-1).all():
         raise ValueError(f"kept must be booleans with at least one true context, got {kept!r}")
     p, _ = _domain.probability_pair(p_correct, p_error)
-    mass = shares(p_correct, n_arms, p_error) * p * inside
+    mass = _shares(p_correct, n_arms, p_error) * p * inside
     return np.asarray(2 * (mass * p).sum(axis=-1) / mass.sum(axis=-1))[()]
 
 
@@ -114,7 +114,7 @@ def self_consistent_counts(p_correct: ArrayLike, n_arms: ArrayLike) -> list[int]
     if p.ndim != 1:
         raise ValueError(f"p_correct must be a vector of contexts, got shape {p.shape}")
     order = np.argsort(p, kind="stable")
-    mass = (shares(p, n_arms, None) * p)[order]
+    mass = (_shares(p, n_arms, None) * p)[order]
     ordered = p[order]
     critical = 2 * np.cumsum(mass * ordered) / np.cumsum(mass)
     following = np.append(ordered[1:], np.inf)

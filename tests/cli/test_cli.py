@@ -185,25 +185,25 @@ def test_data_check(capsys):
 
 @pytest.mark.parametrize("slip", [TypeError, ValueError, KeyError])
 def test_a_slip_of_our_own_while_drawing_reads_as_no_bad_input(monkeypatch, tmp_path, slip):
-    from paper_figs import catalogue
+    from paper_figs import drawing
 
     def draw(*arguments, **named):
         yield tmp_path / "first.pdf"
         raise slip("ours")
 
-    monkeypatch.setattr(catalogue, "_draw", draw)
+    monkeypatch.setattr(drawing, "_draw", draw)
     with pytest.raises(slip, match="ours"):
         cli.main(["figures", "gate-law", "--out", str(tmp_path)])
 
 
 def test_a_disk_that_is_full_while_drawing_is_one_line(capsys, monkeypatch, tmp_path):
-    from paper_figs import catalogue
+    from paper_figs import drawing
 
     def draw(*arguments, **named):
         yield tmp_path / "first.pdf"
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(catalogue, "_draw", draw)
+    monkeypatch.setattr(drawing, "_draw", draw)
     code, _, err = run(capsys, "figures", "gate-law", "--out", tmp_path)
     assert (code, err) == (2, f"kondo: cannot write {tmp_path}: No space left on device\n")
 
