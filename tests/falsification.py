@@ -18,8 +18,8 @@ from kondo_theory.claims import CLAIMS
 from kondo_theory.gambling.equal_noise import equal_noise_drift, equal_noise_fixed_point, equal_noise_top_rate_drift
 from kondo_theory.gambling.top_rate import corner_noise_ratio, top_rate_drift, top_rate_points
 from kondo_theory.geometry import alignment, exact_rate, graded, symmetric
-from kondo_theory.geometry.frontier import frontier, rate_value
 from kondo_theory.geometry.learning import learning_time
+from kondo_theory.geometry.quality_cost import frontier, rate_value
 from kondo_theory.geometry.symmetric import symmetric_arms
 from kondo_theory.moments import gradient_moments
 from kondo_theory.screening import RULES, additive_threshold, screen_context

@@ -4,15 +4,16 @@
 * :mod:`kondo_theory.geometry.alignment`: samples and backward passes until the gradient points the right way.
 * :mod:`kondo_theory.geometry.learning`: learning time under gradient flow.
 * :mod:`kondo_theory.geometry.graded`: graded rewards, where zero price can turn the direction.
-* :mod:`kondo_theory.geometry.frontier`: quality against cost over prices and temperatures, and the value of a rate.
+* :mod:`kondo_theory.geometry.quality_cost`: quality against cost over prices and temperatures, and the value of a
+rate.
 
 Every function broadcasts over arrays. Any policy and any gate: :mod:`kondo_theory.moments`.
 """
 
 from kondo_theory.geometry.alignment import alignment_probability, backward_passes_to_align, forward_samples_to_align
-from kondo_theory.geometry.frontier import Frontier, RateValue, arm_delight, expected_rate, frontier, rate_value
 from kondo_theory.geometry.graded import ascent_guaranteed, direction_kept, graded_worst_case, zero_price_cosine
 from kondo_theory.geometry.learning import learning_time
+from kondo_theory.geometry.quality_cost import Frontier, RateValue, arm_delight, expected_rate, frontier, rate_value
 from kondo_theory.geometry.symmetric import (
     METHODS,
     confidence_baseline,

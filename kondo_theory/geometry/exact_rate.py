@@ -20,6 +20,7 @@ from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
 from kondo_theory.geometry.symmetric import SymmetricContext
 from kondo_theory.moments import GradientMoments
+from kondo_theory.words import Brief
 
 __all__ = [
     "ORDERS",
@@ -39,8 +40,8 @@ Delight with 0 ≤ b < 1 is "correct-first". "correct-only" keeps fewer than k w
 """
 
 
-@dataclass(frozen=True, eq=False)
-class KeptSuccesses:
+@dataclass(frozen=True, eq=False, repr=False)
+class KeptSuccesses(Brief):
     """The kept successes s of a batch.
 
     Attributes
@@ -154,7 +155,7 @@ def finite_rate_value(
 
     With atoms χ₁ > χ₂ > … and N_j ~ Bin(B, F_j) samples among the first j, summation by parts gives
     (1/B){Σ_j (χ_j − χ_{j+1})·E min(N_j, k) + χ_last·k}: at most V(k/B) of
-    :func:`kondo_theory.geometry.frontier.rate_value`, which it reaches as B → ∞.
+    :func:`kondo_theory.geometry.quality_cost.rate_value`, which it reaches as B → ∞.
 
     Parameters
     ----------

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from kondo_theory.gate import gate_probability, kept_count
 from kondo_theory.geometry.exact_rate import exact_rate_moments, finite_rate_value, price_weights
-from kondo_theory.geometry.frontier import arm_delight, efficiency_per_backward, frontier, rate_value
 from kondo_theory.geometry.graded import evenly_graded
+from kondo_theory.geometry.quality_cost import arm_delight, efficiency_per_backward, frontier, rate_value
 from kondo_theory.geometry.symmetric import symmetric_arms, symmetric_moments
 from kondo_theory.moments import GradientMoments
 from paper_figs.style import PANEL, draw_rows, label_panels, method_style

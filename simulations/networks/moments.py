@@ -26,7 +26,7 @@ import torch
 from scipy.special import expit
 from torch import Tensor
 
-from kondo_theory.geometry.frontier import efficiency_per_backward
+from kondo_theory.geometry.quality_cost import efficiency_per_backward
 from kondo_theory.moments import GradientMoments
 from kondo_theory.words import unhandled
 from simulations.networks.image_bandits import DIRECTIONS, FloatArray, ImageBandits, Weighting

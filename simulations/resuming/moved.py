@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 __all__ = ["MOVED", "present_name", "restore_imports", "stored_name"]
 
 MOVED: Mapping[str, str] = {
+    "kondo_theory.contexts.allocation": "kondo_theory.contexts",
     "kondo_theory.gambling.equal_noise": "kondo_theory.gambling_equal_noise",
     "kondo_theory.gambling.means": "kondo_theory.gambling_means",
     "kondo_theory.gambling.roots": "kondo_theory.gambling_roots",
@@ -23,10 +24,11 @@ MOVED: Mapping[str, str] = {
     "kondo_theory.gate.selection": "kondo_theory._selection",
     "kondo_theory.geometry.alignment": "kondo_theory.alignment",
     "kondo_theory.geometry.exact_rate": "kondo_theory.exact_rate",
-    "kondo_theory.geometry.frontier": "kondo_theory.frontier",
+    "kondo_theory.geometry.quality_cost": "kondo_theory.frontier",
     "kondo_theory.geometry.graded": "kondo_theory.graded",
     "kondo_theory.geometry.learning": "kondo_theory.learning",
     "kondo_theory.geometry.symmetric": "kondo_theory.symmetric",
+    "kondo_theory.screening.rules": "kondo_theory.screening",
     "kondo_theory.token_trap.drifts": "kondo_theory.token_trap",
     "kondo_theory.token_trap.groups": "kondo_theory.token_groups",
     "kondo_theory.token_trap.rows": "kondo_theory.token_rows",
@@ -49,9 +51,9 @@ MOVED: Mapping[str, str] = {
     "simulations.benchmark.reversal": "simulations.benchmark_reversal",
     "simulations.benchmark.suite": "simulations.benchmark",
     "simulations.cli.main": "simulations.cli",
-    "simulations.cli.sweep_command": "simulations.sweeps.command",
+    "simulations.cli.sweeping": "simulations.sweeps.command",
     "simulations.cli.terminal": "simulations.terminal",
-    "simulations.cli.verify_command": "simulations.verify_command",
+    "simulations.cli.verifying": "simulations.verify_command",
     "simulations.gambling.kernels": "simulations.gambling_kernels",
     "simulations.gambling.simulation": "simulations.gambling",
     "simulations.mnist.approximate": "simulations.mnist_approximate",

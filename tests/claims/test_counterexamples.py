@@ -13,8 +13,8 @@ from kondo_theory import approximate, contexts, token_trap
 from kondo_theory.claims import CLAIMS
 from kondo_theory.geometry import alignment
 from kondo_theory.geometry.exact_rate import finite_rate_value, smooth_rate_gap, variance_gap
-from kondo_theory.geometry.frontier import frontier, rate_value
 from kondo_theory.geometry.learning import learning_time
+from kondo_theory.geometry.quality_cost import frontier, rate_value
 from kondo_theory.geometry.symmetric import pg_moments, symmetric_arms
 from kondo_theory.moments import gradient_moments
 from simulations.verification.checks import Context

@@ -4,9 +4,9 @@ import numpy as np
 from scipy.optimize import brentq
 
 from closed_forms import ClosedForm
-from kondo_theory.geometry.frontier import frontier
 from kondo_theory.geometry.graded import graded_worst_case, zero_price_cosine
 from kondo_theory.geometry.learning import learning_time
+from kondo_theory.geometry.quality_cost import frontier
 from kondo_theory.geometry.symmetric import (
     cosine_gap,
     dg_noise_ratio,

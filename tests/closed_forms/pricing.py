@@ -8,7 +8,7 @@ import numpy as np
 
 from closed_forms import ClosedForm
 from kondo_theory import gate
-from kondo_theory.geometry import exact_rate, frontier
+from kondo_theory.geometry import exact_rate, quality_cost
 from kondo_theory.geometry.symmetric import pg_moments, symmetric_arms
 
 __all__ = ["CLOSED_FORMS", "QUOTED", "WHERE"]
@@ -51,7 +51,7 @@ def _above(rng: np.random.Generator) -> Mapping[str, float]:
 
 
 def _frontier(p, K, b, eta, **at):
-    return frontier.frontier(*symmetric_arms(K, p, b), at["lambda"], eta)
+    return quality_cost.frontier(*symmetric_arms(K, p, b), at["lambda"], eta)
 
 
 def _kappa(p, K, b, eta, **at):
@@ -72,25 +72,25 @@ def _cost_of_signal(p, K, b, eta, **at):
 
 
 def _zero_price_noise(p, K, b, **_):
-    found = frontier.frontier(*symmetric_arms(K, p, b), 0.0)
+    found = quality_cost.frontier(*symmetric_arms(K, p, b), 0.0)
     return found.backward_rate * _noise_to_signal(found.moments)
 
 
 def _delight(p, K, b):
     policy, advantage = symmetric_arms(K, p, b)
-    return frontier.arm_delight(policy, advantage), policy
+    return quality_cost.arm_delight(policy, advantage), policy
 
 
 def _value(p, K, b, rho, **_):
-    return frontier.rate_value(*_delight(p, K, b), rho).value
+    return quality_cost.rate_value(*_delight(p, K, b), rho).value
 
 
 def _price(p, K, b, rho, **_):
-    return frontier.rate_value(*_delight(p, K, b), rho).price_low
+    return quality_cost.rate_value(*_delight(p, K, b), rho).price_low
 
 
 def _soft_rate(p, K, b, eta, **_):
-    return frontier.expected_rate(*_delight(p, K, b), 0.0, eta)
+    return quality_cost.expected_rate(*_delight(p, K, b), 0.0, eta)
 
 
 def _exact(p, K, b, B, k, **_):

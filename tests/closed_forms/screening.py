@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import expit
 
 from closed_forms import ClosedForm
-from kondo_theory.geometry.frontier import surprisal
+from kondo_theory.geometry.quality_cost import surprisal
 from kondo_theory.geometry.symmetric import symmetric_arms, symmetric_moments
 from kondo_theory.screening import RULES, additive_odds_limit, additive_threshold, kept_at_rate, screen_context
 

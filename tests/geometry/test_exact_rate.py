@@ -8,7 +8,7 @@ import pytest
 
 from kondo_theory.gate import select_exactly
 from kondo_theory.geometry.exact_rate import ORDERS, exact_rate_moments, finite_rate_value, kept_successes
-from kondo_theory.geometry.frontier import rate_value
+from kondo_theory.geometry.quality_cost import rate_value
 from kondo_theory.geometry.symmetric import pg_moments, symmetric_moments
 
 SCORES = {"correct-first": (1.0, 0.0), "wrong-first": (0.0, 1.0), "tie": (0.0, 0.0), "correct-only": (0.0, -np.inf)}

@@ -9,8 +9,8 @@ from kondo_theory.contexts import spread_probabilities
 from kondo_theory.gambling import drift, expected_path, fixed_point
 from kondo_theory.geometry.alignment import alignment_probability, mean_cosine
 from kondo_theory.geometry.exact_rate import price_weights
-from kondo_theory.geometry.frontier import arm_delight
 from kondo_theory.geometry.graded import evenly_graded
+from kondo_theory.geometry.quality_cost import arm_delight
 from kondo_theory.geometry.symmetric import cosine_gap, symmetric_arms
 from kondo_theory.screening import screen_context
 

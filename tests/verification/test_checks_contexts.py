@@ -56,6 +56,7 @@ def one_population(monkeypatch):
     monkeypatch.setattr(context_checks, "POPULATIONS", context_checks.POPULATIONS[:1])
 
 
+@pytest.mark.control("context-allocation")
 @pytest.mark.usefixtures("one_population")
 def test_negative_control_wrong_weights_and_wrong_methods_fail():
     assert verdict("context-allocation", context_checks.context_allocation(SMOKE, wrong_weights)) == "contradicted"
@@ -69,6 +70,7 @@ def logical_everywhere(rate, backward_cost, accounting="physical", **_):
     return 1 + np.asarray(rate) * backward_cost
 
 
+@pytest.mark.control("step-cost")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -92,6 +94,7 @@ def absolute(p, n_arms, baseline, noise, kind="additive", *, price=0.0):
     return approximate.noisy_rate(p, n_arms, baseline, noise, "additive", price=price)
 
 
+@pytest.mark.control("approximate-delight")
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -60,6 +60,9 @@ CONTROLS = {
 }
 
 
+@pytest.mark.control(
+    "gambling-false-positives", "gambling-fixed-point", "gambling-dg-floor", "gambling-top-rate", "equal-noise"
+)
 @pytest.mark.parametrize("control", CONTROLS)
 def test_negative_control_a_wrong_gate_or_formula_fails_the_claim(control):
     claim, wrong = CONTROLS[control]

@@ -44,6 +44,7 @@ def short(monkeypatch):
         monkeypatch.setattr(checks, name, getattr(checks, name)[runs])
 
 
+@pytest.mark.control("token-trap", "row-gate", "token-dg", "token-screening")
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("claim", ["token-trap", "row-gate", "token-dg", "token-screening"])
 def test_negative_control_a_wrong_formula_fails(claim):
@@ -51,6 +52,7 @@ def test_negative_control_a_wrong_formula_fails(claim):
     assert verdict(claim, rows) == "contradicted"
 
 
+@pytest.mark.control("token-trap", "row-gate", "token-dg")
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize(
     ("claim", "wrong"), [("token-trap", "row"), ("row-gate", "token"), ("token-dg", "zero-price")]
@@ -63,6 +65,7 @@ def test_negative_control_a_wrong_gate_fails(claim, wrong):
     assert {"share", "end"} & kinds, "and so would training"
 
 
+@pytest.mark.control("token-screening")
 @pytest.mark.parametrize("rule", ["delight", "surprisal"])
 def test_negative_control_a_wrong_rule_fails(rule):
     rows = checks.token_screening(SMOKE, rule=rule)

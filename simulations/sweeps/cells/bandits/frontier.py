@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kondo_theory.geometry.frontier import frontier as closed_frontier
+from kondo_theory.geometry.quality_cost import frontier as closed_frontier
 from kondo_theory.geometry.symmetric import symmetric_arms
 from simulations.sweeps.cells.types import Arms, Fraction, NonNegative, Probability
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from kondo_theory.gate import gate_probability, sample_gate, select
 from kondo_theory.geometry.exact_rate import finite_rate_value
-from kondo_theory.geometry.frontier import arm_delight
 from kondo_theory.geometry.graded import evenly_graded
+from kondo_theory.geometry.quality_cost import arm_delight
 from simulations.bandits.simulation import Estimate
 from simulations.randomness.cell_seeds import stream_seed
 from simulations.sweeps.cells.tokens.rows import Row, row

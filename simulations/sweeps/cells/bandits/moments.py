@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kondo_theory.gate import kept_count
 from kondo_theory.geometry.alignment import mean_cosine
 from kondo_theory.geometry.exact_rate import exact_rate_moments, price_weights
-from kondo_theory.geometry.frontier import frontier
+from kondo_theory.geometry.quality_cost import frontier
 from kondo_theory.geometry.symmetric import METHODS, cosine_gap, dg_weights, symmetric_arms, symmetric_moments
 from kondo_theory.moments import GradientMoments
 from kondo_theory.words import unhandled

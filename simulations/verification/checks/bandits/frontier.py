@@ -10,7 +10,7 @@ import numpy as np
 
 from kondo_theory.gate import kept_count
 from kondo_theory.geometry.exact_rate import exact_rate_moments, price_weights, variance_gap
-from kondo_theory.geometry.frontier import frontier
+from kondo_theory.geometry.quality_cost import frontier
 from kondo_theory.geometry.symmetric import pg_moments, symmetric_arms, symmetric_moments
 from kondo_theory.moments import GradientMoments
 from simulations.bandits import kernels

@@ -12,7 +12,7 @@ from scipy.special import expit, kl_div, logit
 from kondo_theory.gate import Gate as DelightGate
 from kondo_theory.gate import gate_probability, quantile_price, sample_gate, select
 from kondo_theory.geometry.exact_rate import finite_rate_value, smooth_rate_gap
-from kondo_theory.geometry.frontier import arm_delight, expected_rate, rate_value
+from kondo_theory.geometry.quality_cost import arm_delight, expected_rate, rate_value
 from simulations.bandits.kept_batches import Keep
 from simulations.statistics import mean_and_error
 from simulations.verification.checks import Context

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,16 +9,14 @@ import click
 from rich.console import Console
 from rich.status import Status
 
-from simulations.errors import ReportedError, ResultError
+from simulations.cli.json_files import write_json
+from simulations.cli.options import STANDARD_OUTPUT
+from simulations.errors import ReportedError
 from simulations.results.merging import MeasuredTables
-from simulations.results.tables import atomic_path
 from simulations.verification import report
 from simulations.verification.verify import CHECKS, Report, verify
 
-__all__ = ["STANDARD_OUTPUT", "list_claims", "verify_and_report"]
-
-STANDARD_OUTPUT = Path("-")
-"""Where the JSON goes to standard output, and what is for people to standard error."""
+__all__ = ["list_claims", "verify_and_report"]
 
 
 def list_claims() -> list[str]:
@@ -42,15 +39,18 @@ def verify_and_report(
     workers: int | None,
     tables: MeasuredTables,
     json_file: Path | None,
+    quiet: bool = False,
 ) -> int:
     """Verify the claims, write and print each when it is done, and return the exit code.
+
+    If ``quiet``, only the claims whose checks failed are named, in a line each on standard error.
 
     Raises
     ------
     ReportedError
         Once every claim is done, if one could not use what it was given; if the JSON cannot be written.
     """
-    growing = _Growing(json_file, tables)
+    growing = _Growing(json_file, tables, quiet=quiet)
     with growing.status:
         try:
             found = verify(
@@ -77,11 +77,11 @@ def verify_and_report(
 class _Growing:
     """The report as it grows: on disk after each claim, and then on the screen."""
 
-    def __init__(self, json_file: Path | None, tables: MeasuredTables) -> None:
-        self._file, self._tables = json_file, tables
+    def __init__(self, json_file: Path | None, tables: MeasuredTables, *, quiet: bool) -> None:
+        self._file, self._tables, self._quiet = json_file, tables, quiet
         self._replaces = json_file is not None and json_file.exists()
-        self._errors = Console(stderr=True)
-        self._screen = report.console(stderr=json_file == STANDARD_OUTPUT)
+        self._errors = Console(stderr=True, quiet=quiet)
+        self._screen = report.console(stderr=json_file == STANDARD_OUTPUT, quiet=quiet)
         self._report: Report | None = None
         self.status: Status = self._errors.status("verifying")
 
@@ -97,9 +97,12 @@ class _Growing:
         """Write the report so far, then print its last claim."""
         self._report = found
         if self._file is not None and self._file != STANDARD_OUTPUT:
-            _write(found, self._file)
+            write_json(found.to_json(), self._file)
         self.status.stop()  # a live status would take what is printed to standard output for its own
         report.show_outcome(found, self._screen)
+        last = found.outcomes[-1]
+        if self._quiet and not last.conclusive:
+            click.echo(f"kondo: {last.claim.id} is {last.verdict}: {last.reason}", err=True)
         self.status.start()
 
     def finish(self) -> None:
@@ -109,7 +112,7 @@ class _Growing:
         for path in self._tables.unused:
             self._errors.print(f"no chosen claim is judged by {path}", markup=False, soft_wrap=True)
         if self._file == STANDARD_OUTPUT:
-            click.echo(json.dumps(self._report.to_json(), indent=2, allow_nan=False))
+            write_json(self._report.to_json(), STANDARD_OUTPUT)
         report.show_verdicts(self._report, self._screen)
         if self._file not in (None, STANDARD_OUTPUT):
             self._errors.print(
@@ -122,17 +125,7 @@ class _Growing:
             return
         kept = f"{len(self._report.outcomes)} of {len(self._report.chosen)} claims are done"
         if self._file == STANDARD_OUTPUT:
-            click.echo(json.dumps(self._report.to_json(), indent=2, allow_nan=False))
+            write_json(self._report.to_json(), STANDARD_OUTPUT)
         elif self._file is not None:
             kept += f" and kept in {self._file}"
         self._errors.print(kept, markup=False, soft_wrap=True)
-
-
-def _write(found: Report, path: Path) -> None:
-    text = json.dumps(found.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
-    try:
-        with atomic_path(path) as temporary:
-            # A file's name can hold bytes that are no text: they become escapes, which JSON has too.
-            temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise ResultError(f"cannot write {path}: {error.strerror or error}") from error

@@ -1,38 +1,33 @@
-"""Many contexts at once: how each method shares its mean gradient among them, against cross-entropy's share.
+"""How each method shares its mean gradient among many contexts, against cross-entropy's share.
 
 Independent contexts n = 1 … N, each with a correct arm of probability p_n and K − 1 equally likely wrong ones. Every
 method moves context n by c_n·d_n, d_n = e_{y*} − π, ‖d_n‖² = ε_n²K/(K − 1), and they differ in c_n alone.
 Cross-entropy, the oracle that is told the right arm, has c_n = 1.
 
 Sources: [DG] I. Osband, "Delightful Policy Gradient", arXiv 2603.14608, Prop. 2 (oracle, PG, DG); the Kondo gate of
-[KG] I. Osband, "Does This Gradient Spark Joy?", arXiv 2603.20526, its best price and the limits of DG's advantage are
-this project's.
+[KG] I. Osband, "Does This Gradient Spark Joy?", arXiv 2603.20526, and the limits of DG's advantage are this
+project's.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import expit, ndtri
 
 from kondo_theory import _domain
+from kondo_theory._broadcast import elementwise
 from kondo_theory._domain import FloatArray
 from kondo_theory.geometry.symmetric import SymmetricContext
 from kondo_theory.words import unhandled
 
 __all__ = [
     "METHODS",
-    "BestPrice",
-    "best_price",
     "context_weights",
     "cosine_to_cross_entropy",
-    "critical_probability",
     "dg_closer_limit",
     "gap_to_cross_entropy",
-    "self_consistent_counts",
     "spread_probabilities",
 ]
 
@@ -41,7 +36,13 @@ METHODS = ("oracle", "pg", "dg", "kondo")
 
 
 def spread_probabilities(centre: float, spread: float, n_contexts: int) -> FloatArray:
-    """Return p_n, shape (N,), whose log-odds are the quantiles of a normal law of this mean and deviation (nats)."""
+    """Return p_n, shape (N,), whose log-odds are the quantiles of a normal law of this mean and deviation (nats).
+
+    One set of contexts: scalars only.
+    """
+    centre, spread = _domain.scalar("centre", centre), _domain.scalar("spread", spread)
+    count = np.asarray(_domain.scalar("n_contexts", n_contexts))
+    n_contexts = int(_domain.require("n_contexts", count, (count >= 1) & (count % 1 == 0), "a whole number ≥ 1"))
     quantiles = ndtri((np.arange(n_contexts) + 0.5) / n_contexts)
     return np.asarray(expit(centre + spread * quantiles))
 
@@ -113,6 +114,7 @@ def _shares(p_correct: ArrayLike, n_arms: ArrayLike, p_error: ArrayLike | None) 
 
 
 def _with_contexts(name: str, array: FloatArray) -> FloatArray:
+    """Refuse an array that has no contexts on its last axis."""
     if array.ndim == 0 or array.shape[-1] == 0:
         raise ValueError(f"{name} must have its contexts on the last axis, got shape {array.shape}")
     return array
@@ -163,110 +165,15 @@ def context_weights(
     if method != "kondo":
         raise unhandled("method", method, ("oracle", "pg", "dg", "kondo"))
     limit = _domain.interval("price", price, 0, np.inf, "[)")
-    return np.asarray(context.p * context.complement * (_delight(context) > limit))[()]
+    return np.asarray(context.p * context.complement * (_correct_delight(context) > limit))[()]
 
 
-def _delight(context: SymmetricContext) -> FloatArray:
+def _correct_delight(context: SymmetricContext) -> FloatArray:
     """Return χ_n of the correct arm."""
     return np.asarray(context.complement * context.surprisals[0])
 
 
-@dataclass(frozen=True, eq=False)
-class BestPrice:
-    """The price at which the Kondo gate's mean gradient is closest to cross-entropy's.
-
-    Attributes
-    ----------
-    price : (...) array
-        λ; the rule is χ > λ. Every price from here to the smallest kept delight keeps the same contexts.
-    rate : (...) array
-        Backward passes per forward sample, mean of p_n over kept contexts and 0 over the others.
-    cosine, gap : (...) array
-        Cosine to cross-entropy and one minus it.
-    kept : (..., N) array of bool
-        Which contexts are kept.
-    """
-
-    price: FloatArray
-    rate: FloatArray
-    cosine: FloatArray
-    gap: FloatArray
-    kept: NDArray[np.bool_]
-
-
-def best_price(
-    p_correct: ArrayLike, n_arms: ArrayLike, baseline: ArrayLike = 0.5, *, p_error: ArrayLike | None = None
-) -> BestPrice:
-    """Return the best price λ ≥ 0 by trying every kept set that a price can make, O(N log N) [this project].
-
-    With one constant baseline the kept contexts are those with p_n ≤ p_c, p_c = 2Σ_S wp²/Σ_S wp over the kept set S
-    (:func:`critical_probability`), and no set of contexts at all does better. The condition is necessary, not
-    sufficient (:func:`self_consistent_counts`), hence the scan. With the value or confidence baseline a price orders
-    contexts by χ_n and not by c_n, and another set can do better than any price.
-
-    Parameters and errors as in :func:`context_weights`, contexts on the last axis.
-    """
-    context = SymmetricContext.of(p_correct, n_arms, baseline, p_error, below_one=True)
-    delight = _with_contexts("p_correct", _delight(context))
-    weight = context.p * context.complement
-    share = _shares(context.p, context.n_arms, context.error)
-    order = np.argsort(-delight, axis=-1, kind="stable")
-    ordered, c, w = (np.take_along_axis(array, order, -1) for array in (delight, weight, share))
-    c = c / c.max(axis=-1, keepdims=True)
-    cosine = np.cumsum(w * c, axis=-1) / np.sqrt(np.cumsum(w * c**2, axis=-1) * w.sum(axis=-1, keepdims=True))
-    # The first m are a kept set only if the next has a strictly smaller delight; its delight is then the price.
-    following = np.concatenate([ordered[..., 1:], np.zeros_like(ordered[..., :1])], axis=-1)
-    best = np.argmax(np.where(following < ordered, cosine, -np.inf), axis=-1)[..., None]
-    price = np.take_along_axis(following, best, -1)
-    kept = delight > price
-    chosen = (np.where(kept, weight, 0.0), context.p, context.n_arms)
-    return BestPrice(
-        price=price[..., 0][()],
-        rate=np.asarray((context.p * kept).mean(axis=-1))[()],
-        cosine=cosine_to_cross_entropy(*chosen, p_error=context.error),
-        gap=gap_to_cross_entropy(*chosen, p_error=context.error),
-        kept=kept,
-    )
-
-
-def critical_probability(
-    p_correct: ArrayLike, n_arms: ArrayLike, kept: ArrayLike, *, p_error: ArrayLike | None = None
-) -> FloatArray:
-    """Return p_c = 2Σ_S wp²/Σ_S wp of a kept set S, w = ‖d‖² (∝ ε² for one K) [this project].
-
-    With a constant baseline the best set keeps the contexts with p_n < p_c and no other: adding or removing a context
-    m changes the squared cosine by the sign of p_c(1 ± w_m p_m/(2Σ_S wp)) − p_m.
-
-    Parameters
-    ----------
-    kept : (..., N) array of bool
-        S, with at least one context; the others as in :func:`cosine_to_cross_entropy`.
-    """
-    inside = np.asarray(kept)
-    if inside.dtype != np.bool_ or inside.ndim == 0 or not inside.any(axis=-1).all():
-        raise ValueError(f"kept must be booleans with at least one true context, got {kept!r}")
-    p, _ = _domain.probability_pair(p_correct, p_error)
-    mass = _shares(p_correct, n_arms, p_error) * p * inside
-    return np.asarray(2 * (mass * p).sum(axis=-1) / mass.sum(axis=-1))[()]
-
-
-def self_consistent_counts(p_correct: ArrayLike, n_arms: ArrayLike) -> list[int]:
-    """Return every m for which the m least probable contexts satisfy S = {p ≤ p_c(S)}, constant baseline.
-
-    The best set is one of them. p_c grows with the set, so that iterating from all contexts ends in the largest and
-    iterating from one context in the smallest; neither need be the best. (N,) arrays; n_arms may be a scalar.
-    """
-    p = np.atleast_1d(_domain.probability_pair(p_correct, None)[0])
-    if p.ndim != 1:
-        raise ValueError(f"p_correct must be a vector of contexts, got shape {p.shape}")
-    order = np.argsort(p, kind="stable")
-    mass = (_shares(p, n_arms, None) * p)[order]
-    ordered = p[order]
-    critical = 2 * np.cumsum(mass * ordered) / np.cumsum(mass)
-    following = np.append(ordered[1:], np.inf)
-    return [int(m) + 1 for m in np.flatnonzero((ordered <= critical) & (following > critical))]
-
-
+@elementwise("n_arms", "baseline", "temperature")
 def dg_closer_limit(n_arms: float, baseline: float, temperature: float = 1.0) -> float:
     """Return P such that DG is at least as close to cross-entropy as PG whenever every p_n ≤ P [this project].
 
@@ -278,11 +185,11 @@ def dg_closer_limit(n_arms: float, baseline: float, temperature: float = 1.0) ->
 
     Parameters
     ----------
-    n_arms : int
+    n_arms : (...) array
         K ≥ 2, of every context.
-    baseline : float
+    baseline : (...) array
         Constant b in [0, 1), at most the temperature.
-    temperature : float
+    temperature : (...) array
         η > 0.
 
     Raises
