@@ -59,6 +59,8 @@ def floating(values: Any, name: str, like: Any = None) -> Array:
             raise TypeError(f"{name} must be of the other argument's library, got {type(values).__name__}")
     if not api.is_array_api_obj(values):
         array = number_or_list(values, name)
+    if not (api.is_numpy_array(array) or api.is_torch_array(array)):
+        raise TypeError(f"{name} must be a NumPy array or a torch tensor, got {type(array).__name__}")
     xp = api.array_namespace(array)
     if not xp.isdtype(array.dtype, "real floating"):
         raise TypeError(f"{name} must have a real floating dtype, got {array.dtype}")

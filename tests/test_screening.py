@@ -248,6 +248,17 @@ def test_arms_that_are_never_played_take_no_share():
     np.testing.assert_array_equal(screen_context([0.5, 0.0, 0.5], [1, 0.5, -1], "advantage", 0.6).composition[1], 0)
 
 
+@pytest.mark.parametrize("rate", [0.05, 0.3, 0.5, 0.8, 1.0])
+@pytest.mark.parametrize("score", [[3.0, 2.0, 1.0], [2.0, 3.0, 1.0], [1.0, 3.0, 2.0]])
+def test_an_arm_that_is_never_played_has_the_limit_of_a_rare_one(score, rate):
+    def policy(rare):
+        return [rare, 0.6 - rare, 0.4]
+
+    np.testing.assert_allclose(
+        kept_at_rate(policy(0.0), score, rate), kept_at_rate(policy(2.0**-40), score, rate), atol=1e-3
+    )
+
+
 def test_policies_scores_and_rates_broadcast():
     policies, scores = np.random.default_rng(6).dirichlet(np.ones(3), size=4), np.array([[1.0, 2, 3], [3, 2, 1]])
     found = kept_at_rate(policies[:, None], scores[None], 0.3)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sympy as sp
 
 from kondo_theory.derivations import symmetric_context as context
-from kondo_theory.derivations.proof import Derivation, Proof
+from kondo_theory.derivations.proof import Derivation, Proof, every
 from kondo_theory.derivations.symmetric_context import p, s_minus, s_plus, w_minus, w_plus
 
 __all__ = ["derive"]
@@ -99,7 +99,7 @@ def _bounded(proof: Proof) -> None:
         "If |χ̂ − χ| ≤ δ|χ| with δ < 1 then χ̂ = χ(1 + δt), |t| ≤ 1 (χ̂ = 0 if χ = 0), and 1 + δt > 0: χ̂ > 0 iff "
         "χ > 0. "
         "Zero price is exact, sample by sample, whatever the errors and their dependence.",
-        all(sp.factor(1 + share * t).is_positive is True for t in (inside, sp.Integer(1), sp.Integer(-1))),
+        every(sp.factor(1 + share * t).is_positive is True for t in (inside, sp.Integer(1), sp.Integer(-1))),
         latex=r"|\hat\chi-\chi|\le\delta|\chi|,\ \delta<1\ \Rightarrow"
         r"\ \mathbb{1}\{\hat\chi>0\}=\mathbb{1}\{\chi>0\}",
     )
@@ -115,7 +115,7 @@ def _bounded(proof: Proof) -> None:
         "At a price λ > 0 only χ in [λ/(1+δ), λ/(1−δ)] can be decided wrongly: below χ̂ ≤ (1+δ)χ < λ (χ ≤ 0 gives "
         "χ̂ ≤ "
         "0), above χ̂ ≥ (1−δ)χ > λ.",
-        all(sp.factor(gap).is_positive is True for gap in (below, above)),
+        every(sp.factor(gap).is_positive is True for gap in (below, above)),
         latex=r"\Bigl[\frac{\lambda}{1+\delta},\frac{\lambda}{1-\delta}\Bigr]",
     )
     proof.check(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sympy as sp
 
 from kondo_theory.derivations import symmetric_context as context
-from kondo_theory.derivations.proof import Derivation, Proof
+from kondo_theory.derivations.proof import Derivation, Proof, every
 from kondo_theory.derivations.symmetric_context import ExplicitContext, K, b, p
 
 __all__ = ["derive"]
@@ -56,7 +56,7 @@ def _no_baseline(proof: Proof) -> None:
     proof.argue(
         "At b = 0 PG and zero price make the same update from the same sample, so they have the same variance.",
         "a wrong sample has U = 0 and contributes nothing, kept or not; a correct one is kept by both.",
-        all(sp.simplify(left - right) == sp.zeros(5, 1) for left, right in zip(*updates, strict=True)),
+        every(sp.simplify(left - right) == sp.zeros(5, 1) for left, right in zip(*updates, strict=True)),
         latex=r"b=0:\quad U_a\varphi_a = \mathbf 1\{\chi_a>0\}\,U_a\varphi_a\ \text{ for every arm } a",
     )
     arm = sp.Symbol("a", integer=True)

@@ -13,7 +13,7 @@ import sympy as sp
 from kondo_theory.derivations import context_delightful as delightful
 from kondo_theory.derivations import symmetric_context as context
 from kondo_theory.derivations.context_delightful import cosine_squared as _cosine_squared
-from kondo_theory.derivations.proof import Derivation, Proof
+from kondo_theory.derivations.proof import Derivation, Proof, every
 from kondo_theory.derivations.symmetric_context import K, b, p
 
 __all__ = ["derive"]
@@ -44,7 +44,7 @@ def _blocks(proof: Proof) -> None:
     scores = [int(i == 0) - sp.exp(z) / normaliser for i, z in enumerate(logits)]
     proof.check(
         "Cross-entropy's gradient of log π(y*) in the logits is d = e_{y*} − π: weight c = 1 (any four logits).",
-        all(sp.simplify(left - right) == 0 for left, right in zip(oracle, scores, strict=True)),
+        every(sp.simplify(left - right) == 0 for left, right in zip(oracle, scores, strict=True)),
         latex=r"\nabla_z\log\pi(y^*) = e_{y^*}-\pi = d",
     )
     d, wrong, q = context.correct_score(), context.wrong_score(), context.wrong_probability
@@ -142,7 +142,7 @@ def _exhaustive() -> tuple[bool, bool]:
             first = sum(k * w * q for k, (q, w) in zip(kept, group, strict=True))
             second = sum(k * w * q**2 for k, (q, w) in zip(kept, group, strict=True))
             scores[kept] = first**2 / second
-            if all((q <= _critical(first, second)) == bool(k) for k, (q, _) in zip(kept, group, strict=True)):
+            if every((q <= _critical(first, second)) == bool(k) for k, (q, _) in zip(kept, group, strict=True)):
                 fixed.append(kept)
         best = max(scores, key=lambda kept: scores[kept])
         holds = holds and best in fixed
@@ -209,8 +209,7 @@ def _confidence(proof: Proof) -> None:
         2 * (K * p - 1) / (K - 1),
     )
     two = -(1 - baseline.subs(K, 2)) * sp.log(p)
-    rising = two.subs(p, sp.Rational(1, 10)) - two.subs(p, sp.Rational(1, 100))
-    falling = two.subs(p, sp.Rational(9, 10)) - two.subs(p, _HALF)
+    slope = sp.diff(two, p)
     more = sp.Symbol("m", nonnegative=True)  # K − 3
     room = (1 - 1 / (K - 1) - 2 / (sp.E * (K - 1))).subs(K, 3 + more)
     proof.argue(
@@ -218,8 +217,9 @@ def _confidence(proof: Proof) -> None:
         "and a price drops the contexts of smallest p as well.",
         "χ′ = −b′·L − (1−b)/p, L = −log p: for p ≥ 1/K both terms are negative; below, pL ≤ 1/e gives −pb′L ≤ "
         "2/(e(K−1)), and b ≤ 1/(K−1), its value at 0, gives 1 − b ≥ 1 − 1/(K−1): larger, as 2/e < 1 ≤ K − 2",
-        rising.is_positive is True
-        and falling.is_negative is True
+        sp.expand(two + 2 * p * (1 - p) * sp.log(p)) == 0
+        and sp.limit(slope, p, 0) == sp.oo
+        and slope.subs(p, _HALF) == -1
         and (1 - 2 / sp.E).is_positive is True
         and sp.cancel(room * (K - 1).subs(K, 3 + more) - (more + 1 - 2 / sp.E)) == 0,
         latex=r"K=2:\ \chi=-2p(1-p)\log p",

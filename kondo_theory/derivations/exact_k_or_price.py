@@ -13,7 +13,7 @@ from itertools import combinations, product
 import sympy as sp
 
 from kondo_theory.derivations import symmetric_context as context
-from kondo_theory.derivations.proof import Derivation, Proof
+from kondo_theory.derivations.proof import Derivation, Proof, every
 from kondo_theory.derivations.symmetric_context import B, ExplicitContext, K, b, p
 
 __all__ = ["derive"]
@@ -114,7 +114,7 @@ def _finite(proof: Proof) -> None:
         for keep in range(1, batch + 1):
             sums = [_write_out(value.subs({B: batch, _k: keep})) for value in _shortfall_sums()]
             direct = _direct_moments(batch, keep)
-            agrees.append(all(sp.expand(x - y) == 0 for x, y in zip(sums, direct, strict=True)))
+            agrees.append(every(sp.expand(x - y) == 0 for x, y in zip(sums, direct, strict=True)))
     proof.sample(
         "Moments of s = min(n, k) as sums over n < k, against the binomial distribution itself for B = 2, 3, 5, "
         "every k, as polynomials in p.",
@@ -134,7 +134,7 @@ def _finite(proof: Proof) -> None:
                 var_parallel - (_batch_var_parallel(var_s) * length).subs(at),
                 var_perpendicular - (_batch_var_perpendicular(mean_s) * length).subs(at),
             )
-            agrees.append(all(sp.expand(difference) == 0 for difference in differences))
+            agrees.append(every(sp.expand(difference) == 0 for difference in differences))
         proof.sample(
             f"Every batch of B = {batch} draws from K = {n_arms} explicit arms, every k, ties averaged: signal, "
             "Var_∥ and Var_⊥, as polynomials in p and b.",
@@ -202,7 +202,7 @@ def _what_does_not(proof: Proof) -> None:
         "noise of its own draws.",
         "s = k unless n < k, and P(n < ρB) ≤ e^{−2B(p−ρ)²} (Hoeffding), so Var s ≤ E(k−s)² ≤ k²e^{−2B(p−ρ)²}; the "
         "bound is also compared with exact variances at p = 1/2, ρ = 1/4",
-        all(hoeffding),
+        every(hoeffding),
         points=len(hoeffding),
         latex=r"\rho<p:\quad B\,\mathrm{Var}_\parallel \to 0\ (\text{exact-}k),\qquad"
         r" \alpha^2(1-b)^2\varepsilon^2\rho(1-\rho)\ (\text{price})",
@@ -251,23 +251,23 @@ def _sizes(proof: Proof) -> None:
     for batch in (8, 32, 128):
         keep = batch // 4
         var_s = _variance_at(batch, keep, sp.Rational(1, 2))
-        exact = (B * _batch_var_parallel(var_s)).subs({**at, B: batch, K: 10})
-        price = _price_var_parallel(_rho / p, sp.Integer(0)).subs({_rho: sp.Rational(1, 4), **at, K: 10})
-        ratios.append(float(exact / price))
+        exact = (B * _batch_var_parallel(var_s)).subs({**at, B: batch})
+        price = _price_var_parallel(_rho / p, sp.Integer(0)).subs({_rho: sp.Rational(1, 4), **at})
+        ratios.append(sp.Rational(sp.cancel(exact / price)))  # whatever K is
     proof.sample(
         "Orders of magnitude: p = 1/2, ρ = 1/4, b = 1/4, B = 8, 32, 128 give exact-k "
-        + ", ".join(f"{ratio:.1e}" for ratio in ratios)
+        + ", ".join(f"{float(ratio):.1e}" for ratio in ratios)
         + " of the price gate's Var_∥.",
-        [1e-1 > ratios[0] > 1e-2, 1e-2 > ratios[1] > 1e-4, 1e-8 > ratios[2] > 0],
+        [sp.floor(sp.log(ratio, 10)) == order for ratio, order in zip(ratios, (-2, -4, -10), strict=True)],
         latex=r"\mathrm{Var}^k_\parallel/\mathrm{Var}^{\mathrm{price}}_\parallel: "
-        + ", ".join(f"{r:.1e}" for r in ratios),
+        + ", ".join(f"{float(r):.1e}" for r in ratios),
     )
     sizes = [(batch, keep) for batch in (3, 6, 10) for keep in range(1, batch + 1)]
     proof.argue(
         "At every B and k, Var s ≤ Var n = Bpε, so exact-k never exceeds PG's parallel variance.",
         "min(·, k) is 1-Lipschitz, and a 1-Lipschitz map of a variable has at most its variance (compare "
         "independent copies)",
-        all(
+        every(
             (sp.Integer(batch) * sp.Rational(3, 16) - _variance_at(batch, keep, sp.Rational(1, 4))).is_nonnegative
             for batch, keep in sizes
         ),

@@ -11,7 +11,7 @@ from itertools import product
 
 import sympy as sp
 
-from kondo_theory.derivations.proof import Derivation, Proof
+from kondo_theory.derivations.proof import Derivation, Proof, every
 
 __all__ = ["derive"]
 
@@ -93,7 +93,7 @@ def _family(proof: Proof) -> tuple[sp.Expr, sp.Integer]:
         explicit = _explicit_products(policy, rewards)
         proof.check(
             f"The family with n = {n}, K = {2 * n + 1}, from explicit vectors: inner product and both lengths agree.",
-            all(sp.expand(e - s.subs(_n, n).doit()) == 0 for e, s in zip(explicit, products, strict=True)),
+            every(sp.expand(e - s.subs(_n, n).doit()) == 0 for e, s in zip(explicit, products, strict=True)),
             latex=rf"n={n}:\ \langle z,\nabla J\rangle = {sp.latex(explicit[0])}",
         )
     cosine = _cosine(products)
@@ -231,7 +231,7 @@ def _sufficient(proof: Proof) -> sp.Expr:
         "U₊ then U₊(a) = U(a) ≥ E U₊ ≥ E U; in the gap U₊(a) < E U₊ and U(a) > E U. So off the gap every term of Σ "
         "π_a²(U₊−E U₊)(U−E U) is ≥ 0. The arm of largest U has U > E U; were its term 0 it would have U₊ = E U₊, so "
         "U₊ would be constant and positive, and U constant.",
-        all(on_grid),
+        every(on_grid),
         latex=r"\operatorname{sign} z_a = -\operatorname{sign}(\nabla J)_a \iff \mathbb E R < R(a) < b+\mathbb "
         r"E(R-b)_+",
         points=len(on_grid),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sympy as sp
 
 from kondo_theory.derivations import symmetric_context as context
-from kondo_theory.derivations.proof import Derivation, Proof
+from kondo_theory.derivations.proof import Derivation, Proof, every
 from kondo_theory.derivations.symmetric_context import K, b, p, w_minus, w_plus
 
 __all__ = ["derive"]
@@ -44,7 +44,7 @@ def _flow(proof: Proof) -> sp.Expr:
     score = [(1 if i == 0 else 0) - q for i, q in enumerate(policy)]
     proof.check(
         "The correct arm's probability has logit gradient p·d, here by differentiating a softmax of three logits.",
-        all(sp.simplify(sp.diff(policy[0], z) - policy[0] * s) == 0 for z, s in zip(logits, score, strict=True)),
+        every(sp.simplify(sp.diff(policy[0], z) - policy[0] * s) == 0 for z, s in zip(logits, score, strict=True)),
         latex=r"\nabla_z\,p = p\,(e_{y^*}-\pi) = p\,d",
     )
     d = context.correct_score()

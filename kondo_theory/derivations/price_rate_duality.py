@@ -11,7 +11,7 @@ from itertools import product
 import sympy as sp
 
 from kondo_theory.derivations import symmetric_context as context
-from kondo_theory.derivations.proof import Derivation, Proof
+from kondo_theory.derivations.proof import Derivation, Proof, every
 from kondo_theory.derivations.symmetric_context import B, K, b, eta, p
 
 __all__ = ["derive"]
@@ -65,7 +65,7 @@ def _hard_duality(proof: Proof) -> None:
     proof.check(
         "(χ−λ)₊ − w(χ−λ) is positive for 0 < w < 1 on both sides of the price, and zero exactly for the rule that "
         "keeps what is above and nothing below.",
-        all(sp.factor(sp.Max(x, 0) - w * x).is_positive is True for x in (gap, -gap))
+        every(sp.factor(sp.Max(x, 0) - w * x).is_positive is True for x in (gap, -gap))
         and sp.Max(gap, 0) - 1 * gap == 0
         and sp.Max(-gap, 0) == 0,
         latex=r"(\chi-\lambda)_+-w(\chi-\lambda)\ge0",
@@ -110,7 +110,7 @@ def _atoms(proof: Proof) -> None:
     best = []
     for rate in rates:
         gaps = [sp.expand(_quantile_value(rate) - value) for value in _vertex_values(rate)]
-        best.append(0 in gaps and all(gap.is_nonnegative is True for gap in gaps))
+        best.append(0 in gaps and every(gap.is_nonnegative is True for gap in gaps))
     proof.sample(
         "Three atoms in general position: no vertex of {0 ≤ w ≤ 1, E w = ρ} beats the area under Q, and one attains "
         "it; six rates, any atoms.",
@@ -126,7 +126,7 @@ def _atoms(proof: Proof) -> None:
     proof.check(
         "Between its kinks V is straight with the atoms as slopes, in falling order; at a kink every price between "
         "the two neighbouring atoms gives the same rate.",
-        all(sp.expand(slope - atom) == 0 for slope, atom in zip(slopes(_ATOMS), _ATOMS, strict=True)),
+        every(sp.expand(slope - atom) == 0 for slope, atom in zip(slopes(_ATOMS), _ATOMS, strict=True)),
         latex=r"V'(\rho)\in\{\chi_{(1)}>\chi_{(2)}>\chi_{(3)}\}",
     )
     signed = (_gaps[0], sp.Integer(0), -_gaps[1])

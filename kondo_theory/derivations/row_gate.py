@@ -242,8 +242,9 @@ def _zero_price(proof: Proof) -> None:
     above, step = sp.symbols("x h", nonnegative=True)
     proof.check(
         "A₊ never falls, so the drift is never negative, for any p_t; it is positive as the all-right row has A > 0.",
-        (sp.Max(above + step, 0) - sp.Max(above, 0)).is_nonnegative is True
-        and (sp.Max(step - above, 0) - sp.Max(-above, 0)).is_nonnegative is True,
+        sp.Max(above + step, 0) - sp.Max(above, 0) == step
+        and sp.Max(-above, 0) == 0
+        and sp.Max(step - above, 0).is_nonnegative is True,
         latex=r"\mathbb E[(A+\tfrac1T)_+-A_+]\ge0",
     )
     p = chances[0]

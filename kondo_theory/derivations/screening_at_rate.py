@@ -11,7 +11,7 @@ from collections.abc import Callable
 import sympy as sp
 
 from kondo_theory.derivations import symmetric_context as context
-from kondo_theory.derivations.proof import Derivation, Proof
+from kondo_theory.derivations.proof import Derivation, Proof, every
 from kondo_theory.derivations.symmetric_context import ExplicitContext, K, b, p, w_minus, w_plus
 
 __all__ = ["derive"]
@@ -203,7 +203,7 @@ def _worth(proof: Proof) -> None:
         proof.check(
             f"Enumeration over K = {n_arms} arms: signal, Var_⊥ and cost of signal depend on the rule through X and "
             f"Y alone.",
-            all(sp.cancel(sp.together(difference)) == 0 for difference in differences),
+            every(sp.cancel(sp.together(difference)) == 0 for difference in differences),
             latex=r"\|\mathbb Eg\| = \alpha\{X(1-b)\varepsilon+Ybp\},\quad \mathrm{Var}_\perp = Yb^2\tfrac{K-2}{K-1}",
         )
     cost = {}

@@ -158,7 +158,7 @@ def _critical(proof: Proof, limit: sp.Expr) -> None:
     proof.check(
         "η_c grows with M, and passes 1 between M = 2,633 and M = 2,634: at η = 1 long rows stall from M = 2,634 on.",
         sp.And(_crossing() > 2633, _crossing() < 2634)
-        and (sp.diff(_critical_at(sp.Rational(1, 2)), M).subs(M, 1 + _y)).is_positive,
+        and sp.cancel(sp.diff(_critical_at(p), M) - p * (1 - p) / (2 * (M - 1))) == 0,
         latex=r"2633 < 1+\tfrac{1-p}{p}e^{1/(2p-1)} < 2634",
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sympy as sp
 
 from kondo_theory.derivations import symmetric_context as context
-from kondo_theory.derivations.proof import Derivation, Proof
+from kondo_theory.derivations.proof import Derivation, Proof, every
 from kondo_theory.derivations.symmetric_context import ExplicitContext, K, b, p, s_minus, s_plus, w_minus, w_plus
 
 __all__ = ["derive"]
@@ -103,7 +103,7 @@ def _enumeration(proof: Proof) -> None:
         proof.check(
             f"Enumeration over the K = {n_arms} arms with vectors e_a − π gives the same E[g], Var_∥, Var_⊥ and "
             f"rate.",
-            all(sp.cancel(sp.together(difference)) == 0 for difference in differences),
+            every(sp.cancel(sp.together(difference)) == 0 for difference in differences),
             latex=rf"K={n_arms}:\ \sum_a\pi_a w_aU_a\varphi_a = \kappa\nabla J,\ \ldots",
         )
 
@@ -180,7 +180,7 @@ def _any_policy(proof: Proof) -> None:
         proof.check(
             f"Any policy on K = {n_arms} arms, one of them correct: zero price gives E[g] = (1−b)∇J, Var_⊥ = 0 "
             "and the rate π(y*), because only φ(y*), which is parallel to ∇J, is ever added.",
-            all(sp.cancel(sp.together(difference)) == 0 for difference in differences),
+            every(sp.cancel(sp.together(difference)) == 0 for difference in differences),
             latex=r"\pi_{y^*}(1-b)\,\varphi_{y^*} = (1-b)\,\nabla J",
         )
 

@@ -227,8 +227,7 @@ def log_small_noise_floor(
         return np.asarray(cubic + 0 * eta)
     _domain.require("temperature", eta, eta != 0.25, "other than 1/4")
     angle = 2 * np.pi * np.minimum(eta, 0.25)
-    with np.errstate(divide="ignore", invalid="ignore"):  # η > 1/4 takes the other branch
-        factor = np.log(2 * np.cos(angle)) + 2 * np.log(angle / np.sin(angle))
+    factor = np.log(2 * np.cos(angle)) + 2 * np.log(angle / np.sin(angle))  # finite at 1/4 too, in floats
     return np.asarray(np.where(eta > 0.25, -2 * eta / r**2, cubic + factor))
 
 

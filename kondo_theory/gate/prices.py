@@ -226,14 +226,15 @@ class _Equation:
         rank = xp.astype(n_always + k, xp.int64)
         upper, lower = kth_largest(xp, scores, rank), kth_largest(xp, scores, rank + 1)
         whole, f = f == 0, xp.where(f == 0, xp.full_like(f, 0.5), f)
-        anchor = xp.where(whole, upper / 2 + lower / 2, lower)
+        with np.errstate(invalid="ignore"):  # of scores that are all infinite
+            anchor = xp.where(whole, upper / 2 + lower / 2, lower)
         anchor = xp.where(xp.isfinite(anchor), anchor, xp.zeros_like(anchor))  # where there is nothing to solve
         rest = (n_finite - k).clip(min=1)
         low = xp.where(whole, -xp.log(k.clip(min=1)), xp.log1p(-f) - xp.log(k + 1))
         high = xp.where(whole, xp.log(rest), xp.log(rest) - xp.log(f))
         # A temperature below the dtype's range is the smallest it has, as in the gate's probability.
         cold = max(temperature, float(xp.finfo(scores.dtype).smallest_normal))
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore"):
             x = (scores - anchor) / cold
         x = xp.where(xp.isfinite(scores), x, xp.full_like(x, -math.inf))
         return cls(xp, x, target, low, high, anchor, cold)
@@ -273,12 +274,10 @@ def kth_largest(xp: Any, values: Array, k: int | Array) -> Array:
     n = values.shape[-1]
     if not isinstance(k, int):
         return xp.take_along_axis(xp.sort(values, axis=-1), n - k.clip(min=1, max=n), axis=-1)
-    # Without a full sort where the library allows.
+    # Without a full sort.
     if api.is_numpy_array(values):
         return np.partition(values, n - k, axis=-1)[..., n - k : n - k + 1]
-    if api.is_torch_array(values):
-        # Not torch.quantile, which refuses above 2^24 elements; nor kthvalue, quadratic in B on a descending batch.
-        if 2 * k <= n:
-            return values.topk(k, dim=-1, sorted=False).values.amin(-1, keepdim=True)
-        return values.topk(n - k + 1, dim=-1, largest=False, sorted=False).values.amax(-1, keepdim=True)
-    return xp.sort(values, axis=-1)[..., n - k : n - k + 1]
+    # Not torch.quantile, which refuses above 2^24 elements; nor kthvalue, quadratic in B on a descending batch.
+    if 2 * k <= n:
+        return values.topk(k, dim=-1, sorted=False).values.amin(-1, keepdim=True)
+    return values.topk(n - k + 1, dim=-1, largest=False, sorted=False).values.amax(-1, keepdim=True)

@@ -82,7 +82,8 @@ def screen_context(
 def kept_at_rate(policy: ArrayLike, score: ArrayLike, rate: ArrayLike) -> FloatArray:
     """Return the probability (..., K) that a sample of each arm is among the top ρ of an infinite batch.
 
-    Ties at the price are kept in proportion, as random tie-breaking does. A score of −∞ is never kept.
+    Ties at the price are kept in proportion, as random tie-breaking does. A score of −∞ is never kept. Arms of
+    probability zero are never sampled; one has the limit of a rare arm's value: 1 if what outranks it leaves room.
 
     Parameters
     ----------
@@ -107,6 +108,9 @@ def kept_at_rate(policy: ArrayLike, score: ArrayLike, rate: ArrayLike) -> FloatA
         levels, group = np.unique(-values[place], return_inverse=True)  # best first
         mass = np.bincount(group, weights=pi[place])
         before = np.concatenate([[0.0], np.cumsum(mass)[:-1]])
-        share = np.clip((rho[place] - before) / np.where(mass > 0, mass, 1.0), 0.0, 1.0)
+        left = rho[place] - before
+        share = np.where(
+            mass > 0, np.clip(left / np.where(mass > 0, mass, 1.0), 0.0, 1.0), (left > 0) | (rho[place] == 1)
+        )
         keep[place] = np.where(levels == np.inf, 0.0, share)[group]
     return keep

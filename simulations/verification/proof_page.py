@@ -18,6 +18,7 @@ def proof_page(claim: Claim, derivation: Derivation) -> str:
         f"<!-- Written by `kondo derive {claim.id} --markdown`. -->",
         claim.statement,
         f"Source: {claim.source}. Regime: {claim.regime}",
+        f"What is derived: {derivation.statement}",
     ]
     lines.append("## Assumptions\n\n" + "\n".join(f"* {assumption}" for assumption in derivation.assumptions))
     lines.append("## Steps")

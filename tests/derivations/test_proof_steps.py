@@ -19,6 +19,7 @@ import sympy as sp
 from derived_claims import DERIVED, derived, identities
 
 from kondo_theory.claims import CLAIMS
+from kondo_theory.derivations.proof import every
 
 NUMERIC = {"float", "N", "evalf", "n", "round", "isclose", "int"}
 
@@ -109,6 +110,22 @@ def test_checks_and_side_conditions_are_symbolic(claim):
 def test_negative_control_a_condition_in_floats_is_found(condition):
     assert faults(ast.parse(condition, mode="eval").body)
     assert not faults(ast.parse("x.is_positive is True and sp.expand(x) == 0", mode="eval").body)
+
+
+@pytest.mark.parametrize("claim", DERIVED)
+def test_no_check_passes_because_it_has_nothing_to_check(claim):
+    """``all`` of nothing is true; ``every`` refuses it."""
+    derived(claim)
+    tree = ast.parse(inspect.getsource(sys.modules[CLAIMS[claim].derivation_module]))
+    assert not [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "all"]
+
+
+def test_every_condition_counts_and_none_is_refused():
+    assert every([True, sp.true])
+    assert not every([True, None])
+    assert not every([True, 1])  # a number is no truth
+    with pytest.raises(ValueError, match="no conditions"):
+        every(zip(strict=True))
 
 
 @pytest.mark.parametrize("claim", DERIVED)

@@ -347,6 +347,13 @@ def test_gate_refuses_bad_settings(settings, message):
         Gate(**settings)
 
 
+class OtherArray:
+    """An array of a third library, as far as the array standard's mark tells."""
+
+    def __array_namespace__(self, api_version=None):
+        return np
+
+
 @pytest.mark.parametrize(
     "call", [lambda x: gate.quantile_price(x, 0.5), lambda x: gate.calibrated_price(x, 0.5, 1.0)]
 )
@@ -356,6 +363,7 @@ def test_gate_refuses_bad_settings(settings, message):
         (np.array([1.0, math.nan]), ValueError, "score must be a number, got nan"),
         (np.zeros((3, 0)), ValueError, r"at least one sample on its last axis, got shape \(3, 0\)"),
         (np.float64(1.0), ValueError, r"at least one sample on its last axis, got shape \(\)"),
+        (OtherArray(), TypeError, "score must be a NumPy array or a torch tensor, got OtherArray"),
         (np.zeros(3, dtype=np.int64), TypeError, "real floating dtype, got int64"),
         (torch.zeros(3, dtype=torch.int64), TypeError, "real floating dtype, got torch.int64"),
         ("text", TypeError, "array of real numbers, got str"),

@@ -246,8 +246,8 @@ def test_a_batch_with_one_valid_sample_has_the_price_of_a_batch_of_one():
 
 
 @pytest.mark.parametrize("as_array", [np.asarray, torch.from_numpy])
-def test_the_kth_largest_by_every_way(monkeypatch, as_array):
-    """One rank for all or one for each batch; a rank beyond an end is that of the end; libraries with sort alone."""
+def test_the_kth_largest_by_every_way(as_array):
+    """One rank for all or one for each batch; a rank beyond an end is that of the end."""
     values = np.random.default_rng(10).standard_normal((2, 3, 7))
     falling, array = np.sort(values)[..., ::-1], as_array(values)
     xp = _prices.api.array_namespace(array)
@@ -256,10 +256,16 @@ def test_the_kth_largest_by_every_way(monkeypatch, as_array):
     ranks = np.array([[[0], [3], [9]], [[1], [7], [8]]])
     expected = np.take_along_axis(falling, ranks.clip(1, 7) - 1, -1)
     assert_array_equal(np.asarray(_prices.kth_largest(xp, array, as_array(ranks))), expected)
-    for kind in ("is_numpy_array", "is_torch_array"):
-        monkeypatch.setattr(_prices.api, kind, lambda x: False)
-    for k in range(1, 8):
-        assert_array_equal(np.asarray(_prices.kth_largest(xp, array, k)), falling[..., k - 1 : k])
+
+
+@pytest.mark.parametrize("scores", [[-math.inf] * 3, [math.inf] * 3, [math.inf, math.inf, -math.inf, -math.inf]])
+@pytest.mark.parametrize("as_array", [np.asarray, torch.tensor])
+def test_infinite_scores_alone_leave_nothing_to_solve(scores, as_array):
+    """Without a warning: the infinite prices of all that is kept for certain, or of nothing."""
+    always = scores.count(math.inf) / len(scores)
+    for rate in (0.25, 0.5, 1.0):
+        expected = math.inf if always >= rate else -math.inf
+        assert float(gate.calibrated_price(as_array(scores), rate, 0.5)) == expected
 
 
 def test_a_search_that_is_cut_short_is_refused(monkeypatch):
