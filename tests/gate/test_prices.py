@@ -264,7 +264,7 @@ def test_infinite_scores_alone_leave_nothing_to_solve(scores, as_array):
     """Without a warning: the infinite prices of all that is kept for certain, or of nothing."""
     always = scores.count(math.inf) / len(scores)
     for rate in (0.25, 0.5, 1.0):
-        expected = math.inf if always >= rate else -math.inf
+        expected = math.inf if always > rate else -math.inf
         assert float(gate.calibrated_price(as_array(scores), rate, 0.5)) == expected
 
 
