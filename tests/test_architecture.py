@@ -163,6 +163,43 @@ def test_negative_control_a_circle_is_found():
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["a", "b", "c"]
 
 
+def layout(text):
+    """The modules of the README's layout with their places in it; a name stands two spaces within its package."""
+    places, above = {}, {}
+    for place, line in enumerate(text.partition("## Layout")[2].split("```")[1].splitlines()):
+        indent = len(line) - len(line.lstrip())
+        for name in line.strip().partition("    ")[0].split():
+            module = ".".join([*([above[indent - 2]] if indent else []), name.rstrip("/").removesuffix(".py")])
+            if (ROOT / module.replace(".", "/")).exists() or module in MODULES:
+                places[module], above[indent] = place, module
+    return places
+
+
+def below_what_they_import(places):
+    """Pairs of rooms of one package, of which the first imports the second though it is listed below it."""
+    return [
+        (room, other)
+        for room, others in ROOMS.items()
+        for other in others
+        if room in places and other in places and places[room] > places[other]
+        if room.partition(".")[0] == other.partition(".")[0]
+        if not (other.startswith(f"{room}.") or room.startswith(f"{other}."))
+    ]
+
+
+def test_the_readme_lists_the_rooms_from_the_top_floor_down():
+    places = layout((ROOT / "README.md").read_text(encoding="utf-8"))
+    unsaid = {"kondo_theory.words", "simulations.errors", "simulations.statistics", "simulations.devices"}
+    assert {room for room in ROOMS if "._" not in room} - unsaid == places.keys() & ROOMS.keys()
+    assert below_what_they_import(places) == []
+
+
+def test_negative_control_a_room_listed_below_its_floor_is_found():
+    assert below_what_they_import({"simulations.mnist": 2, "simulations.networks": 1}) == [
+        ("simulations.mnist", "simulations.networks")
+    ]
+
+
 def test_no_room_is_crowded():
     for directory in {path.parent for path in FILES} - {ROOT / "kondo_theory" / "derivations"}:  # a proof a claim
         modules = [path for path in directory.glob("*.py") if path.name not in ("__init__.py", "__main__.py")]
