@@ -59,7 +59,7 @@ WORDS = [
 # fmt: on
 FILES = ["none.toml", "dir.toml", "bad.toml", "good.toml", ".toml", "file"]
 CONTEXT = click.Context(cli.kondo)
-ASKED = ("--list", "--latex", "--dry-run", "--json", "--help", "check")
+ASKED = ("--list", "--latex", "--markdown", "--dry-run", "--json", "--help", "check")
 """What is printed in spite of ``--quiet``."""
 
 
