@@ -45,7 +45,7 @@ CLAIMS = (
             "answers of least |A| lead to (0, 1)). Autoregressive dependence, a constant baseline or one shared by "
             "prompts of unequal difficulty break it. With the mean of S answers as baseline G·A must not fall with "
             "the row's own reward: ranking rows by advantage is safe, row delight has a shallow stall near p = 1 in "
-            "small groups (M = T = 10, ρ = 3 %: for S ≤ 10, none at S = 16). Zero price survives unequal p_t, group "
+            "small groups (M = T = 10, ρ = 3 %: for S ≤ 17, none at S = 18). Zero price survives unequal p_t, group "
             "means and deviations, and not a correlated reward"
         ),
         rule=SIMULATED,

@@ -8,7 +8,6 @@ This Gradient Spark Joy?", arXiv 2603.20526).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -21,6 +20,7 @@ from kondo_theory._domain import FloatArray
 from kondo_theory.screening import Rule, score_function
 from kondo_theory.token_trap import rows as token_rows
 from kondo_theory.token_trap.rows import require_sizes, token_atoms, top_drift
+from kondo_theory.token_trap.searching import Drift, first_fall, require_start, stall_below
 from kondo_theory.token_trap.sets import Intervals, negative_rates, negative_temperatures
 from kondo_theory.words import unhandled
 
@@ -39,8 +39,6 @@ GATES = ("token", "row", "zero-price", "dg")
 
 _FINE_POINTS = 4096  # of the search for the first change of sign, at most
 _EXACT_TOKENS = 512  # up to here the search steps by 1/(8T), an eighth of the lattice of advantages
-
-_Drift = Callable[[FloatArray], FloatArray]
 
 
 @elementwise("n_tokens", "vocab_size", "rate", "temperature", along="p")
@@ -91,7 +89,7 @@ def drift(
     return found.reshape(probability.shape)[()]
 
 
-@elementwise("rate", "vocab_size", "n_tokens", "temperature")
+@elementwise("rate", "vocab_size", "n_tokens", "temperature", "start")
 def stall_point(
     rate: float | None,
     vocab_size: int,
@@ -99,11 +97,13 @@ def stall_point(
     gate: str = "token",
     temperature: float = 1.0,
     rule: str | Rule = "delight",
+    start: float | None = None,
 ) -> float | None:
-    """Return the first stable zero of the drift met from the uniform policy p = 1/M; None (in an array nan) without.
+    """Return the first stable zero of the drift that training meets; None (in an array nan) without.
 
-    Training from the uniform policy ends there, however large the batch; from beyond the drift's next rise through
-    zero it does not come back. The drift is positive at 1/M and not
+    Training from the start, by default the uniform policy p = 1/M, ends there, however large the batch: above the
+    start or, where the drift at the start is negative, below it. From beyond the drift's last rise through zero no
+    training comes back. The drift is positive at 1/M and not
     negative from 1 − 1/T on (see the derivations of token-trap and, for the other rules of
     :data:`kondo_theory.screening.RULES`, token-screening), so a stall point lies between, or at 1/M if the drift
     falls at once; of your own rule nothing else is searched. Where two atoms change places the drift jumps; a fall
@@ -120,26 +120,23 @@ def stall_point(
         M ≥ 2 and T ≥ 1.
     gate, temperature, rule
         As in :func:`drift`.
+    start : (...) array, optional
+        Where training starts, a probability in [1/M, 1): of a policy that was trained before.
     """
     T, M = require_sizes(n_tokens, vocab_size)
     speed = _drift_of(T, M, rate, gate, temperature, rule)
-    if gate in ("row", "zero-price") or 1 / M >= 1 - 1 / T:
+    low = require_start(start, M)
+    if gate in ("row", "zero-price") or low >= 1 - 1 / T:
         return None  # proved: the drift is positive throughout
     width = 2 * T
-    coarse = _search_grid(T, M, 512)
+    if start is not None and speed(np.array([low]))[0] < 0:
+        return stall_below(speed, np.union1d(_search_grid(T, M, 512), np.linspace(1 / M, low, _FINE_POINTS + 1)), low)
+    coarse = _search_grid(T, M, 512, low)
     negative = np.flatnonzero(token_rows.in_chunks(speed, coarse, width) < 0)
     if T > _EXACT_TOKENS and not negative.size:
         return None
     end = coarse[negative[0]] if negative.size else coarse[-1]
-    fine = np.union1d(coarse[coarse <= end], np.linspace(1 / M, end, _FINE_POINTS + 1)[1:])
-    for start in range(0, fine.size, 64):  # the first fall is often early: stop there
-        part = fine[start : start + 65]
-        values = speed(part)
-        if (values < 0).any():
-            first = int(np.argmax(values < 0))
-            left = float(part[first - 1]) if first else 1 / M
-            return _fall(speed, left, float(part[first]))
-    return None
+    return first_fall(speed, np.union1d(coarse[coarse <= end], np.linspace(low, end, _FINE_POINTS + 1)))
 
 
 def stalling_rates(vocab_size: int, n_tokens: int, gate: str = "token") -> Intervals:
@@ -211,24 +208,13 @@ def stalling_temperatures(vocab_size: int, n_tokens: int) -> Intervals:
     return negative_temperatures(_search_grid(T, M, 256), T, M)
 
 
-def _search_grid(n_tokens: int, vocab_size: int, n_points: int) -> FloatArray:
+def _search_grid(n_tokens: int, vocab_size: int, n_points: int, start: float | None = None) -> FloatArray:
     """Return probabilities in (1/M, 1 − 1/T), where alone the drift can be negative: even in log-odds and evenly."""
-    low, high = 1 / vocab_size, 1 - 1 / n_tokens
+    low, high = start or 1 / vocab_size, 1 - 1 / n_tokens
     start, stop = (float(np.log(end / (1 - end))) for end in (low, high))
     odds = expit(np.linspace(start, stop, n_points + 2)[1:-1])
     n_even = min(8 * n_tokens, _FINE_POINTS) if n_tokens <= _EXACT_TOKENS else n_points
     return np.union1d(odds, np.linspace(low, high, n_even + 2)[1:-1])
-
-
-def _fall(speed: _Drift, left: float, right: float) -> float:
-    """Return where the drift falls through zero between a point where it does not and one where it is negative."""
-    for _ in range(12):
-        points = np.linspace(left, right, 34)
-        first = max(1, int(np.argmax(speed(points) < 0)))
-        left, right = float(points[first - 1]), float(points[first])
-        if right - left <= 4e-16:
-            break
-    return (left + right) / 2
 
 
 def _require_rate(rate: float | None) -> float:
@@ -241,7 +227,7 @@ def _top(p: FloatArray, n_tokens: int, vocab_size: int, rate: float, rule: Rule)
     return top_drift(token_atoms(p, n_tokens, vocab_size, rate, rule), rate)
 
 
-def _drift_of(T: int, M: int, rate: float | None, gate: str, temperature: float, rule: str | Rule) -> _Drift:
+def _drift_of(T: int, M: int, rate: float | None, gate: str, temperature: float, rule: str | Rule) -> Drift:
     """Return the drift as a function of p, (P,), with everything else fixed and checked."""
     eta = float(_domain.interval("temperature", temperature, 0, np.inf, "()"))
     kind = _domain.choice("gate", gate, GATES)

@@ -72,7 +72,7 @@ QUOTED = {
         "(0.25, 0.26)": "an example's start",
         "M = T = 10": "an example's setting",
         "ρ = 3 %": "an example's setting",
-        "S ≤ 10": "an example, compared with group_drift",
-        "S = 16": "an example, compared with group_drift",
+        "S ≤ 17": "an example, compared with group_drift in tests/token_trap/test_groups.py",
+        "S = 18": "an example, compared with group_drift in tests/token_trap/test_groups.py",
     },
 }

@@ -11,7 +11,6 @@ import pytest
 from kondo_theory import token_trap as trap
 from kondo_theory.screening import RULES
 from kondo_theory.token_trap import drifts
-from kondo_theory.token_trap.groups import group_drift
 from kondo_theory.token_trap.rows import binomial_masses
 
 CASES = [(1, 2, 0.3), (2, 100, 0.05), (3, 5, 0.1), (4, 3, 0.97), (6, 10, 0.03), (8, 1000, 0.6)]
@@ -156,16 +155,6 @@ def test_screening_rules():
     for rule in ("advantage", "abs-advantage"):
         assert (trap.drift(p, 5, 10, 0.2, rule=rule) > 0).all()
     assert (trap.drift(p, 5, 10, 0.2, rule="positive-surprisal") < 0).any()
-
-
-def test_group_baselines():
-    p = np.array([0.3, 0.75])
-    exact = group_drift(p, 3, 5, 0.2, 4000, "token")
-    np.testing.assert_allclose(exact, trap.drift(p, 3, 5, 0.2), rtol=0.03)
-    # Of the derivation: the sum over T = 2 tokens is −3/1024.
-    assert 2 * group_drift(0.75, 2, 2, 3 / 128, 2, "row") == pytest.approx(-3 / 1024, rel=1e-12)
-    assert (group_drift(np.linspace(0.05, 0.98, 30), 10, 10, 0.03, 2, "row", "advantage") > 0).all()
-    np.testing.assert_allclose(group_drift(p, 3, 5, 1.0, 4, "row"), 0.75 * p * (1 - p) / 3, rtol=1e-12)
 
 
 def test_the_temperature_is_one_unless_given():
