@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kondo_theory import (
         advantage,
+        advice,
         approximate,
         claims,
         contexts,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         training,
     )
     from kondo_theory.advantage import group_advantage
+    from kondo_theory.advice import advise
     from kondo_theory.claims import CLAIMS, derive, get_claims
     from kondo_theory.cost import speedup
     from kondo_theory.gambling import fixed_point
@@ -41,6 +43,7 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "advantage": ("group_advantage",),
+    "advice": ("advise",),
     "approximate": (),
     "claims": ("CLAIMS", "derive", "get_claims"),
     "contexts": (),
@@ -64,6 +67,8 @@ __all__ = [
     "Gate",
     "ScreenedStep",
     "advantage",
+    "advice",
+    "advise",
     "approximate",
     "backward_passes_to_align",
     "calibrated_price",

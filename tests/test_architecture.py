@@ -75,6 +75,7 @@ ROOMS = {
     "kondo_theory.cost": {*BASICS, *ONE_CONTEXT},
     "kondo_theory.gambling": {*BASICS, *ONE_CONTEXT},
     "kondo_theory.token_trap": {*BASICS, *ONE_CONTEXT},
+    "kondo_theory.advice": {*BASICS, "kondo_theory.cost", "kondo_theory.token_trap"},
     "kondo_theory.derivations": {"kondo_theory.words"},
     "kondo_theory.claims": {*THEORY, "kondo_theory.derivations"},
     "kondo_theory.training": {*BASICS, "kondo_theory.gate", "kondo_theory.screening", "kondo_theory.advantage"},
@@ -103,8 +104,9 @@ ROOMS = {
     },
     "paper_figs": {*THEORY, *GROUND, *EXPERIMENTS, "kondo_theory.claims"},
     "simulations.cli": {
-        *GROUND, *EXPERIMENTS, "kondo_theory.words", "kondo_theory.claims", "simulations.benchmark",
-        "simulations.sweeps", "simulations.sweeps.named", "simulations.verification", "paper_figs",
+        *GROUND, *EXPERIMENTS, "kondo_theory.words", "kondo_theory.claims", "kondo_theory.advice",
+        "simulations.benchmark", "simulations.sweeps", "simulations.sweeps.named", "simulations.verification",
+        "paper_figs",
     },
 }  # fmt: skip
 

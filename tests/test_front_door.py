@@ -15,14 +15,25 @@ ROOT = Path(kt.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 HEAVY = ("torch", "sympy", "scipy.stats", "scipy.special", "scipy.optimize")
 ROOMS = {
-    *("advantage", "approximate", "claims", "contexts", "cost", "derivations", "gambling", "gate", "geometry"),
+    *(
+        "advantage",
+        "advice",
+        "approximate",
+        "claims",
+        "contexts",
+        "cost",
+        "derivations",
+        "gambling",
+        "gate",
+        "geometry",
+    ),
     *("moments", "screening", "token_trap", "training"),
 }
 NAMES = {
     *("Gate", "delight", "gate_probability", "select", "quantile_price", "calibrated_price", "group_advantage"),
     *("ScreenedStep", "measure_flops", "RULES", "screen_context", "gradient_moments", "backward_passes_to_align"),
     *("forward_efficiency", "learning_time", "fixed_point", "stall_point", "critical_rate", "speedup"),
-    *("CLAIMS", "get_claims", "derive"),
+    *("CLAIMS", "get_claims", "derive", "advise"),
 }
 
 

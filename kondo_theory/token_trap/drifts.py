@@ -20,7 +20,7 @@ from kondo_theory._domain import FloatArray
 from kondo_theory.screening import Rule, score_function
 from kondo_theory.token_trap import rows as token_rows
 from kondo_theory.token_trap.rows import require_sizes, token_atoms, top_drift
-from kondo_theory.token_trap.searching import Drift, first_fall, require_start, stall_below
+from kondo_theory.token_trap.searching import Drift, Search, require_start
 from kondo_theory.token_trap.sets import Intervals, negative_rates, negative_temperatures
 from kondo_theory.words import unhandled
 
@@ -130,13 +130,15 @@ def stall_point(
         return None  # proved: the drift is positive throughout
     width = 2 * T
     if start is not None and speed(np.array([low]))[0] < 0:
-        return stall_below(speed, np.union1d(_search_grid(T, M, 512), np.linspace(1 / M, low, _FINE_POINTS + 1)), low)
+        return Search().stall_below(
+            speed, np.union1d(_search_grid(T, M, 512), np.linspace(1 / M, low, _FINE_POINTS + 1)), low
+        )
     coarse = _search_grid(T, M, 512, low)
     negative = np.flatnonzero(token_rows.in_chunks(speed, coarse, width) < 0)
     if T > _EXACT_TOKENS and not negative.size:
         return None
     end = coarse[negative[0]] if negative.size else coarse[-1]
-    return first_fall(speed, np.union1d(coarse[coarse <= end], np.linspace(low, end, _FINE_POINTS + 1)))
+    return Search().first_fall(speed, np.union1d(coarse[coarse <= end], np.linspace(low, end, _FINE_POINTS + 1)))
 
 
 def stalling_rates(vocab_size: int, n_tokens: int, gate: str = "token") -> Intervals:

@@ -27,7 +27,7 @@ from kondo_theory.token_trap.rows import (
     surprisals,
     top_drift,
 )
-from kondo_theory.token_trap.searching import first_fall, require_start, stall_below
+from kondo_theory.token_trap.searching import Search, require_start
 
 __all__ = ["group_drift", "group_stall_point"]
 
@@ -116,10 +116,11 @@ def group_stall_point(
     low = require_start(start, M)
     if low >= _LAST:
         return None
+    search = Search(chunk=8, sections=2, resolution=1e-12)
     n_points = 501 if _is_exact(T, group_size) else 121
     if start is not None and speed(np.array([low]))[0] < 0:
-        return stall_below(speed, _grid(1 / M, low, n_points), low)
-    return first_fall(speed, _grid(low, _LAST, n_points))
+        return search.stall_below(speed, _grid(1 / M, low, n_points), low)
+    return search.first_fall(speed, _grid(low, _LAST, n_points))
 
 
 def _grid(low: float, high: float, n_points: int) -> FloatArray:

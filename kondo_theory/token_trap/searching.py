@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
 
-__all__ = ["Drift", "fall", "first_fall", "require_start", "stall_below"]
+__all__ = ["Drift", "Search", "require_start"]
 
 Drift = Callable[[FloatArray], FloatArray]
 """The drift at each of some probabilities, (P,) to (P,)."""
-
-_CHUNK = 64  # of points at a time: the first change of sign is often early
 
 
 def require_start(start: float | None, vocab_size: int) -> float:
@@ -27,36 +26,45 @@ def require_start(start: float | None, vocab_size: int) -> float:
     return float(value)
 
 
-def first_fall(speed: Drift, grid: FloatArray) -> float | None:
-    """Return the first fall of the drift through zero along an ascending grid, (P,); None without one.
+@dataclass(frozen=True)
+class Search:
+    """How a drift is searched: how many points are asked at a time, and to which distance a zero is pinned down.
 
-    A drift that is negative from the second point on has its fall between the first two.
+    Sections of many points suit a drift that takes arrays at no more cost, halving one whose every point is dear.
     """
-    for start in range(1, grid.size, _CHUNK):
-        part = grid[start - 1 : start + _CHUNK]
-        falls = np.flatnonzero(speed(part[1:]) < 0)
-        if falls.size:
-            return fall(speed, float(part[falls[0]]), float(part[falls[0] + 1]))
-    return None
 
+    chunk: int = 64
+    sections: int = 33
+    resolution: float = 4e-16
 
-def stall_below(speed: Drift, grid: FloatArray, start: float) -> float:
-    """Return the zero that learning falls to from a start of negative drift; the grid's lowest point without one."""
-    points = np.append(grid[grid < start], start)
-    for stop in range(points.size, 1, -_CHUNK):
-        part = points[max(0, stop - _CHUNK - 1) : stop]
-        rising = np.flatnonzero(speed(part[:-1]) >= 0)
-        if rising.size:
-            return fall(speed, float(part[rising[-1]]), float(part[rising[-1] + 1]))
-    return float(points[0])
+    def first_fall(self, speed: Drift, grid: FloatArray) -> float | None:
+        """Return the first fall of the drift through zero along an ascending grid, (P,); None without one.
 
+        A drift that is negative from the second point on has its fall between the first two.
+        """
+        for start in range(1, grid.size, self.chunk):  # the first fall is often early: stop there
+            part = grid[start - 1 : start + self.chunk]
+            falls = np.flatnonzero(speed(part[1:]) < 0)
+            if falls.size:
+                return self._fall(speed, float(part[falls[0]]), float(part[falls[0] + 1]))
+        return None
 
-def fall(speed: Drift, left: float, right: float) -> float:
-    """Return where the drift falls through zero between a point where it does not and one where it is negative."""
-    for _ in range(12):
-        points = np.linspace(left, right, 34)
-        first = max(1, int(np.argmax(speed(points) < 0)))
-        left, right = float(points[first - 1]), float(points[first])
-        if right - left <= 4e-16:
-            break
-    return (left + right) / 2
+    def stall_below(self, speed: Drift, grid: FloatArray, start: float) -> float:
+        """Return the zero that learning falls to from a start of negative drift; the grid's lowest point if none."""
+        points = np.append(grid[grid < start], start)
+        for stop in range(points.size, 1, -self.chunk):
+            part = points[max(0, stop - self.chunk - 1) : stop]
+            rising = np.flatnonzero(speed(part[:-1]) >= 0)
+            if rising.size:
+                return self._fall(speed, float(part[rising[-1]]), float(part[rising[-1] + 1]))
+        return float(points[0])
+
+    def _fall(self, speed: Drift, left: float, right: float) -> float:
+        """Return where the drift falls through zero, from a point where it does not to one where it is negative."""
+        while right - left > self.resolution:
+            points = np.linspace(left, right, self.sections + 1)
+            first = max(1, int(np.argmax(np.append(speed(points[1:-1]), -1.0) < 0)) + 1)
+            if (points[first - 1], points[first]) == (left, right):
+                break  # no float lies between
+            left, right = float(points[first - 1]), float(points[first])
+        return (left + right) / 2

@@ -69,6 +69,7 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
         "experiment": "Train networks and write their learning curves.",
         "data": "Fetch and check the MNIST images.",
         "bench": "Time the kernels against plain NumPy.",
+        "advise": "Say which gate to put on answers that are rewarded as a whole.",
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 118},
 )

@@ -20,14 +20,14 @@ def run(capsys, *arguments):
 def test_help_and_version(capsys):
     code, out, _ = run(capsys, "--help")
     assert code == 0
-    for name in ("verify", "derive", "figures", "sweep", "experiment", "data", "bench"):
+    for name in ("verify", "derive", "figures", "sweep", "experiment", "data", "bench", "advise"):
         assert re.search(rf"^  {name} ", out, re.MULTILINE)
     assert run(capsys, "--version")[1].startswith("kondo, version ")
     assert run(capsys)[0] == 0
 
 
 MISTAKES = [
-    (("nope",), "No such command 'nope' among verify, derive, figures, sweep, experiment, data, bench$"),
+    (("nope",), "No such command 'nope' among verify, derive, figures, sweep, experiment, data, bench, advise$"),
     (("verfy",), "No such command 'verfy' .*; did you mean 'verify'"),
     (("experiment", "mnits"), "No such command 'mnits' .*; did you mean 'mnist'"),
     (("data", "fetsh"), "No such command 'fetsh' .*; did you mean 'fetch'"),
