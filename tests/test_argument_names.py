@@ -49,6 +49,7 @@ CALLS = {
         "gate": "token",
         "temperature": 1.0,
         "rule": "delight",
+        "start": 0.2,
     },
     token_trap.stalling_rates: {"vocab_size": 10, "n_tokens": 3, "gate": "token"},
     token_trap.stalling_temperatures: {"vocab_size": 10, "n_tokens": 3},
