@@ -31,7 +31,17 @@ from kondo_theory.words import choice
 if TYPE_CHECKING:
     from kondo_theory.derivations.proof import Derivation
 
-__all__ = ["CLAIMS", "SOURCES", "Claim", "Criterion", "DecisionRule", "Verdict", "derive", "get_claims"]
+__all__ = [
+    "CLAIMS",
+    "SOURCES",
+    "Claim",
+    "Criterion",
+    "DecisionRule",
+    "Verdict",
+    "derive",
+    "derived_claim",
+    "get_claims",
+]
 
 CLAIMS: Mapping[str, Claim] = {
     claim.id: claim
@@ -53,8 +63,8 @@ def get_claims(ids: Iterable[str] | None = None) -> list[Claim]:
     return [CLAIMS[choice("claim", claim_id, CLAIMS)] for claim_id in dict.fromkeys(wanted)]
 
 
-def derive(claim_id: str) -> Derivation:
-    """Return the checked derivation of a claim; it takes seconds, for every step is checked again.
+def derived_claim(claim_id: str) -> Claim:
+    """Return a claim that has a derivation.
 
     Raises
     ------
@@ -62,7 +72,18 @@ def derive(claim_id: str) -> Derivation:
         If the id is not known, or the claim is measured and has no derivation.
     """
     (claim,) = get_claims([claim_id])
-    if claim.derivation_module is None:
+    if not claim.derived:
         raise ValueError(f"claim {claim_id} is measured, not derived: see kondo verify --claim {claim_id}")
-    found: Derivation = import_module(claim.derivation_module).derive()
+    return claim
+
+
+def derive(claim_id: str) -> Derivation:
+    """Return the checked derivation of a claim; it takes seconds, for every step is checked again.
+
+    Raises
+    ------
+    ValueError
+        As :func:`derived_claim`, before anything is derived. An error of the proof itself passes through as it is.
+    """
+    found: Derivation = import_module(str(derived_claim(claim_id).derivation_module)).derive()
     return found

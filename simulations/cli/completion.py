@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem
 
 from simulations.cli import names
 
-__all__ = ["claims", "figures", "keys_in", "settings", "sweeps"]
+__all__ = ["Completer", "claims", "figures", "keys_in", "settings", "sweeps"]
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 

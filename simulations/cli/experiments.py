@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-__all__ = ["say_written", "settings_of_a_study", "teller", "typed", "written_at"]
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["settings_of_a_study", "teller", "typed", "written"]
 
 
 def settings_of_a_study(study: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,16 +45,27 @@ def teller(quiet: bool) -> Callable[[str], None]:
     return (lambda text: None) if quiet else (lambda text: click.echo(text, err=True))
 
 
-def written_at(table: Path) -> int | None:
-    """Return when a table was written, ns since 1970; None if it is not there."""
-    return table.stat().st_mtime_ns if table.exists() else None
+@contextmanager
+def written(table: Path, *, quiet: bool, summary: Callable[[DataFrame], Any] | None = None) -> Iterator[None]:
+    """Show the summary of the table that is written meanwhile, and say where it is.
 
-
-def say_written(table: Path, before: int | None, *, quiet: bool) -> None:
-    """Say that a table was written, or that the one that was there before was asked for and is complete."""
+    One that was there before, and is complete, is said to be so.
+    """
+    before = _written_at(table)
+    yield
     if quiet:
         return
-    if written_at(table) == before:
+    if summary is not None:
+        from simulations.results.tables import load
+        from simulations.verification import report
+
+        report.console().print(summary(load(table).frame))
+    if _written_at(table) == before:
         click.echo(f"{table} is complete: nothing to do")
     else:
         click.echo(f"wrote {table} and {table.with_suffix('.json').name}")
+
+
+def _written_at(table: Path) -> int | None:
+    """Return when a table was written, ns since 1970; None if it is not there."""
+    return table.stat().st_mtime_ns if table.exists() else None

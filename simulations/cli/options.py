@@ -23,10 +23,16 @@ __all__ = [
     "WORKERS",
     "examples",
     "json_file",
+    "methods",
     "out",
+    "price",
+    "rates",
     "require_device",
     "results",
     "rules",
+    "study",
+    "table_of_runs",
+    "temperature",
     "user_input",
 ]
 
@@ -95,6 +101,45 @@ def rules(of: str) -> Decorator:
     known = completion.keys_in("kondo_theory.screening.rules", "RULES")
     what = f"Screening rule of {of}; repeatable."
     return click.option("--rule", "rules", multiple=True, metavar="NAME", help=what, shell_complete=known)
+
+
+def study(what: str, known: completion.Completer) -> Decorator:
+    """Return the option of a study; ``what`` names them, and the shell completes those ``known``."""
+    return click.option("--study", metavar="NAME", help=what, shell_complete=known)
+
+
+def methods(names: str, module: str) -> Decorator:
+    """Return the option of methods; ``METHODS`` of the module lists them."""
+    known = completion.keys_in(module, "METHODS")
+    what = f"{names}; repeatable."
+    return click.option("--method", "methods", multiple=True, metavar="NAME", help=what, shell_complete=known)
+
+
+def rates(of: str) -> Decorator:
+    """Return the option of gate rates; ``of`` says which methods take one."""
+    return click.option("--rate", "rates", multiple=True, type=float, help=f"In (0, 1], of {of}; repeatable.")
+
+
+def price(of: str) -> Decorator:
+    """Return the option of a gate's price; ``of`` says which methods take one."""
+    return click.option("--price", type=float, help=f"Of {of}, in delight: reward × nats.")
+
+
+def temperature(of: str) -> Decorator:
+    """Return the option of a temperature, which follows that of the price; ``of`` says which methods take one."""
+    return click.option("--temperature", type=float, help=f"Of {of}, in the same unit.")
+
+
+def table_of_runs(default: str) -> Decorator:
+    """Return the options of how a table of runs is made and where it goes; ``default`` says where without --out."""
+
+    def with_all(command: Callable[..., Any]) -> Callable[..., Any]:
+        # click shows first what was applied last
+        for option in (QUIET, OVERWRITE, out("FILE", default), CHECKPOINT_SECONDS, WORKERS, DEVICE):
+            command = option(command)
+        return command
+
+    return with_all
 
 
 @contextmanager

@@ -18,37 +18,20 @@ from simulations.results.provenance import provenance
 from simulations.results.tables import save, table_path
 from simulations.resuming.extending import Former, former_runs, whole_sidecar
 from simulations.resuming.fingerprint import code_version
-from simulations.resuming.runs import progress_bar, records, under_way
+from simulations.resuming.plans import RunPlan, require_takers
+from simulations.resuming.runs import progress_bar, under_way
 
 __all__ = ["MnistPlan", "plan_mnist", "run_mnist"]
 
 
 @dataclass(frozen=True)
-class MnistPlan:
-    """All runs of one call, and where their table goes."""
-
-    preset: str
-    configs: tuple[MnistConfig, ...]
-    device: str
-    workers: int
-    out: Path
-    overwrite: bool
-    checkpoint_seconds: float = 30.0
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        """Every run as a JSON value."""
-        return records(self.configs)
+class MnistPlan(RunPlan[MnistConfig]):
+    """Runs of the MNIST contextual bandit."""
 
     def former(self) -> Former:
         """Return the runs that the table holds already; see :func:`simulations.resuming.extending.former_runs`."""
         device = describe(resolve(self.device))
         return former_runs(self.out, KIND, self.records, code_version(train), device, overwrite=self.overwrite)
-
-    @property
-    def checkpoints(self) -> Path:
-        """The directory beside the table that holds the state of an unfinished run."""
-        return self.out.with_suffix(".partial")
 
 
 def plan_mnist(
@@ -108,16 +91,14 @@ def _methods(
     names = list(dict.fromkeys(methods or (["screen"] if rules else ["dg-k"])))
     for name in names:
         choice("method", name, METHODS)
-    for setting, value, takers in (
-        ("rate", rates[0] if rates else None, {"dg-k", "screen"}),
-        ("price", price, {"gate"}),
-        ("temperature", temperature, {"gate", "dg"}),
-        ("rule", rules[0] if rules else None, {"screen"}),
-        ("alpha", alpha, {"screen"}),
-    ):
-        if value is not None and not takers & set(names):
-            belongs = f"a {setting} belongs to method {' or '.join(sorted(takers))}"
-            raise ValueError(f"{belongs}, got {setting} {value} with {', '.join(names)}")
+    settings = (
+        ("rate", rates[0] if rates else None, ("dg-k", "screen")),
+        ("price", price, ("gate",)),
+        ("temperature", temperature, ("dg", "gate")),
+        ("rule", rules[0] if rules else None, ("screen",)),
+        ("alpha", alpha, ("screen",)),
+    )
+    require_takers(names, settings)
     if "gate" in names and price is None:
         raise ValueError("method gate needs a --price")
     if "screen" in names and not rules:
@@ -145,8 +126,7 @@ def _methods(
 def run_mnist(plan: MnistPlan, command: str = "", *, quiet: bool = False) -> Path:
     """Run the plan with a progress bar on standard error, and return the table's path.
 
-    What an earlier call of the same plan left unfinished is continued. Of a table that holds some of the seeds only
-    the others are trained; one that holds all is left alone.
+    What is there already is kept, as :class:`~simulations.resuming.plans.RunPlan` says.
 
     Parameters
     ----------

@@ -24,8 +24,7 @@ __all__ = ["SCALING", "plan_reversal", "run_reversal"]
 def run_reversal(plan: ReversalPlan, command: str = "", *, quiet: bool = False) -> Path:
     """Run the plan with a progress bar on standard error, and return the table's path.
 
-    What an earlier call of the same plan left unfinished is continued. Of a table that holds some of the seeds only
-    the others are trained; one that holds all is left alone.
+    What is there already is kept, as :class:`~simulations.resuming.plans.RunPlan` says.
 
     Parameters
     ----------

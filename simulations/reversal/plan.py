@@ -16,7 +16,7 @@ from simulations.randomness.seed_lists import parse_seeds
 from simulations.results.tables import table_path
 from simulations.resuming.extending import Former, former_runs, is_finished
 from simulations.resuming.fingerprint import code_version
-from simulations.resuming.runs import records
+from simulations.resuming.plans import RunPlan, require_takers
 from simulations.reversal.config import GATED, METHODS, PRESETS, ReversalConfig, preset_configs
 from simulations.reversal.scaling import SCALES, Scale, train_to_target
 from simulations.reversal.studies import STUDIES
@@ -34,27 +34,15 @@ def study_kind(study: str | None) -> str:
 
 
 @dataclass(frozen=True)
-class ReversalPlan:
-    """All runs of one call, and where their table goes; ``preset`` is the largest whose sizes they have."""
+class ReversalPlan(RunPlan[ReversalConfig]):
+    """Runs of token reversal, or its search; ``preset`` is the largest whose sizes they have."""
 
-    preset: str
-    study: str | None
-    configs: tuple[ReversalConfig, ...]
-    device: str
-    workers: int
-    out: Path
-    overwrite: bool
-    checkpoint_seconds: float = 30.0
+    study: str | None = None
 
     @property
     def code(self) -> str:
         """The hash of what trains."""
         return code_version(train_to_target if self.study == SCALING else run_one)
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        """Every run as a JSON value."""
-        return records(self.configs)
 
     @property
     def scale(self) -> Scale:
@@ -86,11 +74,6 @@ class ReversalPlan:
             return former_runs(self.out, kind, self.records, self.code, device, overwrite=self.overwrite)
         finished = is_finished(self.out, kind, self.described, self.code, device, overwrite=self.overwrite)
         return None if finished else Former(None, {}, {})
-
-    @property
-    def checkpoints(self) -> Path:
-        """The directory beside the table that holds the state of an unfinished run."""
-        return self.out.with_suffix(".partial")
 
 
 def plan_reversal(
@@ -153,8 +136,9 @@ def plan_reversal(
     if len(set(configs)) != len(configs):
         raise ValueError("every run must be asked for once, got one twice")
     default_workers = available_cores() if resolved.type == "cpu" else 1
+    workers = workers or default_workers
     plan = ReversalPlan(
-        preset, study, tuple(configs), resolved.type, workers or default_workers, out, overwrite, checkpoint_seconds
+        preset, tuple(configs), resolved.type, workers, out, overwrite, checkpoint_seconds, study=study
     )
     plan.former()
     return plan
@@ -215,15 +199,13 @@ def _methods(
     for name in names:
         choice("method", name, METHODS)
     gated = [name for name in names if name in GATED]
-    for setting, value, takers in (
+    settings = (
         ("rate", rates[0] if rates else None, GATED),
         ("rule", rules[0] if rules else None, GATED),
         ("price", price, GATED),
         ("temperature", temperature, (*GATED, "dg")),
-    ):
-        if value is not None and not set(takers) & set(names):
-            belongs = f"a {setting} belongs to method {' or '.join(takers)}"
-            raise ValueError(f"{belongs}, got {setting} {value} with {', '.join(names)}")
+    )
+    require_takers(names, settings)
     if gated and not rates and price is None:
         raise ValueError(f"method {gated[0]} needs a --rate or a --price")
     if rules and not rates:

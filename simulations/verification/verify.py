@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kondo_theory.claims import Claim, get_claims
+from kondo_theory.claims import Claim, derive, get_claims
 from kondo_theory.words import choice
 from simulations.errors import ReportedError
 from simulations.results.merging import PRESETS, MeasuredTables
@@ -181,9 +181,9 @@ class _Found:
 
     def check(self, claim: Claim, context: Context) -> None:
         check = CHECKS[claim.id]
-        if claim.derivation_module is not None:
+        if claim.derived:
             context.progress(f"{claim.id}: deriving")
-            self.derived = importlib.import_module(claim.derivation_module).derive().to_json()
+            self.derived = derive(claim.id).to_json()
         if check.simulate is not None:
             context.progress(f"{claim.id}: simulating")
             self.simulated = load_function(check.simulate)(context)

@@ -1,4 +1,4 @@
-"""Random search for a counterexample to every inequality that a claim states; see falsification.py."""
+"""Random search for a counterexample to every inequality that a claim states; see falsification/."""
 
 from __future__ import annotations
 
@@ -39,4 +39,4 @@ def test_every_claim_with_a_derivation_is_searched():
     identities = {"baseline-dependence", "additive-never-fixed"}
     unsearched = {claim.id for claim in CLAIMS.values() if claim.derived} - searched
     wrong = ", ".join(sorted(unsearched ^ identities))
-    assert not wrong, f"{wrong}: state its inequality in tests/falsification.py, or name it above"
+    assert not wrong, f"{wrong}: state its inequality in tests/falsification/, or name it above"

@@ -112,6 +112,21 @@ def test_verify_prints_the_table_and_writes_the_report(capsys, tmp_path):
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_a_slip_in_a_proof_is_no_mistake_of_the_users(monkeypatch):
+    """An error of the same type as that of an unknown id, from the proof itself: no exit code 2, but a traceback."""
+    from kondo_theory.derivations import forward_efficiency
+    from simulations.verification.verify import verify
+
+    def slip():
+        raise ValueError("a slip of ours")
+
+    monkeypatch.setattr(forward_efficiency, "derive", slip)
+    with pytest.raises(ValueError, match="a slip of ours"):
+        cli.main(["derive", "forward-efficiency"])
+    (outcome,) = verify("smoke", device="cpu", claims=["forward-efficiency"]).outcomes
+    assert (outcome.verdict, outcome.broken.message) == ("broken", "a slip of ours")
+
+
 def test_derive_prints_steps_and_latex(capsys):
     code, out, _ = run(capsys, "derive", "zero-price-geometry")
     assert code == 0

@@ -1,4 +1,4 @@
-"""What is no sample (masked), what is no number (NaN), and 16-bit floats: none is kept, or lost, by mistake."""
+"""What is no sample (masked) and what is no number (NaN): none is kept, or lost, by mistake."""
 
 import math
 
@@ -267,70 +267,3 @@ def test_masked_tensors_are_refused():
     masked = torch.masked.masked_tensor(torch.ones(2), torch.tensor([True, False]))
     with pytest.raises(TypeError, match="score must be a plain array, got MaskedTensor"):
         Gate(rate=0.5)(masked)
-
-
-# --- 16-bit floats ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_small_products_of_16_bit_floats_keep_their_sign(dtype):
-    advantage = torch.tensor([1e-4, -1e-4, 1e-7, 0.0]).to(dtype)
-    surprisal = torch.tensor([1e-4, 1e-4, 1e-7, 1e-7]).to(dtype)
-    if dtype == torch.float16:
-        assert not (advantage * surprisal).any(), "their own products underflow"
-    chi = gate.delight(advantage, surprisal)
-    assert chi.dtype == torch.float32
-    assert chi.sign().tolist() == [1, -1, 1, 0]
-    assert Gate(price=0.0)(chi).tolist() == [True, False, True, False]
-    assert_array_equal(chi.double().numpy(), (advantage.float() * surprisal.float()).double().numpy())
-
-
-def test_small_products_of_16_bit_floats_in_numpy():
-    chi = gate.delight(np.array([1e-4], np.float16), np.array([1e-4], np.float16))
-    assert chi.dtype == np.float32
-    assert Gate(price=0.0)(chi).tolist() == [True]
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, np.float32, np.float64], ids=str)
-def test_no_product_underflows_to_zero(dtype):
-    make = torch.tensor if isinstance(dtype, torch.dtype) else np.array
-    tiny = float(torch.finfo(dtype).tiny if isinstance(dtype, torch.dtype) else np.finfo(dtype).tiny)
-    chi = gate.delight(make([tiny, -tiny, 0.0, tiny], dtype=dtype), make([tiny, tiny, tiny, 0.0], dtype=dtype))
-    assert Gate(price=0.0)(chi).tolist() == [True, False, False, False]
-    assert (chi < 0).tolist() == [False, True, False, False]
-    assert 0 < float(chi[0]) < tiny
-
-
-@pytest.mark.parametrize("name", ["delight", "additive", "abs-advantage-entropy"])
-def test_rules_saturate_instead_of_ruling_a_sample_in_or_out(name):
-    largest = np.finfo(np.float32).max
-    huge = np.array([largest, -largest, 1e-30], dtype=np.float32)
-    beside = np.array([largest, largest, 1e-30], dtype=np.float32)
-    for as_array in LIBRARIES:
-        found = np.asarray(RULES[name](as_array(huge), as_array(beside), as_array(beside)))
-        assert np.isfinite(found).all()
-        assert found[2] > 0
-    found = RULES["additive"](np.array([-largest, largest]), np.array([0.0, largest]), None, alpha=1.0)
-    assert_array_equal(found, [-largest, largest])
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("name", sorted(RULES))
-def test_every_rule_computes_16_bit_floats_wide(name, dtype):
-    rng = np.random.default_rng(8)
-    parts = [torch.from_numpy(values).to(dtype) for values in (rng.standard_normal(50), *rng.random((2, 50)))]
-    parts[0][:10], parts[1][:10], parts[2][:10] = 1e-5, 1e-5, 1e-5
-    found = RULES[name](*parts)
-    assert found.dtype == torch.float32
-    assert_array_equal(found.numpy(), RULES[name](*(part.float() for part in parts)).numpy())
-
-
-def test_probabilities_of_16_bit_scores_do_not_round_to_a_certainty():
-    chi = torch.tensor([7.0, -20.0], dtype=torch.bfloat16)
-    found = gate.gate_probability(chi, 0.0, 1.0)
-    assert found.dtype == torch.float32
-    assert found[0] < 1
-    assert found[0].bfloat16() == 1
-    assert found[1] == pytest.approx(math.exp(-20), rel=1e-6)
-    price = gate.gate_probability(torch.tensor([0.3], dtype=torch.float16), 0.3)
-    assert price.tolist() == [1.0], "the float16 next to 0.3 is above it"

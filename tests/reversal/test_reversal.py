@@ -1,44 +1,16 @@
-"""Token reversal: configuration, protocol, reproducibility, resuming, and what its rows say."""
+"""Token reversal: protocol, what each method counts and weighs, and that it learns."""
 
 import math
-from dataclasses import replace
 
 import pandas as pd
 import pytest
 import torch
+from tiny_runs import CPU, EVERY_METHOD, run, tiny
 
-from kondo_theory.screening import RULES
-from simulations.errors import ReportedError
 from simulations.networks.rollouts import Rollout
 from simulations.networks.transformer import Architecture
-from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile
 from simulations.reversal import training as reversal
-from simulations.reversal.config import PRESETS, QUALITY_METHODS, ReversalConfig, preset_configs
-
-CPU = torch.device("cpu")
-TINY = {
-    "length": 3,
-    "updates": 6,
-    "eval_every": 3,
-    "prompts": 3,
-    "answers": 4,
-    "eval_prompts": 20,
-    "network": Architecture(width=8, heads=2, layers=1, feed_forward=8),
-}
-EVERY_METHOD = (
-    *QUALITY_METHODS,
-    ReversalConfig("token-gate", price=0.01, temperature=0.1),
-    ReversalConfig("row-gate", price=0.0),
-    *(ReversalConfig(gate, rate=0.2, rule=rule) for gate in ("token-gate", "row-gate") for rule in RULES),
-)
-
-
-def tiny(config, **options):
-    return replace(config, **(TINY | options))
-
-
-def run(config, **options):
-    return reversal.run_one(tiny(config, **options), CPU)[0]
+from simulations.reversal.config import QUALITY_METHODS, ReversalConfig
 
 
 @pytest.mark.parametrize("config", EVERY_METHOD, ids=lambda config: config.label)
@@ -174,152 +146,3 @@ def test_the_same_seeds_give_the_same_table_for_any_number_of_workers():
     assert tables[0].groupby("label")["seed"].nunique().tolist() == [2, 2]
     with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
         list(reversal.run_many(configs, workers=0))
-
-
-class KilledError(Exception):
-    pass
-
-
-def checkpoint_at(path):
-    return CheckpointFile(path, seconds=0)
-
-
-@pytest.mark.parametrize(
-    "config",
-    [ReversalConfig("dg"), ReversalConfig("token-gate", price=0.01, temperature=0.1), ReversalConfig("ppo")],
-    ids=lambda config: config.label,
-)
-def test_a_killed_run_goes_on_to_the_same_bytes(config, tmp_path, monkeypatch):
-    config, checkpoint = tiny(config, updates=9), checkpoint_at(tmp_path / "run.pt")
-    whole, plain_timings = reversal.run_one(config, CPU)
-    train = reversal.ReversalRun.train_batch
-
-    def killed_at_seven(self):
-        if self.update == 7:
-            raise KilledError
-        train(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(reversal.ReversalRun, "train_batch", killed_at_seven)
-        with pytest.raises(KilledError):
-            reversal.run_one(config, CPU, checkpoint)
-    assert checkpoint.load()["update"] == 6
-    resumed, timings = reversal.run_one(config, CPU, checkpoint)
-    pd.testing.assert_frame_equal(whole, resumed, check_exact=True)
-    assert timings["update"].tolist() == plain_timings["update"].tolist() == [0, 3, 6, 9]
-    assert (timings.diff().iloc[1:][["sampling", "training", "evaluation"]] > 0).all(axis=None)
-    with monkeypatch.context() as patch:
-        patch.setattr(reversal.ReversalRun, "train_batch", None)  # a finished run trains no more
-        again, _ = reversal.run_one(config, CPU, checkpoint)
-    pd.testing.assert_frame_equal(whole, again, check_exact=True)
-
-
-@pytest.mark.parametrize("stream", ["prompts", "actions", "gate", "evaluation"])
-def test_negative_control_a_lost_generator_state_changes_the_resumed_curve(stream, tmp_path):
-    config = tiny(ReversalConfig("token-gate", price=0.0, temperature=1.0), updates=12)
-    whole, _ = reversal.run_one(config, CPU)
-    half = reversal.ReversalRun(config, CPU)
-    half.evaluate()
-    for _ in range(6):
-        half.train_batch()
-        if half.update % 3 == 0:
-            half.evaluate()
-    checkpoint, state = checkpoint_at(tmp_path / "run.pt"), half.state()
-    checkpoint.save(state)
-    pd.testing.assert_frame_equal(whole, reversal.run_one(config, CPU, checkpoint)[0], check_exact=True)
-    state["generators"][stream] = torch.Generator().manual_seed(99).get_state()
-    checkpoint.save(state)
-    assert not whole.equals(reversal.run_one(config, CPU, checkpoint)[0])
-
-
-def test_checkpoints_of_other_runs_and_damaged_ones_are_refused(tmp_path):
-    checkpoint = checkpoint_at(tmp_path / "run.pt")
-    reversal.run_one(tiny(ReversalConfig("pg")), CPU, checkpoint)
-    with pytest.raises(ReportedError, match="another run, which differs in learning_rate, seed"):
-        reversal.run_one(tiny(ReversalConfig("pg"), seed=3, learning_rate=1.0), CPU, checkpoint)
-    checkpoint.path.write_bytes(checkpoint.path.read_bytes()[:200])
-    with pytest.raises(ReportedError, match="is damaged"):
-        reversal.run_one(tiny(ReversalConfig("pg")), CPU, checkpoint)
-
-
-def test_runs_in_processes_continue_from_their_directory(tmp_path):
-    configs = [tiny(QUALITY_METHODS[0], seed=seed) for seed in (0, 1)]
-    with CheckpointDirectory(tmp_path / "runs", {"runs": "two"}) as directory:
-        first = {index: curve for index, curve, _ in reversal.run_many(configs, checkpoints=directory)}
-        assert sorted(path.name for path in directory.path.glob("*.pt")) == ["run-0000.pt", "run-0001.pt"]
-        again = {index: curve for index, curve, _ in reversal.run_many(configs, checkpoints=directory)}
-    for index, curve in first.items():
-        pd.testing.assert_frame_equal(curve, again[index], check_exact=True)
-
-
-@pytest.mark.parametrize(
-    "method", [ReversalConfig("pg"), ReversalConfig("token-gate", rate=0.1), ReversalConfig("ppo")]
-)
-def test_a_diverged_run_stops_and_names_its_last_good_checkpoint(method, tmp_path):
-    config = tiny(method, learning_rate=1e38, eval_every=1, updates=20)
-    message = rf"{method.label.split('(')[0]}.* 1e\+38 diverged after update \d+: .*(not finite|loss is nan)"
-    with pytest.raises(
-        ReportedError, match=message + r".*last good checkpoint: none was saved; ReversalConfig\(method="
-    ):
-        reversal.run_one(config, CPU)
-    good = checkpoint_at(tmp_path / "run.pt")
-    run = reversal.ReversalRun(config, CPU)
-    run.evaluate()
-    good.save(run.state())
-    with pytest.raises(ReportedError, match=message + r".*last good checkpoint: .*run\.pt, of update \d"):
-        reversal.run_one(config, CPU, good)
-    assert all(parameter.isfinite().all() for parameter in good.load()["policy"].values())
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"method": "reinforce"}, "method must be one of pg, dg, .*, got 'reinforce'"),
-        ({"method": "pg", "reward": "joy"}, "reward must be one of fraction, prefix, exact, got 'joy'"),
-        ({"method": "token-gate"}, "needs either a rate or a price.* token-gate with rate None and price None"),
-        ({"method": "row-gate", "rate": 0.1, "price": 0.0}, "either a rate or a price"),
-        ({"method": "pg", "rate": 0.1}, "no other method takes one: got pg with rate 0.1"),
-        ({"method": "token-gate", "rate": 1.5}, r"rate must be in \(0, 1\], got 1.5"),
-        ({"method": "token-gate", "rate": 0.1, "rule": "joy"}, "rule must be one of delight, .*, got 'joy'"),
-        ({"method": "token-gate", "price": 0.0, "rule": "uniform"}, "belongs to a gate at a rate, got uniform"),
-        ({"method": "token-gate", "rate": 0.1, "temperature": 1.0}, "a temperature belongs to dg and to a price"),
-        ({"method": "token-gate", "price": 0.0, "temperature": -1.0}, "temperature must be finite .*, got -1.0"),
-        ({"method": "token-gate", "price": math.nan}, "price must be a number, got nan"),
-        ({"method": "dg", "temperature": 0.0}, "temperature of dg must be finite and above 0, got 0.0"),
-        ({"method": "pg", "length": 0}, "length must be at least 1, got 0"),
-        ({"method": "pg", "vocab_size": 0}, "vocab_size must be at least 1, got 0"),
-        ({"method": "pg", "answers": 1}, "answers must be at least 2, got 1"),
-        ({"method": "pg", "updates": 0}, "updates must be at least 1, got 0"),
-        ({"method": "pg", "seed": -1}, "seed must be at least 0, got -1"),
-        ({"method": "pg", "learning_rate": math.nan}, "learning_rate must be above 0, got nan"),
-        ({"method": "pg", "epochs": 2}, "epochs, at least 1, belong to ppo and pmpo, got pg with 2"),
-        ({"method": "ppo", "epochs": 0}, "epochs, at least 1, belong to ppo and pmpo, got ppo with 0"),
-        ({"method": "ppo", "clip": 1.0}, r"clip must be in \(0, 1\), got 1.0"),
-        ({"method": "pmpo", "alpha": 1.5}, r"alpha must be in \[0, 1\], got 1.5"),
-        ({"method": "pmpo", "beta": -0.1}, "beta must be at least 0, got -0.1"),
-    ],
-)
-def test_bad_configurations_are_refused(settings, message):
-    with pytest.raises(ValueError, match=message):
-        ReversalConfig(**settings)
-
-
-def test_sizes_that_are_not_integers_are_refused():
-    with pytest.raises(TypeError, match=r"length must be an integer, got 2\.5"):
-        ReversalConfig("pg", length=2.5)
-
-
-def test_presets_change_sizes_and_nothing_else():
-    for preset, size in PRESETS.items():
-        configs = preset_configs(preset, QUALITY_METHODS)
-        assert len(configs) == len(set(configs)) == size.seeds * len(QUALITY_METHODS)
-        assert {replace(config, seed=0, updates=1_000) for config in configs} == set(QUALITY_METHODS)
-    assert [config.seed for config in preset_configs("quick", QUALITY_METHODS[:1], seeds=[7, 3])] == [7, 3]
-
-
-def test_labels():
-    assert len({config.label for config in EVERY_METHOD}) == len(EVERY_METHOD)
-    labels = [config.label for config in EVERY_METHOD[:10]]
-    assert labels[:5] == ["PG", "DG", "zero-price", "row gate(3 %)", "row gate(3 %, advantage)"]
-    assert labels[5:8] == ["token gate(3 %)", "PPO", "PMPO"]
-    assert labels[8:] == ["token gate(λ=0.01, η=0.1)", "zero-price rows"]

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from simulations.cli import completion, options
-from simulations.cli.experiments import say_written, settings_of_a_study, teller, typed, written_at
+from simulations.cli.experiments import settings_of_a_study, teller, typed, written
 
 __all__ = ["mnist"]
 
@@ -19,34 +19,20 @@ __all__ = ["mnist"]
     )
 )
 @options.PRESET
-@click.option(
-    "--study",
-    metavar="NAME",
-    help="Instead of learning curves: noise, screeners, moments, cost, digits.",
-    shell_complete=completion.keys_in("simulations.mnist.studies", "STUDIES"),
+@options.study(
+    "Instead of learning curves: noise, screeners, moments, cost, digits.",
+    completion.keys_in("simulations.mnist.studies", "STUDIES"),
 )
-@click.option(
-    "--method",
-    "methods",
-    multiple=True,
-    metavar="NAME",
-    help="pg, dg, dg-k, zero-price, gate, screen, cross-entropy; repeatable.",
-    shell_complete=completion.keys_in("simulations.mnist.config", "METHODS"),
-)
-@click.option("--rate", "rates", multiple=True, type=float, help="In (0, 1], of dg-k and screen; repeatable.")
-@click.option("--price", type=float, help="Of method gate, in delight: reward × nats.")
-@click.option("--temperature", type=float, help="Of methods gate and dg, in the same unit.")
+@options.methods("pg, dg, dg-k, zero-price, gate, screen, cross-entropy", "simulations.mnist.config")
+@options.rates("dg-k and screen")
+@options.price("method gate")
+@options.temperature("methods gate and dg")
 @options.rules("screen")
 @click.option("--alpha", type=float, help="Weight of the advantage in the rule additive, in [0, 1].")
 @options.SEEDS
 @options.UPDATES
 @click.option("--learning-rate", type=float, default=1e-3, show_default=True, help="Of Adam.")
-@options.DEVICE
-@options.WORKERS
-@options.CHECKPOINT_SECONDS
-@options.out("FILE", "results/mnist-PRESET.parquet; results/mnist-STUDY-PRESET.parquet")
-@options.OVERWRITE
-@options.QUIET
+@options.table_of_runs("results/mnist-PRESET.parquet; results/mnist-STUDY-PRESET.parquet")
 def mnist(study: str | None, quiet: bool, **given: Any) -> int:
     """Run the MNIST contextual bandit and write a table; resumable.
 
@@ -61,19 +47,14 @@ def mnist(study: str | None, quiet: bool, **given: Any) -> int:
     """
     if study is not None:
         return _study(study, given, quiet=quiet)
-    from simulations.mnist import summary as mnist_summary
     from simulations.mnist.experiment import plan_mnist, run_mnist
-    from simulations.results.tables import load
-    from simulations.verification import report
+    from simulations.mnist.summary import summarise, summary_table
 
     with options.user_input():
         options.require_device(given["device"])
         plan = plan_mnist(**given)
-    before = written_at(plan.out)
-    table = run_mnist(plan, command=typed(), quiet=quiet)
-    if not quiet:
-        report.console().print(mnist_summary.summary_table(mnist_summary.summarise(load(table).frame)))
-    say_written(table, before, quiet=quiet)
+    with written(plan.out, quiet=quiet, summary=lambda curves: summary_table(summarise(curves))):
+        run_mnist(plan, command=typed(), quiet=quiet)
     return 0
 
 
@@ -83,7 +64,6 @@ def _study(study: str, given: dict[str, Any], *, quiet: bool) -> int:
     shared = settings_of_a_study(study, given)
     with options.user_input():
         plan = plan_study(study, **shared)
-    before = written_at(plan.out)
-    table = run_study(plan, typed(), teller(quiet))
-    say_written(table, before, quiet=quiet)
+    with written(plan.out, quiet=quiet):
+        run_study(plan, typed(), teller(quiet))
     return 0

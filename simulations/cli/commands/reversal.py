@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from simulations.cli import completion, options
-from simulations.cli.experiments import say_written, settings_of_a_study, teller, typed, written_at
+from simulations.cli.experiments import settings_of_a_study, teller, typed, written
 
 __all__ = ["reversal"]
 
@@ -20,29 +20,18 @@ __all__ = ["reversal"]
     )
 )
 @options.PRESET
-@click.option(
-    "--study",
-    metavar="NAME",
-    help=(
-        "Named runs: quality (default), token-trap, screening, screening-tasks, reward, learning-rate, scaling; "
-        "step-times: seconds of an update."
-    ),
-    shell_complete=completion.keys_in("simulations.reversal.studies", "STUDIES", "scaling", "step-times"),
+@options.study(
+    "Named runs: quality (default), token-trap, screening, screening-tasks, reward, learning-rate, scaling; "
+    "step-times: seconds of an update.",
+    completion.keys_in("simulations.reversal.studies", "STUDIES", "scaling", "step-times"),
 )
 @click.option(
     "--only", multiple=True, metavar="LABEL", help="Only this method of the study, as tables name it; repeatable."
 )
-@click.option(
-    "--method",
-    "methods",
-    multiple=True,
-    metavar="NAME",
-    help="pg, dg, token-gate, row-gate, ppo, pmpo; repeatable.",
-    shell_complete=completion.keys_in("simulations.reversal.config", "METHODS"),
-)
-@click.option("--rate", "rates", multiple=True, type=float, help="In (0, 1], of the gates; repeatable.")
-@click.option("--price", type=float, help="Of the gates, in delight: reward × nats.")
-@click.option("--temperature", type=float, help="Of a gate at a price and of dg, in the same unit.")
+@options.methods("pg, dg, token-gate, row-gate, ppo, pmpo", "simulations.reversal.config")
+@options.rates("the gates")
+@options.price("the gates")
+@options.temperature("a gate at a price and of dg")
 @options.rules("the gates")
 @click.option(
     "--length", "lengths", multiple=True, type=int, metavar="H", help="Tokens an answer. Default: 10; repeatable."
@@ -63,12 +52,7 @@ __all__ = ["reversal"]
 )
 @options.SEEDS
 @options.UPDATES
-@options.DEVICE
-@options.WORKERS
-@options.CHECKPOINT_SECONDS
-@options.out("FILE", "results/reversal-STUDY-PRESET.parquet")
-@options.OVERWRITE
-@options.QUIET
+@options.table_of_runs("results/reversal-STUDY-PRESET.parquet")
 def reversal(quiet: bool, **given: Any) -> int:
     """Train a transformer to write its prompt backwards; resumable.
 
@@ -77,22 +61,16 @@ def reversal(quiet: bool, **given: Any) -> int:
 
     Without --method the methods of the claim reversal-quality run, or those of --study.
     """
-    from simulations.results.tables import load
-    from simulations.reversal import summary as reversal_summary
     from simulations.reversal.experiment import SCALING, plan_reversal, run_reversal
-    from simulations.verification import report
+    from simulations.reversal.summary import scaling_table, summary_table
 
     if given["study"] == "step-times":
         return _step_times(given, quiet=quiet)
     with options.user_input():
         options.require_device(given["device"])
         plan = plan_reversal(**given)
-    before = written_at(plan.out)
-    table = run_reversal(plan, command=typed(), quiet=quiet)
-    if not quiet:
-        summarise = reversal_summary.scaling_table if plan.study == SCALING else reversal_summary.summary_table
-        report.console().print(summarise(load(table).frame))
-    say_written(table, before, quiet=quiet)
+    with written(plan.out, quiet=quiet, summary=scaling_table if plan.study == SCALING else summary_table):
+        run_reversal(plan, command=typed(), quiet=quiet)
     return 0
 
 
@@ -106,7 +84,6 @@ def _step_times(given: Mapping[str, Any], *, quiet: bool) -> int:
     with options.user_input():
         options.require_device(shared["device"])
         out = table_path(out, f"reversal-step-times-{preset}")
-    before = written_at(out)
-    table = write_table(preset, out, **shared, command=typed(), progress=teller(quiet))
-    say_written(table, before, quiet=quiet)
+    with written(out, quiet=quiet):
+        write_table(preset, out, **shared, command=typed(), progress=teller(quiet))
     return 0

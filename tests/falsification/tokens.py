@@ -1,0 +1,89 @@
+"""The inequalities of the claims on tokens."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from falsification.statements import probability, refuted, states
+from kondo_theory.token_trap import drift, low_rates_stall, stall_point, stalling_rates
+from kondo_theory.token_trap import rows as token_rows
+
+
+def _sizes(rng) -> tuple[int, int]:
+    return int(rng.choice([2, 3, 5, 10, 48, 200])), int(rng.integers(1, 24))
+
+
+@states("token-trap", "the drift is positive at 1/M, not negative from 1 − 1/T on, and T = 1 never stalls")
+def _trap(rng):
+    M, T = _sizes(rng)
+    rate = rng.uniform(0.005, 1)
+    late = 1 - rng.uniform(0.001, 1) / T
+    at = [float(drift(p, T, M, rate)) for p in (1 / M, late)]
+    return np.array([at[0], at[1], float(drift(float(probability(rng)), 1, M, rate))]) + 1e-14
+
+
+@states("token-trap", "ρ_c's intervals hold exactly the rates that stall; low rates stall iff T is as stated")
+def _rates_that_stall(rng):
+    M, T = _sizes(rng)
+    intervals = stalling_rates(M, T)
+    rate = rng.uniform(0.005, 1)
+    inside = any(low < rate < high for low, high in intervals)
+    near = any(abs(rate - end) < 2e-3 for pair in intervals for end in pair)
+    least = 5 if M == 2 else 4 if M <= 4 else 3 if M <= 47 else 2
+    agrees = near or (stall_point(rate, M, T) is not None) == inside
+    return np.array([1.0 if agrees else -1.0, 1.0 if low_rates_stall(M, T) == (least <= T) else -1.0])
+
+
+@refuted("token-trap", "every rate above ρ_c learns")
+def _above(rng):
+    T = int(rng.integers(20, 40))
+    intervals = stalling_rates(10, T)
+    return 1.0 if stall_point(rng.uniform(intervals[0][1] + 0.01, 1), 10, T) is None else -1.0
+
+
+@states("row-gate", "the drifts sum to T·E[G·A²], any rule on the answers; zero price is positive for each token")
+def _row(rng):
+    T = int(rng.integers(1, 6))
+    p = np.asarray(probability(rng, T))
+    rows = (np.arange(2**T)[:, None] >> np.arange(T)) & 1
+    mass = np.prod(np.where(rows == 1, p, 1 - p), axis=1)
+    advantage = rows.mean(axis=1) - p.mean()
+    keep = np.where(rng.random(2**T) < 0.5, 0.0, rng.random(2**T))
+    total = ((mass * keep * advantage)[:, None] * (rows - p)).sum()
+    zero = ((mass * np.maximum(advantage, 0))[:, None] * (rows - p)).sum(axis=0)
+    return np.array([1e-12 - abs(total - T * (mass * keep * advantage**2).sum()), *(zero / (p * (1 - p)) + 1e-12)])
+
+
+@refuted("row-gate", "no token's drift is negative")
+def _each_token(rng):
+    p = np.asarray(probability(rng, 2))
+    advantage = 0.5 - p.mean()
+    return advantage * p * (1 - p) * (1 - 2 * p[::-1])  # the answers with exactly one of two right
+
+
+@states("token-dg", "DG stalls in a window at finite T only, and not below 1/(5T²) or where η is large")
+def _token_dg(rng):
+    M, T = _sizes(rng)
+    p = np.linspace(1 / M, 1, 202)[1:-1]
+    cold, hot = 0.2 / T**2, 50.0
+    return np.concatenate([drift(p, T, M, gate="dg", temperature=eta) / (p * (1 - p)) for eta in (cold, hot)]) + 1e-12
+
+
+@states("token-screening", "ranked by |advantage|, advantage or surprisal the drift is positive above 1/M")
+def _never(rng):
+    M, T = _sizes(rng)
+    rate = rng.uniform(0.005, 1)
+    p = 1 / M + (1 - 1 / M) * rng.uniform(0.001, 0.999, 20)
+    rules = ("abs-advantage", "advantage", "surprisal")
+    return np.concatenate([drift(p, T, M, rate, rule=rule) / (p * (1 - p)) for rule in rules]) + 1e-12
+
+
+@states("token-screening", "positive surprisal stalls at 1/M at rates up to P(wrong, A > 0) there")
+def _at_once(rng):
+    M, T = _sizes(rng)
+    p = 1 / M * (1 + 1e-7)
+    counts, mass = token_rows.binomial_masses(T - 1, np.array([p]))
+    most = (1 - p) * float(mass[0][counts / T > p].sum())
+    if most < 1e-6:
+        return 1.0
+    return -float(drift(p, T, M, most * rng.uniform(0.01, 0.99), rule="positive-surprisal"))

@@ -1,0 +1,63 @@
+"""Configurations of token reversal: which are refused, presets, labels."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from tiny_runs import EVERY_METHOD
+
+from simulations.reversal.config import PRESETS, QUALITY_METHODS, ReversalConfig, preset_configs
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"method": "reinforce"}, "method must be one of pg, dg, .*, got 'reinforce'"),
+        ({"method": "pg", "reward": "joy"}, "reward must be one of fraction, prefix, exact, got 'joy'"),
+        ({"method": "token-gate"}, "needs either a rate or a price.* token-gate with rate None and price None"),
+        ({"method": "row-gate", "rate": 0.1, "price": 0.0}, "either a rate or a price"),
+        ({"method": "pg", "rate": 0.1}, "no other method takes one: got pg with rate 0.1"),
+        ({"method": "token-gate", "rate": 1.5}, r"rate must be in \(0, 1\], got 1.5"),
+        ({"method": "token-gate", "rate": 0.1, "rule": "joy"}, "rule must be one of delight, .*, got 'joy'"),
+        ({"method": "token-gate", "price": 0.0, "rule": "uniform"}, "belongs to a gate at a rate, got uniform"),
+        ({"method": "token-gate", "rate": 0.1, "temperature": 1.0}, "a temperature belongs to dg and to a price"),
+        ({"method": "token-gate", "price": 0.0, "temperature": -1.0}, "temperature must be finite .*, got -1.0"),
+        ({"method": "token-gate", "price": math.nan}, "price must be a number, got nan"),
+        ({"method": "dg", "temperature": 0.0}, "temperature of dg must be finite and above 0, got 0.0"),
+        ({"method": "pg", "length": 0}, "length must be at least 1, got 0"),
+        ({"method": "pg", "vocab_size": 0}, "vocab_size must be at least 1, got 0"),
+        ({"method": "pg", "answers": 1}, "answers must be at least 2, got 1"),
+        ({"method": "pg", "updates": 0}, "updates must be at least 1, got 0"),
+        ({"method": "pg", "seed": -1}, "seed must be at least 0, got -1"),
+        ({"method": "pg", "learning_rate": math.nan}, "learning_rate must be above 0, got nan"),
+        ({"method": "pg", "epochs": 2}, "epochs, at least 1, belong to ppo and pmpo, got pg with 2"),
+        ({"method": "ppo", "epochs": 0}, "epochs, at least 1, belong to ppo and pmpo, got ppo with 0"),
+        ({"method": "ppo", "clip": 1.0}, r"clip must be in \(0, 1\), got 1.0"),
+        ({"method": "pmpo", "alpha": 1.5}, r"alpha must be in \[0, 1\], got 1.5"),
+        ({"method": "pmpo", "beta": -0.1}, "beta must be at least 0, got -0.1"),
+    ],
+)
+def test_bad_configurations_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        ReversalConfig(**settings)
+
+
+def test_sizes_that_are_not_integers_are_refused():
+    with pytest.raises(TypeError, match=r"length must be an integer, got 2\.5"):
+        ReversalConfig("pg", length=2.5)
+
+
+def test_presets_change_sizes_and_nothing_else():
+    for preset, size in PRESETS.items():
+        configs = preset_configs(preset, QUALITY_METHODS)
+        assert len(configs) == len(set(configs)) == size.seeds * len(QUALITY_METHODS)
+        assert {replace(config, seed=0, updates=1_000) for config in configs} == set(QUALITY_METHODS)
+    assert [config.seed for config in preset_configs("quick", QUALITY_METHODS[:1], seeds=[7, 3])] == [7, 3]
+
+
+def test_labels():
+    assert len({config.label for config in EVERY_METHOD}) == len(EVERY_METHOD)
+    labels = [config.label for config in EVERY_METHOD[:10]]
+    assert labels[:5] == ["PG", "DG", "zero-price", "row gate(3 %)", "row gate(3 %, advantage)"]
+    assert labels[5:8] == ["token gate(3 %)", "PPO", "PMPO"]
+    assert labels[8:] == ["token gate(λ=0.01, η=0.1)", "zero-price rows"]

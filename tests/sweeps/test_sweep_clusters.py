@@ -1,0 +1,73 @@
+"""Sweeps on a Dask cluster: the same bytes, workers that are killed, schedulers that do not answer."""
+
+import os
+import signal
+
+import pytest
+import sweep_cells as cells
+from distributed import Client, LocalCluster
+from small_sweeps import DRAWS, HERE, PRODUCT
+
+from simulations.results.tables import load
+from simulations.sweeps import Sweep, run_sweep
+from simulations.sweeps.run import SweepError
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    path = os.environ.get("PYTHONPATH", "")
+    os.environ["PYTHONPATH"] = f"{HERE}{os.pathsep}{path}"  # worker processes import the tests' cells
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as found:
+        yield found
+    os.environ["PYTHONPATH"] = path
+
+
+def test_a_dask_cluster_gives_the_same_bytes(tmp_path, cluster):
+    table = run_sweep(DRAWS, tmp_path / "dask", scheduler=cluster.scheduler_address)
+    assert table.path.read_bytes() == run_sweep(DRAWS, tmp_path / "here", workers=1).path.read_bytes()
+    assert table.sidecar["last_run"]["workers"].startswith("Dask, 2 threads")
+
+
+def test_a_dask_worker_killed_on_the_way_changes_nothing(tmp_path, cluster):
+    sweep = PRODUCT.with_values({"pause": (0.02,)})
+    with Client(cluster.scheduler_address, set_as_default=False) as client:
+        pids = list(client.run(os.getpid).values())
+    killed = []
+
+    def kill_one(done: int, total: int) -> None:
+        if done >= 20 and not killed:
+            killed.append(pids[0])
+            os.kill(pids[0], signal.SIGKILL)
+
+    table = run_sweep(sweep, tmp_path / "dask", scheduler=cluster.scheduler_address, progress=kill_one)
+    assert killed
+    assert table.path.read_bytes() == run_sweep(sweep, tmp_path / "here", workers=2).path.read_bytes()
+
+
+@pytest.mark.parametrize("allowed_failures", [0, 3])
+def test_a_cell_that_kills_every_dask_worker_is_reported_and_the_others_finish(
+    tmp_path, cluster, monkeypatch, allowed_failures
+):
+    """The nanny restarts the workers; the scheduler gives up on the cell, and so do we.
+
+    It gives up on cells that wait on the same worker as well, at once where no failure is allowed.
+    """
+    monkeypatch.setattr(cluster.scheduler, "allowed_failures", allowed_failures)
+    sweep = Sweep("deadly", cells.kills_always, ({"a": tuple(range(6))},))
+    with pytest.raises(SweepError, match=r"a=3: killed its worker, again and again"):
+        run_sweep(sweep, tmp_path, scheduler=cluster.scheduler_address)
+    assert set(load(tmp_path, partial=True).frame["a"]) == {0, 1, 2, 4, 5}
+
+
+def test_no_scheduler_and_too_many_answers(tmp_path, monkeypatch):
+    monkeypatch.setattr("simulations.sweeps.executors._CONNECT_SECONDS", 1)
+    with pytest.raises(ValueError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        run_sweep(PRODUCT, tmp_path / "out", scheduler="tcp://127.0.0.1:9")
+    for nonsense in ("", "nowhere", "tcp://", "http://host:80", "scheduler.json"):
+        with pytest.raises(ValueError, match="a scheduler's address is tcp://host:port"):
+            run_sweep(PRODUCT, tmp_path / "out", scheduler=nonsense)
+    with pytest.raises(ValueError, match="not both"):
+        run_sweep(PRODUCT, tmp_path / "out", scheduler="tcp://127.0.0.1:9", workers=2)
+    with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
+        run_sweep(PRODUCT, tmp_path / "out", workers=0)
+    assert not (tmp_path / "out").exists()
