@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -10,12 +12,13 @@ from simulations.reversal.studies import BELOW, RULES_ELSEWHERE, Setting
 from simulations.reversal.summary import FINAL_EVALUATIONS, progress, stalled
 from simulations.reversal.tables import Curves
 from simulations.verification.checks import Context
-from simulations.verification.checks.evidence import Measured
-from simulations.verification.checks.reversal.quality import (
+from simulations.verification.checks.evidence import Measured, Value
+from simulations.verification.checks.reversal.quality import predicted_reward
+from simulations.verification.checks.reversal.rows import (
     at_setting,
     over_seeds,
-    predicted_reward,
     require_paired,
+    setting_point,
     shares,
     taken_from,
 )
@@ -58,26 +61,39 @@ def screening_rows(found: Curves, before: Curves) -> list[Measured]:
         seen = 1 / (FINAL_EVALUATIONS * found.frame["eval_prompts"].max() * setting.length)
         ratios.append(control["final_error"].clip(seen) / ends["abs-advantage"]["final_error"].clip(seen))
         for rule, end in ends.items():
+            point = setting_point(setting) | {"method": "token gate", "rule": rule, "seen before": False}
             if rule in STALLING:
                 predicted = predicted_reward(setting, rule)
                 assert predicted is not None
                 gaps.append((end["late_reward"] - predicted).abs())
                 name, column = f"stalled reward, {rule}, {setting} (predicted {predicted:.3f})", "late_reward"
+                point["predicted"] = predicted
             else:
                 name, column = f"final token error, {rule}, {setting}", "final_error"
-            rows.append(over_seeds(name, end[column].to_numpy(), found, runs[rule]))
+            rows.append(over_seeds(name, end[column].to_numpy(), found, runs[rule], point))
     for rule in STALLING:
         former = _of(before, rule, BELOW[0])
-        name = f"stalled reward, {rule}, {BELOW[0]} (predicted {predicted_reward(BELOW[0], rule):.3f}; seen before)"
-        rows.append(over_seeds(name, progress(former)["late_reward"].to_numpy(), before, former))
+        predicted = predicted_reward(BELOW[0], rule)
+        name = f"stalled reward, {rule}, {BELOW[0]} (predicted {predicted:.3f}; seen before)"
+        point = setting_point(BELOW[0]) | {"method": "token gate", "rule": rule, "seen before": True}
+        point["predicted"] = predicted
+        rows.append(over_seeds(name, progress(former)["late_reward"].to_numpy(), before, former, point))
     worst, lowest = max(gaps, key=np.median), min(ratios, key=np.median)
     # Every run of these tasks is compared: by one rule, or as the control of another.
     compared = found.frame[np.logical_or.reduce([_is_at(found, setting) for setting in BELOW[1:]])]
     return [
-        *shares("share of runs by additive and positive surprisal that stall", stall, found, compared),
-        *shares("share of runs by |advantage| that learn", learn, found, compared),
-        _extremes("|stalled reward − predicted|, worst setting", worst, found, compared),
-        _extremes("final token error, by advantage / by |advantage|, worst setting", lowest, found, compared),
+        *shares(
+            "share of runs by additive and positive surprisal that stall", stall, found, compared, {"rule": STALLING}
+        ),
+        *shares("share of runs by |advantage| that learn", learn, found, compared, {"rule": "abs-advantage"}),
+        _extremes("|stalled reward − predicted|, worst setting", worst, found, compared, {"rule": STALLING}),
+        _extremes(
+            "final token error, by advantage / by |advantage|, worst setting",
+            lowest,
+            found,
+            compared,
+            {"rule": "advantage", "against": "abs-advantage"},
+        ),
         *rows,
     ]
 
@@ -96,7 +112,9 @@ def _of(found: Curves, rule: str, setting: Setting) -> pd.DataFrame:
     return runs
 
 
-def _extremes(quantity: str, values: pd.Series, found: Curves, runs: pd.DataFrame) -> Measured:
+def _extremes(
+    quantity: str, values: pd.Series, found: Curves, runs: pd.DataFrame, parameters: Mapping[str, Value]
+) -> Measured:
     """Return the median over seeds, from the lowest seed to the highest."""
     ends = (float(np.median(values)), float(values.min()), float(values.max()))
-    return taken_from(found, runs, quantity, ends, len(values))
+    return taken_from(found, runs, quantity, ends, len(values), {**parameters, "setting": "worst"})
