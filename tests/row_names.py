@@ -42,7 +42,8 @@ def unsaid(quantity: str, parameters: dict) -> list[str]:
     missing = []
     for symbols, number, percent in NAMED.findall(left):
         for symbol in symbols.replace(" ", "").split("=")[:-1]:
-            if not any(rounds_to(value, number, 100 if percent else 1) for value in flat([parameters.get(symbol)])):
+            own = [value for name, value in parameters.items() if name.split(" ")[0] == symbol]  # p, and p start
+            if not any(rounds_to(value, number, 100 if percent else 1) for value in flat(own)):
                 missing.append(f"{symbol}={number}{percent}")
     for number, percent in NUMBER.findall(left):
         scale = 100 if percent else 1

@@ -61,41 +61,45 @@ def screening_rows(found: Curves, before: Curves) -> list[Measured]:
         seen = 1 / (FINAL_EVALUATIONS * found.frame["eval_prompts"].max() * setting.length)
         ratios.append(control["final_error"].clip(seen) / ends["abs-advantage"]["final_error"].clip(seen))
         for rule, end in ends.items():
-            point = setting_point(setting) | {"method": "token gate", "rule": rule, "seen before": False}
             if rule in STALLING:
                 predicted = predicted_reward(setting, rule)
                 assert predicted is not None
                 gaps.append((end["late_reward"] - predicted).abs())
-                name, column = f"stalled reward, {rule}, {setting} (predicted {predicted:.3f})", "late_reward"
-                point["predicted"] = predicted
+                rows.append(_stalled_reward(found, runs[rule], rule, setting, end))
             else:
-                name, column = f"final token error, {rule}, {setting}", "final_error"
-            rows.append(over_seeds(name, end[column].to_numpy(), found, runs[rule], point))
+                name, values = f"final token error, {rule}, {setting}", end["final_error"].to_numpy()
+                rows.append(over_seeds(name, values, found, runs[rule], _point(rule, setting) | {"error": "token"}))
     for rule in STALLING:
         former = _of(before, rule, BELOW[0])
-        predicted = predicted_reward(BELOW[0], rule)
-        name = f"stalled reward, {rule}, {BELOW[0]} (predicted {predicted:.3f}; seen before)"
-        point = setting_point(BELOW[0]) | {"method": "token gate", "rule": rule, "seen before": True}
-        point["predicted"] = predicted
-        rows.append(over_seeds(name, progress(former)["late_reward"].to_numpy(), before, former, point))
+        rows.append(_stalled_reward(before, former, rule, BELOW[0], progress(former), seen_before=True))
     worst, lowest = max(gaps, key=np.median), min(ratios, key=np.median)
     # Every run of these tasks is compared: by one rule, or as the control of another.
     compared = found.frame[np.logical_or.reduce([_is_at(found, setting) for setting in BELOW[1:]])]
+    stalling, learning = {"rule": STALLING}, {"rule": "abs-advantage"}
+    against = {"rule": "advantage", "against": "abs-advantage"}
+    error = "final token error, by advantage / by |advantage|, worst setting"
+    name = "share of runs by additive and positive surprisal that stall"
     return [
-        *shares(
-            "share of runs by additive and positive surprisal that stall", stall, found, compared, {"rule": STALLING}
-        ),
-        *shares("share of runs by |advantage| that learn", learn, found, compared, {"rule": "abs-advantage"}),
-        _extremes("|stalled reward − predicted|, worst setting", worst, found, compared, {"rule": STALLING}),
-        _extremes(
-            "final token error, by advantage / by |advantage|, worst setting",
-            lowest,
-            found,
-            compared,
-            {"rule": "advantage", "against": "abs-advantage"},
-        ),
+        *shares(name, stall, found, compared, stalling),
+        *shares("share of runs by |advantage| that learn", learn, found, compared, learning),
+        _extremes("|stalled reward − predicted|, worst setting", worst, found, compared, stalling),
+        _extremes(error, lowest, found, compared, against),
         *rows,
     ]
+
+
+def _stalled_reward(
+    found: Curves, runs: pd.DataFrame, rule: str, setting: Setting, ends: pd.DataFrame, *, seen_before: bool = False
+) -> Measured:
+    """Return the reward at which a rule stalls; the name says what was predicted."""
+    predicted, seen = predicted_reward(setting, rule), "; seen before" if seen_before else ""
+    name = f"stalled reward, {rule}, {setting} (predicted {predicted:.3f}{seen})"
+    point = _point(rule, setting) | {"predicted": predicted, "seen before": seen_before}
+    return over_seeds(name, ends["late_reward"].to_numpy(), found, runs, point)
+
+
+def _point(rule: str, setting: Setting) -> dict[str, Value]:
+    return {"method": "token gate", "rule": rule, **setting_point(setting)}
 
 
 def _is_at(found: Curves, setting: Setting) -> pd.Series:
