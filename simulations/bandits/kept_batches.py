@@ -34,7 +34,8 @@ class Setting:
 
     def point(self, rule: str) -> dict[str, str | float]:
         """Return the point of a grid by symbol."""
-        return {"rule": rule, "K": self.n_arms, "p": self.p, "b": self.baseline, **self.parameters(rule)}
+        own = {"α": self.alpha} if rule == "additive" else {}
+        return {"rule": rule, "K": self.n_arms, "p": self.p, "b": self.baseline, **own}
 
     def parameters(self, rule: str) -> dict[str, float]:
         """Return the rule's own parameters."""

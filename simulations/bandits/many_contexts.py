@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,12 +35,16 @@ TEMPERATURE = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """Contexts: p_n, shape (N,), one K or K_n, shape (N,), and how many times the usual samples they need."""
+    """Contexts: p_n, shape (N,), one K or K_n, shape (N,), and how many times the usual samples they need.
+
+    ``log_odds`` is of those whose log-odds are spread by a normal law: its mean and deviation.
+    """
 
     name: str
     p: FloatArray
     n_arms: int | IntArray
     effort: int = 1
+    log_odds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def arms(self) -> IntArray:
@@ -63,7 +67,8 @@ def spread_population(
 ) -> Population:
     """Return contexts whose log-odds of success are the quantiles of a normal law, mean and deviation given."""
     p = spread_probabilities(centre, spread, n_contexts)
-    return Population(f"log-odds {centre:g} ± {spread:g}, K={n_arms}", p, n_arms, effort)
+    law = {"mean log-odds": centre, "deviation of log-odds": spread}
+    return Population(f"log-odds {centre:g} ± {spread:g}, K={n_arms}", p, n_arms, effort, law)
 
 
 def simulate_gradients(

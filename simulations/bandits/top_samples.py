@@ -28,6 +28,10 @@ class Setting:
     def __str__(self) -> str:
         return f"K={self.n_arms}, p={self.p:g}, Δ={self.gap:g}, b={self.baseline:g}"
 
+    def point(self, rule: str, **more: float) -> dict[str, str | float]:
+        """Return the point of a grid by symbol."""
+        return {"rule": rule, "K": self.n_arms, "p": self.p, "Δ": self.gap, "b": self.baseline, **more}
+
     @property
     def log_odds(self) -> float:
         """Return log(p/(1 − p))."""

@@ -1,14 +1,14 @@
 """A claim's evidence as JSON values: what was simulated, what was measured, and the criteria with their judgements.
 
-Infinite values and NaN, which JSON lacks, are null; ``not_finite`` names them.
+``parameters`` of a row maps symbols (K, p, ρ, …) and words (method, rule, device, …) to values; rates and shares are
+numbers, 0.03 for 3 %, and several values are a list. Infinite values and NaN, which JSON lacks, are null, and
+``not_finite`` names them; among the parameters they are the text ``inf``.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -17,24 +17,21 @@ from simulations.results.sources import joined_fields
 from simulations.verification.checks.evidence import Measured, Simulated, Value
 from simulations.verification.verdicts import too_small
 
-__all__ = ["criteria_json", "measured_json", "named_values", "simulated_json"]
-
-_NAMED = re.compile(r"((?:[^\W\d][\w−]*=)+)([^\s,()]+)")
+__all__ = ["criteria_json", "measured_json", "simulated_json"]
 
 
 def simulated_json(row: Simulated) -> dict[str, Any]:
     """Return a simulated quantity beside its prediction, with the point of the grid by symbol."""
     values = asdict(row) | {"within": row.within}
     del values["resolution"], values["parameters"]
-    point = {k: v if not isinstance(v, float) or math.isfinite(v) else str(v) for k, v in row.parameters.items()}
-    return _finite(values) | {"parameters": named_values(row.quantity) | point}
+    return _finite(values) | {"parameters": _parameters(row.parameters)}
 
 
 def measured_json(row: Measured) -> dict[str, Any]:
-    """Return a measured quantity with its interval, its sizes and where it came from."""
+    """Return a measured quantity with its interval, its parameters, its sizes and where it came from."""
     values = {name: getattr(row, name) for name in ("quantity", "value", "low", "high", "seeds", "published")}
     sizes = {"origin": row.origin, "updates": row.sizes.get("updates"), "sizes": row.all_sizes}
-    return _finite(values) | sizes | joined_fields(row.sources)
+    return _finite(values) | {"parameters": _parameters(row.parameters)} | sizes | joined_fields(row.sources)
 
 
 def criteria_json(claim: Claim, measured: Iterable[Measured]) -> list[dict[str, Any]]:
@@ -53,23 +50,13 @@ def criteria_json(claim: Claim, measured: Iterable[Measured]) -> list[dict[str, 
     return entries
 
 
-def named_values(quantity: str) -> dict[str, Value]:
-    """Return the values in the name of a quantity by symbol: ``{"K": 10, "p": 0.3}`` of ``… at K=10, p=0.3``.
+def _parameters(values: Mapping[str, Value]) -> dict[str, Any]:
+    def writable(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return [writable(each) for each in value]
+        return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
-    A value that is no number is text; ``b=p=0.3`` gives both.
-    """
-    found: dict[str, Value] = {}
-    for names, text in _NAMED.findall(quantity):
-        for name in names.split("=")[:-1]:
-            found[name] = _parsed(text)
-    return found
-
-
-def _parsed(text: str) -> int | float | str:
-    for kind in (int, float):
-        with suppress(ValueError):
-            return kind(text)
-    return text
+    return {name: writable(value) for name, value in values.items()}
 
 
 def _finite(row: dict[str, Any]) -> dict[str, Any]:

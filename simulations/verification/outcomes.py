@@ -2,7 +2,7 @@
 
 The fields of the JSON are those of ``to_json`` here, of :mod:`simulations.verification.evidence_json`, and of
 :class:`kondo_theory.derivations.proof.Derivation`. Infinite values, which JSON lacks, are null: an open end of a
-region or of an interval.
+region or of an interval. What the parameters of the rows are called is in ``docs/command-line.md``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from simulations.verification.evidence_json import criteria_json, measured_json,
 __all__ = ["SCHEMA", "Broken", "Outcome", "Report"]
 
 SCHEMA = 2
-"""Version of the JSON: it changes where a field is renamed, is dropped, or means something else."""
+"""Version of the JSON: it changes where a field is renamed, dropped, or means something else, not for a new field."""
 
 INCONCLUSIVE: tuple[Verdict, ...] = ("contradicted", "broken", "undecided")
 

@@ -9,7 +9,7 @@ from scipy import stats
 from kondo_theory.claims.registry import Criterion
 from simulations.statistics import bootstrap, mean_and_error
 from simulations.verification.checks.evidence import Measured, Simulated
-from simulations.verification.evidence_json import measured_json, named_values, simulated_json
+from simulations.verification.evidence_json import measured_json, simulated_json
 
 
 @pytest.mark.parametrize(
@@ -176,19 +176,12 @@ def test_mean_and_error():
         mean_and_error([1.0])
 
 
-def test_the_values_in_a_name_are_fields_of_their_own():
-    assert named_values("Var_⊥ at K=10, p=0.02, b=-1e-3") == {"K": 10, "p": 0.02, "b": -0.001}
-    assert named_values("utility at χ−λ=-2, η=0.25") == {"χ−λ": -2, "η": 0.25}
-    assert named_values("PG over zero price's at K=2, b=p=0.567") == {"K": 2, "b": 0.567, "p": 0.567}
-    assert named_values("cos of the family at n=1 (K=3)") == {"n": 1, "K": 3}
-    assert named_values("time, pg, b=value, p from 1/K to 0.9") == {"b": "value"}
-    assert named_values("drift, unequal") == {}
-
-
-def test_a_simulated_row_says_its_point_in_full():
-    row = Simulated("x at p=0.333, K=3", 1.0, 1.0, 0.001, parameters={"p": 1 / 3, "rule": "delight", "b": math.inf})
-    found = simulated_json(row)
-    assert found["parameters"] == {"p": 1 / 3, "K": 3, "rule": "delight", "b": "inf"}
+def test_a_row_says_its_point_in_full():
+    point = {"p": 1 / 3, "K": 3, "rule": "delight", "b": math.inf, "τ": (0.5, math.inf)}
+    said = {"p": 1 / 3, "K": 3, "rule": "delight", "b": "inf", "τ": [0.5, "inf"]}
+    simulated = Simulated("x at p=0.333, K=3", 1.0, 1.0, 0.001, parameters=point)
+    measured = Measured("x at p=0.333, K=3", 1.0, 1.0, 1.0, 5, None, "now", parameters=point)
+    assert simulated_json(simulated)["parameters"] == measured_json(measured)["parameters"] == said
 
 
 def test_mean_and_error_of_what_is_not_finite():

@@ -25,7 +25,8 @@ ABSOLUTE_ROUNDING = 1e-6
 """Of the stated resolution: the same for a zero, whose size says nothing. Without one a zero must be met exactly."""
 
 
-Value = str | int | float | bool | None
+Value = str | int | float | bool | None | tuple[str, ...] | tuple[float, ...]
+"""Of a parameter: a number in full, whatever the name of a row rounds it to, or a word; a tuple is several."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Simulated:
         The largest standard error at which the check could still fail, beside 1 % of the prediction: for values near
         zero, at the scale at which a difference would matter.
     parameters : mapping of str to value
-        The point of the grid, by symbol, as far as ``quantity`` does not say it in full: what is written there as
-        ``K=10`` need not be repeated, but where it is rounded.
+        The point of the grid by symbol, and the method, rule or unit by its word: everything that ``quantity`` says
+        in numbers, and the words that tell it from the other rows of its claim. Numbers are in full.
 
     Raises
     ------
@@ -109,6 +110,7 @@ class Measured:
     ``origin`` says in a few words where the number came from: measured now, or a table with its date and device;
     ``sources`` says it in full. ``sizes`` are those of the rows that it was taken from, as
     :mod:`simulations.results.table_sizes` names them; ``seeds`` is the only one where nothing else is said.
+    ``parameters`` are as in :class:`Simulated`.
     """
 
     quantity: str
@@ -120,6 +122,7 @@ class Measured:
     origin: str
     sizes: Mapping[str, int] = field(default_factory=dict)
     sources: tuple[Source, ...] = ()
+    parameters: Mapping[str, Value] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         numbers = {"value": self.value, "low": self.low, "high": self.high, "published": self.published}

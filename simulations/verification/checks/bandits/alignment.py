@@ -56,7 +56,8 @@ class Setting:
 
     def point(self, **more: Value) -> dict[str, Value]:
         """Return the point of a grid by symbol."""
-        return {"method": self.method, "b": self.baseline, "δ": self.delta, "c₀": COSINE, **more}
+        place: dict[str, Value] = {"method": self.method, "K": self.n_arms, "p": self.p, "b": self.baseline}
+        return {**place, "δ": self.delta, "c₀": COSINE, **more}
 
     def __str__(self) -> str:
         baseline = "p" if self.baseline == "value" else f"{self.baseline:g}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from simulations.bandits.simulation import Context as Bandit
 from simulations.bandits.simulation import MomentsConfig, simulate_moments
 from simulations.verification.checks import Context
 from simulations.verification.checks.bandits.moments import estimated, generator
-from simulations.verification.checks.evidence import Simulated
+from simulations.verification.checks.evidence import Simulated, Value
 
 __all__ = ["SETTINGS", "screening_at_rate"]
 
@@ -58,12 +58,9 @@ def screening_at_rate(context: Context, keep: Keep = select) -> list[Simulated]:
         policy, advantage = symmetric_arms(at.n_arms, at.p, at.baseline)
         limit = screen_context(policy, advantage, rule, rate, **at.parameters(rule))
         rows.extend(_large_rows(point, at, rule, rate, _Draw(keep, n_samples // LARGE, LARGE, index), limit))
-        rows.append(
-            replace(
-                _efficiency_row(point, Bandit(policy, advantage, limit.keep), limit, n_replicates, index, context),
-                parameters=at.point(rule) | {"backward passes": BACKWARD_BUDGET},
-            )
-        )
+        drawn = Bandit(policy, advantage, limit.keep)
+        where = at.point(rule) | {"ρ": rate, "backward passes": BACKWARD_BUDGET}
+        rows.append(_efficiency_row(point, where, drawn, limit, n_replicates, index, context))
     return rows
 
 
@@ -91,12 +88,12 @@ def _finite_rows(at: Setting, rule: str, n_kept: int, draw: _Draw) -> Iterator[S
     exact = exact_rate_moments(at.p, at.n_arms, at.baseline, FINITE, n_kept, order)
     name = f"of {n_kept} kept of {FINITE}, {rule}, {at}"
     point = at.point(rule) | {"B": FINITE, "k": n_kept}
-    yield estimated(f"successes {name}", float(kept.mean), counts[:, 0], SHARE_RESOLUTION * FINITE, **point)
+    yield estimated(f"successes {name}", float(kept.mean), counts[:, 0], SHARE_RESOLUTION * FINITE, at=point)
     one_sample = float(np.sqrt(at.n_arms / (at.n_arms - 1))) / FINITE  # the longest parallel part of one sample
-    yield estimated(f"signal {name}", float(exact.signal), along, SHARE_RESOLUTION * one_sample * FINITE, **point)
+    yield estimated(f"signal {name}", float(exact.signal), along, SHARE_RESOLUTION * one_sample * FINITE, at=point)
     squared = at.baseline**2 * (at.n_arms - 2) / (at.n_arms - 1)  # of one wrong sample's perpendicular part
     predicted = float(exact.var_perpendicular)
-    yield estimated(f"B·Var_⊥ {name}", predicted, FINITE * across, 2 * SHARE_RESOLUTION * squared, **point)
+    yield estimated(f"B·Var_⊥ {name}", predicted, FINITE * across, 2 * SHARE_RESOLUTION * squared, at=point)
 
     def efficiency(signal: FloatArray, square: FloatArray, across: FloatArray) -> FloatArray:
         return signal**2 / (square + across)
@@ -111,6 +108,7 @@ def _large_rows(point: str, at: Setting, rule: str, rate: float, draw: _Draw, li
     counts = draw.counts(at, rule, rate)
     along, across = batch_gradients(counts, at, LARGE)
     masses = symmetric_arms(at.n_arms, at.p, at.baseline)[0] * limit.keep
+    where = at.point(rule) | {"ρ": rate, "B": LARGE}
     for name, predicted, found in (
         ("correct mass", masses[0], counts[:, 0] / LARGE),
         ("wrong mass", masses[1:].sum(), counts[:, 1:].sum(axis=1) / LARGE),
@@ -119,11 +117,17 @@ def _large_rows(point: str, at: Setting, rule: str, rate: float, draw: _Draw, li
     ):
         resolution = SHARE_RESOLUTION if name != "B·Var_⊥" else 0.05 * at.baseline**2
         quantity = f"{name} kept, {point}, B={LARGE}"
-        yield estimated(quantity, float(predicted), found, resolution, **at.point(rule))
+        yield estimated(quantity, float(predicted), found, resolution, at=where)
 
 
 def _efficiency_row(
-    point: str, bandit: Bandit, limit: Screened, n_replicates: int, seed: int, context: Context
+    point: str,
+    where: Mapping[str, Value],
+    bandit: Bandit,
+    limit: Screened,
+    n_replicates: int,
+    seed: int,
+    context: Context,
 ) -> Simulated:
     """Return the efficiency of 100 backward passes of samples kept independently."""
     config = MomentsConfig(bandit, DRAWN, 200, n_replicates, seed, n_threads=context.workers)
@@ -136,4 +140,4 @@ def _efficiency_row(
     estimate = of_means(efficiency, *columns, total_variance(found, DRAWN))
     predicted = float(limit.efficiency_per_backward(BACKWARD_BUDGET))
     name = f"efficiency of {BACKWARD_BUDGET} backward passes, {point}"
-    return Simulated(name, predicted, estimate.value, estimate.standard_error, SHARE_RESOLUTION)
+    return Simulated(name, predicted, estimate.value, estimate.standard_error, SHARE_RESOLUTION, where)

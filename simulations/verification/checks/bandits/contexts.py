@@ -18,7 +18,7 @@ from simulations.bandits.many_contexts import (
     spread_population,
 )
 from simulations.verification.checks import Context
-from simulations.verification.checks.evidence import N_STANDARD_ERRORS, Simulated
+from simulations.verification.checks.evidence import N_STANDARD_ERRORS, Simulated, Value
 
 __all__ = ["context_allocation"]
 
@@ -107,13 +107,22 @@ def _against_others(
             ]
             name = f"cos at the best price less that of {kept.sum()} contexts, b=0.5, {population.name}"
             error = found.standard_error
-            yield Simulated(name, gaps[1] - gaps[0], found.value, error, DIFFERENCE_RESOLUTION)
+            at: dict[str, Value] = {"contexts": int(kept.sum()), "b": 0.5, **_point(population)}
+            yield Simulated(name, gaps[1] - gaps[0], found.value, error, DIFFERENCE_RESOLUTION, at)
     half = len(blocks) // 2
     searched = _search(population, blocks[:half])
     differences.append(cosine_difference(population, chosen[half:], blocks[half:] * searched[:, None]))
     closer = sum(found.value < -N_STANDARD_ERRORS * found.standard_error - 1e-12 for found in differences)
     name = f"sets closer to cross-entropy than the best price's, of {len(differences)}, b=0.5, {population.name}"
-    yield Simulated(name, 0.0, float(closer), 0.0)
+    at = {"sets": len(differences), "b": 0.5, **_point(population)}
+    yield Simulated(name, 0.0, float(closer), 0.0, parameters=at)
+
+
+def _point(population: Population) -> dict[str, Value]:
+    """Return p and K of all contexts, and the normal law of their log-odds if they have one."""
+    arms = population.arms.tolist()
+    n_arms = arms[0] if len(set(arms)) == 1 else tuple(arms)
+    return {"p": tuple(population.p.tolist()), "K": n_arms, **population.log_odds}
 
 
 def _prefixes(population: Population) -> Iterator[NDArray[np.bool_]]:
@@ -165,10 +174,14 @@ def _rows(
     name = f"{method} at λ={price:.3g}" if method == "kondo" else method
     point = f"{name}, b={baseline}, {population.name}"
     theory = float(closed.gap_to_cross_entropy(predicted, population.p, population.n_arms))
-    yield Simulated(f"1 − cos of {point}", theory, gap.value, gap.standard_error, GAP_RESOLUTION)
+    at: dict[str, Value] = {"method": method, "b": baseline, **_point(population)}
+    if method == "kondo":
+        at["λ"] = price
+    yield Simulated(f"1 − cos of {point}", theory, gap.value, gap.standard_error, GAP_RESOLUTION, at)
     share = float((population.p * (predicted > 0)).mean()) if method == "kondo" else 1.0
-    yield Simulated(f"backward rate of {point}", share, rate.value, rate.standard_error)
+    yield Simulated(f"backward rate of {point}", share, rate.value, rate.standard_error, parameters=at)
     moved = int(np.argmax((1 - population.p) * predicted))
     weight = found[moved]
     name = f"weight of p={population.p[moved]:.2g} under {point}"
-    yield Simulated(name, float(predicted[moved]), weight.value, weight.standard_error)
+    at["p of the context"] = float(population.p[moved])
+    yield Simulated(name, float(predicted[moved]), weight.value, weight.standard_error, parameters=at)

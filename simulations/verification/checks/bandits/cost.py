@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 
 import numpy as np
@@ -17,7 +17,7 @@ from simulations.bandits.noisy_delight import noisy_batches
 from simulations.bandits.simulation import Estimate
 from simulations.tokens.keeps import Keeps, keep_patterns, surviving
 from simulations.verification.checks import Context
-from simulations.verification.checks.evidence import Simulated
+from simulations.verification.checks.evidence import Simulated, Value
 
 __all__ = ["approximate_delight", "step_cost"]
 
@@ -38,8 +38,10 @@ def _generators(seed: int, n: int = REPLICATES) -> list[np.random.Generator]:
     return [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(n)]
 
 
-def _row(quantity: str, predicted: float, found: Estimate, resolution: float = 0.0) -> Simulated:
-    return Simulated(quantity, float(predicted), found.value, found.standard_error, resolution)
+def _row(
+    quantity: str, predicted: float, found: Estimate, resolution: float = 0.0, *, at: Mapping[str, Value]
+) -> Simulated:
+    return Simulated(quantity, float(predicted), found.value, found.standard_error, resolution, at)
 
 
 def step_cost(context: Context, formulas: ModuleType = cost) -> list[Simulated]:
@@ -53,8 +55,10 @@ def step_cost(context: Context, formulas: ModuleType = cost) -> list[Simulated]:
         counts = [surviving(keep_patterns(each, size, n_tokens, rate, r, clustering)) for each in generators]
         survived, prefix = (Estimate.of(column) for column in np.array(counts).T)
         point = f"ρ={rate:g}, T={n_tokens}, {clustering} correlation {r:g}"
-        rows.append(_row(f"rows at {point}", formulas.surviving_rows(rate, n_tokens, r, clustering), survived))
-        rows.append(_row(f"prefix at {point}", formulas.expected_prefix(rate, n_tokens, r, clustering), prefix))
+        at: dict[str, Value] = {"ρ": rate, "T": n_tokens, "clustering": clustering, "correlation": r}
+        predicted = [f(rate, n_tokens, r, clustering) for f in (formulas.surviving_rows, formulas.expected_prefix)]
+        rows.append(_row(f"rows at {point}", predicted[0], survived, at=at))
+        rows.append(_row(f"prefix at {point}", predicted[1], prefix, at=at))
     rows.extend(_shared_advantage_rows(context, formulas))
     rows.append(_exact_row(context, formulas))
     return rows
@@ -78,10 +82,12 @@ def _shared_advantage_rows(context: Context, formulas: ModuleType) -> Iterator[S
         keeps = advantage * generator.exponential(size=(len(advantage), n_tokens)) > price
         found.append((float(keeps.mean()), surviving(keeps)[0]))
     table = np.array(found)
-    yield _row("rate of tokens that share an advantage", rate, Estimate.of(table[:, 0]))
-    yield _row("rows of tokens that share an advantage", exact, Estimate.of(table[:, 1]))
+    at: dict[str, Value] = {"T": n_tokens, "λ": price, "clustering": "shared advantage"}
+    yield _row("rate of tokens that share an advantage", rate, Estimate.of(table[:, 0]), at=at)
+    yield _row("rows of tokens that share an advantage", exact, Estimate.of(table[:, 1]), at=at)
     fewer = (table[:, 1] < formulas.surviving_rows(rate, n_tokens)).astype(float)
-    yield _row("fewer rows than with independent keeps", 1.0, Estimate.of(fewer))
+    at["against"] = "independent keeps"
+    yield _row("fewer rows than with independent keeps", 1.0, Estimate.of(fewer), at=at)
 
 
 def _exact_row(context: Context, formulas: ModuleType) -> Simulated:
@@ -93,7 +99,8 @@ def _exact_row(context: Context, formulas: ModuleType) -> Simulated:
         keeps = select(scores, n_kept / (n_rows * n_tokens), generator).reshape(-1, n_tokens)
         found.append(surviving(keeps)[0])
     predicted = formulas.surviving_rows_exact(n_rows, n_tokens, n_kept)
-    return _row("rows under exactly-k selection, 4 of 12 tokens", predicted, Estimate.of(np.array(found)))
+    at: dict[str, Value] = {"k": n_kept, "tokens": n_rows * n_tokens, "T": n_tokens, "clustering": "exact k"}
+    return _row("rows under exactly-k selection, 4 of 12 tokens", predicted, Estimate.of(np.array(found)), at=at)
 
 
 def _batch_rows(context: Context, formulas: ModuleType) -> Iterator[Simulated]:
@@ -103,6 +110,11 @@ def _batch_rows(context: Context, formulas: ModuleType) -> Iterator[Simulated]:
         "zero price": p,
         "rate 3 %": kept_count(0.03, batch) / batch,
         "rate 0.1 %": kept_count(0.001, batch) / batch,
+    }
+    asked: dict[str, dict[str, Value]] = {
+        "zero price": {"gate": "price", "λ": 0.0},
+        "rate 3 %": {"gate": "exact k", "ρ": 0.03},
+        "rate 0.1 %": {"gate": "exact k", "ρ": 0.001},
     }
     counts: dict[str, list[float]] = {name: [] for name in gates}
     for generator in _generators(70_000):
@@ -119,7 +131,9 @@ def _batch_rows(context: Context, formulas: ModuleType) -> Iterator[Simulated]:
             ("physical", 1 + kept + kept * backward),  # every sample screened, kept ones forward again and backward
         ):
             predicted = formulas.step_cost(rate, backward, accounting)
-            yield _row(f"{accounting} cost of {name}, B={batch}, c={backward:g}", predicted, Estimate.of(counted))
+            at: dict[str, Value] = {"accounting": accounting, "B": batch, "c": backward, **asked[name]}
+            quantity = f"{accounting} cost of {name}, B={batch}, c={backward:g}"
+            yield _row(quantity, predicted, Estimate.of(counted), at=at)
 
 
 def approximate_delight(context: Context, formulas: ModuleType = approximate) -> list[Simulated]:
@@ -143,7 +157,8 @@ def approximate_delight(context: Context, formulas: ModuleType = approximate) ->
         seed += 1
         differing = _noisy(0.3, 5, 0.4, 0.0, error, "bounded", seed, context)[1]
         name = f"changed decisions at zero price, relative error below {error:g}"
-        rows.append(_row(name, 0.0, Estimate.of(differing), ZERO_RESOLUTION))
+        at: dict[str, Value] = {"K": 5, "p": 0.3, "b": 0.4, "λ": 0.0, "noise": "bounded", "τ": error}
+        rows.append(_row(name, 0.0, Estimate.of(differing), ZERO_RESOLUTION, at=at))
     rows.extend(_outside_band(formulas, context))
     rows.extend(_recall_rows(formulas, context))
     return rows
@@ -172,13 +187,17 @@ def _moment_rows(
     rate = formulas.noisy_rate(p, n_arms, baseline, noise, kind, price=price)
     point = f"p={p:g}, K={n_arms}, b={baseline:g}, {kind} τ={noise:g}, λ={price:g}"
     signal, square = table[:, bandit_kernels.SIGNAL], table[:, bandit_kernels.PERPENDICULAR_SQUARE]
-    yield _row(f"E[g]·u at {point}", predicted.signal, Estimate.of(signal))
-    yield _row(f"Var_⊥ at {point}", predicted.var_perpendicular, Estimate.of(BATCH_SIZE * square))
-    parallel = BATCH_SIZE * table[:, bandit_kernels.SIGNAL_VARIANCE]
-    yield _row(f"Var_∥ at {point}", predicted.var_parallel, Estimate.of(parallel))
-    yield _row(f"backward rate at {point}", rate, Estimate.of(table[:, bandit_kernels.KEPT] / BATCH_SIZE))
+    parallel, kept = BATCH_SIZE * table[:, bandit_kernels.SIGNAL_VARIANCE], table[:, bandit_kernels.KEPT] / BATCH_SIZE
     cosine = jackknife(lambda s, q: np.asarray(s / np.sqrt(s**2 + q)), signal, square)
-    yield _row(f"r.m.s. cosine at {point}", formulas.rms_cosine(predicted, BATCH_SIZE), cosine)
+    for name, value, found in (
+        ("E[g]·u", predicted.signal, Estimate.of(signal)),
+        ("Var_⊥", predicted.var_perpendicular, Estimate.of(BATCH_SIZE * square)),
+        ("Var_∥", predicted.var_parallel, Estimate.of(parallel)),
+        ("backward rate", rate, Estimate.of(kept)),
+        ("r.m.s. cosine", formulas.rms_cosine(predicted, BATCH_SIZE), cosine),
+    ):
+        at: dict[str, Value] = {"K": n_arms, "p": p, "b": baseline, "λ": price, "noise": kind, "τ": noise}
+        yield _row(f"{name} at {point}", value, found, at=at)
 
 
 def _zero_baseline_rows(formulas: ModuleType, context: Context) -> Iterator[Simulated]:
@@ -187,7 +206,8 @@ def _zero_baseline_rows(formulas: ModuleType, context: Context) -> Iterator[Simu
         table, _ = _noisy(0.3, 5, 0.0, 0.0, 0.7, kind, 80_900 + index, context)
         kept = Estimate.of(table[:, bandit_kernels.KEPT] / BATCH_SIZE)
         rate = formulas.noisy_rate(0.3, 5, 0.0, 0.7, kind)
-        yield _row(f"backward rate at p=0.3, K=5, b=0, {kind} τ=0.7, λ=0", rate, kept)
+        at: dict[str, Value] = {"K": 5, "p": 0.3, "b": 0.0, "λ": 0.0, "noise": kind, "τ": 0.7}
+        yield _row(f"backward rate at p=0.3, K=5, b=0, {kind} τ=0.7, λ=0", rate, kept, at=at)
 
 
 def _outside_band(formulas: ModuleType, context: Context) -> Iterator[Simulated]:
@@ -206,7 +226,8 @@ def _outside_band(formulas: ModuleType, context: Context) -> Iterator[Simulated]
             found.append(float(np.mean((seen > price) != (chi > price))))
         predicted = _band_share(price, delta, float(low), float(high)) if changes else 0.0
         where = f"changed decisions {name} the undecided band, λ={price:g}, δ={delta:g}"
-        yield _row(where, predicted, Estimate.of(np.array(found)), 0.0 if changes else ZERO_RESOLUTION)
+        at: dict[str, Value] = {"side": name, "λ": price, "δ": delta}
+        yield _row(where, predicted, Estimate.of(np.array(found)), 0.0 if changes else ZERO_RESOLUTION, at=at)
 
 
 def _band_share(price: float, delta: float, low: float, high: float) -> float:
@@ -231,7 +252,8 @@ def _recall_rows(formulas: ModuleType, context: Context) -> Iterator[Simulated]:
             chi = generator.standard_normal(size)
             found.append(_overlap(chi, chi + noise * generator.standard_normal(size), rate, generator))
         name = f"recall of the top {rate:g}, Gaussian delight, τ={noise:g} deviations"
-        yield _row(name, formulas.gaussian_recall(rate, noise), Estimate.of(np.array(found)))
+        at: dict[str, Value] = {"χ": "Gaussian", "ρ": rate, "noise": "additive", "τ": noise}
+        yield _row(name, formulas.gaussian_recall(rate, noise), Estimate.of(np.array(found)), at=at)
     atoms, masses = np.array([1.0, 0.4, -0.3, -1.2]), np.array([0.1, 0.2, 0.4, 0.3])
     for index, (kind, noise, rate) in enumerate((("additive", 0.5, 0.25), ("relative", 0.5, 0.1))):
         recall, price = formulas.top_rate_recall(atoms, masses, rate, noise, kind)
@@ -243,7 +265,8 @@ def _recall_rows(formulas: ModuleType, context: Context) -> Iterator[Simulated]:
             seen = chi + scale * generator.standard_normal(size)
             found.append(_priced_overlap(chi, seen > price, atoms, masses, rate))
         name = f"recall of the top {rate:g}, four atoms, {kind} τ={noise:g}"
-        yield _row(name, recall, Estimate.of(np.array(found)))
+        at = {"χ": "four atoms", "ρ": rate, "noise": kind, "τ": noise}
+        yield _row(name, recall, Estimate.of(np.array(found)), at=at)
 
 
 def _overlap(chi: FloatArray, seen: FloatArray, rate: float, generator: np.random.Generator) -> float:

@@ -15,7 +15,7 @@ from simulations.bandits.simulation import Context as Bandit
 from simulations.bandits.simulation import Gate, MomentsConfig, simulate_moments
 from simulations.statistics import bootstrap
 from simulations.verification.checks import Context, attributed
-from simulations.verification.checks.evidence import Measured, Simulated
+from simulations.verification.checks.evidence import Measured, Simulated, Value
 
 __all__ = ["GAP_QUANTITY", "cosine_gap_ratio", "dg_cosine_gap", "dg_noise_ratio"]
 
@@ -51,7 +51,8 @@ def dg_noise_ratio(
         pair = [_statistics(gate, point, 50, replicates, context, 5_000 + 2 * index) for gate in _gates(point)]
         found = jackknife(np.divide, *(table[:, kernels.PERPENDICULAR_SQUARE] for table in pair))
         predicted = float(noise_ratio(point[1], point[0], *point[2:]))
-        rows.append(Simulated(f"Var_⊥, DG / PG, {_at(point)}", predicted, found.value, found.standard_error))
+        name, estimate = f"Var_⊥, DG / PG, {_at(point)}", (found.value, found.standard_error)
+        rows.append(Simulated(name, predicted, *estimate, parameters=_parameters(point)))
     for index, point in enumerate(GAP_GRID):
         rows.append(_gap_row(point, gap_ratio, replicates, context, 6_000 + 4 * index))
     return rows
@@ -79,7 +80,8 @@ def _gap_row(
     found = jackknife(lambda dg, pg, large_dg, large_pg: (4 * large_dg / large_pg - dg / pg) / 3, *columns)
     error = math.hypot(found.standard_error, SMALL_NOISE**2 * found.value)
     predicted = float(formula(p, n_arms, *point[2:]))
-    return Simulated(f"cosine gap, DG / PG, B → ∞, {_at(point)}", predicted, found.value, error)
+    name, parameters = f"cosine gap, DG / PG, B → ∞, {_at(point)}", _parameters(point) | {"B": math.inf}
+    return Simulated(name, predicted, found.value, error, parameters=parameters)
 
 
 def _gates(point: tuple[int, float, float, float]) -> tuple[Gate, Gate]:
@@ -88,6 +90,10 @@ def _gates(point: tuple[int, float, float, float]) -> tuple[Gate, Gate]:
 
 def _at(point: tuple[int, float, float, float]) -> str:
     return "at K={}, p={:g}, b={:g}, η={:g}".format(*point)
+
+
+def _parameters(point: tuple[int, float, float, float]) -> dict[str, Value]:
+    return {"method": "DG", "against": "PG", **dict(zip("Kpbη", point, strict=True))}
 
 
 def _statistics(
@@ -112,6 +118,7 @@ def dg_cosine_gap(context: Context) -> list[Measured]:
             for gate in _gates(point)
         )
         found = bootstrap(100 * dg / pg)
-        name = GAP_QUANTITY.format(error)
-        rows.append(Measured(name, found.value, found.low, found.high, replicates, published, "simulated now"))
+        name, interval = GAP_QUANTITY.format(error), (found.value, found.low, found.high)
+        parameters = _parameters(point) | {"ε": error, "B": 100}
+        rows.append(Measured(name, *interval, replicates, published, "simulated now", parameters=parameters))
     return attributed(rows, context.source, {"replicates": replicates})

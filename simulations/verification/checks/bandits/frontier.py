@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from simulations.bandits.estimates import cost_of_signal, noise_per_backward, of
 from simulations.bandits.simulation import Context as Bandit
 from simulations.bandits.simulation import Gate, MomentEstimates, MomentsConfig, simulate_moments
 from simulations.verification.checks import Context
-from simulations.verification.checks.evidence import N_STANDARD_ERRORS, Simulated
+from simulations.verification.checks.evidence import N_STANDARD_ERRORS, Simulated, Value
 
 __all__ = ["ExactGate", "PricedGate", "exact_k_or_price", "quality_cost_frontier"]
 
@@ -85,18 +85,21 @@ def quality_cost_frontier(context: Context, gate: PricedGate = priced) -> list[S
     replicates = {"smoke": 1_000, "quick": 4_000, "paper": 40_000}[context.preset]
     rows: list[Simulated] = []
     costs: dict[tuple[tuple[int, float, float], tuple[float, float]], Simulated] = {}
+    at: dict[str, Value]
     settings = [(arms, at) for arms, places in FRONTIER_GRID.items() for at in places]
     for seed, ((n_arms, p, b), (price, temperature)) in enumerate(settings):
         exact = frontier(*symmetric_arms(n_arms, p, b), price, temperature)
         bandit = Bandit.symmetric(p, n_arms, b, gate(price, temperature))
         config = MomentsConfig(bandit, BATCH_SIZE, 200, replicates, seed, n_threads=context.workers)
         point = f"K={n_arms}, p={p:g}, b={b:g}, λ={price:g}, η={temperature:g}"
+        at = {"K": n_arms, "p": p, "b": b, "λ": price, "η": temperature}
         estimates = simulate_moments(config)
-        rows.extend(_moment_rows(point, exact.moments, estimates, ZERO_RESOLUTION, _across(n_arms, p, b)))
+        rows.extend(_moment_rows(point, at, exact.moments, estimates, ZERO_RESOLUTION, _across(n_arms, p, b)))
         rate = float(exact.backward_rate)
         found = estimates.backward_rate
-        rows.append(Simulated(f"backward rate at {point}", rate, found.value, found.standard_error))
-        cost, noise = _cost_rows(point, rate, exact.moments, estimates)
+        name = f"backward rate at {point}"
+        rows.append(Simulated(name, rate, found.value, found.standard_error, parameters=at))
+        cost, noise = _cost_rows(point, at, rate, exact.moments, estimates)
         costs[(n_arms, p, b), (price, temperature)] = cost
         rows += [cost, noise]
     for (n_arms, p, b), path, raised in PATHS:
@@ -106,7 +109,9 @@ def quality_cost_frontier(context: Context, gate: PricedGate = priced) -> list[S
             f"steps that raise the cost of signal, K={n_arms}, p={p:g}, b={b:g}, (λ, η) from {path[0]} to {path[-1]}"
         )
         unsure = rises.count(None)  # leaves the row undecided
-        rows.append(Simulated(name, float(raised), float(rises.count(True)), float(unsure)))
+        at = {"K": n_arms, "p": p, "b": b}
+        at |= {"λ start": path[0][0], "η start": path[0][1], "λ end": path[-1][0], "η end": path[-1][1]}
+        rows.append(Simulated(name, float(raised), float(rises.count(True)), float(unsure), parameters=at))
     return rows
 
 
@@ -123,7 +128,12 @@ def _across(n_arms: int, p: float, baseline: float) -> float:
 
 
 def _moment_rows(
-    point: str, exact: GradientMoments, estimates: MomentEstimates, along: float, across: float
+    point: str,
+    at: Mapping[str, Value],
+    exact: GradientMoments,
+    estimates: MomentEstimates,
+    along: float,
+    across: float,
 ) -> Iterator[Simulated]:
     """Yield signal and variances per sample; ``along`` and ``across`` are the resolutions of Var_∥ and Var_⊥."""
     pairs = (
@@ -132,7 +142,7 @@ def _moment_rows(
         ("Var_⊥", exact.var_perpendicular, estimates.var_perpendicular, across),
     )
     for name, value, found, allowed in pairs:
-        yield Simulated(f"{name} at {point}", _clean(float(value)), found.value, found.standard_error, allowed)
+        yield Simulated(f"{name} at {point}", _clean(float(value)), found.value, found.standard_error, allowed, at)
 
 
 def _clean(value: float) -> float:
@@ -140,7 +150,9 @@ def _clean(value: float) -> float:
     return 0.0 if abs(value) < 1e-15 else value
 
 
-def _cost_rows(point: str, rate: float, exact: GradientMoments, estimates: MomentEstimates) -> Iterator[Simulated]:
+def _cost_rows(
+    point: str, at: Mapping[str, Value], rate: float, exact: GradientMoments, estimates: MomentEstimates
+) -> Iterator[Simulated]:
     """Yield the cost of signal c and the noise per backward pass c − ρ, each from three means."""
     kept, signal = estimates.statistics[:, kernels.KEPT] / BATCH_SIZE, estimates.statistics[:, kernels.SIGNAL]
     found = total_variance(estimates, BATCH_SIZE)
@@ -152,7 +164,7 @@ def _cost_rows(point: str, rate: float, exact: GradientMoments, estimates: Momen
         predicted = float(statistic(np.asarray(rate), np.asarray(exact.signal), exact_variance))
         estimate = of_means(statistic, kept, signal, found)
         row = f"{name} at {point}", _clean(predicted), estimate.value, estimate.standard_error, resolution
-        yield Simulated(*row)
+        yield Simulated(*row, at)
 
 
 def by_rank(rate: float) -> Gate:
@@ -172,6 +184,7 @@ def exact_k_or_price(context: Context, gate: ExactGate = by_rank) -> list[Simula
     rows: list[Simulated] = []
     for index, (n_arms, p, b, rate) in enumerate(EXACT_GRID):
         point = f"K={n_arms}, p={p:g}, b={b:g}, ρ={rate:g}"
+        at: dict[str, Value] = {"K": n_arms, "p": p, "b": b, "ρ": rate}
         bandits = Bandit.symmetric(p, n_arms, b, gate(rate)), Bandit.priced_at_rate(p, n_arms, b, rate)
         price = symmetric_moments(p, n_arms, b, *price_weights(p, rate), bernoulli=True)
         resolutions = (0.01 * float(price.var_parallel), _across(n_arms, p, b))
@@ -185,8 +198,10 @@ def exact_k_or_price(context: Context, gate: ExactGate = by_rank) -> list[Simula
         }
         for size in EXACT_BATCHES:
             exact = exact_rate_moments(p, n_arms, b, size, kept_count(rate, size))
-            rows.extend(_moment_rows(f"{point}, exact k, B={size}", exact, found[size, 0], *resolutions))
-        rows.extend(_moment_rows(f"{point}, price, B=20", price, found[EXACT_BATCHES[0], 1], *resolutions))
+            where = at | {"gate": "exact k", "B": size}
+            rows.extend(_moment_rows(f"{point}, exact k, B={size}", where, exact, found[size, 0], *resolutions))
+        where = at | {"gate": "price", "B": EXACT_BATCHES[0]}
+        rows.extend(_moment_rows(f"{point}, price, B=20", where, price, found[EXACT_BATCHES[0], 1], *resolutions))
         if rate != p:
             rows.extend(_limit_rows(point, p, price, found[LARGE_BATCH, 0], found[LARGE_BATCH, 1], (n_arms, b, rate)))
     return rows
@@ -204,12 +219,15 @@ def _limit_rows(
     n_arms, b, rate = setting
     gap = float(variance_gap(p, n_arms, b, rate))
     name = f"{point}, B={LARGE_BATCH}"
+    at: dict[str, Value] = {"K": n_arms, "p": p, "b": b, "ρ": rate, "B": LARGE_BATCH}
     for quantity, value, found in (
         ("exact-k's E[g]·u, the price gate's", price.signal, exact.signal),
         ("exact-k's B·Var_⊥, the price gate's", price.var_perpendicular, exact.var_perpendicular),
     ):
-        yield Simulated(f"{quantity} at {name}", float(value), found.value, found.standard_error, ZERO_RESOLUTION)
+        row = f"{quantity} at {name}", float(value), found.value, found.standard_error, ZERO_RESOLUTION
+        yield Simulated(*row, at | {"gate": "exact k"})
     difference = drawn.var_parallel.value - exact.var_parallel.value
     error = float(np.hypot(drawn.var_parallel.standard_error, exact.var_parallel.standard_error))
     resolution = 0.01 * float(price.var_parallel)
-    yield Simulated(f"B·Var_∥, price less exact k, at {name}", gap, difference, error, resolution)
+    at |= {"gate": "price", "against": "exact k"}
+    yield Simulated(f"B·Var_∥, price less exact k, at {name}", gap, difference, error, resolution, at)

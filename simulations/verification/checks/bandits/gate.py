@@ -10,14 +10,14 @@ from scipy.optimize import brentq
 from scipy.special import expit, kl_div, logit
 
 from kondo_theory.gate import Gate as DelightGate
-from kondo_theory.gate import gate_probability, quantile_price, sample_gate, select
+from kondo_theory.gate import gate_probability, kept_count, quantile_price, sample_gate, select
 from kondo_theory.geometry.exact_rate import finite_rate_value, smooth_rate_gap
 from kondo_theory.geometry.quality_cost import arm_delight, expected_rate, rate_value
 from simulations.bandits.kept_batches import Keep
 from simulations.statistics import mean_and_error
 from simulations.verification.checks import Context
 from simulations.verification.checks.bandits.moments import estimated, generator
-from simulations.verification.checks.evidence import Simulated
+from simulations.verification.checks.evidence import Simulated, Value
 
 __all__ = ["gate_law", "price_rate_duality"]
 
@@ -33,6 +33,10 @@ SIGNED = (np.array([1.5, 0.4, 0.0, -0.8]), np.array([0.05, 0.15, 0.3, 0.5]))  # 
 _POLICY = np.array([0.4, *[0.15] * 4])
 BANDIT = (arm_delight(_POLICY, np.array([0.5, *[-0.5] * 4])), _POLICY)  # the delight of a symmetric context, tied
 DISTRIBUTIONS = {"four atoms": SIGNED, "K=5, p=0.4, b=0.5": BANDIT}
+POINTS: dict[str, dict[str, Value]] = {
+    "four atoms": {"χ": "four atoms"},
+    "K=5, p=0.4, b=0.5": {"χ": "one context", "K": 5, "p": 0.4, "b": 0.5},
+}
 # Rates inside an atom, where a large batch has the limit's value, by the distribution's name.
 INNER_RATES = {"four atoms": (0.02, 0.12, 0.4, 0.8), "K=5, p=0.4, b=0.5": (0.1, 0.3, 0.7)}
 FINITE, LARGE = 20, 4_000  # batch sizes: one for the exact finite object, one for the limit
@@ -66,14 +70,14 @@ def gate_law(context: Context, law: Law = gate_probability) -> list[Simulated]:
 def _law_rows(excess: float, temperature: float, law: Law, n_draws: int, seed: int) -> Iterator[Simulated]:
     """Yield frequency and utility of the gate at one point, and what its neighbours lose."""
     rng = generator(0, seed)
-    point = f"χ−λ={excess:g}, η={temperature:g}"
+    point, at = f"χ−λ={excess:g}, η={temperature:g}", {"χ−λ": excess, "η": temperature, "λ": PRICE}
     optimum = float(expit(excess / temperature))
     value = temperature * float(np.logaddexp(0.0, excess / temperature))
     probability = float(law(np.array([excess + PRICE]), PRICE, temperature)[0])
     opened, utility = _realise(probability, excess, temperature, n_draws, rng)
-    yield estimated(f"frequency of the open gate at {point}", optimum, opened, FREQUENCY_RESOLUTION)
+    yield estimated(f"frequency of the open gate at {point}", optimum, opened, FREQUENCY_RESOLUTION, at=at)
     resolution = FREQUENCY_RESOLUTION * temperature
-    yield estimated(f"utility at {point}", value, utility, resolution)
+    yield estimated(f"utility at {point}", value, utility, resolution, at=at)
     for shift in SHIFTS:
         other = float(expit(logit(optimum) + shift))
         # The shifted gate starts from the law under test, its loss from the claimed optimum.
@@ -81,7 +85,7 @@ def _law_rows(excess: float, temperature: float, law: Law, n_draws: int, seed: i
         loss = temperature * float(kl_div(other, optimum) + kl_div(1 - other, 1 - optimum))
         _, utility = _realise(moved, excess, temperature, n_draws, rng)
         name = f"utility lost by log-odds {shift:+g} at {point}"
-        yield estimated(name, loss, value - utility, resolution)
+        yield estimated(name, loss, value - utility, resolution, at=at | {"shift": shift})
 
 
 def _realise(
@@ -107,7 +111,9 @@ def _limit_rows(law: Law, n_draws: int) -> Iterator[Simulated]:
         ):
             probability = law(np.array([excess + PRICE]), PRICE, temperature)
             opened = sample_gate(np.repeat(probability, n_draws), rng).astype(np.float64)
-            yield estimated(f"frequency of the {name} gate {side} the price", predicted, opened, FREQUENCY_RESOLUTION)
+            at: dict[str, Value] = {"gate": name, "side": side, "χ−λ": excess, "η": temperature, "λ": PRICE}
+            quantity = f"frequency of the {name} gate {side} the price"
+            yield estimated(quantity, predicted, opened, FREQUENCY_RESOLUTION, at=at)
 
 
 def _policy_utility(law: Law, n_draws: int) -> Simulated:
@@ -120,7 +126,8 @@ def _policy_utility(law: Law, n_draws: int) -> Simulated:
     surprise = -np.log(np.where(opened, probability, 1 - probability))
     utility = np.where(opened, delight - PRICE, 0.0) + temperature * surprise
     predicted = float(policy @ (temperature * np.logaddexp(0.0, (chi - PRICE) / temperature)))
-    return estimated("mean utility over a bandit's samples, η=0.5", predicted, utility)
+    at = POINTS["K=5, p=0.4, b=0.5"] | {"η": temperature, "λ": PRICE}
+    return estimated("mean utility over a bandit's samples, η=0.5", predicted, utility, at=at)
 
 
 def price_rate_duality(context: Context, keep: Keep = select) -> list[Simulated]:
@@ -139,7 +146,8 @@ def price_rate_duality(context: Context, keep: Keep = select) -> list[Simulated]
             collected = _collected(finite, keep(finite, n_kept / FINITE, rng))
             predicted = float(finite_rate_value(chi, mass, FINITE, n_kept))
             quantity = f"delight per sample, best {n_kept} of {FINITE}, {name}"
-            rows.append(estimated(quantity, predicted, collected, VALUE_RESOLUTION))
+            at = POINTS[name] | {"B": FINITE, "k": n_kept}
+            rows.append(estimated(quantity, predicted, collected, VALUE_RESOLUTION, at=at))
         large = chi[rng.choice(len(mass), size=(n_samples // LARGE, LARGE), p=mass)]
         rows.extend(_limit_values(name, large, keep, rng))
     rows.extend(_smooth_rows(keep, n_samples))
@@ -157,13 +165,14 @@ def _limit_values(name: str, batches: FloatArray, keep: Keep, rng: np.random.Gen
     chi, mass = DISTRIBUTIONS[name]
     step = 0.01  # stays inside the atom
     for rate in INNER_RATES[name]:
-        limit = rate_value(chi, mass, rate)
+        limit, at = rate_value(chi, mass, rate), POINTS[name] | {"ρ": rate, "B": LARGE}
         values = [_collected(batches, keep(batches, r, rng)) for r in (rate, rate + step)]
-        yield estimated(f"V({rate:g}), {name}", float(limit.value), values[0], VALUE_RESOLUTION)
+        yield estimated(f"V({rate:g}), {name}", float(limit.value), values[0], VALUE_RESOLUTION, at=at)
         slope = (values[1] - values[0]) / step
-        yield estimated(f"slope of V at {rate:g}, {name}", float(limit.price_low), slope, VALUE_RESOLUTION)
+        yield estimated(f"slope of V at {rate:g}, {name}", float(limit.price_low), slope, VALUE_RESOLUTION, at=at)
         price = quantile_price(batches, rate)
-        yield estimated(f"price at rate {rate:g}, {name}", float(limit.price_high), price, VALUE_RESOLUTION)
+        quantity = f"price at rate {rate:g}, {name}"
+        yield estimated(quantity, float(limit.price_high), price, VALUE_RESOLUTION, at=at)
 
 
 def _smooth_rows(keep: Keep, n_samples: int) -> Iterator[Simulated]:
@@ -184,7 +193,9 @@ def _smooth_rows(keep: Keep, n_samples: int) -> Iterator[Simulated]:
             mean, error = mean_and_error(found)
             quantity = f"B times the gap to V({rate:g}), best k of {size}, {name}"
             # What the first order leaves out, of relative order 1/B, joins the standard error.
-            yield Simulated(quantity, predicted, mean, float(np.hypot(error, predicted / size)), 0.05 * predicted)
+            error = float(np.hypot(error, predicted / size))
+            at: dict[str, Value] = {"χ": name, "ρ": rate, "B": size, "k": kept_count(rate, size)}
+            yield Simulated(quantity, predicted, mean, error, 0.05 * predicted, at)
 
 
 def _budget_rows(keep: Keep, n_samples: int) -> Iterator[Simulated]:
@@ -194,13 +205,15 @@ def _budget_rows(keep: Keep, n_samples: int) -> Iterator[Simulated]:
     batches = chi[rng.choice(len(mass), size=(n_samples // LARGE, LARGE), p=mass)]
     best, natural = float(mass @ np.maximum(chi, 0.0)), float(mass[chi > 0].sum())
     zero_price = DelightGate(price=0.0)(batches)
-    yield estimated("delight per sample at zero price", best, _collected(batches, zero_price))
-    yield estimated("rate at zero price", natural, zero_price.mean(axis=-1))
+    at = POINTS["four atoms"] | {"B": LARGE}
+    yield estimated("delight per sample at zero price", best, _collected(batches, zero_price), at=at | {"λ": 0.0})
+    yield estimated("rate at zero price", natural, zero_price.mean(axis=-1), at=at | {"λ": 0.0})
     # A budget that need not be spent: what has χ ≤ 0 is ruled out, so at most P(χ>0) of it is used.
     for budget in (0.12, 0.7):
         kept = keep(np.where(batches > 0, batches, -np.inf), budget, rng)
         value = float(rate_value(chi, mass, min(budget, natural)).value)
-        yield estimated(f"delight per sample within a budget of {budget:g}", value, _collected(batches, kept))
+        name = f"delight per sample within a budget of {budget:g}"
+        yield estimated(name, value, _collected(batches, kept), at=at | {"budget": budget})
 
 
 def _soft_rows(n_samples: int) -> Iterator[Simulated]:
@@ -211,7 +224,8 @@ def _soft_rows(n_samples: int) -> Iterator[Simulated]:
     for temperature in (0.1, 1.0, 10.0):
         opened = DelightGate(price=0.0, temperature=temperature)(delight, rng)
         predicted = float(expected_rate(chi, mass, 0.0, temperature))
-        yield estimated(f"unpriced rate at η={temperature:g}", predicted, opened.astype(np.float64))
+        at = POINTS["four atoms"] | {"λ": 0.0, "η": temperature}
+        yield estimated(f"unpriced rate at η={temperature:g}", predicted, opened.astype(np.float64), at=at)
     temperature = 0.5
     for rate in (0.1, 0.3, 0.8):
         price = float(brentq(lambda x, rho=rate: expected_rate(chi, mass, x, temperature) - rho, -50.0, 50.0))
@@ -220,5 +234,6 @@ def _soft_rows(n_samples: int) -> Iterator[Simulated]:
         entropy = -np.log(np.where(opened, probability, 1 - probability))  # its mean is H(w)
         earned = np.where(opened, delight, 0.0) + temperature * entropy
         dual = price * rate + float(mass @ (temperature * np.logaddexp(0.0, (chi - price) / temperature)))
-        yield estimated(f"rate at the price of ρ={rate:g}, η=0.5", rate, opened.astype(np.float64))
-        yield estimated(f"E[wχ] + ηE H(w) at ρ={rate:g}, η=0.5", dual, earned, VALUE_RESOLUTION)
+        at = POINTS["four atoms"] | {"ρ": rate, "λ": price, "η": temperature}
+        yield estimated(f"rate at the price of ρ={rate:g}, η=0.5", rate, opened.astype(np.float64), at=at)
+        yield estimated(f"E[wχ] + ηE H(w) at ρ={rate:g}, η=0.5", dual, earned, VALUE_RESOLUTION, at=at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from simulations.bandits.estimates import jackknife
 from simulations.bandits.simulation import Context as Bandit
 from simulations.bandits.simulation import Estimate, Gate, MomentEstimates, MomentsConfig, simulate_moments
 from simulations.verification.checks import Context
-from simulations.verification.checks.evidence import Simulated
+from simulations.verification.checks.evidence import Simulated, Value
 
 __all__ = ["baseline_dependence", "forward_efficiency", "moment_rows", "pg_noise", "zero_price_geometry"]
 
@@ -46,7 +46,8 @@ def zero_price_geometry(context: Context, gate: Gate = ZERO_PRICE) -> list[Simul
         predicted = zero_price_moments(p, n_arms, baseline)
         bandit = Bandit.symmetric(p, n_arms, baseline, gate)
         estimates = simulate_moments(_moments_config(bandit, replicates, index, context.workers))
-        rows.extend(moment_rows(f"K={n_arms}, p={p:g}, b={baseline:g}", predicted, p, estimates))
+        point: dict[str, Value] = {"K": n_arms, "p": p, "b": baseline}
+        rows.extend(moment_rows(f"K={n_arms}, p={p:g}, b={baseline:g}", point, predicted, p, estimates))
     for index, (n_arms, baseline) in enumerate(RANDOM_POLICIES):
         rows.extend(_random_policy_rows(n_arms, baseline, gate, replicates, 1_000 + index, context.workers))
     return rows
@@ -57,7 +58,7 @@ def _moments_config(bandit: Bandit, replicates: int, seed: int, threads: int) ->
 
 
 def moment_rows(
-    point: str, predicted: GradientMoments, rate: float, estimates: MomentEstimates
+    name: str, point: Mapping[str, Value], predicted: GradientMoments, rate: float, estimates: MomentEstimates
 ) -> Iterator[Simulated]:
     """Yield signal, Var_∥, Var_⊥ and backward rate of one point of a grid beside their predictions."""
     pairs = (
@@ -66,9 +67,10 @@ def moment_rows(
         ("Var_⊥", predicted.var_perpendicular, estimates.var_perpendicular),
         ("backward rate", rate, estimates.backward_rate),
     )
-    for name, value, estimate in pairs:
+    for moment, value, estimate in pairs:
         resolution = ZERO_RESOLUTION if value == 0 else 0.0
-        yield Simulated(f"{name} at {point}", float(value), estimate.value, estimate.standard_error, resolution)
+        found = (estimate.value, estimate.standard_error)
+        yield Simulated(f"{moment} at {name}", float(value), *found, resolution, point)
 
 
 def _random_policy_rows(
@@ -83,7 +85,7 @@ def _random_policy_rows(
     length = policy[0] * (1 - baseline) * score
     variance = policy[0] * (1 - policy[0]) * ((1 - baseline) * score) ** 2
     point = f"a random policy, K={n_arms}, p={policy[0]:.3g}, b={baseline:g}"
-    exact = {"p": float(policy[0])}
+    exact: dict[str, Value] = {"policy": "random", "K": n_arms, "p": float(policy[0]), "b": baseline}
     pairs = (
         ("E[g]·u", length, estimates.signal, 0.0),
         ("‖E[g_⊥]‖²", 0.0, estimates.perpendicular_bias_squared, ZERO_RESOLUTION),
@@ -118,7 +120,8 @@ def baseline_dependence(
             config = _moments_config(bandit, replicates, 2_000 + 10 * index + number, context.workers)
             found, predicted = simulate_moments(config).var_perpendicular, noise(p, n_arms, baseline)
             name = f"Var_⊥ of PG at K={n_arms}, p={p:g}, b={baseline:.3g}"
-            rows.append(_row(name, predicted, found, ZERO_RESOLUTION if predicted == 0 else 0.0))
+            resolution = ZERO_RESOLUTION if predicted == 0 else 0.0
+            rows.append(_row(name, predicted, found, resolution, method="pg", K=n_arms, p=p, b=baseline))
         rows.extend(_without_baseline(p, n_arms, gate, replicates, 3_000 + 10 * index, context.workers))
     return rows
 
@@ -132,9 +135,11 @@ def _without_baseline(
     for number, (name, used, rate) in enumerate(rates):
         bandit = Bandit.symmetric(p, n_arms, 0.0, used)
         found = simulate_moments(_moments_config(bandit, replicates, seed + number, threads))
-        point = f"b=0 with {name} at K={n_arms}, p={p:g}"
-        for row in moment_rows(point, zero_price_moments(p, n_arms, 0.0), rate, found):
-            yield replace(row, parameters={"gate": used.kind})
+        point: dict[str, Value] = {"gate": used.kind, "K": n_arms, "p": p, "b": 0.0}
+        if used is soft:
+            point |= {"λ": soft.price, "η": soft.temperature}
+        at = f"b=0 with {name} at K={n_arms}, p={p:g}"
+        yield from moment_rows(at, point, zero_price_moments(p, n_arms, 0.0), rate, found)
 
 
 def forward_efficiency(
@@ -160,8 +165,8 @@ def forward_efficiency(
                 name = f"variance over squared signal of {method} at K={n_arms}, p={p:g}, b={baseline:.3g}"
                 # With two arms PG's best baseline leaves no variance at all.
                 vanishes = n_arms == 2 and method == "pg" and baseline == best
-                row = _row(name, predicted, found, ZERO_RESOLUTION if vanishes else 0.0)
-                rows.append(replace(row, parameters={"method": method, "b": baseline}))
+                resolution = ZERO_RESOLUTION if vanishes else 0.0
+                rows.append(_row(name, predicted, found, resolution, method=method, K=n_arms, p=p, b=baseline))
         for p in (1 + 2 / n_arms) / 3 + np.array([-0.1, 0.0, 0.1]):
             seed += 2
             rows.append(_crossing_row(float(p), n_arms, formula, gate, replicates, seed, context))
@@ -184,7 +189,8 @@ def _crossing_row(
         lambda v, s, gated_v, gated_s: _noise_to_signal(v, s) / _noise_to_signal(gated_v, gated_s), *plain, *gated
     )
     predicted = float(formula("pg", p, n_arms, "value") / formula("zero-price", p, n_arms, "value"))
-    return _row(f"forward samples of PG over zero price's at K={n_arms}, b=p={p:.3g}", predicted, found)
+    name = f"forward samples of PG over zero price's at K={n_arms}, b=p={p:.3g}"
+    return _row(name, predicted, found, method="pg", against="zero-price", K=n_arms, p=p, b=p)
 
 
 def _columns(
@@ -202,5 +208,5 @@ def _noise_to_signal(variance: FloatArray, signal: FloatArray) -> FloatArray:
     return np.asarray(variance / signal**2)
 
 
-def _row(quantity: str, predicted: float, found: Estimate, resolution: float = 0.0) -> Simulated:
-    return Simulated(quantity, predicted, found.value, found.standard_error, resolution)
+def _row(quantity: str, predicted: float, found: Estimate, resolution: float = 0.0, **parameters: Value) -> Simulated:
+    return Simulated(quantity, predicted, found.value, found.standard_error, resolution, parameters)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +13,7 @@ from simulations.bandits.estimates import jackknife
 from simulations.bandits.simulation import Context as Bandit
 from simulations.bandits.simulation import Gate, MomentEstimates, MomentsConfig, simulate_moments
 from simulations.verification.checks import Context
-from simulations.verification.checks.evidence import Simulated
+from simulations.verification.checks.evidence import Simulated, Value
 
 __all__ = ["family_cosine", "graded_rewards", "simulate_direction"]
 
@@ -47,19 +47,19 @@ def graded_rewards(
 
     ``family(n)`` and ``cosine(policy, rewards)`` are parameters so that wrong ones can be shown to fail.
     """
-    rows = [
-        _cosine_row(
-            f"the family at n={n} (K={2 * n + 1})", *graded_worst_case(n), family(n), gate, context, 8_000 + n
-        )
-        for n in FAMILY_SIZES
-    ]
+    rows: list[Simulated] = []
+    point: dict[str, Value]
+    for n in FAMILY_SIZES:
+        name, point = f"the family at n={n} (K={2 * n + 1})", {"n": n, "policy": "the family"}
+        rows.append(_cosine_row(name, point, *graded_worst_case(n), family(n), gate, context, 8_000 + n))
     cases = {name: (np.array(policy), np.array(rewards)) for name, (policy, rewards) in EXAMPLES.items()}
     rng = np.random.default_rng(np.random.SeedSequence(8_000))
     for n_arms in RANDOM_ARMS:
         cases[f"a random policy, K={n_arms}"] = (rng.dirichlet(np.ones(n_arms)), rng.uniform(size=n_arms))
     for index, (name, (policy, rewards)) in enumerate(cases.items()):
         predicted = float(np.asarray(cosine(policy, rewards)))
-        rows.append(_cosine_row(name, policy, rewards, predicted, gate, context, 9_100 + index))
+        point = {"policy": name.partition(",")[0]}
+        rows.append(_cosine_row(name, point, policy, rewards, predicted, gate, context, 9_100 + index))
     rows.extend(_two_level_rows(gate, context))
     return rows
 
@@ -74,7 +74,14 @@ def simulate_direction(
 
 
 def _cosine_row(
-    name: str, policy: FloatArray, rewards: FloatArray, predicted: float, gate: Gate, context: Context, seed: int
+    name: str,
+    point: Mapping[str, Value],
+    policy: FloatArray,
+    rewards: FloatArray,
+    predicted: float,
+    gate: Gate,
+    context: Context,
+    seed: int,
 ) -> Simulated:
     found = simulate_direction(policy, rewards, gate, context.preset, seed, context.workers)
     # ‖E g_⊥‖² is estimated without bias; its noise is far below the signal's square, so the root is safe.
@@ -85,7 +92,8 @@ def _cosine_row(
     from_across = abs(cosine.value) * across.standard_error / (2 * size**2)
     # The two errors may be correlated: their sum bounds both signs.
     error = float(cosine.standard_error + from_across)
-    return Simulated(f"cos(E g, ∇J) of {name}", predicted, cosine.value, error, COSINE_RESOLUTION)
+    parameters: dict[str, Value] = {"K": len(policy), **point}
+    return Simulated(f"cos(E g, ∇J) of {name}", predicted, cosine.value, error, COSINE_RESOLUTION, parameters)
 
 
 def _two_level_rows(gate: Gate, context: Context) -> Iterator[Simulated]:
@@ -95,4 +103,5 @@ def _two_level_rows(gate: Gate, context: Context) -> Iterator[Simulated]:
     for arm, column in enumerate(found.perpendicular.T):
         part = jackknife(np.divide, column, found.statistics[:, kernels.SIGNAL])
         name = f"E[g_⊥] over E[g]·u, logit {arm}, two reward levels, K={len(policy)}"
-        yield Simulated(name, 0.0, part.value, part.standard_error, PERPENDICULAR_RESOLUTION)
+        point: dict[str, Value] = {"K": len(policy), "policy": "two reward levels", "logit": arm}
+        yield Simulated(name, 0.0, part.value, part.standard_error, PERPENDICULAR_RESOLUTION, point)

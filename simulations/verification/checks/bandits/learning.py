@@ -5,7 +5,7 @@ from __future__ import annotations
 from kondo_theory import geometry as closed
 from simulations.bandits.learning_times import Run, Times, extrapolated_times
 from simulations.verification.checks import Context
-from simulations.verification.checks.evidence import Simulated
+from simulations.verification.checks.evidence import Simulated, Value
 
 __all__ = ["learning_time"]
 
@@ -30,7 +30,8 @@ def learning_time(context: Context, time: Times = closed.learning_time) -> list[
         for unit, estimate in zip(("forward", "backward"), found, strict=True):
             name = f"time in {unit} batches, {run}"
             start = 1 / run.n_arms if run.p_start is None else run.p_start
-            point = {"method": run.method, "unit": unit, "b": run.baseline, "p start": start, "p end": run.p_end}
+            point: dict[str, Value] = {"method": run.method, "unit": unit, "K": run.n_arms, "b": run.baseline}
+            point |= {"p start": start, "p end": run.p_end}
             predicted = run.predicted(time, unit)
             rows.append(Simulated(name, predicted, estimate.value, estimate.standard_error, parameters=point))
     return rows

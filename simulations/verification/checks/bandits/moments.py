@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -17,7 +19,7 @@ def generator(*key: int) -> np.random.Generator:
 
 
 def estimated(
-    quantity: str, predicted: float, replicates: ArrayLike, resolution: float = 0.0, **parameters: Value
+    quantity: str, predicted: float, replicates: ArrayLike, resolution: float = 0.0, *, at: Mapping[str, Value]
 ) -> Simulated:
-    """Return the row of a quantity that is a mean over independent replicates, shape (n,)."""
-    return Simulated(quantity, predicted, *mean_and_error(replicates), resolution, parameters)
+    """Return the row of a quantity that is a mean over independent replicates, shape (n,), at a point of a grid."""
+    return Simulated(quantity, predicted, *mean_and_error(replicates), resolution, at)

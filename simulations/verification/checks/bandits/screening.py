@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,21 +58,22 @@ def additive_threshold_turn(
         def errs(alpha: float, at: Setting = at, mixed: NDArray[np.bool_] = mixed) -> bool:
             return not successes_on_top(mixed, at, at.log_odds, rule, alpha=alpha)[0]
 
-        rows.append(_turn(f"α* at {at}", star, errs, 1.0, 0.0))
+        rows.append(_turn(f"α* at {at}", star, errs, (1.0, 0.0), at.point("additive")))
         always, only = 1 - at.p**TOP_OF, (1 - at.p) ** TOP_OF
         rng = generator(10, index)
         for alpha, predicted in ((star - 0.01, always), (star + 0.01, only)):
             found = failure_on_top(n_batches, TOP_OF, at, at.log_odds, rule, rng, alpha=alpha)
             name = f"failure on top at {at}, α={alpha:.3f}"
-            rows.append(_frequency(name, predicted, found, α=alpha, rule="additive"))
+            rows.append(_frequency(name, predicted, found, **at.point("additive", B=TOP_OF, α=alpha)))
         found = failure_on_top(n_batches, TOP_OF, at, at.log_odds, RULES["delight"], rng)
         predicted = always if at.delight_errs else only
-        rows.append(_frequency(f"failure on top at {at}, delight", predicted, found, rule="delight"))
+        point = at.point("delight", B=TOP_OF)
+        rows.append(_frequency(f"failure on top at {at}, delight", predicted, found, **point))
     rng = generator(11)
     for alpha in (0.01, 0.5, 0.99):
         found = failure_on_top(n_batches, TOP_OF, RARE, RARE.log_odds, rule, rng, alpha=alpha)
         name = f"failure on top at {RARE}, α={alpha:g}"
-        rows.append(_frequency(name, (1 - RARE.p) ** TOP_OF, found, rule="additive"))
+        rows.append(_frequency(name, (1 - RARE.p) ** TOP_OF, found, **RARE.point("additive", B=TOP_OF, α=alpha)))
     return rows
 
 
@@ -95,7 +96,8 @@ def additive_never_fixed(
             return not successes_on_top(mixed, at, log_odds, rule, alpha=alpha)[0]
 
         name = f"log of the critical odds at K={n_arms}, Δ={gap}, α={alpha:g}"
-        rows.append(_turn(name, float(limit(alpha, n_arms, gap)), errs, -20.0, 1_000.0))
+        point: dict[str, Value] = {"rule": "additive", "K": n_arms, "Δ": gap, "b": at.baseline, "α": alpha}
+        rows.append(_turn(name, float(limit(alpha, n_arms, gap)), errs, (-20.0, 1_000.0), point))
     for index, alpha in enumerate((0.5, 0.8, 0.9, 0.99)):
         rows.extend(_around_the_turn(alpha, rule, limit, n_batches, index))
     return rows
@@ -113,7 +115,8 @@ def _around_the_turn(alpha: float, rule: Rule, limit: OddsLimit, n_batches: int,
         point = f"K=10, α={alpha:g}, log-odds {log_odds:.2f}, {side} the turn"
         found = failure_on_top(n_batches, LATE_BATCH, at, log_odds, rule, rng, alpha=alpha)
         predicted = always if side == "after" else only
-        where: dict[str, Value] = {"log-odds": log_odds, "log-odds of the turn": turn}
+        where: dict[str, Value] = {"K": at.n_arms, "Δ": at.gap, "b": at.baseline, "B": LATE_BATCH, "α": alpha}
+        where |= {"log-odds": log_odds, "log-odds of the turn": turn, "side": side}
         yield _frequency(f"failure on top of 20 at {point}", predicted, found, rule="additive", **where)
         found = failure_on_top(n_batches, LATE_BATCH, at, log_odds, RULES["delight"], rng)
         yield _frequency(f"failure on top of 20 at {point}, delight", only, found, rule="delight", **where)
@@ -128,17 +131,24 @@ def _frequency(quantity: str, predicted: float, found: FloatArray, **parameters:
     return Simulated(quantity, predicted, float(found.mean()), error, FREQUENCY_RESOLUTION, parameters)
 
 
-def _turn(quantity: str, predicted: float, errs: Callable[[float], bool], safe: float, wrong: float) -> Simulated:
-    """Bisect for the point where a rule starts to err, between ``safe`` and ``wrong``; nan where it does not turn.
+def _turn(
+    quantity: str,
+    predicted: float,
+    errs: Callable[[float], bool],
+    between: tuple[float, float],
+    point: Mapping[str, Value],
+) -> Simulated:
+    """Bisect for the point where a rule starts to err, between a safe and a wrong one; nan where it does not turn.
 
     The ordering is not random, so the bracket's half-width, below 1e-8, stands in for a standard error.
     """
+    safe, wrong = between
     if errs(safe) or not errs(wrong):
-        return Simulated(quantity, predicted, float("nan"), 0.0, TURN_RESOLUTION)
+        return Simulated(quantity, predicted, float("nan"), 0.0, TURN_RESOLUTION, point)
     while abs(wrong - safe) > TURN_RESOLUTION / 10:
         middle = (safe + wrong) / 2
         if errs(middle):
             wrong = middle
         else:
             safe = middle
-    return Simulated(quantity, predicted, (safe + wrong) / 2, abs(wrong - safe) / 2, TURN_RESOLUTION)
+    return Simulated(quantity, predicted, (safe + wrong) / 2, abs(wrong - safe) / 2, TURN_RESOLUTION, point)

@@ -20,7 +20,7 @@ from simulations.gambling.simulation import expected_drift, stable_points
 from simulations.statistics import mean_and_error
 from simulations.verification.checks import Context
 from simulations.verification.checks.evidence import Simulated
-from simulations.verification.checks.gambling.runs import Drift, corner_rows, drift_rows, rest_rows
+from simulations.verification.checks.gambling.runs import Drift, corner_rows, drift_rows, gamble_point, rest_rows
 
 __all__ = [
     "equal_noise",
@@ -48,7 +48,8 @@ def gambling_false_positives(
         draws = {"smoke": 2e4, "quick": 1e5, "paper": 1e6}[context.preset] / min(0.5, max(predicted, 1e-3))
         found = simulate_drift(Gamble(r, gate), x, int(draws / 100), 1, 100, 10_000 + number, context.workers)
         name = f"P(U > 0 | gamble) at x={x:g}, r={r:g}"
-        rows.append(Simulated(name, predicted, *mean_and_error(found[:, GAMBLE_WEIGHT])))
+        point = gamble_point(Gamble(r), x=x)
+        rows.append(Simulated(name, predicted, *mean_and_error(found[:, GAMBLE_WEIGHT]), parameters=point))
     return rows
 
 
@@ -67,7 +68,8 @@ def gambling_fixed_point(
         simulated = Gamble(r, gate)
         found, _ = simulate_learning(simulated, 0.3, 500, 4.0, 400, 1, 20, 21_900 + number, context.workers)
         name = f"share of runs at x > 0.95 after 400 steps, r={r:g}"
-        rows.append(Simulated(name, float(r >= critical), *mean_and_error(found > 0.95)))
+        point = gamble_point(Gamble(r), steps=400, threshold=0.95, **{"x start": 0.3})
+        rows.append(Simulated(name, float(r >= critical), *mean_and_error(found > 0.95), parameters=point))
         target = closed.fixed_point(r)
         if target is None:
             corner.append((Gamble(r), simulated, 0.3))
@@ -89,7 +91,8 @@ def gambling_dg_floor(context: Context, gate: str = "dg", drift: Drift = expecte
         x = float(closed.dg_threshold(r, eta))
         found = simulate_drift(Gamble(r, gate, eta), x, 2_000, draws, 100, 31_000 + number, context.workers)
         name = f"E[Uσ(Uℓ/η) | gamble] at its threshold x={x:.4g}, r={r:g}, η={eta:g}"
-        rows.append(Simulated(name, 0.0, *mean_and_error(found[:, GAMBLE_PULL]), 1e-3, {"gate": "dg", "x": x}))
+        point = gamble_point(Gamble(r, "dg", eta), x=x)
+        rows.append(Simulated(name, 0.0, *mean_and_error(found[:, GAMBLE_PULL]), 1e-3, point))
     resting = []
     for r, eta in ((0.9, 1.0), (2.0, 0.1), (3.5, 1.0)):
         target = closed.fixed_point(r, "dg", eta) or math.nan

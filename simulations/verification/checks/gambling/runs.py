@@ -18,7 +18,7 @@ from simulations.gambling.simulation import estimate_drift, learned_end, schedul
 from simulations.verification.checks import Context
 from simulations.verification.checks.evidence import Simulated, Value
 
-__all__ = ["Drift", "corner_rows", "drift_rows", "gamble_name", "rest_rows"]
+__all__ = ["Drift", "corner_rows", "drift_rows", "gamble_name", "gamble_point", "rest_rows"]
 
 Drift = Callable[[float, Gamble], float]
 
@@ -43,7 +43,7 @@ def drift_rows(
             value, error = estimate_drift(simulated, x, batches, stream, context.workers)
             name = f"drift (Δ) of {gamble_name(predicted)} at x={x:g}"
             allowed = resolution * max(1.0, predicted.noise_ratio)
-            rows.append(Simulated(name, drift(x, predicted), value, error, allowed, _point(predicted, x=x)))
+            rows.append(Simulated(name, drift(x, predicted), value, error, allowed, gamble_point(predicted, x=x)))
     return rows
 
 
@@ -77,7 +77,7 @@ def rest_rows(
                 n_averaged=n_steps // 2,
             )
             name = f"x at the end of learning, {gamble_name(predicted)}, from {start:.3g}"
-            point = _point(predicted, start=start)
+            point = gamble_point(predicted, **{"x start": start})
             rows.append(Simulated(name, target, end.value, end.standard_error, SHARE_RESOLUTION, point))
     return rows
 
@@ -104,12 +104,12 @@ def corner_rows(
             safe=safe,
         )
         name = f"{'1 − x' if safe else 'x'} after 300 steps, {gamble_name(predicted)}, from {start:g}"
-        point = _point(predicted, start=start, steps=300)
+        point = gamble_point(predicted, steps=300, **{"x start": start})
         rows.append(Simulated(name, predicted_end, end.value, end.standard_error, SHARE_RESOLUTION, point))
     return rows
 
 
-def _point(gamble: Gamble, **where: Value) -> dict[str, Value]:
+def gamble_point(gamble: Gamble, **where: Value) -> dict[str, Value]:
     """Return the point of a grid by symbol."""
     own = {"dg": {"η": gamble.temperature}, "rate": {"ρ": gamble.rate}}.get(gamble.gate, {})
     return {"gate": gamble.gate, "r": gamble.noise_ratio, "equal noise": gamble.equal_noise, **own, **where}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from simulations.mnist.tables import committed, training_seconds, with_training_
 from simulations.results.table_sizes import sizes_of_runs
 from simulations.statistics import bootstrap
 from simulations.verification.checks import Context, attributed
-from simulations.verification.checks.evidence import Measured
+from simulations.verification.checks.evidence import Measured, Value
+from simulations.verification.checks.labels import method_of
 
 __all__ = ["TARGET", "approximate_delight", "noise_rows", "screener_rows", "seconds_to_error"]
 
@@ -72,7 +73,7 @@ def screener_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
     """
     labels = list(table["label"].unique())
     final = {label: 100 * final_error(table, label) for label in labels}
-    rows = [_row(f"final test error, {label} (percent)", final[label], origin) for label in labels]
+    rows = [_row(f"final test error, {label} (percent)", final[label], origin, method_of(label)) for label in labels]
     for label in labels:
         method, screened, how = label.partition(", screened ")
         if not screened:
@@ -82,11 +83,12 @@ def screener_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
                 f"final test error, {method} screened {how} − exactly (percentage points)",
                 final[label] - final[method],
                 origin,
+                method_of(label) | {"against": "exact delight"},
             )
         )
         if method == _GATE:
             recall = table[table["label"] == label].groupby("seed")["recall"].mean()
-            rows.append(_row(f"recall, {how}", recall, origin))
+            rows.append(_row(f"recall, {how}", recall, origin, method_of(label)))
     return [*rows, *_race_rows(table, labels, origin)]
 
 
@@ -96,11 +98,13 @@ def _race_rows(table: pd.DataFrame, labels: list[str], origin: str) -> Iterator[
     spent = {label: seconds_to_error(table, label) for label in labels}
     for label, seconds in spent.items():
         reached = f"{np.isfinite(seconds).sum()} of {len(seconds)} seeds got there"
-        yield _row(f"seconds to 5 % error, {label}", seconds, f"{shared}; {reached}")
+        point = method_of(label) | {"target error": TARGET}
+        yield _row(f"seconds to 5 % error, {label}", seconds, f"{shared}; {reached}", point)
     best = min(spent, key=lambda label: float(np.median(spent[label])))
     if np.isfinite(np.median(spent[best])):
         ratio = np.where(np.isfinite(spent[best]), spent["DG"] / spent[best], 0.0)  # lost where it never arrives
-        yield _row(f"seconds to 5 % error, DG / the fastest, {best}", ratio, shared)
+        point = method_of(best) | {"method": "DG", "against": method_of(best)["method"], "target error": TARGET}
+        yield _row(f"seconds to 5 % error, DG / the fastest, {best}", ratio, shared, point)
 
 
 def seconds_to_error(table: pd.DataFrame, label: str) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -122,15 +126,17 @@ def noise_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
         for label, method, kind, value in _noises(table)
     }
     rows = [
-        _row(_named(method, kind, value), difference, origin) for (method, kind, value), difference in rise.items()
+        _row(_named(method, kind, value), difference, origin, method_of(method) | {"noise": kind, "τ": value})
+        for (method, kind, value), difference in rise.items()
     ]
     mean = {m: np.mean([rise[m, "relative", value] for value in _RELATIVE], axis=0) for m in ("DG", _GATE)}
     name = "rise of the final test error under relative noise of 50, 100 and 200 %, mean, DG-K(3 %) − DG"
-    rows.append(_row(f"{name} (percentage points)", mean[_GATE] - mean["DG"], origin))
+    point = method_of(_GATE) | {"against": "DG", "noise": "relative", "τ": _RELATIVE}
+    rows.append(_row(f"{name} (percentage points)", mean[_GATE] - mean["DG"], origin, point))
     end = "largest of all noises"
     return [
         *rows,
-        _largest(f"recall under noise, |measured − predicted|, {end}", table, "recall", "recall", origin),
+        _largest(f"recall under noise, |measured − predicted|, {end}", table, "recall", "recall", origin, {}),
         *(
             _largest(
                 f"{side} samples kept at zero price under noise, |share − Φ(χ/τ)|, {end}",
@@ -138,6 +144,7 @@ def noise_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
                 f"kept_{side}",
                 side,
                 origin,
+                {"samples": side, "λ": 0.0},
             )
             for side in ("right", "wrong")
         ),
@@ -156,7 +163,9 @@ def _named(method: str, kind: str, value: float) -> str:
     return f"final test error, {method} at {how} − {method} (percentage points)"
 
 
-def _largest(quantity: str, table: pd.DataFrame, column: str, name: str, origin: str) -> Measured:
+def _largest(
+    quantity: str, table: pd.DataFrame, column: str, name: str, origin: str, at: Mapping[str, Value]
+) -> Measured:
     """Return the largest distance from theory, of each seed its mean over evaluations, of all noises."""
     gaps = {}
     for label, *_ in _noises(table):
@@ -164,10 +173,11 @@ def _largest(quantity: str, table: pd.DataFrame, column: str, name: str, origin:
         gap = (rows[column] - rows[f"predicted_{name}"]).abs().groupby(rows["seed"]).mean()
         gaps[label] = gap.to_numpy(np.float64)
     worst = max(gaps, key=lambda label: float(np.median(gaps[label])))
-    return _row(quantity, gaps[worst], f"{origin}; at {worst}")
+    return _row(quantity, gaps[worst], f"{origin}; at {worst}", {"noises": "all", **at})
 
 
-def _row(quantity: str, values: Any, origin: str) -> Measured:
+def _row(quantity: str, values: Any, origin: str, parameters: Mapping[str, Value]) -> Measured:
     seeds = np.asarray(values, dtype=np.float64)
     interval = bootstrap(seeds)
-    return Measured(quantity, interval.value, interval.low, interval.high, len(seeds), None, origin)
+    ends = (interval.value, interval.low, interval.high)
+    return Measured(quantity, *ends, len(seeds), None, origin, parameters=parameters)

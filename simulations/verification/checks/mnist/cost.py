@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,8 @@ from simulations.results.table_sizes import sizes_of, sizes_of_steps
 from simulations.results.tables import Table, with_seconds
 from simulations.statistics import Interval, bootstrap
 from simulations.verification.checks import Context, attributed
-from simulations.verification.checks.evidence import Measured
+from simulations.verification.checks.evidence import Measured, Value
+from simulations.verification.checks.labels import method_of
 from simulations.verification.checks.mnist.quality import sizes_of_compared
 
 __all__ = ["savings", "speedup_rows", "step_rows"]
@@ -76,26 +77,37 @@ def step_rows(steps: pd.DataFrame, origin: str) -> list[Measured]:
     """
     screened = _beside_their_size(steps)
     large = screened["batch_size"] >= 1_000
+    from_large: dict[str, Value] = {"sizes": "from B on", "B": 1_000}
     rows = [
-        _worst(f"{_STEP}, highest of all", screened, "over_full", origin),
-        _worst(f"{_STEP}, highest from B = 1,000 on", screened[large], "over_full", origin),
+        _worst(f"{_STEP}, highest of all", screened, "over_full", origin, {"sizes": "all"}),
+        _worst(f"{_STEP}, highest from B = 1,000 on", screened[large], "over_full", origin, from_large),
         _worst(
             "seconds of a screened step / (screening + ρ × full step + optimizer), highest from B = 1,000 on at "
             "width 1,024",
             screened[large & (screened["width"] == 1_024)],
             "over_model",
             origin,
+            from_large | {"width": 1_024},
         ),
-        _worst("bytes held for the backward pass, screened / (ρ × full), highest", screened, "held", origin),
+        _worst(
+            "bytes held for the backward pass, screened / (ρ × full), highest",
+            screened,
+            "held",
+            origin,
+            {"sizes": "all"},
+        ),
         _worst(
             "peak bytes of a step, 3 % / full, highest from B = 1,000 on",
             screened[large & (screened["rate"] == 0.03)],
             "peak",
             origin,
+            from_large | {"ρ": 0.03},
         ),
     ]
     for _, group in screened.groupby(_SIZE, sort=False):
-        rows.append(_worst(f"{_STEP}, highest of all rates, {_size(group.iloc[0])}", group, "over_full", origin))
+        size = group.iloc[0]
+        name = f"{_STEP}, highest of all rates, {_size(size)}"
+        rows.append(_worst(name, group, "over_full", origin, _size_point(size)))
     return [row for row in rows if row is not None]
 
 
@@ -118,7 +130,9 @@ def _beside_their_size(steps: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def _worst(quantity: str, screened: pd.DataFrame, column: str, origin: str) -> Measured | None:
+def _worst(
+    quantity: str, screened: pd.DataFrame, column: str, origin: str, parameters: Mapping[str, Value]
+) -> Measured | None:
     """Return the row with the highest median, its interval over rounds, and, of several sizes, where it was."""
     if screened.empty:
         return None
@@ -127,7 +141,19 @@ def _worst(quantity: str, screened: pd.DataFrame, column: str, origin: str) -> M
     place = (
         "" if screened[_SIZE].drop_duplicates().shape[0] == 1 else f"; at {_size(worst)}, {100 * worst['rate']:g} %"
     )
-    return Measured(quantity, interval.value, interval.low, interval.high, rounds, None, origin + place)
+    ends = (interval.value, interval.low, interval.high)
+    return Measured(quantity, *ends, rounds, None, origin + place, parameters=parameters)
+
+
+def _size_point(row: pd.Series[Any]) -> dict[str, Value]:
+    """Return a size of the steps by symbol."""
+    return {
+        "sizes": "one",
+        "B": int(row["batch_size"]),
+        "width": int(row["width"]),
+        "dtype": str(row["dtype"]),
+        "seeds side by side": int(row["seeds"]),
+    }
 
 
 def _size(row: pd.Series[Any]) -> str:
@@ -154,7 +180,7 @@ def speedup_rows(curves: pd.DataFrame, origin: str) -> list[Measured]:
         raise ResultError(f"the learning curves lack {', '.join(sorted(lacking))}, which mnist-savings compares")
     name = "speed-up to 5 % error over PG"
     return [
-        _speedup(f"{name}, DG, any c, at least", curves, "DG", 0, "logical", 2.0, origin),
+        _speedup(f"{name}, DG, any c, at least", curves, "DG", None, "logical", 2.0, origin),
         *_over_costs(curves, name, origin),
     ]
 
@@ -169,13 +195,21 @@ def _over_costs(curves: pd.DataFrame, name: str, origin: str) -> Iterator[Measur
 
 
 def _speedup(
-    quantity: str, curves: pd.DataFrame, label: str, c: float, accounting: str, published: float | None, origin: str
+    quantity: str,
+    curves: pd.DataFrame,
+    label: str,
+    c: float | None,
+    accounting: str,
+    published: float | None,
+    origin: str,
 ) -> Measured:
-    (ratios,), arrived = speedups(curves, label, [c], accounting)
+    """Return the row of one method at one c, or at any where it is the same at all."""
+    (ratios,), arrived = speedups(curves, label, [c or 0], accounting)
     found = bootstrap(ratios)
     # Seeds of PG that never arrive make every ratio a lower bound: it has no upper end.
     interval = Interval(found.value, found.low, found.high if arrived.all() else math.inf)
     reached = f"{arrived.sum()} of {len(arrived)} seeds of PG got there"
-    return Measured(
-        quantity, interval.value, interval.low, interval.high, len(ratios), published, f"{origin}; {reached}"
-    )
+    point = method_of(label) | {"against": "PG", "target error": 0.05, "accounting": accounting}
+    point["c"] = "any" if c is None else c
+    ends = (interval.value, interval.low, interval.high)
+    return Measured(quantity, *ends, len(ratios), published, f"{origin}; {reached}", parameters=point)

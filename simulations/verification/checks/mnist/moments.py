@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -16,13 +16,16 @@ from simulations.networks.image_bandits import DIRECTIONS, Weighting
 from simulations.results.table_sizes import sizes_of, sizes_of_paths
 from simulations.statistics import bootstrap
 from simulations.verification.checks import Context, attributed
-from simulations.verification.checks.evidence import Measured
+from simulations.verification.checks.evidence import Measured, Value
+from simulations.verification.checks.labels import method_of
 
 __all__ = ["decomposition", "decomposition_rows", "screening", "screening_rows"]
 
 COMMON_PATH, PG_PATH = "DG-K(3 %)", "PG"
 _ZERO, _DELIGHT = "zero-price", "DG-K(3 %)"
 _VARIANCE, _OWN = "var_perpendicular", "var_own_perpendicular"
+_COSINE = "cosine of zero price's mean gradient with"
+_ZERO_PG, _DG_PG, _TO_TRUTH = (_ZERO, "PG"), ("DG", "PG"), (_ZERO, "cross-entropy")
 _GRADIENTS = {"PG": "PG's gradient", "cross-entropy": "cross-entropy's gradient"}
 
 
@@ -64,44 +67,70 @@ def decomposition_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
     origin : str
         Where the table came from.
     """
-    path = _Path(table, COMMON_PATH)
-    zero, delightful = path.noise_ratio(_ZERO), path.noise_ratio("DG")
+    path, own = _Path(table, COMMON_PATH), _Path(table, PG_PATH)
+    along = [
+        (f"{_COSINE} PG's", path.of("cosine", _ZERO), _ZERO_PG),
+        (f"{_COSINE} cross-entropy's", path.of("cosine", _ZERO, "cross-entropy"), _TO_TRUTH),
+        (
+            "cosine of PG's mean gradient with cross-entropy's",
+            path.of("cosine", "PG", "cross-entropy"),
+            ("PG", "cross-entropy"),
+        ),
+        ("Var_⊥, zero price / PG", path.noise_ratio(_ZERO), _ZERO_PG),
+        ("Var_⊥, DG / PG", path.noise_ratio("DG"), _DG_PG),
+        (
+            "share of PG's variance within images across their own gradient",
+            path.of(_OWN, "PG") / path.total("PG"),
+            ("PG",),
+        ),
+    ]
+    return [
+        *(
+            _extreme(name, end, frame, origin, _compared(pair, of))
+            for name, end, frame, pair, of in _worst(path, own)
+        ),
+        *(row for name, frame, pair in along for row in _each_checkpoint(name, frame, origin, _compared(pair))),
+    ]
+
+
+def _worst(path: _Path, own: _Path) -> Iterator[tuple[str, str, pd.DataFrame, tuple[str, str], str]]:
+    """Yield what the worst checkpoint judges: name, end, values, the methods compared, and on whose path."""
     # The noise across its own gradient that each image has in logits of its own is that of one context of a bandit.
     predicted = path.own_noise_ratio("DG", "independent")
-    own_delightful = path.own_noise_ratio("DG") / predicted
-    cosine = path.of("cosine", _ZERO)
+    measured, of_image = path.noise_ratio("DG") / predicted, path.own_noise_ratio("DG") / predicted
     to_oracle, foreseen = (
         path.of("cosine", _ZERO, "cross-entropy", model=model) for model in ("network", "independent")
     )
-    share = path.of(_OWN, "PG") / path.total("PG")
-    own = _Path(table, PG_PATH)
-    over = "Var_⊥(DG) / Var_⊥(PG), measured over predicted"
-    worst = {
-        "cosine of zero price's mean gradient with PG's, lowest": cosine.min(),
-        "Var_⊥, zero price / PG, highest": zero.max(),
-        f"{over}, lowest": (delightful / predicted).min(),
-        f"{over}, highest": (delightful / predicted).max(),
-        "cosine of zero price's mean gradient with cross-entropy's, |measured − predicted|, highest": (
-            (to_oracle - foreseen).abs().max()
-        ),
-        "cosine of zero price's mean gradient with PG's, lowest, PG's path": own.of("cosine", _ZERO).min(),
-        "Var_⊥, zero price / PG, highest, PG's path": own.noise_ratio(_ZERO).max(),
-        "noise of an image across its own gradient, zero price / PG, highest": path.own_noise_ratio(_ZERO).max(),
-        "noise of an image across its own gradient, DG / PG, measured over predicted, lowest": own_delightful.min(),
-        "noise of an image across its own gradient, DG / PG, measured over predicted, highest": own_delightful.max(),
-    }
-    along = {
-        "cosine of zero price's mean gradient with PG's": cosine,
-        "cosine of zero price's mean gradient with cross-entropy's": to_oracle,
-        "cosine of PG's mean gradient with cross-entropy's": path.of("cosine", "PG", "cross-entropy"),
-        "Var_⊥, zero price / PG": zero,
-        "Var_⊥, DG / PG": delightful,
-        "share of PG's variance within images across their own gradient": share,
-    }
-    return [
-        *(_row(name, values, origin) for name, values in worst.items()),
-        *(row for name, frame in along.items() for row in _each_checkpoint(name, frame, origin)),
-    ]
+    over, image = "measured over predicted", "noise of an image across its own gradient"
+    cosine, variance = f"{_COSINE} PG's", "Var_⊥, zero price / PG"
+    yield cosine, "lowest", path.of("cosine", _ZERO), _ZERO_PG, COMMON_PATH
+    yield variance, "highest", path.noise_ratio(_ZERO), _ZERO_PG, COMMON_PATH
+    for end in ("lowest", "highest"):
+        yield f"Var_⊥(DG) / Var_⊥(PG), {over}", end, measured, _DG_PG, COMMON_PATH
+    gap = (to_oracle - foreseen).abs()
+    yield f"{_COSINE} cross-entropy's, |measured − predicted|", "highest", gap, _TO_TRUTH, COMMON_PATH
+    yield cosine, "lowest", own.of("cosine", _ZERO), _ZERO_PG, PG_PATH
+    yield variance, "highest", own.noise_ratio(_ZERO), _ZERO_PG, PG_PATH
+    yield f"{image}, zero price / PG", "highest", path.own_noise_ratio(_ZERO), _ZERO_PG, COMMON_PATH
+    for end in ("lowest", "highest"):
+        yield f"{image}, DG / PG, {over}", end, of_image, _DG_PG, COMMON_PATH
+
+
+def _compared(methods: Sequence[str], path: str = COMMON_PATH) -> dict[str, Value]:
+    """Return whose moments they are, against whose, if any, and on whose path."""
+    return {**dict(zip(("method", "against"), methods, strict=False)), **_path_point(path)}
+
+
+def _path_point(path: str) -> dict[str, Value]:
+    """Return the method that the path was trained by, and its rate if it has one."""
+    return {{"method": "path", "ρ": "rate of the path"}[name]: value for name, value in method_of(path).items()}
+
+
+def _extreme(name: str, end: str, frame: pd.DataFrame, origin: str, point: dict[str, Value]) -> Measured:
+    """Return the row of each seed's lowest or highest checkpoint."""
+    values = frame.min() if end == "lowest" else frame.max()
+    where = ", PG's path" if point["path"] == PG_PATH else ""
+    return _row(f"{name}, {end}{where}", values, origin, point | {"extreme": end})
 
 
 def screening_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
@@ -113,8 +142,12 @@ def screening_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
     rules = {rule: Weighting("rate", RATE, rule).label for rule in RULES if rule != "delight"}
     additive = {alpha: Weighting("rate", RATE, "additive", alpha).label for alpha in ALPHAS}
     rows: list[Measured] = []
+    to_best: dict[str, Value] = {"rule": "delight", "against": "best other rule"}
+    of_alpha: dict[str, Value] = {"rule": "best single α", "against": "delight"}
+    lowest: dict[str, Value] = {"extreme": "lowest"}
     for direction in DIRECTIONS:
         name = f"signal per backward pass along {_GRADIENTS[direction]}"
+        at: dict[str, Value] = {"gradient": direction, "ρ": RATE, **_path_point(COMMON_PATH)}
         delight = path.capture(_DELIGHT, direction)
         others = {rule: path.capture(label, direction) for rule, label in rules.items()}
         best = pd.concat(others).groupby(level=1).max()
@@ -123,14 +156,23 @@ def screening_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
             {alpha: (path.capture(label, direction) / delight).min() for alpha, label in additive.items()}
         ).T
         rows += [
-            _row(f"{name}, delight / best other rule, lowest", (delight / best).min(), origin),
-            _row(f"{name}, best single α / delight, lowest", by_alpha.max(), origin),
-            _row(f"{name}, that best single α", by_alpha.idxmax(), origin),
+            _row(f"{name}, delight / best other rule, lowest", (delight / best).min(), origin, at | to_best | lowest),
+            _row(f"{name}, best single α / delight, lowest", by_alpha.max(), origin, at | of_alpha | lowest),
+            _row(f"{name}, that best single α", by_alpha.idxmax(), origin, at | of_alpha),
         ]
-        rows += [_row(f"{name}, {rule} / delight, lowest", (o / delight).min(), origin) for rule, o in others.items()]
+        rows += [
+            _row(
+                f"{name}, {rule} / delight, lowest",
+                (other / delight).min(),
+                origin,
+                at | {"rule": rule, "against": "delight"} | lowest,
+            )
+            for rule, other in others.items()
+        ]
         oracle = path.capture(Weighting("oracle", RATE, direction).label, direction)
-        rows += _each_checkpoint(f"{name}, delight / oracle", delight / oracle, origin)
-        rows += _each_checkpoint(f"{name}, best other rule / oracle", best / oracle, origin)
+        for rule, signal in (("delight", delight), ("best other rule", best)):
+            where = at | {"rule": rule, "against": "oracle"}
+            rows += _each_checkpoint(f"{name}, {rule} / oracle", signal / oracle, origin, where)
     return rows
 
 
@@ -162,13 +204,17 @@ class _Path:
         return self.of("signal", label, direction) / self.of("backward_rate", label, direction)
 
 
-def _each_checkpoint(name: str, frame: pd.DataFrame, origin: str) -> Iterator[Measured]:
+def _each_checkpoint(
+    name: str, frame: pd.DataFrame, origin: str, parameters: Mapping[str, Value]
+) -> Iterator[Measured]:
     for target, values in frame.iterrows():
         place = "initialisation" if target == INITIALISATION else f"{100 * float(str(target)):g} % accuracy"
-        yield _row(f"{name}, at {place}", values.dropna(), origin)
+        reached = "initialisation" if target == INITIALISATION else float(str(target))
+        yield _row(f"{name}, at {place}", values.dropna(), origin, {**parameters, "accuracy": reached})
 
 
-def _row(quantity: str, values: ArrayLike, origin: str) -> Measured:
+def _row(quantity: str, values: ArrayLike, origin: str, parameters: Mapping[str, Value]) -> Measured:
     seeds = np.asarray(values, dtype=np.float64)
     interval = bootstrap(seeds)
-    return Measured(quantity, interval.value, interval.low, interval.high, len(seeds), None, origin)
+    ends = (interval.value, interval.low, interval.high)
+    return Measured(quantity, *ends, len(seeds), None, origin, parameters=parameters)

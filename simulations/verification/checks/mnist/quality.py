@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from simulations.mnist.summary import final_error, samples_to_error, total_sampl
 from simulations.results.table_sizes import sizes_of_runs
 from simulations.statistics import Interval, bootstrap
 from simulations.verification.checks import Context, attributed
-from simulations.verification.checks.evidence import Measured
+from simulations.verification.checks.evidence import Measured, Value
+from simulations.verification.checks.labels import method_of
 
 __all__ = ["quality", "quality_rows", "sizes_of_compared"]
 
@@ -73,20 +75,22 @@ def quality_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
     final = {label: 100 * final_error(table, label) for label in table["label"].unique()}
     gate, rows = "DG-K(3 %)", []
 
-    def add(quantity: str, values: NDArray[np.float64], published: float | None) -> None:
+    def add(quantity: str, values: NDArray[np.float64], published: float | None, **point: Value) -> None:
         interval = bootstrap(values)
-        rows.append(_row(quantity, interval, len(values), published, origin))
+        rows.append(_row(quantity, interval, len(values), published, origin, point))
 
     # A published final error is comparable after as many updates only.
     published_errors = PUBLISHED_ERROR if table["update"].max() >= PUBLISHED_UPDATES else {}
     for label, errors in final.items():
-        add(f"final test error, {label} (percent)", errors, published_errors.get(label))
+        add(f"final test error, {label} (percent)", errors, published_errors.get(label), **method_of(label))
     for other, published in (("DG", 0.0), ("PG", None)):
-        add(f"final test error, {gate} − {other} (percentage points)", final[gate] - final[other], published)
+        name, point = f"final test error, {gate} − {other} (percentage points)", method_of(gate) | {"against": other}
+        add(name, final[gate] - final[other], published, **point)
     for percent in (10, 5):
         spent = {label: samples_to_error(table, label, percent / 100, "backward_samples") for label in final}
         for label in ("PG", "DG", gate):
-            add(f"backward samples to {percent} % error, {label}", spent[label], None)
+            name = f"backward samples to {percent} % error, {label}"
+            add(name, spent[label], None, **method_of(label) | {"target error": percent / 100})
         never = np.isinf(spent["PG"])
         at_least = np.where(never, total_samples(table, "PG", "backward_samples"), spent["PG"])
         ratio = bootstrap(at_least / spent[gate])
@@ -94,9 +98,18 @@ def quality_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
         ratio = Interval(ratio.value, ratio.low, math.inf) if never.any() else ratio
         reached = f"{(~never).sum()} of {len(never)} seeds of PG got there"
         name = f"backward samples to {percent} % error, PG / {gate}, at least"
-        rows.append(_row(name, ratio, len(never), 100.0, f"{origin}; to {percent} % error {reached}"))
+        point = method_of(gate) | {"method": "PG", "against": "DG-K", "target error": percent / 100}
+        rows.append(_row(name, ratio, len(never), 100.0, f"{origin}; to {percent} % error {reached}", point))
     return rows
 
 
-def _row(quantity: str, interval: Interval, seeds: int, published: float | None, origin: str) -> Measured:
-    return Measured(quantity, interval.value, interval.low, interval.high, seeds, published, origin)
+def _row(
+    quantity: str,
+    interval: Interval,
+    seeds: int,
+    published: float | None,
+    origin: str,
+    parameters: Mapping[str, Value],
+) -> Measured:
+    ends = (interval.value, interval.low, interval.high)
+    return Measured(quantity, *ends, seeds, published, origin, parameters=parameters)

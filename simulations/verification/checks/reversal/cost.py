@@ -15,8 +15,9 @@ from simulations.results.tables import with_seconds
 from simulations.reversal.tables import STEP_TIMES, Curves, step_times
 from simulations.statistics import Interval, bootstrap
 from simulations.verification.checks import Context, attributed
-from simulations.verification.checks.evidence import Measured
-from simulations.verification.checks.reversal.quality import over_seeds
+from simulations.verification.checks.evidence import Measured, Value
+from simulations.verification.checks.labels import method_of
+from simulations.verification.checks.reversal.rows import over_seeds
 from simulations.verification.checks.reversal.runs import curves
 
 __all__ = ["physical_cost", "physical_cost_rows", "seconds_rows"]
@@ -41,8 +42,8 @@ def physical_cost_rows(found: Curves) -> list[Measured]:
     rows: list[Measured] = []
     compared = found.frame[found.frame["label"].isin((FULL, *GATED))]
 
-    def add(quantity: str, values: FloatArray) -> None:
-        rows.append(over_seeds(quantity, values, found, compared))
+    def add(quantity: str, values: FloatArray, **more: Value) -> None:
+        rows.append(over_seeds(quantity, values, found, compared, method_of(label) | more))
 
     full = totals[FULL].iloc[0]  # every answer of PG costs the same
     for label in (label for label in GATED if label in totals):
@@ -58,15 +59,16 @@ def physical_cost_rows(found: Curves) -> list[Measured]:
             1 - processed / survivors,
         )
         add(f"positions processed over tokens kept, shares of the full step, {label}", processed / kept)
-        add(f"training FLOPs, {label} / PG", _array(spent["training_flops"] / full["training_flops"]))
+        add(f"training FLOPs, {label} / PG", _array(spent["training_flops"] / full["training_flops"]), against=FULL)
         step, full_step = (each["sampling_flops"] + each["training_flops"] for each in (spent, full))
-        add(f"sampling and training FLOPs, {label} / PG", _array(step / full_step))
-        add(f"the same, predicted from the positions processed, {label}", _predicted_step(full, processed))
+        add(f"sampling and training FLOPs, {label} / PG", _array(step / full_step), against=FULL)
+        same = f"the same, predicted from the positions processed, {label}"
+        add(same, _predicted_step(full, processed), against=FULL)
         if label.startswith("token gate"):
             exact, independent = _survivors(found.frame, label)
             add(f"rows processed, {label}, measured over predicted for independent keeps", survivors / exact)
             name = f"rows processed, {label}, measured over 1 − (1 − ρ)^T = {independent:.3f}"
-            add(name, survivors / independent)
+            add(name, survivors / independent, predicted=independent)
     return rows
 
 
@@ -121,7 +123,9 @@ def seconds_rows(times: pd.DataFrame, device: str, origin: str) -> list[Measured
                 ratios = seconds[label][:, part] / seconds[FULL][:, part]
                 interval = bootstrap(ratios)
                 quantity = f"seconds of {name}, {label} / PG, {answers:,} answers, {device}"
-                rows.append(Measured(quantity, *_ends(interval), len(ratios), None, origin))
+                point = method_of(label) | {"against": FULL, "part": name, "answers": int(str(answers))}
+                point["device"] = device
+                rows.append(Measured(quantity, *_ends(interval), len(ratios), None, origin, parameters=point))
     return rows
 
 

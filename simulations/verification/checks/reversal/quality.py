@@ -7,32 +7,34 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from kondo_theory.token_trap import stall_point
 from kondo_theory.token_trap.groups import group_drift, group_stall_point
 from simulations.errors import ResultError
-from simulations.results.table_sizes import sizes_of_runs
 from simulations.reversal.studies import ABOVE, BELOW, FRESH, Setting
 from simulations.reversal.summary import final, progress, spent_to_error, stalled
 from simulations.reversal.tables import Curves
-from simulations.statistics import bootstrap
 from simulations.verification.checks import Context
-from simulations.verification.checks.evidence import Measured
+from simulations.verification.checks.evidence import Measured, Value
+from simulations.verification.checks.labels import method_of
+from simulations.verification.checks.reversal.rows import (
+    at_setting,
+    counted,
+    over_seeds,
+    require_paired,
+    setting_point,
+    shares,
+    taken_from,
+)
 from simulations.verification.checks.reversal.runs import curves, fresh_curves
 
 __all__ = [
-    "at_setting",
-    "over_seeds",
     "predicted_reward",
     "quality",
     "quality_rows",
-    "require_paired",
     "row_gate",
     "row_gate_rows",
     "sensitivity_rows",
-    "shares",
-    "taken_from",
     "token_trap",
     "token_trap_rows",
 ]
@@ -76,12 +78,14 @@ def quality_rows(found: Curves) -> list[Measured]:
         early = runs[runs["update"] <= WITHIN_UPDATES]
         reached = np.isfinite(spent_to_error(early, 0.01, "update"))
         name = f"share of seeds that reach 1 % token error within {WITHIN_UPDATES:,} updates, {label}"
-        rows.append(_counted(name, reached, found, runs))
+        point = method_of(str(label)) | {"target error": 0.01, "updates": WITHIN_UPDATES}
+        rows.append(counted(name, reached, found, runs, point))
     for kind in ("sequence", "token", "greedy sequence", "greedy token"):
         for label, runs in found.frame.groupby("label", sort=False):
             errors = final(runs, f"{kind.replace(' ', '_')}_error")
             published = PUBLISHED.get(str(label)) if kind == "sequence" else None
-            rows.append(over_seeds(f"final {kind} error, {label}", errors, found, runs, published))
+            point = method_of(str(label)) | _error(kind)
+            rows.append(over_seeds(f"final {kind} error, {label}", errors, found, runs, point, published))
     return rows
 
 
@@ -90,35 +94,18 @@ def sensitivity_rows(found: Curves, named: str | None = None) -> list[Measured]:
     rows = []
     for (label, value), runs in found.frame.groupby(["label", named or "rule"], sort=False):
         where = f" at {named.replace('_', ' ')} {value}" if named else " by rule"
+        varied = float(value) if isinstance(value, float) else str(value)
+        study = {named.replace("_", " ") if named else "rule": varied}
         for kind in ("token", "sequence"):
             errors = final(runs, f"{kind}_error")
-            rows.append(over_seeds(f"final {kind} error{where}, {label}", errors, found, runs))
+            point = method_of(str(label)) | _error(kind) | study
+            rows.append(over_seeds(f"final {kind} error{where}, {label}", errors, found, runs, point))
     return rows
 
 
-def over_seeds(
-    quantity: str,
-    values: NDArray[np.float64],
-    found: Curves,
-    runs: pd.DataFrame,
-    published: float | None = None,
-) -> Measured:
-    """Return the median over seeds with its bootstrap interval."""
-    interval = bootstrap(values)
-    return taken_from(found, runs, quantity, (interval.value, interval.low, interval.high), len(values), published)
-
-
-def taken_from(
-    found: Curves,
-    runs: pd.DataFrame,
-    quantity: str,
-    ends: tuple[float, float, float],
-    n_values: int,
-    published: float | None = None,
-) -> Measured:
-    """Return a row, (value, low, high), that says what runs it is of, and how many and how long they were."""
-    sizes = sizes_of_runs(runs)
-    return Measured(quantity, *ends, n_values, published, found.origin(runs), sizes, found.sources(runs))
+def _error(kind: str) -> dict[str, Value]:
+    """Return of what an error is, ``token`` or ``sequence``, and of which actions."""
+    return {"error": kind.removeprefix("greedy "), "actions": "greedy" if kind.startswith("greedy ") else "sampled"}
 
 
 @lru_cache(maxsize=64)
@@ -149,7 +136,8 @@ def token_trap_rows(found: Curves, fresh: Curves | None = None) -> list[Measured
             if setting in ABOVE:
                 (here,) = runs.paired(setting, TOKEN)
                 learn.setdefault(setting, []).extend(here["learnt"])
-                rows.append(runs.row(f"final training reward, {setting}{now}", here["final_reward"], setting, TOKEN))
+                name, point = f"final training reward, {setting}{now}", {"trained now": bool(now)}
+                rows.append(runs.row(name, here["final_reward"], setting, TOKEN, point))
                 continue
             here, controls = runs.paired(setting, TOKEN, ADVANTAGE)
             stall.setdefault(setting, []).extend(stalled(here.loc[seed], controls.loc[seed]) for seed in here.index)
@@ -157,25 +145,27 @@ def token_trap_rows(found: Curves, fresh: Curves | None = None) -> list[Measured
             assert predicted is not None
             gaps.setdefault(setting, []).extend((here["late_reward"] - predicted).abs())
             against = f"{setting} (predicted {predicted:.3f}; exact baseline {exact:.3f})"
+            foreseen = {"predicted": predicted, "predicted, exact baseline": exact}
             rows += [
-                runs.row(f"{name}, {where}{now}", here[column], setting, TOKEN)
-                for name, where, column in (
-                    ("stalled reward", against, "late_reward"),
-                    ("slope of the stalled reward per 1,000 updates", setting, "slope"),
-                    ("sampled token error at the stall", setting, "final_error"),
-                    ("greedy token error at the stall", setting, "final_greedy_error"),
+                runs.row(f"{name}, {where}{now}", here[column], setting, TOKEN, {**point, "trained now": bool(now)})
+                for name, where, column, point in (
+                    ("stalled reward", against, "late_reward", foreseen),
+                    ("slope of the stalled reward per 1,000 updates", setting, "slope", {"per updates": 1_000}),
+                    ("sampled token error at the stall", setting, "final_error", _error("token")),
+                    ("greedy token error at the stall", setting, "final_greedy_error", _error("greedy token")),
                 )
             ]
     middle, low, high = (
         max(float(statistic(gap)) for gap in gaps.values()) for statistic in (np.median, np.min, np.max)
     )
+    worst = {"side": "below", "setting": "worst"}
     every = _together([part for part, *_ in parts])
     below, above = (_at_any(every.frame, settings, TOKEN, ADVANTAGE) for settings in (BELOW, ABOVE))
     n_below = sum(map(len, stall.values()))
     return [
-        *shares("share of runs below the critical rate that stall", stall, every, below),
-        *shares("share of runs above the critical rate that learn", learn, every, above),
-        taken_from(every, below, "|stalled reward − predicted|, worst setting", (middle, low, high), n_below),
+        *shares("share of runs below the critical rate that stall", stall, every, below, {"side": "below"}),
+        *shares("share of runs above the critical rate that learn", learn, every, above, {"side": "above"}),
+        taken_from(every, below, "|stalled reward − predicted|, worst setting", (middle, low, high), n_below, worst),
         *rows,
     ]
 
@@ -203,32 +193,43 @@ def row_gate_rows(found: Curves) -> list[Measured]:
             learnt[setting] = list(here["learnt"])
             budgets += list(here["backward_tokens"] / tokens["backward_tokens"])
             gains += list(here["final_reward"] - tokens["final_reward"])
-            name = f"final training reward, {kind}, {setting} ({_lowest_drift(setting, kind)})"
-            rows.append(runs.row(name, here["final_reward"], setting, kind))
+            drift, p = _lowest_drift(setting, kind)
+            foreseen = f"lowest drift predicted: {drift:.1e} at p = {p:.2f}"
+            name = f"final training reward, {kind}, {setting} ({foreseen})"
+            rows.append(runs.row(name, here["final_reward"], setting, kind, {"predicted drift": drift, "p": p}))
     budget, gain = np.array(budgets), np.array(gains)
     extremes = {
         "backward tokens, row gate / token gate, smallest": budget.min(),
         "backward tokens, row gate / token gate, largest": budget.max(),
         "final training reward, row gate − token gate, smallest": gain.min(),
     }
-    compared = _at_any(found.frame, BELOW, TOKEN, *learn)
+    compared, against = _at_any(found.frame, BELOW, TOKEN, *learn), {"method": "row gate", "against": "token gate"}
     return [
         *(
             row
             for kind, learnt in learn.items()
-            for row in shares(f"share of runs that learn, {kind}", learnt, found, compared)
+            for row in shares(f"share of runs that learn, {kind}", learnt, found, compared, _gate(kind))
         ),
-        *(taken_from(found, compared, name, (float(value),) * 3, len(gain)) for name, value in extremes.items()),
+        *(
+            taken_from(found, compared, name, (float(value),) * 3, len(gain), against | {"extreme": name.split()[-1]})
+            for name, value in extremes.items()
+        ),
         *rows,
     ]
 
 
 @lru_cache(maxsize=64)
-def _lowest_drift(setting: Setting, kind: str) -> str:
-    """Say where the mean field, with the mean of 10 answers as baseline, has the row gate's lowest drift."""
+def _lowest_drift(setting: Setting, kind: str) -> tuple[float, float]:
+    """Return the lowest drift of the row gate's mean field, with the mean of 10 answers as baseline, and its p."""
     p = np.linspace(1 / setting.vocab_size, 0.99, 200)[10:]
     values = group_drift(p, setting.length, setting.vocab_size, setting.rate, GROUP, "row", _GATES[kind][1])
-    return f"lowest drift predicted: {values.min():.1e} at p = {p[values.argmin()]:.2f}"
+    return float(values.min()), float(p[values.argmin()])
+
+
+def _gate(kind: str) -> dict[str, Value]:
+    """Return method and rule by name."""
+    method, rule = _GATES[kind]
+    return {"method": method.replace("-", " "), "rule": rule}
 
 
 class _Runs:
@@ -255,45 +256,10 @@ class _Runs:
             raise ResultError(f"{self.found.origin()}: lacks the {kind} at {setting}, which the claims compare")
         return runs.set_index("seed").sort_index()
 
-    def row(self, quantity: str, values: pd.Series, setting: Setting, kind: str) -> Measured:
+    def row(
+        self, quantity: str, values: pd.Series, setting: Setting, kind: str, more: Mapping[str, Value]
+    ) -> Measured:
         """Return a measured row: median and bootstrap interval over seeds."""
         runs = self.found.frame[at_setting(self.found.frame, *_GATES[kind], setting)]
-        return over_seeds(quantity, values.to_numpy(), self.found, runs)
-
-
-def require_paired(found: Curves, setting: Setting, ends: Mapping[str, pd.DataFrame]) -> None:
-    """Refuse runs, one row a seed, that cannot be compared seed by seed.
-
-    Raises
-    ------
-    ResultError
-        If they have not the same seeds and the same number of updates.
-    """
-    sizes = {name: (", ".join(map(str, runs.index)), int(runs["updates"].max())) for name, runs in ends.items()}
-    if len(set(sizes.values())) > 1:
-        each = "; ".join(f"{name} {updates:,} of seeds {seeds}" for name, (seeds, updates) in sizes.items())
-        raise ResultError(
-            f"{found.origin()}: the claims compare gates at equal seeds and updates, at {setting} got {each}"
-        )
-
-
-def at_setting(frame: pd.DataFrame, method: str, rule: str, setting: Setting) -> pd.Series:
-    """Return which rows are of a gate at a setting."""
-    task = (frame["vocab_size"] == setting.vocab_size) & (frame["length"] == setting.length)
-    return task & (frame["method"] == method) & (frame["rule"] == rule) & np.isclose(frame["rate"], setting.rate)
-
-
-def shares(
-    quantity: str, outcomes: Mapping[Setting, Sequence[bool]], found: Curves, runs: pd.DataFrame
-) -> list[Measured]:
-    """Return the share of all runs, and that of the worst setting; ``runs`` are their curves."""
-    worst = min(outcomes.values(), key=np.mean)
-    every = [value for values in outcomes.values() for value in values]
-    return [_counted(quantity, every, found, runs), _counted(f"{quantity}, worst setting", worst, found, runs)]
-
-
-def _counted(
-    quantity: str, values: Sequence[bool] | NDArray[np.bool_], found: Curves, runs: pd.DataFrame
-) -> Measured:
-    share = float(np.mean(np.asarray(values)))
-    return taken_from(found, runs, quantity, (share, share, share), len(values))
+        point = {**_gate(kind), **setting_point(setting), **more}
+        return over_seeds(quantity, values.to_numpy(), self.found, runs, point)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -11,7 +13,8 @@ from simulations.mnist.tables import committed
 from simulations.results.table_sizes import sizes_of, sizes_of_searches
 from simulations.reversal.scaling import KIND, SCALES, measure
 from simulations.verification.checks import Context, attributed
-from simulations.verification.checks.evidence import Measured
+from simulations.verification.checks.evidence import Measured, Value
+from simulations.verification.checks.labels import method_of
 
 __all__ = ["scaling", "scaling_rows"]
 
@@ -51,16 +54,18 @@ def scaling_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
     rows = []
     for (axis, spent, budget), part in table.groupby(["axis", "spent", "budget"], sort=False):
         within = f"{SIZES[str(axis)]} within {budget:,} {ROWS[str(spent)]}"
+        point: dict[str, Value] = {"budget": int(str(budget)), "spent": ROWS[str(spent)]}
         sizes = part.pivot(index="seed", columns="label", values="largest").astype(float)
         for label in sizes:
-            rows.append(_row(f"{within}, {label}", sizes[label].to_numpy(), origin))
+            rows.append(_row(f"{within}, {label}", sizes[label].to_numpy(), origin, point | method_of(str(label))))
         for above, below in RATIOS:
             if above in sizes and below in sizes:
                 # Where even a size of one is not solved, that counts as half of it.
                 over, under = (sizes[label].clip(lower=0.5).to_numpy() for label in (above, below))
                 most = float(part["most"].iloc[0])
                 low, high = over / np.where(under < most, under, np.inf), np.where(over < most, over, np.inf) / under
-                rows.append(_row(f"{within}, {above} / {below}", over / under, origin, low, high))
+                where = point | method_of(below) | method_of(above) | {"against": method_of(below)["method"]}
+                rows.append(_row(f"{within}, {above} / {below}", over / under, origin, where, low, high))
     return rows
 
 
@@ -68,9 +73,11 @@ def _row(
     quantity: str,
     values: FloatArray,
     origin: str,
+    parameters: Mapping[str, Value],
     low: FloatArray | None = None,
     high: FloatArray | None = None,
 ) -> Measured:
     """Return a row: the median, and the range over seeds, open where the largest size that was tried is solved."""
     lowest, highest = float((values if low is None else low).min()), float((values if high is None else high).max())
-    return Measured(quantity, float(np.median(values)), lowest, highest, len(values), None, origin)
+    ends = (float(np.median(values)), lowest, highest)
+    return Measured(quantity, *ends, len(values), None, origin, parameters=parameters)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -10,12 +12,13 @@ from simulations.reversal.studies import BELOW, RULES_ELSEWHERE, Setting
 from simulations.reversal.summary import FINAL_EVALUATIONS, progress, stalled
 from simulations.reversal.tables import Curves
 from simulations.verification.checks import Context
-from simulations.verification.checks.evidence import Measured
-from simulations.verification.checks.reversal.quality import (
+from simulations.verification.checks.evidence import Measured, Value
+from simulations.verification.checks.reversal.quality import predicted_reward
+from simulations.verification.checks.reversal.rows import (
     at_setting,
     over_seeds,
-    predicted_reward,
     require_paired,
+    setting_point,
     shares,
     taken_from,
 )
@@ -62,24 +65,41 @@ def screening_rows(found: Curves, before: Curves) -> list[Measured]:
                 predicted = predicted_reward(setting, rule)
                 assert predicted is not None
                 gaps.append((end["late_reward"] - predicted).abs())
-                name, column = f"stalled reward, {rule}, {setting} (predicted {predicted:.3f})", "late_reward"
+                rows.append(_stalled_reward(found, runs[rule], rule, setting, end))
             else:
-                name, column = f"final token error, {rule}, {setting}", "final_error"
-            rows.append(over_seeds(name, end[column].to_numpy(), found, runs[rule]))
+                name, values = f"final token error, {rule}, {setting}", end["final_error"].to_numpy()
+                rows.append(over_seeds(name, values, found, runs[rule], _point(rule, setting) | {"error": "token"}))
     for rule in STALLING:
         former = _of(before, rule, BELOW[0])
-        name = f"stalled reward, {rule}, {BELOW[0]} (predicted {predicted_reward(BELOW[0], rule):.3f}; seen before)"
-        rows.append(over_seeds(name, progress(former)["late_reward"].to_numpy(), before, former))
+        rows.append(_stalled_reward(before, former, rule, BELOW[0], progress(former), seen_before=True))
     worst, lowest = max(gaps, key=np.median), min(ratios, key=np.median)
     # Every run of these tasks is compared: by one rule, or as the control of another.
     compared = found.frame[np.logical_or.reduce([_is_at(found, setting) for setting in BELOW[1:]])]
+    stalling, learning = {"rule": STALLING}, {"rule": "abs-advantage"}
+    against = {"rule": "advantage", "against": "abs-advantage"}
+    error = "final token error, by advantage / by |advantage|, worst setting"
+    name = "share of runs by additive and positive surprisal that stall"
     return [
-        *shares("share of runs by additive and positive surprisal that stall", stall, found, compared),
-        *shares("share of runs by |advantage| that learn", learn, found, compared),
-        _extremes("|stalled reward − predicted|, worst setting", worst, found, compared),
-        _extremes("final token error, by advantage / by |advantage|, worst setting", lowest, found, compared),
+        *shares(name, stall, found, compared, stalling),
+        *shares("share of runs by |advantage| that learn", learn, found, compared, learning),
+        _extremes("|stalled reward − predicted|, worst setting", worst, found, compared, stalling),
+        _extremes(error, lowest, found, compared, against),
         *rows,
     ]
+
+
+def _stalled_reward(
+    found: Curves, runs: pd.DataFrame, rule: str, setting: Setting, ends: pd.DataFrame, *, seen_before: bool = False
+) -> Measured:
+    """Return the reward at which a rule stalls; the name says what was predicted."""
+    predicted, seen = predicted_reward(setting, rule), "; seen before" if seen_before else ""
+    name = f"stalled reward, {rule}, {setting} (predicted {predicted:.3f}{seen})"
+    point = _point(rule, setting) | {"predicted": predicted, "seen before": seen_before}
+    return over_seeds(name, ends["late_reward"].to_numpy(), found, runs, point)
+
+
+def _point(rule: str, setting: Setting) -> dict[str, Value]:
+    return {"method": "token gate", "rule": rule, **setting_point(setting)}
 
 
 def _is_at(found: Curves, setting: Setting) -> pd.Series:
@@ -96,7 +116,9 @@ def _of(found: Curves, rule: str, setting: Setting) -> pd.DataFrame:
     return runs
 
 
-def _extremes(quantity: str, values: pd.Series, found: Curves, runs: pd.DataFrame) -> Measured:
+def _extremes(
+    quantity: str, values: pd.Series, found: Curves, runs: pd.DataFrame, parameters: Mapping[str, Value]
+) -> Measured:
     """Return the median over seeds, from the lowest seed to the highest."""
     ends = (float(np.median(values)), float(values.min()), float(values.max()))
-    return taken_from(found, runs, quantity, ends, len(values))
+    return taken_from(found, runs, quantity, ends, len(values), {**parameters, "setting": "worst"})

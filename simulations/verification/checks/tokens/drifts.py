@@ -195,12 +195,20 @@ def _drift_row(context: Context, task: TokenTask, gate: TokenGate, predicted: fl
     how = f"η={gate.temperature:g}" if gate.kind == "dg" else f"ρ={gate.rate:g}"
     rule = "" if gate.rule == "delight" else f" by {gate.rule}"
     name = f"drift/(p(1−p)), {gate.kind}{rule}, M={task.vocab_size}, T={task.n_tokens}, {how}, p={task.p:g}"
-    return Simulated(name, predicted / scale, estimate, error, 0.02 / task.n_tokens, _point(gate))
+    point = _point(gate, task.vocab_size, task.n_tokens) | {"p": task.p}
+    return Simulated(name, predicted / scale, estimate, error, 0.02 / task.n_tokens, point)
 
 
-def _point(gate: TokenGate) -> dict[str, Value]:
-    """Return what a row's name says of its gate without a symbol."""
-    return {"gate": gate.kind, "rule": gate.rule}
+def _point(gate: TokenGate, vocab_size: int, n_tokens: int) -> dict[str, Value]:
+    """Return the point of a grid by symbol."""
+    how: dict[str, Value] = {"η": gate.temperature} if gate.kind == "dg" else {"ρ": gate.rate}
+    return {"gate": gate.kind, "rule": gate.rule, "M": vocab_size, "T": n_tokens, **how}
+
+
+def _run_point(run: Run) -> dict[str, Value]:
+    """Return the point of a grid by symbol; training starts at the uniform policy unless it says otherwise."""
+    start = 1 / run.vocab_size if run.start is None else run.start
+    return _point(run.gate, run.vocab_size, run.n_tokens) | {"p start": start}
 
 
 def _ends(context: Context, runs: Sequence[Run], seed: int, rule: str | None = None) -> Iterator[Simulated]:
@@ -214,7 +222,7 @@ def _ends(context: Context, runs: Sequence[Run], seed: int, rule: str | None = N
         larger = replace(_gated(run, rule=rule or gate.rule), batch_size=run.batch_size * SIZE[context.preset])
         estimate, error = end_of_learning(larger, REPLICATES[context.preset], seed + 10 * index, context.workers)
         found = (math.nan if predicted is None else predicted, estimate, error)
-        yield Simulated(f"end of training, {run}", *found, parameters=_point(gate))
+        yield Simulated(f"end of training, {run}", *found, parameters=_run_point(run))
 
 
 def _learned(
@@ -226,5 +234,5 @@ def _learned(
         found = rewards(smaller, replicates, seed + index, context.workers, batch_mean=batch_mean)[:, -1] > LEARNED
         baseline = ", batch mean as baseline" if batch_mean else ""
         share, error = mean_and_error(found)
-        point = _point(run.gate) | {"batch mean": batch_mean}
+        point = _run_point(run) | {"batch mean": batch_mean}
         yield Simulated(f"share of runs that learn, {run}{baseline}", predicted, share, error, parameters=point)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulations.statistics import mean_and_error
-from simulations.verification.checks.evidence import Simulated
+from simulations.verification.checks.evidence import Simulated, Value
 
 __all__ = ["EXAMPLES", "PREDICTED", "example_rows", "train_two_tokens", "vanishing_rows"]
 
@@ -104,7 +104,8 @@ def example_rows(n_samples: int) -> Iterator[Simulated]:
         estimate = float(share @ value)
         error = float(np.sqrt((share @ value**2 - estimate**2) / n_samples))
         # Resolved to a tenth: the sign is what counts.
-        yield Simulated(f"drift, {name}", PREDICTED[name], estimate, error, 0.1 * abs(PREDICTED[name]))
+        resolution = 0.1 * abs(PREDICTED[name])
+        yield Simulated(f"drift, {name}", PREDICTED[name], estimate, error, resolution, {"example": name})
 
 
 def exactly_one(n_right: Counts, mean: FloatArray) -> NDArray[np.bool_]:
@@ -140,10 +141,15 @@ def vanishing_rows() -> Iterator[Simulated]:
     """Yield where training ends under rules whose E[G·A²] vanishes on the way, and under one whose does not."""
     stalled = train_two_tokens((0.25, 0.25), exactly_one, 3_000, 8, 9_100)
     end, error = mean_and_error(stalled.mean(axis=1))
-    yield Simulated("end of training on answers with exactly one of two right", 0.5, end, error + 1e-3)
+    point: dict[str, Value] = {"kept": "exactly one of two right", "p start": (0.25, 0.25)}
+    name = "end of training on answers with exactly one of two right"
+    yield Simulated(name, 0.5, end, error + 1e-3, parameters=point)
     lost = train_two_tokens((0.25, 0.26), least_advantage, 3_000, 8, 9_101)
     share, error = mean_and_error((lost.min(axis=1) < 0.15) & (lost.max(axis=1) > 0.85))  # either, by noise
-    yield Simulated("share of runs on the answers of least |A| that lose a token", 1.0, share, error)
+    point = {"kept": "least |A|", "p start": (0.25, 0.26)}
+    name = "share of runs on the answers of least |A| that lose a token"
+    yield Simulated(name, 1.0, share, error, parameters=point)
     learned = train_two_tokens((0.25, 0.26), lambda n_right, mean: n_right >= 0, 3_000, 8, 9_102)
     share, error = mean_and_error(learned.min(axis=1) > 0.9)
-    yield Simulated("share of runs on all answers that learn both tokens", 1.0, share, error)
+    point = {"kept": "all", "p start": (0.25, 0.26)}
+    yield Simulated("share of runs on all answers that learn both tokens", 1.0, share, error, parameters=point)
