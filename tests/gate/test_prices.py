@@ -258,16 +258,6 @@ def test_the_kth_largest_by_every_way(as_array):
     assert_array_equal(np.asarray(_prices.kth_largest(xp, array, as_array(ranks))), expected)
 
 
-@pytest.mark.parametrize("scores", [[-math.inf] * 3, [math.inf] * 3, [math.inf, math.inf, -math.inf, -math.inf]])
-@pytest.mark.parametrize("as_array", [np.asarray, torch.tensor])
-def test_infinite_scores_alone_leave_nothing_to_solve(scores, as_array):
-    """Without a warning: the infinite prices of all that is kept for certain, or of nothing."""
-    always = scores.count(math.inf) / len(scores)
-    for rate in (0.25, 0.5, 1.0):
-        expected = math.inf if always > rate else -math.inf
-        assert float(gate.calibrated_price(as_array(scores), rate, 0.5)) == expected
-
-
 def test_a_search_that_is_cut_short_is_refused(monkeypatch):
     chi = np.random.default_rng(6).standard_normal(100)
     monkeypatch.setattr(_prices, "_NEWTON_STEPS", 0)

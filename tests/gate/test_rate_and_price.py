@@ -72,6 +72,16 @@ def test_calibrated_price_at_the_edges():
     assert gate.calibrated_price(chi, 0.25, 0.0) == gate.quantile_price(chi, 0.25)
 
 
+@pytest.mark.parametrize("scores", [[-math.inf] * 3, [math.inf] * 3, [math.inf, math.inf, -math.inf, -math.inf]])
+@pytest.mark.parametrize("as_array", [np.asarray, torch.tensor])
+def test_infinite_scores_alone_leave_nothing_to_solve(scores, as_array):
+    """Without a warning: the infinite prices of all that is kept for certain, or of nothing."""
+    always = scores.count(math.inf) / len(scores)
+    for rate in (0.25, 0.5, 1.0):
+        expected = math.inf if always > rate else -math.inf
+        assert float(gate.calibrated_price(as_array(scores), rate, 0.5)) == expected
+
+
 class OtherArray:
     """An array of a third library, as far as the array standard's mark tells."""
 
