@@ -89,7 +89,7 @@ def _apart(wanted: Any, heights: Any) -> Any:
 
 
 def arrange(figure: Figure, panels: Sequence[Axes]) -> None:
-    """Letter the panels, write powers of ten in one size, and fit labels, titles and curves' names into the layout."""
+    """Letter the panels, write powers of ten in one size, and fit labels, titles and names into the layout."""
     for ax in panels:
         for axis in (ax.xaxis, ax.yaxis):
             _plain_powers(axis)

@@ -105,12 +105,12 @@ FIGURES = {
     ),
     "gambling-top-rate": FigureEntry(
         "rest points of the top-ρ gate on a gamble, and its corner",
-        "paper_figs.gambling:gambling_top_rate",
+        "paper_figs.rest_points:gambling_top_rate",
         ("sweep gambling-rest", "sweep gambling-drift"),
     ),
     "equal-noise": FigureEntry(
         "drift and rest points with the same noise on both arms",
-        "paper_figs.gambling:equal_noise",
+        "paper_figs.rest_points:equal_noise",
         ("sweep gambling-drift", "sweep gambling-rest"),
     ),
     "context-allocation": FigureEntry(

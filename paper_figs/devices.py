@@ -40,8 +40,9 @@ def device_agreement() -> Figure:
     names: Any = [f"{shown(pair.label)}, {pair.experiment}, {len(pair.gpu)} seeds" for pair in pairs]
     axes[0].set_yticks(range(len(pairs)), names)
     axes[0].invert_yaxis()
-    caption(f"""Each method's error on a GPU over its error on a CPU, the same seeds on both: ratio of means with Student's 95 %
-        interval of its logarithm. Grey: from {low:g} to {high:g}. Filled points: measured on networks.""")
+    caption(f"""Each method's error on a GPU over its error on a CPU, the same seeds on both: ratio of means with
+        Student's 95 % interval of its logarithm. Grey: from {low:g} to {high:g}. Filled points: measured on
+        networks.""")
     return figure
 
 

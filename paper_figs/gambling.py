@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -19,12 +18,6 @@ from kondo_theory.gambling import (
     fixed_point,
     log_small_noise_floor,
 )
-from kondo_theory.gambling.equal_noise import (
-    equal_noise_drift,
-    equal_noise_floor_ratio,
-    equal_noise_top_rate_drift,
-)
-from kondo_theory.gambling.top_rate import corner_noise_ratio, top_rate_drift
 from paper_figs.arranging import label_curves
 from paper_figs.marks import REFERENCE, draw_rows, reference
 from paper_figs.panels import caption, finding, legend_below, panels
@@ -33,11 +26,16 @@ from paper_figs.tables import points, rows
 from paper_figs.wording import number, percent, simulated
 
 __all__ = [
-    "equal_noise",
+    "ALONE",
+    "DRIFT_LABEL",
+    "NOISE_LABEL",
+    "RATES",
+    "SHARE_LABEL",
+    "Where",
+    "draw_drifts",
     "gambling_dg_floor",
     "gambling_false_positives",
     "gambling_fixed_point",
-    "gambling_top_rate",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -47,7 +45,7 @@ NOISE_LABEL = "noise ratio, r = σ/Δ"
 SHARE_LABEL = "probability of the gamble, x"
 DRIFT_LABEL = "drift to the better arm, f (Δ)"
 RATES = {0.03: "DG-K(3 %)", 0.1: "DG-K(10 %)", 0.3: "DG-K(30 %)"}
-_ALONE = {"equal_noise": False}  # noise on the gambling arm alone
+ALONE = {"equal_noise": False}  # noise on the gambling arm alone
 
 
 def gambling_false_positives() -> Figure:
@@ -65,9 +63,9 @@ def gambling_false_positives() -> Figure:
     one = float(false_positive_probability(0.5, np.asarray(1.0)))
     finding(ax, f"Noise as large as the gap (r = 1) makes {percent(one)} of losing gambles look good at x = 0.5")
     legend_below([ax])
-    caption(f"""How often the gate at price zero keeps a sample of an arm that is worse on average by Δ and has noise σ,
-        against r = σ/Δ, at three probabilities x of that arm. Lines: exact; dotted: the bound
-        exp(−((1 − x)/r)²/2)/2. {simulated("gambling-kept")}""")
+    caption(f"""How often the gate at price zero keeps a sample of an arm that is worse on average by Δ and has noise
+        σ, against r = σ/Δ, at three probabilities x of that arm. Lines: exact; dotted: the bound exp(−((1 −
+        x)/r)²/2)/2. {simulated("gambling-kept")}""")
     return figure
 
 
@@ -80,10 +78,10 @@ def gambling_fixed_point() -> Figure:
     _learning(axes[3])
     gates = [handle for handle in axes[0].lines if not str(handle.get_label()).startswith("_")]
     legend_below(axes, gates)
-    caption(f"""A gambling arm: worse on average by Δ, with noise σ = rΔ. (a) Lowest stable probability x* of the gamble
-        under each gate against r; DG at η = 1. (b) Drift of the gate at price zero at four r, and PG's. (c) Learning
-        at price zero on the plane of r and x: arrows from the start to 1,200 steps later, line: x*(r). (d) The same
-        against steps (learning rate 4, batches of 1,000); lines: the expected update, bars at the right: x*.
+    caption(f"""A gambling arm: worse on average by Δ, with noise σ = rΔ. (a) Lowest stable probability x* of the
+        gamble under each gate against r; DG at η = 1. (b) Drift of the gate at price zero at four r, and PG's. (c)
+        Learning at price zero on the plane of r and x: arrows from the start to 1,200 steps later, line: x*(r). (d)
+        The same against steps (learning rate 4, batches of 1,000); lines: the expected update, bars at the right: x*.
         Lines: exact. {simulated("gambling-learning")}""")
     return figure
 
@@ -94,11 +92,11 @@ def _phase_diagram(ax: Axes) -> None:
     gates |= {name: {"gate": "rate", "rate": rate} for rate, name in RATES.items()}
     at_one = {}
     for name, where in gates.items():
-        style, rest = method_style(name), rows("gambling-rest", **where, **_ALONE)
+        style, rest = method_style(name), rows("gambling-rest", **where, **ALONE)
         lowest = rest[rest["stable"]].groupby("noise_ratio")["x"].min()
         ax.plot(lowest.index, lowest, color=style.colour, label=name)
         at_one[name] = float(np.interp(1.0, lowest.index, lowest))
-        draw_rows(ax, points("gambling", "x at rest", **where, **_ALONE), "noise_ratio", style)
+        draw_rows(ax, points("gambling", "x at rest", **where, **ALONE), "noise_ratio", style)
     reference(ax, x=CRITICAL_NOISE_RATIO, colour=method_style("zero price").colour)
     ax.text(2.7, 1.3e-2, "r = √(2π):\nzero price\nloses above", color=method_style("zero price").colour)
     ax.set(xscale="log", yscale="log", xlim=(0.2, 15), ylim=(1e-4, 1.5))
@@ -114,7 +112,7 @@ def _drift_curves(ax: Axes) -> None:
     ratios = {4.0: "4", CRITICAL_NOISE_RATIO: "√(2π)", 1.5: "1.5", 0.5: "0.5"}
     for colour, (r, name) in zip(shades(4), ratios.items(), strict=True):
         ax.plot(lines, drift(lines, r), color=colour, label=f"r = {name}")
-        _drift_points(ax, colour, "o", gate="zero-price", noise_ratio=r, **_ALONE)
+        draw_drifts(ax, colour, "o", gate="zero-price", noise_ratio=r, **ALONE)
     style = method_style("PG")
     ax.plot(lines, drift(lines, 1.0, "pg"), color=style.colour, label="PG, any r")
     reference(ax, y=0)
@@ -125,7 +123,7 @@ def _drift_curves(ax: Axes) -> None:
     label_curves(ax)
 
 
-def _drift_points(ax: Axes, colour: Colour, marker: str, **where: float | str) -> None:
+def draw_drifts(ax: Axes, colour: Colour, marker: str, **where: float | str) -> None:
     """Draw simulated drifts at some policies."""
     draw_rows(ax, points("gambling-drift", "drift", **where), "x", MethodStyle(colour, marker))
 
@@ -139,7 +137,7 @@ def _flow(ax: Axes) -> None:
     ax.plot(noise, line, color=style.colour)
     ax.plot([CRITICAL_NOISE_RATIO, 4], [1, 1], color=style.colour)
     reference(ax, x=CRITICAL_NOISE_RATIO, colour=style.colour)
-    found = points("gambling-learning", "x", gate="zero-price", n_steps=1_200, **_ALONE)
+    found = points("gambling-learning", "x", gate="zero-price", n_steps=1_200, **ALONE)
     arrow = {"arrowstyle": "->", "color": "0.4", "lw": 0.9, "shrinkA": 0, "shrinkB": 2}
     for r, start, end in found[["noise_ratio", "x_start", "estimate"]].to_numpy(dtype=np.float64):
         ax.annotate("", (r, end), (r, start), arrowprops=arrow)
@@ -168,7 +166,7 @@ def _learning(ax: Axes) -> None:
             "noise_ratio": r,
             "x_start": 0.5,
             "batch_size": 1_000,
-            **_ALONE,
+            **ALONE,
         }
         ends[r] = float(expit(path[-1]))
         draw_rows(ax, points("gambling-learning", "x", **settings), "n_steps", MethodStyle(grey, "o"))
@@ -189,11 +187,16 @@ def gambling_dg_floor() -> Figure:
     figure, axes = panels(2, height=2.3)
     noise = np.geomspace(0.1, 30, 140)
     for eta, grey in zip((0.05, 0.2, 1.0, 4.0), GREYS, strict=True):
-        axes[0].plot(noise, [fixed_point(float(r), "dg", eta) for r in noise], color=grey, label=f"η = {eta:g}")
+        axes[0].plot(
+            noise,
+            np.array([fixed_point(float(r), "dg", eta) for r in noise], dtype=np.float64),
+            color=grey,
+            label=f"η = {eta:g}",
+        )
         small = noise[noise < 0.5]
         form = np.exp(log_small_noise_floor(small, "dg", eta))
         axes[0].plot(small, form, ":", color=method_style("DG").colour, lw=2, zorder=3, gid=REFERENCE)
-        found = points("gambling", "x at rest", gate="dg", temperature=eta, **_ALONE)
+        found = points("gambling", "x at rest", gate="dg", temperature=eta, **ALONE)
         draw_rows(axes[0], found, "noise_ratio", MethodStyle(grey, "s"))
     axes[0].plot([], [], ":", color=method_style("DG").colour, lw=2, gid=REFERENCE, label="small-noise form")
     axes[0].set(xscale="log", yscale="log", xlabel=NOISE_LABEL, ylabel="stable share x*", ylim=(1e-62, 1e2))
@@ -202,119 +205,12 @@ def gambling_dg_floor() -> Figure:
     lines = np.linspace(0.001, 0.999, 300)
     for grey, r in zip(GREYS, (10.0, 4.0, 2.0, 0.5), strict=True):
         axes[1].plot(lines, drift(lines, r, "dg"), color=grey, label=f"r = {r:g}")
-        _drift_points(axes[1], grey, "s", gate="dg", noise_ratio=r, **_ALONE)
+        draw_drifts(axes[1], grey, "s", gate="dg", noise_ratio=r, **ALONE)
     reference(axes[1], y=0)
     axes[1].set(xlabel=SHARE_LABEL, ylabel=DRIFT_LABEL, ylim=(-4.2, 1.25))
     finding(axes[1], "DG's drift, η = 1: one zero")
     axes[1].legend(loc="center left", bbox_to_anchor=(0.0, 0.35))
-    caption(f"""DG on a gambling arm that is worse on average by Δ, with noise σ = rΔ: its stable share x* of the gamble at
-        four temperatures η, with the form for small noise (a), and its drift (b, η = 1). Lines: exact.
+    caption(f"""DG on a gambling arm that is worse on average by Δ, with noise σ = rΔ: its stable share x* of the
+        gamble at four temperatures η, with the form for small noise (a), and its drift (b, η = 1). Lines: exact.
         {simulated("gambling")}""")
     return figure
-
-
-def _branches(ax: Axes, rest: pd.DataFrame, colour: Colour) -> None:
-    """Draw all rest points against r, branch by branch along x: thick where stable, thin where not."""
-    path = rest.sort_values("x")
-    r, x = (path[name].to_numpy(dtype=np.float64) for name in ("noise_ratio", "x"))
-    joined = np.abs(np.diff(np.log(r))) < 0.15
-    stable = path["stable"].to_numpy(dtype=bool)
-    for part, width in ((stable, 1.8), (~stable, 0.6)):
-        for start in np.flatnonzero(part[:-1] & joined):
-            ax.plot(r[start : start + 2], x[start : start + 2], "-", color=colour, lw=width, solid_capstyle="round")
-
-
-def gambling_top_rate() -> Figure:
-    """Show every rest point of the top-ρ gate against r, where several coexist, and when the corner attracts."""
-    figure, axes = panels(3, height=2.3)
-    several = {}
-    for rate, name in RATES.items():
-        style, rest = method_style(name), rows("gambling-rest", gate="rate", rate=rate, **_ALONE)
-        _branches(axes[0], rest, style.colour)
-        axes[0].plot([], [], color=style.colour, lw=1.8, label=f"{name}")
-        corner = float(corner_noise_ratio(rate))
-        axes[0].plot(corner, 1.02, "v", color=style.colour, clip_on=False)
-        ends = rest[rest["stable"]].groupby("noise_ratio")["x"].max()
-        several[name] = (float(ends.index[ends > 0.5].min()), corner)
-    axes[0].plot([], [], color="0.3", lw=0.6, label="unstable")
-    axes[0].plot([], [], "v", color="0.3", label="x = 1 attracts from here on")
-    axes[0].set(xscale="log", xlabel=NOISE_LABEL, ylabel=SHARE_LABEL, ylim=(0, 1.05))
-    first, corner = several["DG-K(3 %)"]
-    finding(
-        axes[0],
-        f"DG-K(3 %) rests at mostly gambles from r = {number(first)} on, at gambles alone from {number(corner)}",
-    )
-    lines = np.geomspace(0.004, 0.9, 500)
-    for colour, r in zip(shades(3), (0.34, 0.4, 0.44), strict=True):
-        axes[1].plot(lines, 1e3 * top_rate_drift(lines, r, 0.02), color=colour, label=f"r = {r:g}")
-    found = points("gambling-drift", "drift", gate="rate", rate=0.02, noise_ratio=0.4, **_ALONE)
-    thousandths = found.assign(estimate=1e3 * found["estimate"], standard_error=1e3 * found["standard_error"])
-    draw_rows(axes[1], thousandths, "x", MethodStyle(shades(3)[1], "o"))
-    reference(axes[1], y=0)
-    axes[1].set(xscale="log", xlabel=SHARE_LABEL, ylabel="drift, f (10⁻³ Δ)", ylim=(-4, 4), xlim=(0.004, 1))
-    signs = np.diff(np.sign(top_rate_drift(lines, 0.4, 0.02)))
-    finding(axes[1], f"At ρ = 2 %, r = 0.4 there are {int((signs > 0).sum() + (signs < 0).sum())} rest points inside")
-    label_curves(axes[1])
-    rates = np.linspace(0.005, 0.995, 300)
-    needed = corner_noise_ratio(rates)
-    axes[2].plot(rates, needed, color="black", label="1/φ(Φ⁻¹(1 − ρ))")
-    style = method_style("zero price")
-    axes[2].axhline(CRITICAL_NOISE_RATIO, color=style.colour, ls=":", gid=REFERENCE, label="zero price, √(2π)")
-    axes[2].set(yscale="log", xlabel="gate rate, ρ", ylabel="r above which x = 1 attracts")
-    axes[2].set_yticks([3, 5, 10, 20, 50], ["3", "5", "10", "20", "50"])
-    axes[2].minorticks_off()
-    best = float(rates[np.argmin(needed)])
-    low, least = float(needed[0]), float(needed.min())
-    finding(
-        axes[2],
-        f"Gambles alone attract from r = {number(low)} at ρ = {percent(rates[0])}, {number(least)} at {percent(best)}",
-    )
-    legend_below([axes[0], axes[2]])
-    caption(f"""The gate that keeps the top ρ by delight on a gambling arm that is worse on average by Δ, with noise
-        σ = rΔ: its rest points (a, thick: stable, thin: not), its drift where several coexist (b), and the noise
-        above which gambles alone attract (c). Lines: exact. {simulated("gambling-drift")}""")
-    return figure
-
-
-def equal_noise() -> Figure:
-    """Show equal noise under each gate: drift, and all rest points with the ratio above which x = 0 repels."""
-    figure, axes = panels(3, height=2.3)
-    for ax, r in zip(axes, (1.5, 0.5), strict=False):
-        lowest = _equal_drifts(ax, r)
-        ax.set(xlabel="probability of the worse arm, x", ylabel=DRIFT_LABEL)
-        wrong = [name for name, value in lowest.items() if value < 0]
-        finding(ax, f"At r = {r:g} {', '.join(wrong) or 'no gate'} can drift to the worse arm")
-    line = rows("gambling-rest", gate="dg", temperature=1.0, equal_noise=True)
-    axes[2].plot(line["noise_ratio"], line["x"], color=method_style("DG").colour, lw=1.8)
-    floors = {}
-    for rate, name in RATES.items():
-        style = method_style(name)
-        _branches(axes[2], rows("gambling-rest", gate="rate", rate=rate, equal_noise=True), style.colour)
-        floors[name] = float(equal_noise_floor_ratio(rate))
-        axes[2].plot(floors[name], 0.0, "^", color=style.colour, clip_on=False)
-    axes[2].plot([], [], color="0.3", lw=0.6, label="unstable")
-    axes[2].plot([], [], "^", color="0.3", label="x = 0 repels from here on")
-    axes[2].set(xscale="log", xlabel=NOISE_LABEL, ylabel="probability of the worse arm, x", ylim=(0, 0.75))
-    finding(axes[2], f"Zero price never rests off x = 0; DG-K(3 %) does from r = {number(floors['DG-K(3 %)'])} on")
-    legend_below([axes[0], axes[2]])
-    caption(f"""Both arms have noise σ = rΔ and differ by Δ on average: drift of each gate towards the better arm at two r
-        (a, b; DG at η = 1), and all rest points off x = 0 (c, thick: stable, thin: not). Lines: exact.
-        {simulated("gambling-drift")}""")
-    return figure
-
-
-def _equal_drifts(ax: Axes, r: float) -> dict[str, float]:
-    """Draw every gate's drift; return the least of each."""
-    lines = np.linspace(0.002, 0.998, 200)
-    cases: list[tuple[str, FloatArray, Where]] = [
-        ("zero price", equal_noise_drift(lines, r), {"gate": "zero-price"}),
-        ("DG", equal_noise_drift(lines, r, "dg"), {"gate": "dg"}),
-    ]
-    for rate, name in RATES.items():
-        cases.append((name, equal_noise_top_rate_drift(lines, r, rate), {"gate": "rate", "rate": rate}))
-    for name, line, where in cases:
-        look = method_style(name)
-        ax.plot(lines, line, color=look.colour, label=name)
-        _drift_points(ax, look.colour, look.marker, noise_ratio=r, equal_noise=True, **where)
-    reference(ax, y=0)
-    return {name: float(line.min()) for name, line, _ in cases}

@@ -33,9 +33,10 @@ def mnist_learning_rate() -> Figure:
     order = ", ".join(f"{shown(name)} {number(value)} %" for name, value in best.sort_values().items())
     finding(ax, f"Each at its best rate: {order}")
     legend_below([ax])
-    caption(f"""Final test error on the MNIST bandit (mean of a run's last {MNIST_EVALUATIONS} evaluations) against Adam's
-        learning rate: every seed pale, the median of {frame["seed"].nunique()} seeds joined; {frame["update"].max():,}
-        updates of {count(frame["batch_size"])} samples. Filled points: measured on networks.""")
+    caption(f"""Final test error on the MNIST bandit (mean of a run's last {MNIST_EVALUATIONS} evaluations) against
+        Adam's learning rate: every seed pale, the median of {frame["seed"].nunique()} seeds joined;
+        {frame["update"].max():,} updates of {count(frame["batch_size"])} samples. Filled points: measured on
+        networks.""")
     return figure
 
 
@@ -51,15 +52,15 @@ def reversal_learning_rate() -> Figure:
     ax.text(1e-3, 90 * SEEN, "one wrong token, or none", color="0.4", va="top", ha="right")
     ax.set_ylim(bottom=50 * SEEN)
     ax.set(xlabel="Adam's learning rate (dotted: the protocol's)", ylabel="final token error (percent)")
-    token = medians["token gate(3 %)"]
+    token = medians.xs("token gate(3 %)", level="label")
     solved = [name for name, value in medians.groupby(level=0).min().items() if value < 1]
     finding(ax, f"At no rate does the token gate(3 %) get below {number(float(token.min()))} %; {len(solved)} of "
                 f"{medians.index.get_level_values(0).nunique()} methods get below 1 %")  # fmt: skip
     legend_below([ax])
     seeds = frame.groupby("label")["seed"].nunique()
-    caption(f"""Final token error on token reversal (mean of a run's last {FINAL_EVALUATIONS} evaluations) against Adam's
-        learning rate: every seed pale, the median of {count(seeds)} seeds joined; {frame["update"].max():,} updates.
-        Filled points: measured on networks.""")
+    caption(f"""Final token error on token reversal (mean of a run's last {FINAL_EVALUATIONS} evaluations) against
+        Adam's learning rate: every seed pale, the median of {count(seeds)} seeds joined; {frame["update"].max():,}
+        updates. Filled points: measured on networks.""")
     return figure
 
 

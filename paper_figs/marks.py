@@ -23,7 +23,7 @@ def draw_points(
 ) -> None:
     """Draw simulated points with 95 % intervals, hollow so that the line of the theory stays visible."""
     interval = 1.96 * np.asarray(standard_error)
-    look = {"elinewidth": 0.8, "zorder": 3} | look
+    look = {"elinewidth": 0.8, "zorder": 3, **look}
     ax.errorbar(x, value, interval, fmt=style.marker, color=style.colour, mfc="white", **look)
 
 
@@ -49,7 +49,7 @@ def draw_measured(
     """
     x, value, low, high = (np.asarray(each, dtype=np.float64) for each in (x, value, low, high))
     if marks is None:
-        look = {"elinewidth": 0.8, "ls": "-"} | look
+        look = {"elinewidth": 0.8, "ls": "-", **look}
         ax.errorbar(x, value, (value - low, high - value), marker=style.marker, color=style.colour, **look)
         return
     every = max(1, -(-len(x) // marks))
@@ -69,7 +69,7 @@ def reference(
 
 
 def named(label: str, style: MethodStyle, *, mark: str = "line") -> Line2D:
-    """Return the entry of a legend: a ``line``, a ``hollow`` marker, a ``filled`` one, or one on a line, ``curve``."""
+    """Return the entry of a legend: a ``line``, a ``hollow`` or a ``filled`` marker, or one on a line, ``curve``."""
     face = "white" if mark == "hollow" else style.colour
     marker = "" if mark == "line" else style.marker
     line: Any = "-" if mark in ("line", "curve") else ""

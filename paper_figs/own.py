@@ -21,8 +21,8 @@ def own_tables(results: Path | str | MeasuredTables | None, names: Sequence[str]
     Parameters
     ----------
     results : Path, str, MeasuredTables or None
-        A directory of result tables and of CSV files, or one such file. A CSV is the table of the sweep or of the kind
-        that its file is named after, ``noise.csv``; another name will do where the figures read but one table.
+        A directory of result tables and of CSV files, or one such file. A CSV is the table of the sweep or of the
+        kind that it is named after, ``noise.csv``; another name will do where the figures read but one table.
     names : sequence of str
         The figures that are to be drawn.
 

@@ -21,7 +21,7 @@ __all__ = ["GREYS", "METHODS", "SMALLEST", "Colour", "MethodStyle", "method_styl
 SMALLEST = 7.0
 """Points: nothing in a figure is written smaller."""
 
-Colour = str | tuple[float, ...]
+Colour = str | tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,8 @@ def shown(label: object) -> str:
 
 def shades(n: int) -> list[Colour]:
     """Return colours of a sequence, dark to light, for values of a parameter; methods have colours of their own."""
-    return [tuple(colour) for colour in mpl.colormaps["viridis"](np.linspace(0.05, 0.68, n))]
+    found = mpl.colormaps["viridis"](np.linspace(0.05, 0.68, n))
+    return [(float(red), float(green), float(blue)) for red, green, blue, _ in found]
 
 
 _SETTINGS: dict[str, Any] = {

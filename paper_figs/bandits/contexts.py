@@ -43,10 +43,11 @@ def context_allocation(n_arms: int = 10, n_contexts: int = 12, centre: float = -
     gaps = _near_one(axes[3])
     finding(axes[3], f"Near p = 1, DG's gap stays at {number(gaps['DG'])} while PG's vanishes ({number(gaps['PG'])})")
     legend_below(axes[:1])
-    caption(f"""Cosine of each method's mean gradient over {n_contexts} contexts with cross-entropy's, against the spread
-        of the contexts' log-odds around a mean of {centre:g}, under three baselines (a–c); and one less the cosine for
-        6 contexts of two arms, spread 0.5, that move together towards p = 1, b = 1/2 (d). K = {n_arms} arms in (a–c),
-        η = 1; best price: the one price for all contexts of the highest cosine. Lines: exact. {simulated("contexts")}""")
+    caption(f"""Cosine of each method's mean gradient over {n_contexts} contexts with cross-entropy's, against the
+        spread of the contexts' log-odds around a mean of {centre:g}, under three baselines (a–c); and one less the
+        cosine for 6 contexts of two arms, spread 0.5, that move together towards p = 1, b = 1/2 (d). K = {n_arms}
+        arms in (a–c), η = 1; best price: the one price for all contexts of the highest cosine. Lines: exact.
+        {simulated("contexts")}""")
     return figure
 
 

@@ -32,10 +32,10 @@ def step_cost(rate: float = cost.PUBLISHED_RATE, backward_cost: float = 2.0, n_t
     _survival(axes[2], rate, n_tokens)
     legend_below([axes[0], axes[2]])
     caption(f"""Speed-up over PG at ρ = {percent(rate)} against the backward cost c in forward passes, where PG needs
-        {_RATIO:g} times as many samples (a); cost of a step against the gate rate ρ at c = {backward_cost:g} (b); share
-        of rows, and of tokens up to a row's last kept one, that a token gate leaves to be processed, rows of T = {n_tokens}
-        tokens (c). Accountings: logical counts kept samples alone, 1 + ρc; screened adds a screening pass of cost s
-        forward passes. Stars: published, DG-K(3 %). Lines: exact. {simulated("survival")}""")
+        {_RATIO:g} times as many samples (a); cost of a step against the gate rate ρ at c = {backward_cost:g} (b);
+        share of rows, and of tokens up to a row's last kept one, that a token gate leaves to be processed, rows of T
+        = {n_tokens} tokens (c). Accountings: logical counts kept samples alone, 1 + ρc; screened adds a screening
+        pass of cost s forward passes. Stars: published, DG-K(3 %). Lines: exact. {simulated("survival")}""")
     return figure
 
 
@@ -117,16 +117,16 @@ def approximate_delight(
     rates, noises, cosines = (at_one[quantity] for quantity in quantities)
     finding(
         axes[0],
-        f"Noise as large as delight (τ = 1) makes the gate keep {percent(rates['relative'])}, not {percent(p_correct)}",
+        f"With noise as large as delight (τ = 1) it keeps {percent(rates['relative'])}, not {percent(p_correct)}",
     )
     finding(axes[1], f"… with {percent(noises['relative'] / pg[1])} of PG's noise across ∇J")
     better = "above" if min(cosines.values()) > pg[2] else "not always above"
     finding(axes[2], f"Its direction is {number(cosines['relative'])}, {better} PG's {number(pg[2])}")
     legend_below(axes[:1])
-    caption(f"""The gate at price zero where delight is known up to noise of scale τ: backward rate (a), variance across ∇J
-        (b), and root mean square cosine of a batch with ∇J (c). Noise is added in standard deviations of delight χ, or
-        relative to |χ|. One context: p = {p_correct:g}, K = {n_arms} arms, baseline {baseline:g}. Dotted: zero price
-        with exact delight, and PG. Lines: exact. {simulated("noise")}""")
+    caption(f"""The gate at price zero where delight is known up to noise of scale τ: backward rate (a), variance
+        across ∇J (b), and root mean square cosine of a batch with ∇J (c). Noise is added in standard deviations of
+        delight χ, or relative to |χ|. One context: p = {p_correct:g}, K = {n_arms} arms, baseline {baseline:g}.
+        Dotted: zero price with exact delight, and PG. Lines: exact. {simulated("noise")}""")
     return figure
 
 

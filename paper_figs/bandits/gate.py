@@ -51,8 +51,8 @@ def gate_law(temperatures: tuple[float, ...] = (0.1, 0.5, 2.0)) -> Figure:
         right, f"A soft gate gains most where χ = λ: η log 2, at η = {max(temperatures):g} that is {number(gain)}"
     )
     label_curves(right)
-    caption(f"""The gate that maximises E[wχ] less the price of what it keeps plus η times its entropy keeps a sample of
-        delight χ with probability w* = σ((χ − λ)/η) (a), which is worth η log(1 + exp((χ − λ)/η)) (b). λ: price,
+    caption(f"""The gate that maximises E[wχ] less the price of what it keeps plus η times its entropy keeps a sample
+        of delight χ with probability w* = σ((χ − λ)/η) (a), which is worth η log(1 + exp((χ − λ)/η)) (b). λ: price,
         η: temperature; dotted: the hard gate, η → 0. Lines: exact. {simulated("gate-frequency")}""")
     return figure
 
@@ -86,9 +86,9 @@ def price_rate_duality(n_arms: int = 5, p_best: float = 0.15, baseline: float = 
     label_curves(left)
     caption(f"""The most delight that a rate ρ can collect per sample, V(ρ), in one context (a), and its slope, the
         price λ at which the gate keeps that rate (b). K = {n_arms} arms with rewards from 1 down to 0, probability
-        {p_best:g} of the best, baseline {baseline:g}; grey: rates of price 0. Lines: exact, for batches of B samples of
-        which exactly ρB are kept. {simulated("rate-value")} They are at most {farthest(*frames) if len(pd.concat(frames)) else "–"}
-        standard errors from the lines.""")
+        {p_best:g} of the best, baseline {baseline:g}; grey: rates of price 0. Lines: exact, for batches of B samples
+        of which exactly ρB are kept. {simulated("rate-value")} They are at most
+        {farthest(*frames) if len(pd.concat(frames)) else "–"} standard errors from the lines.""")
     return figure
 
 
@@ -127,8 +127,8 @@ def quality_cost_frontier(
     finding(axes[2], f"Efficiency {number(float(quality))} in place of PG's {number(float(pg_quality))}")
     legend_below(axes[:1])
     caption(f"""The gate traced over its prices, from low (right) to high (left), at three temperatures η: signal per
-        forward sample (a), second moment of the gradient per backward pass over squared signal (b), and the part of
-        a mean gradient's energy that is signal when {budget:g} samples are kept (c). One context of K = {n_arms} arms,
+        forward sample (a), second moment of the gradient per backward pass over squared signal (b), and the part of a
+        mean gradient's energy that is signal when {budget:g} samples are kept (c). One context of K = {n_arms} arms,
         p = {p_correct:g}, baseline {baseline:g}. Lines and large markers: exact. {simulated("price-gates")}""")
     return figure
 
@@ -164,9 +164,9 @@ def exact_k_or_price(
     finding(axes[0], f"Below ρ = p exact k has {number(less)} times less noise along ∇J at B = {sizes[-1]}")
     _against_rate(axes[1], axes[2], context, batch_size)
     legend_below(axes[1:2])
-    caption(f"""Noise of keeping exactly k = ρB samples by delight, and of a price that keeps the same rate on average:
-        along ∇J against the batch size (a) and the rate (b), and across it (c). One context of K = {n_arms} arms,
-        p = {p_correct:g} (dotted), baseline {baseline:g}; in (b) and (c) B = {batch_size}. Lines: exact.
+    caption(f"""Noise of keeping exactly k = ρB samples by delight, and of a price that keeps the same rate on
+        average: along ∇J against the batch size (a) and the rate (b), and across it (c). One context of K = {n_arms}
+        arms, p = {p_correct:g} (dotted), baseline {baseline:g}; in (b) and (c) B = {batch_size}. Lines: exact.
         {simulated("rate-gates")}""")
     return figure
 

@@ -56,7 +56,8 @@ def zero_price_geometry(
     lines = np.linspace(0.005, 0.995, 200)
     half, p = np.full_like(lines, baseline), np.full_like(lines, p_correct)
     rare = np.geomspace(0.004, 0.97, 200)
-    most, cosines = {}, {}
+    most: dict[str, float] = {}
+    cosines: dict[str, float] = {}
     for name, method in _METHODS.items():
         style = method_style(name)
         context: Where = {"method": method, "n_arms": n_arms}
@@ -84,10 +85,11 @@ def zero_price_geometry(
         f"At p = 0.05 a batch points right to {number(cosines['zero price'])}; PG's to {number(cosines['PG'])}",
     )
     legend_below(axes[:1])
-    caption(f"""Noise across the true gradient ∇J of policy gradient (PG), delight-weighted gradient (DG, η = 1) and the
-        gate at price zero against the probability p of the correct arm (a, b = {baseline:g}) and the baseline b (b,
-        p = {p_correct:g}), and the mean cosine of a batch with ∇J (c, b = {baseline:g}). One context of K = {n_arms}
-        arms. Lines: exact, in (c) for PG and DG with the wrong arms' counts at their χ² limit. {simulated(_TABLE)}""")
+    caption(f"""Noise across the true gradient ∇J of policy gradient (PG), delight-weighted gradient (DG, η = 1) and
+        the gate at price zero against the probability p of the correct arm (a, b = {baseline:g}) and the baseline b
+        (b, p = {p_correct:g}), and the mean cosine of a batch with ∇J (c, b = {baseline:g}). One context of K =
+        {n_arms} arms. Lines: exact, in (c) for PG and DG with the wrong arms' counts at their χ² limit.
+        {simulated(_TABLE)}""")
     return figure
 
 
@@ -125,8 +127,8 @@ def baseline_dependence(n_arms: int = 10, baseline: float = 0.5) -> Figure:
     finding(axes[2], f"At p = 0.001, b = p has {number(float(needed['PG'][0] / needed['PG, b = p'][0]))} times less")
     for ax in axes:
         label_curves(ax)
-    caption(f"""PG's noise across ∇J in one context, against the baseline b (a, K = {n_arms}), against the number of arms
-        K (b, b = {baseline:g}), and over squared signal for three baselines (c, K = {n_arms}; Σπ²: the policy's
+    caption(f"""PG's noise across ∇J in one context, against the baseline b (a, K = {n_arms}), against the number of
+        arms K (b, b = {baseline:g}), and over squared signal for three baselines (c, K = {n_arms}; Σπ²: the policy's
         confidence). p: probability of the correct arm. Lines: exact. {simulated(_TABLE)}""")
     return figure
 
@@ -162,9 +164,9 @@ def dg_noise_ratio(n_arms: int = 100, baseline: float = 0.5) -> Figure:
     gap = float((2 * wrong / (right + wrong)) ** 2)
     finding(axes[0], f"At ε = 0.1 and η = 1 DG keeps {percent(share)} of PG's noise")
     finding(axes[1], f"… and {percent(gap)} of its cosine gap; published: about {_PUBLISHED[0.1]:g} %")
-    caption(f"""What the delight-weighted gradient (DG) keeps of PG's variance across ∇J (a), and of the gap between the
-        cosine with ∇J and one (b), against the probability ε of a wrong arm, at three temperatures η. One context of
-        K = {n_arms} arms, baseline {baseline:g}. Lines: exact, in (b) as B → ∞; stars: published values.
+    caption(f"""What the delight-weighted gradient (DG) keeps of PG's variance across ∇J (a), and of the gap between
+        the cosine with ∇J and one (b), against the probability ε of a wrong arm, at three temperatures η. One context
+        of K = {n_arms} arms, baseline {baseline:g}. Lines: exact, in (b) as B → ∞; stars: published values.
         {simulated(_TABLE)}""")
     return figure
 
@@ -213,10 +215,10 @@ def forward_efficiency(n_arms: int = 10, baseline: float = 0.5) -> Figure:
     finding(axes[1], f"Backward, at p = 0.01, {number(float(pg / (0.01 * zero)))} times fewer than PG with b = p")
     finding(axes[2], f"The crossing is at p = (1 + 2/K)/3, {number(cross)} for K = {n_arms}")
     legend_below(axes[:1])
-    caption(f"""Variance over squared signal in one context, per forward sample (a) and per backward pass (b), of PG with
-        three baselines b and of the gate at price zero; and PG's forward samples at b = p over zero price's, with the
-        crossings as points (c). p: probability of the correct arm, K = {n_arms} arms in (a) and (b); best b: the
-        baseline of least variance. Lines: exact. {simulated(_TABLE)}""")
+    caption(f"""Variance over squared signal in one context, per forward sample (a) and per backward pass (b), of PG
+        with three baselines b and of the gate at price zero; and PG's forward samples at b = p over zero price's,
+        with the crossings as points (c). p: probability of the correct arm, K = {n_arms} arms in (a) and (b); best b:
+        the baseline of least variance. Lines: exact. {simulated(_TABLE)}""")
     return figure
 
 

@@ -84,11 +84,11 @@ def backward_passes_to_align(
         axes[2], f"At p = 0.001: {number(wanted['zero price'])} backward passes against {number(wanted['PG, b = p'])}"
     )
     legend_below(axes[:1])
-    caption(f"""Mean cosine of a batch's gradient with ∇J against its forward samples (a) and its backward passes (b), at
-        p = {p_correct:g}, and the backward passes until the cosine is {cosine:g} or more with probability
+    caption(f"""Mean cosine of a batch's gradient with ∇J against its forward samples (a) and its backward passes (b),
+        at p = {p_correct:g}, and the backward passes until the cosine is {cosine:g} or more with probability
         {confidence:g} (c), against the probability p of the correct arm. K = {n_arms} arms, b: baseline, η = 1.
-        Lines: theory (wrong arms' counts of PG and DG at their χ² limit). {simulated("batch-direction")}
-        In (c): {simulated("alignment").removeprefix("Hollow points: ")}""")
+        Lines: theory (wrong arms' counts of PG and DG at their χ² limit). {simulated("batch-direction")} In (c):
+        {simulated("alignment").removeprefix("Hollow points: ")}""")
     return figure
 
 
@@ -125,13 +125,14 @@ def learning_time(p_end: float = 0.9) -> Figure:
     finding(axes[1], f"Backward, {number(backward)} times fewer passes than PG")
     finding(
         axes[2],
-        f"The saving is made early: {percent(float(ratio[0]))} of PG's passes at first, {percent(float(ratio[-1]))} in the end",
+        f"The saving is made early: {percent(float(ratio[0]))} of PG's passes at first, "
+        f"{percent(float(ratio[-1]))} in the end",
     )
     legend_below(axes[:1])
-    caption(f"""Time of gradient flow from the uniform policy to p = {p_end:g} against the number of arms K, counted in
-        forward batches (a) and in backward passes (b), and backward passes of the gate at price zero over PG's against
-        the error reached (c, b = 1/2). b: baseline; DG at η = 1. Lines: exact, of the flow; points: steps extrapolated
-        to size 0. {simulated("learning-time")}""")
+    caption(f"""Time of gradient flow from the uniform policy to p = {p_end:g} against the number of arms K, counted
+        in forward batches (a) and in backward passes (b), and backward passes of the gate at price zero over PG's
+        against the error reached (c, b = 1/2). b: baseline; DG at η = 1. Lines: exact, of the flow; points: steps
+        extrapolated to size 0. {simulated("learning-time")}""")
     return figure
 
 
@@ -167,7 +168,7 @@ def graded_rewards() -> Figure:
     worst = float(np.nanmin(cosine))
     away = f"turns at most to {number(worst)}" if worst > 0 else f"points away at worst, {number(worst)}"
     finding(axes[1], f"With three arms it {away}")
-    caption(f"""Cosine of the mean zero-price gradient with ∇J under graded rewards: along the family of worst cases (a),
-        and for three arms of which the two others have equal probability and pay 1 and 0 (b). Line and colours: exact;
-        black: cosine 0. {simulated("graded")}""")
+    caption(f"""Cosine of the mean zero-price gradient with ∇J under graded rewards: along the family of worst cases
+        (a), and for three arms of which the two others have equal probability and pay 1 and 0 (b). Line and colours:
+        exact; black: cosine 0. {simulated("graded")}""")
     return figure

@@ -54,9 +54,10 @@ def additive_scores() -> Figure:
         axes[1].text(0.01, exponent + 0.3, name, color="0.35")
     _failures(axes[2])
     legend_below(axes)
-    caption(f"""The weight α* of the advantage below which an additive score αU + (1 − α)ℓ ranks failures above successes
-        (a), the odds at which a fixed α turns (b), and how often the best of a batch is a failure (c). p: probability
-        of the correct arm, K: arms, Δ: reward gap, ℓ: surprisal. Lines: exact. {simulated("additive-top")}""")
+    caption(f"""The weight α* of the advantage below which an additive score αU + (1 − α)ℓ ranks failures above
+        successes (a), the odds at which a fixed α turns (b), and how often the best of a batch is a failure (c). p:
+        probability of the correct arm, K: arms, Δ: reward gap, ℓ: surprisal. Lines: exact.
+        {simulated("additive-top")}""")
     return figure
 
 
@@ -114,8 +115,8 @@ def screening_at_rate() -> Figure:
     axes[0].set_ylim(-0.03, 1.05)
     axes[3].set_ylim(0.0, 1.05)
     legend_below(axes[:1])
-    caption(f"""What a screening rule that keeps the top ρ keeps: share of successes (a), signal per forward sample (b),
-        noise across ∇J (c), and the part of a mean gradient's energy that is signal when {_BUDGET:g} samples are kept
-        (d). Rules that rank one context alike share a line. K = {_K} arms, p = {_P:g} (dotted), baseline
+    caption(f"""What a screening rule that keeps the top ρ keeps: share of successes (a), signal per forward sample
+        (b), noise across ∇J (c), and the part of a mean gradient's energy that is signal when {_BUDGET:g} samples are
+        kept (d). Rules that rank one context alike share a line. K = {_K} arms, p = {_P:g} (dotted), baseline
         {_BASELINE:g}. Lines: exact, B → ∞. {simulated("screening")}""")
     return figure

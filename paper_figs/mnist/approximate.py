@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -38,12 +40,12 @@ def mnist_approximate() -> Figure:
     _recall(axes[3], screeners, [label for label in labels if label.startswith(f"{_GATE}, screened")])
     _error_against_seconds(axes[4], screeners)
     _seconds_to_error(axes[5], screeners, labels)
-    caption(f"""Approximate delight on the MNIST bandit. (a) Final test error against relative noise τ, {_seeds(noise)} and
-        medians with 95 % bootstrap intervals; dotted: the published limit of DG. (b) Recall of the exact top 3 % along
-        DG-K(3 %)'s training under noise, relative (|χ|) or added; hollow: measured, lines: theory. (c) What zero price
-        would keep of right and wrong samples; lines: Φ(±1/τ). (d) Recall of cheap screeners, median of
-        {_seeds(screeners)}. (e) Test error against CPU seconds, and (f) every seed's seconds to 5 % error, bar:
-        median.""")
+    caption(f"""Approximate delight on the MNIST bandit. (a) Final test error against relative noise τ,
+        {_seeds(noise)} and medians with 95 % bootstrap intervals; dotted: the published limit of DG. (b) Recall of
+        the exact top 3 % along DG-K(3 %)'s training under noise, relative (|χ|) or added; hollow: measured, lines:
+        theory. (c) What zero price would keep of right and wrong samples; lines: Φ(±1/τ). (d) Recall of cheap
+        screeners, median of {_seeds(screeners)}. (e) Test error against CPU seconds, and (f) every seed's seconds to
+        5 % error, bar: median.""")
     return figure
 
 
@@ -174,7 +176,7 @@ def _error_against_seconds(ax: Axes, frame: pd.DataFrame) -> None:
     for label in chosen:
         style, rows = _screener_style(label), frame[frame["label"] == label]
         median = 100 * rows.groupby("seconds")["test_error"].median()
-        look = {"marker": style.marker, "markevery": max(1, len(median) // 6)}
+        look: Any = {"marker": style.marker, "markevery": max(1, len(median) // 6)}
         ax.plot(median.index, median, "-", color=style.colour, label=label, lw=0.9, **look)
     reference(ax, y=100 * _TARGET)
     ax.set(
@@ -224,13 +226,12 @@ def mnist_digits() -> Figure:
         _row(ax, digits.sort_values("place"))
         right = (digits["label"] == digits["action"]).sum()
         delight = f"{_signed(digits['delight'].min())} to {_signed(digits['delight'].max())}"
-        finding(
-            ax, f"{side.capitalize()} delight after {update:,} updates, χ = {delight}: {right} of {len(digits)} right"
-        )
-    caption(f"""The training digits with the highest and the lowest delight χ, {
-        count(table.frame.groupby(["update", "side"]).size())
-    } each, early and late in the training of a network. Below each its delight, the digit or digit → answer, and the
-        answer's probability. Framed in green: right answers; in red: wrong ones.""")
+        side = str(side).capitalize()
+        finding(ax, f"{side} delight after {update:,} updates, χ = {delight}: {right} of {len(digits)} right")
+    caption(f"""The training digits with the highest and the lowest delight χ,
+        {count(table.frame.groupby(["update", "side"]).size())} each, early and late in the training of a network.
+        Below each its delight, the digit or digit → answer, and the answer's probability. Framed in green: right
+        answers; in red: wrong ones.""")
     return figure
 
 

@@ -56,9 +56,9 @@ def mnist_decomposition() -> Figure:
         _name_checkpoints(ax, frame)
     handles = [named(shown(label), method_style(label), mark="curve") for label in _METHODS]
     legend_below([noise], [*handles, named("theory: every image a context of its own", MethodStyle("0.3", ""))])
-    caption(f"""Moments of each method's gradient in the parameters of the network, {_CHECKPOINTS}: variance across PG's
-        gradient over PG's (a), its parts for PG, DG and zero price as means over seeds (b), and the cosine of the mean
-        gradient with PG's (c) and with cross-entropy's (d). Filled points: measured, median of
+    caption(f"""Moments of each method's gradient in the parameters of the network, {_CHECKPOINTS}: variance across
+        PG's gradient over PG's (a), its parts for PG, DG and zero price as means over seeds (b), and the cosine of
+        the mean gradient with PG's (c) and with cross-entropy's (d). Filled points: measured, median of
         {frame["seed"].nunique()} seeds with its 95 % bootstrap interval; thin lines without points: the theory of
         independent contexts, with each image's own probability.""")
     return figure
@@ -87,10 +87,10 @@ def mnist_screening() -> Figure:
         label_curves(ax)
     legend_below(axes, [named(rule, method_style(rule), mark="curve") for rule in _RULES])
     caption(f"""Signal per backward pass of the top 3 % by each screening rule, in the parameters of the network,
-        {_CHECKPOINTS}: over that of the best choice, the oracle's, along PG's gradient (a) and cross-entropy's (b), and
-        of the additive rule at each weight α over delight's (c, d; lines: accuracy of the checkpoint). U: advantage, ℓ:
-        surprisal. Filled points: measured, median of {frame["seed"].nunique()} seeds with its 95 % bootstrap
-        interval.""")
+        {_CHECKPOINTS}: over that of the best choice, the oracle's, along PG's gradient (a) and cross-entropy's (b),
+        and of the additive rule at each weight α over delight's (c, d; lines: accuracy of the checkpoint). U:
+        advantage, ℓ: surprisal. Filled points: measured, median of {frame["seed"].nunique()} seeds with its 95 %
+        bootstrap interval.""")
     return figure
 
 
@@ -122,7 +122,8 @@ def _intervals(values: pd.DataFrame) -> tuple[Any, ...]:
 def _along_training(ax: Axes, values: pd.DataFrame, label: str, shift: float = 0.0) -> None:
     """Draw the median at each checkpoint with its interval, moved aside by ``shift`` so that none hides another."""
     x: Any = np.arange(values.shape[1]) + 0.05 * shift
-    draw_measured(ax, x, *_intervals(values), method_style(label))
+    centre, low, high = _intervals(values)
+    draw_measured(ax, x, centre, low, high, method_style(label))
 
 
 def _theory(ax: Axes, values: pd.DataFrame, label: str) -> None:

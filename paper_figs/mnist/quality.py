@@ -37,9 +37,9 @@ def mnist_quality() -> Figure:
     axes[0].set_ylim(2, 60)
     axes[0].yaxis.set_minor_locator(NullLocator())
     legend_below(axes[:1])
-    caption(f"""Greedy test error on the MNIST bandit against forward samples (a) and backward samples (b). Filled points:
-        median of {table.frame["seed"].nunique()} seeds, measured on networks; bands: 95 % bootstrap intervals of the
-        median; thin: every seed.""")
+    caption(f"""Greedy test error on the MNIST bandit against forward samples (a) and backward samples (b). Filled
+        points: median of {table.frame["seed"].nunique()} seeds, measured on networks; bands: 95 % bootstrap intervals
+        of the median; thin: every seed.""")
     return figure
 
 

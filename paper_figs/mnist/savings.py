@@ -53,12 +53,12 @@ def mnist_savings() -> Figure:
     legend_below(axes, [*entries, Line2D([], [], color="0.3", lw=0.8, label="model")])
     n_seeds = curves["seed"].nunique()
     arrived = speedups(curves, _GATE, np.zeros(1), "logical")[1]
-    caption(f"""(a) PG's cost to 5 % error over a method's, median of {n_seeds} seeds with its 95 % bootstrap interval, against
-        the backward cost c; lower bounds, as {arrived.sum()} of {n_seeds} seeds of PG got there in
+    caption(f"""(a) PG's cost to 5 % error over a method's, median of {n_seeds} seeds with its 95 % bootstrap
+        interval, against the backward cost c; lower bounds, as {arrived.sum()} of {n_seeds} seeds of PG got there in
         {curves["update"].max():,} updates; stars: published, DG-K(3 %). (b) CPU seconds of a step against the batch
         size, one thread, float32: full pale, screened at 3 % strong. (c–e) Seconds of a screened step over a full
-        one's, median of rounds with 95 % bootstrap interval. (f) Bytes, screened over full. Filled points: measured on
-        networks; lines: the model, c from counted FLOPs, activations kept up to 16 MiB.""")
+        one's, median of rounds with 95 % bootstrap interval. (f) Bytes, screened over full. Filled points: measured
+        on networks; lines: the model, c from counted FLOPs, activations kept up to 16 MiB.""")
     return figure
 
 

@@ -34,11 +34,11 @@ def reversal_physical_cost() -> Figure:
     _shares(axes[0], frame)
     _phases(axes[1], protocol_seconds(with_seconds(times["CPU"])))
     _batch_sizes(axes[2], times)
-    caption(f"""What gates on token reversal keep (pale) and what an update processes (strong) as shares of the full step,
-        median of {count(frame.groupby("label")["seed"].nunique())} seeds with 95 % bootstrap intervals, and the rows that independent
-        keeps would leave (a); milliseconds of an update of {PROTOCOL_ANSWERS} answers by phase on one CPU thread, with
-        its time over PG's (b); and an update's time over PG's by the size of its batch, on a CPU (strong) and other
-        devices (pale) (c). Filled points and bars: measured on networks.""")
+    caption(f"""What gates on token reversal keep (pale) and what an update processes (strong) as shares of the full
+        step, median of {count(frame.groupby("label")["seed"].nunique())} seeds with 95 % bootstrap intervals, and the
+        rows that independent keeps would leave (a); milliseconds of an update of {PROTOCOL_ANSWERS} answers by phase
+        on one CPU thread, with its time over PG's (b); and an update's time over PG's by the size of its batch, on a
+        CPU (strong) and other devices (pale) (c). Filled points and bars: measured on networks.""")
     return figure
 
 

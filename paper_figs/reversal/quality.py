@@ -59,8 +59,9 @@ def reversal_quality() -> Figure:
     seeds = frame.groupby("label")["seed"].nunique()
     caption(f"""Token error of sampled answers on token reversal, prompts of ten tokens of two kinds, against answers
         sampled (a), tokens kept (b), positions processed (c), and seconds (d: updates by the median time of one in an
-        interleaved run, evaluation apart). Filled points: measured on networks, median of {count(seeds)} seeds; bands:
-        95 % bootstrap intervals; thin: every seed; beyond {_SINGLE:,} updates means over a tenth of a decade.""")
+        interleaved run, evaluation apart). Filled points: measured on networks, median of {count(seeds)} seeds;
+        bands: 95 % bootstrap intervals; thin: every seed; beyond {_SINGLE:,} updates means over a tenth of a
+        decade.""")
     return figure
 
 

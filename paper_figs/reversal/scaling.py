@@ -30,8 +30,8 @@ def reversal_scaling() -> Figure:
         ax.set(ylabel=_LONGEST[axis])
         finding(ax, f"The {_LONGEST[axis]}")
     legend_below(axes)
-    caption(f"""The longest prompt (a) and the largest vocabulary (b) of token reversal that each method solved within a
-        budget: token error below 5 %. Filled points: measured on networks, each of {frame["seed"].nunique()} seeds;
+    caption(f"""The longest prompt (a) and the largest vocabulary (b) of token reversal that each method solved within
+        a budget: token error below 5 %. Filled points: measured on networks, each of {frame["seed"].nunique()} seeds;
         bars: their median.""")
     return figure
 

@@ -38,10 +38,10 @@ def reversal_sensitivity() -> Figure:
     for ax in (rules, rewards):
         error_axis(ax)
     seeds = count(both.groupby(["label", "reward"])["seed"].nunique())
-    caption(f"""Final token error on token reversal: with the top 3 % of answers and of tokens by each screening rule (a,
-        {screening["seed"].nunique()} seeds), and of every method under three rewards, the fraction of right tokens, that
-        before the first wrong one, and all or nothing (b, {seeds} seeds). Filled points: measured on networks, every
-        seed pale, the median with its 95 % bootstrap interval.""")
+    caption(f"""Final token error on token reversal: with the top 3 % of answers and of tokens by each screening rule
+        (a, {screening["seed"].nunique()} seeds), and of every method under three rewards, the fraction of right
+        tokens, that before the first wrong one, and all or nothing (b, {seeds} seeds). Filled points: measured on
+        networks, every seed pale, the median with its 95 % bootstrap interval.""")
     return figure
 
 

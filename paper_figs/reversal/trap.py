@@ -48,15 +48,12 @@ def reversal_token_trap() -> Figure:
     _equal_budgets(gates, ends, below, pairs)
     for ax in (diagram, gates):
         ax.set_xticks(range(len(pairs)), [f"M = {m}\nH = {h}" for m, h in pairs])
-    caption(f"""Token gates of the transformer on token reversal with M kinds of token and prompts of H. (a) Runs by gate
-        rate ρ; areas: the theory predicts a stall. (b) Reward of the stalled runs against the predicted, with the mean
-        of {GROUP} answers as the baseline (bars: with the exact mean). (c) Training reward of every seed at M =
-        {pairs[0][0]}, H = {
-        pairs[0][1]
-    }; dotted: predicted. (d) Final training reward at the stalling rates of gates on
-        tokens and on whole answers. Points: measured on networks, {
-        count(ends.groupby(["label", "vocab_size", "length"])["seed"].nunique())
-    } seeds a setting.""")
+    caption(f"""Token gates of the transformer on token reversal with M kinds of token and prompts of H. (a) Runs by
+        gate rate ρ; areas: the theory predicts a stall. (b) Reward of the stalled runs against the predicted, with
+        the mean of {GROUP} answers as the baseline (bars: with the exact mean). (c) Training reward of every seed at
+        M = {pairs[0][0]}, H = {pairs[0][1]}; dotted: predicted. (d) Final training reward at the stalling rates of
+        gates on tokens and on whole answers. Points: measured on networks,
+        {count(ends.groupby(["label", "vocab_size", "length"])["seed"].nunique())} seeds a setting.""")
     return figure
 
 

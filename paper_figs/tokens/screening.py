@@ -97,10 +97,10 @@ def reversal_screening() -> Figure:
     _stalls(stalls)
     _errors(errors)
     seeds = _token_gates((*_STALLING, *_LEARNING)).groupby(_TASK)["seed"].nunique()
-    caption(f"""Token gates of the transformer on token reversal by other screening rules, M kinds of token, prompts of H.
-        (a) Reward over the last third of training against the predicted stall, of the rules that stall; line: equal.
-        (b) Final token error of the rules that do not, every seed pale, the median with its 95 % bootstrap interval.
-        Filled points: measured on networks, {count(seeds)} seeds a setting.""")
+    caption(f"""Token gates of the transformer on token reversal by other screening rules, M kinds of token, prompts
+        of H. (a) Reward over the last third of training against the predicted stall, of the rules that stall; line:
+        equal. (b) Final token error of the rules that do not, every seed pale, the median with its 95 % bootstrap
+        interval. Filled points: measured on networks, {count(seeds)} seeds a setting.""")
     return figure
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -29,9 +31,9 @@ def token_trap() -> Figure:
     _stall_points(flat[4], 10)
     _drifts(flat[5])
     legend_below(flat[:1])
-    caption(f"""Gates that keep a fixed share ρ of tokens, answers of T tokens of M kinds: rates at which they stall, and what
-        became of simulated runs (a–d; a circle in the area: batch noise leaked out of a shallow stall); where training
-        ends (e); drift of three gates over PG's, with the stall point (f). Areas and lines: exact.
+    caption(f"""Gates that keep a fixed share ρ of tokens, answers of T tokens of M kinds: rates at which they stall,
+        and what became of simulated runs (a–d; a circle in the area: batch noise leaked out of a shallow stall);
+        where training ends (e); drift of three gates over PG's, with the stall point (f). Areas and lines: exact.
         {simulated("token-runs")}""")
     return figure
 
@@ -110,7 +112,7 @@ def row_gate() -> Figure:
     for rate, opacity in ((0.03, 0.35), (0.1, 0.65), (0.3, 1.0)):
         for name, gate in (("token gate", "token"), ("row gate", "row")):
             speed = closed.drift(p, 10, 10, rate, gate) / scale
-            look = {"color": method_style(name).colour, "alpha": opacity}
+            look: Any = {"color": method_style(name).colour, "alpha": opacity}
             axes[0].plot(p, speed, label=f"{name}, ρ = {rate:g}", **look)
     reference(axes[0], y=0)
     axes[0].set(xlabel="probability that a token is right, p", ylabel="drift, in units of PG's", ylim=(-0.6, 2.0))
@@ -118,10 +120,10 @@ def row_gate() -> Figure:
     _groups(axes[1])
     _training(axes[2])
     legend_below(axes)
-    caption(f"""Drift over PG's of gates that keep a share ρ of tokens or of whole answers (rows), against the probability p
-        that a token is right, M = T = 10 (a); of the row gate with the mean of S answers as the baseline, ρ = 0.03 (b);
-        and mean reward of simulated training at ρ = 0.1, learning rate 10 (c, bands: 95 % intervals, dotted: the
-        predicted stall). Lines in (a, b): exact. {simulated("token-learning")}""")
+    caption(f"""Drift over PG's of gates that keep a share ρ of tokens or of whole answers (rows), against the
+        probability p that a token is right, M = T = 10 (a); of the row gate with the mean of S answers as the
+        baseline, ρ = 0.03 (b); and mean reward of simulated training at ρ = 0.1, learning rate 10 (c, bands: 95 %
+        intervals, dotted: the predicted stall). Lines in (a, b): exact. {simulated("token-learning")}""")
     return figure
 
 
@@ -144,7 +146,7 @@ def _training(ax: Axes) -> None:
         style = method_style(name)
         context = {"vocab_size": 10, "n_tokens": 10, "rate": 0.1, "learning_rate": 10.0}
         found = points("token-learning", "reward", gate=gate, **context)
-        look = {"marker": style.marker, "mfc": "white", "markevery": 4}
+        look: Any = {"marker": style.marker, "mfc": "white", "markevery": 4}
         ax.plot(found["update"], found["estimate"], color=style.colour, label=name, **look)
         ax.fill_between(found["update"], found["low"], found["high"], color=style.colour, alpha=_SHADE, lw=0)
     runs = found["n_replicates"].iloc[0]
@@ -176,9 +178,10 @@ def token_dg() -> Figure:
     _critical(axes[1])
     _ends(axes[2])
     legend_below(axes[1:])
-    caption(f"""DG on answers of T tokens of M kinds. (a) Temperatures η at which it stalls lie between two lines; dotted:
-        the upper end as T → ∞, dashed: the lower end's 4.79/T². (b) That upper end, η_c(M), with those at finite T as
-        dots. (c) The reward at which it stalls for M = 10, T = 32. Lines and dots: exact. {simulated("token-runs")}""")
+    caption(f"""DG on answers of T tokens of M kinds. (a) Temperatures η at which it stalls lie between two lines;
+        dotted: the upper end as T → ∞, dashed: the lower end's 4.79/T². (b) That upper end, η_c(M), with those at
+        finite T as dots. (c) The reward at which it stalls for M = 10, T = 32. Lines and dots: exact.
+        {simulated("token-runs")}""")
     return figure
 
 
@@ -206,5 +209,5 @@ def _ends(ax: Axes) -> None:
     found = points("token-runs", "reward at the end", vocab_size=10, n_tokens=32, gate="dg")
     draw_rows(ax, found, "temperature", style)
     ax.set(xscale="log", xlabel="temperature, η", ylabel="mean reward at the end", ylim=(0, 1.05))
-    lowest = found.loc[found["estimate"].idxmin()]
+    lowest = found.sort_values("estimate").iloc[0]
     finding(ax, f"Training ends there: at η = {lowest['temperature']:g} at a reward of {number(lowest['estimate'])}")
