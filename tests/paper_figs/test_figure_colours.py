@@ -22,7 +22,7 @@ def apart(first, second):
 
 
 def colours_of(figure):
-    """The colours of methods that a figure draws in panels whose curves are not named at their ends or on the axis."""
+    """The colours of methods in the panels of a figure whose curves are not named at their ends or on the axis."""
     known = {style.colour for style in METHODS.values()}
     found = set()
     for ax in figure.panels:
