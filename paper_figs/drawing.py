@@ -9,10 +9,10 @@ from kondo_theory.words import choice
 from paper_figs.catalogue import FIGURES
 from paper_figs.own import own_tables
 from paper_figs.panels import PaperFigure, finish, inches, sheet
-from paper_figs.parameters import checked, function_of
+from paper_figs.parameters import checked, function_of, written
 from paper_figs.style import paper_style
 from paper_figs.tables import Reading, results_from
-from simulations.errors import ResultError
+from simulations.errors import InputError, ReportedError, ResultError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,6 +96,11 @@ def read_and_drawn(
             raise ResultError(
                 f"figure {name} needs {error}, which {' and '.join(reading.own.values())} lacks"
             ) from error
+        except (ValueError, ArithmeticError) as error:
+            if not given or isinstance(error, ReportedError):
+                raise
+            values = ", ".join(f"{key} = {written(value)}" for key, value in given.items())
+            raise InputError(f"figure {name} cannot be drawn with {values}: {error}") from error
         finish(figure, on.caption)
     if isinstance(figure, PaperFigure):
         figure.drawn_from = reading.summary

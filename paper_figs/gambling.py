@@ -118,8 +118,8 @@ def _drift_curves(ax: Axes) -> None:
     reference(ax, y=0)
     ax.set(xlabel=SHARE_LABEL, ylabel=DRIFT_LABEL, ylim=(-1.65, 1.15), xlim=(0, 1))
     highest = float(drift(lines, CRITICAL_NOISE_RATIO).max())
-    lost = "never towards the better arm" if highest <= 1e-2 else f"at most {number(highest)}"
-    finding(ax, f"Above r = √(2π) = {number(CRITICAL_NOISE_RATIO, 3)} zero price drifts {lost}")
+    lost = "never drifts to the better arm" if highest <= 1e-2 else f"drifts at most {number(highest)}"
+    finding(ax, f"Above r = √(2π) = {number(CRITICAL_NOISE_RATIO, 3)} zero price {lost}")
     label_curves(ax)
 
 

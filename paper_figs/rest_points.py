@@ -15,7 +15,6 @@ from kondo_theory.gambling.equal_noise import (
     equal_noise_top_rate_drift,
 )
 from kondo_theory.gambling.top_rate import corner_noise_ratio, top_rate_drift
-from paper_figs.arranging import label_curves
 from paper_figs.gambling import ALONE, DRIFT_LABEL, NOISE_LABEL, RATES, SHARE_LABEL, Where, draw_drifts
 from paper_figs.marks import REFERENCE, draw_rows, reference
 from paper_figs.panels import caption, finding, legend_below, panels
@@ -69,7 +68,7 @@ def gambling_top_rate() -> Figure:
     axes[1].set(xscale="log", xlabel=SHARE_LABEL, ylabel="drift, f (10⁻³ Δ)", ylim=(-4, 4), xlim=(0.004, 1))
     signs = np.diff(np.sign(top_rate_drift(lines, 0.4, 0.02)))
     finding(axes[1], f"At ρ = 2 %, r = 0.4 there are {int((signs > 0).sum() + (signs < 0).sum())} rest points inside")
-    label_curves(axes[1])
+    axes[1].legend(loc="upper left")
     rates = np.linspace(0.005, 0.995, 300)
     needed = corner_noise_ratio(rates)
     axes[2].plot(rates, needed, color="black", label="1/φ(Φ⁻¹(1 − ρ))")

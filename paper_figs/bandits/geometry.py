@@ -34,7 +34,7 @@ _PUBLISHED = {0.5: 4.0, 0.1: 1.0}
 """DG's share of PG's cosine gap in percent by the probability of a wrong arm, about, as it was published."""
 
 
-def _weights(method: str, p: FloatArray, n_arms: int, baseline: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _weights(method: str, p: FloatArray, baseline: FloatArray, n_arms: int = 10) -> tuple[FloatArray, FloatArray]:
     """Return (w₊, w₋) at η = 1."""
     if method == "dg":
         return dg_weights(p, n_arms, baseline, 1.0)
@@ -62,7 +62,7 @@ def zero_price_geometry(
         style = method_style(name)
         context: Where = {"method": method, "n_arms": n_arms}
         for ax, place in ((axes[0], (lines, half)), (axes[1], (p, lines))):
-            weights = _weights(method, place[0], n_arms, place[1])
+            weights = _weights(method, place[0], place[1], n_arms)
             exact = symmetric_moments(place[0], n_arms, place[1], *weights).var_perpendicular
             ax.plot(lines, exact, color=style.colour, label=name)
             most.setdefault(name, float(exact.max()))
