@@ -89,28 +89,28 @@ FIGURES = {
     ),
     "gambling-false-positives": FigureEntry(
         "how often zero price keeps a losing gamble",
-        "paper_figs.gambling:gambling_false_positives",
+        "paper_figs.gambling.gamble:gambling_false_positives",
         ("sweep gambling-kept",),
         "column",
     ),
     "gambling-fixed-point": FigureEntry(
         "what a gambling arm keeps under each gate, its drift, and learning on the phase diagram",
-        "paper_figs.gambling:gambling_fixed_point",
+        "paper_figs.gambling.gamble:gambling_fixed_point",
         ("sweep gambling-rest", "sweep gambling", "sweep gambling-drift", "sweep gambling-learning"),
     ),
     "gambling-dg-floor": FigureEntry(
         "DG's floor and drift on a gamble",
-        "paper_figs.gambling:gambling_dg_floor",
+        "paper_figs.gambling.gamble:gambling_dg_floor",
         ("sweep gambling", "sweep gambling-drift"),
     ),
     "gambling-top-rate": FigureEntry(
         "rest points of the top-ρ gate on a gamble, and its corner",
-        "paper_figs.rest_points:gambling_top_rate",
+        "paper_figs.gambling.rest_points:gambling_top_rate",
         ("sweep gambling-rest", "sweep gambling-drift"),
     ),
     "equal-noise": FigureEntry(
         "drift and rest points with the same noise on both arms",
-        "paper_figs.rest_points:equal_noise",
+        "paper_figs.gambling.rest_points:equal_noise",
         ("sweep gambling-drift", "sweep gambling-rest"),
     ),
     "context-allocation": FigureEntry(

@@ -15,7 +15,7 @@ from kondo_theory.gambling.equal_noise import (
     equal_noise_top_rate_drift,
 )
 from kondo_theory.gambling.top_rate import corner_noise_ratio, top_rate_drift
-from paper_figs.gambling import ALONE, DRIFT_LABEL, NOISE_LABEL, RATES, SHARE_LABEL, Where, draw_drifts
+from paper_figs.gambling.gamble import ALONE, DRIFT_LABEL, NOISE_LABEL, RATES, SHARE_LABEL, Where, draw_drifts
 from paper_figs.marks import REFERENCE, draw_rows, reference
 from paper_figs.panels import caption, finding, legend_below, panels
 from paper_figs.style import Colour, MethodStyle, method_style, shades
