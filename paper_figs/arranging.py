@@ -153,7 +153,7 @@ def _left(ax: Axes) -> float:
 
 
 def _title(ax: Axes) -> Text:
-    return ax._left_title  # type: ignore[attr-defined, no-any-return]
+    return ax._left_title  # type: ignore[attr-defined]
 
 
 def _fit(text: Text, room: float) -> bool:

@@ -108,7 +108,7 @@ def shades(n: int) -> list[Colour]:
     return [(float(red), float(green), float(blue)) for red, green, blue, _ in found]
 
 
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Any = {  # matplotlib types the keys as literals
     "figure.dpi": 200,
     "savefig.dpi": 200,
     "pdf.fonttype": 42,  # a PDF's text stays text
