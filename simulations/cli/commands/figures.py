@@ -71,13 +71,12 @@ def figures(
 
     With --set closed forms are drawn with other parameters; simulated points are shown where there are any.
     """
-    from paper_figs.parameters import settings as parsed
-    from paper_figs.writing import write
-
     if list_only:
         with options.user_input():
             _list(names)
         return 0
+    from paper_figs.parameters import settings as parsed
+    from paper_figs.writing import write
 
     def say(text: str) -> None:
         if not quiet:
