@@ -71,7 +71,7 @@ def gambling_top_rate() -> Figure:
     axes[1].legend(loc="upper left")
     rates = np.linspace(0.005, 0.995, 300)
     needed = corner_noise_ratio(rates)
-    axes[2].plot(rates, needed, color="black", label="1/φ(Φ⁻¹(1 − ρ))")
+    axes[2].plot(rates, needed, color="0.35", label="1/φ(Φ⁻¹(1 − ρ))")
     style = method_style("zero price")
     axes[2].axhline(CRITICAL_NOISE_RATIO, color=style.colour, ls=":", gid=REFERENCE, label="zero price, √(2π)")
     axes[2].set(yscale="log", xlabel="gate rate, ρ", ylabel="r above which x = 1 attracts")
