@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from paper_figs.drawing import draw
+from paper_figs.writing import write
 
-for path in draw(None, Path("figures")):
+for path in write(None, Path("figures")):
     print(f"wrote {path}")

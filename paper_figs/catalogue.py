@@ -1,6 +1,7 @@
 """All figures by name: one for each claim, or for a pair of them."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 __all__ = ["FIGURES", "FigureEntry"]
 
@@ -10,12 +11,15 @@ class FigureEntry:
     """A figure: what it shows, the ``module:function`` that draws it (imported only to draw), and what it reads.
 
     ``reads`` are kinds of tables, ``sweep NAME`` for that of a named sweep. A table is found by what it holds,
-    as in ``kondo verify``, never by its file's name.
+    as in ``kondo verify``, never by its file's name. ``width`` is that of a ``column`` of a paper or of its ``page``.
+    ``claims`` are those it shows, where it is not named after the only one.
     """
 
     title: str
     function: str
     reads: tuple[str, ...]
+    width: Literal["column", "page"] = "page"
+    claims: tuple[str, ...] = ()
 
 
 FIGURES = {
@@ -76,6 +80,7 @@ FIGURES = {
         "where additive scores rank failures above successes, and what it costs (and additive-never-fixed)",
         "paper_figs.bandits.screening:additive_scores",
         ("sweep additive-top",),
+        claims=("additive-threshold", "additive-never-fixed"),
     ),
     "screening-at-rate": FigureEntry(
         "what every screening rule keeps at a rate, and what it is worth",
@@ -84,27 +89,28 @@ FIGURES = {
     ),
     "gambling-false-positives": FigureEntry(
         "how often zero price keeps a losing gamble",
-        "paper_figs.gambling:gambling_false_positives",
+        "paper_figs.gambling.gamble:gambling_false_positives",
         ("sweep gambling-kept",),
+        "column",
     ),
     "gambling-fixed-point": FigureEntry(
         "what a gambling arm keeps under each gate, its drift, and learning on the phase diagram",
-        "paper_figs.gambling:gambling_fixed_point",
+        "paper_figs.gambling.gamble:gambling_fixed_point",
         ("sweep gambling-rest", "sweep gambling", "sweep gambling-drift", "sweep gambling-learning"),
     ),
     "gambling-dg-floor": FigureEntry(
         "DG's floor and drift on a gamble",
-        "paper_figs.gambling:gambling_dg_floor",
+        "paper_figs.gambling.gamble:gambling_dg_floor",
         ("sweep gambling", "sweep gambling-drift"),
     ),
     "gambling-top-rate": FigureEntry(
         "rest points of the top-ρ gate on a gamble, and its corner",
-        "paper_figs.gambling:gambling_top_rate",
+        "paper_figs.gambling.rest_points:gambling_top_rate",
         ("sweep gambling-rest", "sweep gambling-drift"),
     ),
     "equal-noise": FigureEntry(
         "drift and rest points with the same noise on both arms",
-        "paper_figs.gambling:equal_noise",
+        "paper_figs.gambling.rest_points:equal_noise",
         ("sweep gambling-drift", "sweep gambling-rest"),
     ),
     "context-allocation": FigureEntry(
@@ -171,11 +177,14 @@ FIGURES = {
         "the digits with the highest and the lowest delight, early and late in training",
         "paper_figs.mnist.approximate:mnist_digits",
         ("mnist-digits",),
+        claims=("mnist-approximate-delight",),
     ),
     "mnist-learning-rate": FigureEntry(
         "final test error on the MNIST bandit against the learning rate",
         "paper_figs.learning_rates:mnist_learning_rate",
         ("sweep mnist-learning-rate",),
+        "column",
+        claims=("mnist-quality",),
     ),
     "reversal-quality": FigureEntry(
         "token error on token reversal against rows, kept tokens, processed positions and seconds",
@@ -186,6 +195,7 @@ FIGURES = {
         "final token error on token reversal with every screening rule, and by the reward",
         "paper_figs.reversal.sensitivity:reversal_sensitivity",
         ("reversal-screening", "reversal-reward", "reversal-quality"),
+        claims=("reversal-quality",),
     ),
     "reversal-screening": FigureEntry(
         "where the transformer's token gates stall by other screening rules, and the errors of those that learn",
@@ -196,11 +206,14 @@ FIGURES = {
         "final token error on token reversal against the learning rate",
         "paper_figs.learning_rates:reversal_learning_rate",
         ("reversal-learning-rate",),
+        "column",
+        claims=("reversal-quality",),
     ),
     "reversal-token-trap": FigureEntry(
         "where the transformer's token gates stall, against predictions (and reversal-row-gate)",
         "paper_figs.reversal.trap:reversal_token_trap",
         ("reversal-token-trap", "reversal-quality"),
+        claims=("reversal-token-trap", "reversal-row-gate"),
     ),
     "reversal-physical-cost": FigureEntry(
         "what the gates keep and what they process, an update's time by phase and by the size of the batch",

@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from kondo_theory.claims import CLAIMS
+from paper_figs.marks import reference
+from paper_figs.panels import caption, finding, panels
 from paper_figs.reversal.style import reversal_style
-from paper_figs.style import PANEL, label_panels, method_style, shown
+from paper_figs.style import method_style, shown
 from paper_figs.tables import every, feed
 from simulations.results.device_agreement import EXPERIMENTS, Pair, compare
 
@@ -23,23 +24,25 @@ def device_agreement() -> Figure:
     found = _pairs()
     low, high = next((c.low, c.high) for c in CLAIMS["device-agreement"].rule.criteria if math.isfinite(c.low))
     measures = list(dict.fromkeys(pair.measure for pair in found))
-    figure, axes = plt.subplots(
-        1, len(measures), figsize=(2 * PANEL[0] + 1.4, PANEL[1] + 0.9), sharex=True, sharey=True
-    )
+    figure, axes = panels(len(measures), height=2.6, sharex=True, sharey=True)
     for ax, measure in zip(axes, measures, strict=True):
         pairs = [pair for pair in found if pair.measure == measure]
         ax.axvspan(low, high, color="0.93", zorder=0)
-        ax.axvline(1, color="0.6", linewidth=0.8, linestyle=":")
+        reference(ax, x=1)
         for place, pair in enumerate(pairs):
             style = (method_style if pair.experiment == "MNIST" else reversal_style)(pair.label)
             ratio = pair.ratio
             reach = [[ratio.value - ratio.low], [ratio.high - ratio.value]]
-            ax.errorbar(ratio.value, place, xerr=reach, color=style.colour, marker=style.marker, capsize=2, ls="")
-        ax.set(title=measure, xlabel=f"GPU / CPU (grey: {low:g} to {high:g})")
+            ax.errorbar(ratio.value, place, xerr=reach, color=style.colour, marker=style.marker, ls="")
+        inside = sum(low <= pair.ratio.value <= high for pair in pairs)
+        finding(ax, f"{measure.capitalize()}: {inside} of {len(pairs)} ratios are within {low:g} to {high:g}")
+        ax.set(xlabel="error on a GPU over that on a CPU")
     names: Any = [f"{shown(pair.label)}, {pair.experiment}, {len(pair.gpu)} seeds" for pair in pairs]
     axes[0].set_yticks(range(len(pairs)), names)
     axes[0].invert_yaxis()
-    label_panels(axes)
+    caption(f"""Each method's error on a GPU over its error on a CPU, the same seeds on both: ratio of means with
+        Student's 95 % interval of its logarithm. Grey: from {low:g} to {high:g}. Filled points: measured on
+        networks.""")
     return figure
 
 

@@ -1,110 +1,113 @@
-"""Drawing figures of the catalogue into files, from the committed tables or from a directory of own ones."""
+"""Figures of the catalogue, drawn from the committed tables, a user's own, or with parameters of the user's own."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kondo_theory.words import choice
 from paper_figs.catalogue import FIGURES
-from simulations.errors import ResultError
+from paper_figs.own import own_tables
+from paper_figs.panels import PaperFigure, finish, inches, sheet
+from paper_figs.parameters import checked, function_of, written
+from paper_figs.style import paper_style
+from paper_figs.tables import Reading, results_from
+from simulations.errors import InputError, ReportedError, ResultError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
     from simulations.results.merging import MeasuredTables
 
-__all__ = ["draw"]
+__all__ = ["draw", "drawn", "figures_of", "read_and_drawn"]
 
 
 def draw(
-    names: Iterable[str] | None,
-    out: Path | str,
-    results: Path | str | None = None,
-    say: Callable[[str], object] = lambda _: None,
-) -> Iterator[Path]:
-    """Draw figures as PDF and PNG into ``out`` and yield each path as it is written.
+    name: str,
+    results: Path | str | MeasuredTables | None = None,
+    *,
+    width: str | float | None = None,
+    ax: Axes | None = None,
+    **parameters: Any,
+) -> Figure:
+    """Draw a figure and return it; matplotlib's settings are neither heeded nor changed.
 
     Parameters
     ----------
-    names : iterable of str, optional
-        By default all figures, or all that ``results`` feeds.
-    out : Path or str
-        Directory.
-    results : Path or str, optional
-        A directory of own tables, in it or in the directories in it; they come before the committed ones.
-    say : callable
-        Told of each figure which tables it shows, where there are own ones.
+    name : str
+        One of ``FIGURES``.
+    results : Path, str or MeasuredTables, optional
+        Own tables: a directory of them, one file, also CSV. What they lack is taken from the committed ones.
+    width : str or float, optional
+        ``column`` (3.3 inches), ``page`` (6.9), or inches from 2 to 20. Default: the catalogue's.
+    ax : Axes, optional
+        Axes to draw on, of a figure that has one panel; their figure is returned.
+    parameters
+        The figure's own, as ``n_arms=50``. Closed forms follow them; simulated points are shown where there are any.
+
+    Returns
+    -------
+    Figure
+        Without ``ax`` a :class:`~paper_figs.panels.PaperFigure`, with its ``caption``.
 
     Raises
     ------
     ValueError
-        If a name is unknown, ``out`` cannot be written, or ``results`` has nothing that feeds a named figure, lacks
-        what it shows, or has two tables that could both be meant.
+        If the name, the width or a parameter is unknown or not allowed, or a table cannot be read.
     """
-    from simulations.results.atomic import require_writable
-    from simulations.results.merging import MeasuredTables
-
-    out = Path(out)
-    wanted = list(FIGURES) if names is None else [choice("figure", name, FIGURES) for name in dict.fromkeys(names)]
-    own = None if results is None else MeasuredTables.read(results)
-    if own is not None:
-        wanted = _fed(wanted, own, named=names is not None)
-    for name in wanted:
-        for suffix in (".pdf", ".png"):
-            require_writable(out / f"{name}{suffix}", overwrite=True)
-    return _draw(wanted, out, own, say, named=names is not None)
+    choice("figure", name, FIGURES)
+    return read_and_drawn(name, own_tables(results, [name]), width=width, ax=ax, parameters=parameters)[0]
 
 
-def _fed(wanted: Sequence[str], own: MeasuredTables, *, named: bool) -> list[str]:
-    """Return the figures that the tables feed; refuse one that was named and is not fed, or an empty choice."""
-    fed = [name for name in wanted if any(map(own.holds, FIGURES[name].reads))]
-    if named and len(fed) < len(wanted):
-        raise _unfed(next(name for name in wanted if name not in fed), own)
-    if not fed:
-        raise ResultError(f"nothing in {own.directory} feeds any figure; it holds {own.summary}")
-    return fed
+def drawn(name: str, tables: MeasuredTables | None = None) -> tuple[Figure, str]:
+    """Return a figure and its caption, from a user's tables or the committed ones.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or a table that it needs is missing or cannot be read.
+    """
+    choice("figure", name, FIGURES)
+    return read_and_drawn(name, tables)[:2]
 
 
-def _unfed(name: str, own: MeasuredTables, why: str = "") -> ResultError:
-    looked = " or ".join(FIGURES[name].reads)
-    return ResultError(
-        f"nothing in {own.directory} feeds figure {name}: looked for tables of {looked}{why}; it holds {own.summary}"
-    )
+def read_and_drawn(
+    name: str,
+    own: MeasuredTables | None = None,
+    *,
+    width: str | float | None = None,
+    ax: Axes | None = None,
+    parameters: dict[str, Any] | None = None,
+) -> tuple[Figure, str, Reading]:
+    """Return a figure, its caption, and what it has read."""
+    entry, function = FIGURES[name], function_of(name)
+    given = checked(name, parameters or {})
+    with (
+        paper_style(),
+        results_from(own, lenient=bool(given)) as reading,
+        sheet(inches(width or entry.width), ax) as on,
+    ):
+        try:
+            figure = function(**given)
+        except KeyError as error:
+            if not reading.own:
+                raise
+            raise ResultError(
+                f"figure {name} needs {error}, which {' and '.join(reading.own.values())} lacks"
+            ) from error
+        except (ValueError, ArithmeticError) as error:
+            if not given or isinstance(error, ReportedError):
+                raise
+            values = ", ".join(f"{key} = {written(value)}" for key, value in given.items())
+            raise InputError(f"figure {name} cannot be drawn with {values}: {error}") from error
+        finish(figure, on.caption)
+    if isinstance(figure, PaperFigure):
+        figure.drawn_from = reading.summary
+    return figure, on.caption, reading
 
 
-def _draw(
-    wanted: Sequence[str], out: Path, own: MeasuredTables | None, say: Callable[[str], object], *, named: bool
-) -> Iterator[Path]:
-    import matplotlib as mpl
-
-    mpl.use("Agg")  # no window, whatever the machine
-    from matplotlib import pyplot as plt
-
-    from paper_figs.style import paper_style
-    from paper_figs.tables import results_from
-    from simulations.results.atomic import atomic_path
-
-    for name in wanted:
-        module, function = FIGURES[name].function.split(":")
-        with paper_style():
-            with results_from(own) as reading:
-                figure = getattr(importlib.import_module(module), function)()
-            if own is not None and not reading.own:
-                plt.close(figure)
-                if named:
-                    raise _unfed(name, own, ", and none of those that are there can be shown")
-                continue
-            for suffix in (".pdf", ".png"):
-                path = out / f"{name}{suffix}"
-                # No date in the file: the same numbers give the same bytes.
-                metadata = {"CreationDate": None} if suffix == ".pdf" else {"Software": None}
-                with atomic_path(path) as temporary:
-                    figure.savefig(temporary, metadata=metadata)
-                yield path
-        plt.close(figure)
-        if own is not None:
-            shown = [f"{source} from {files}" for source, files in reading.own.items()]
-            say(f"{name}: {'; '.join([*shown, *(f'{source} as committed' for source in reading.committed)])}")
-    for path, larger in (own.smaller if own is not None else {}).items():
-        say(f"{path} does not count: {larger} is larger")
+def figures_of(claim: str) -> list[str]:
+    """Return the names of the figures that show a claim, its own one first; empty if there is none."""
+    found = [name for name, figure in FIGURES.items() if claim in (figure.claims or (name,))]
+    return sorted(found, key=lambda name: name != claim)

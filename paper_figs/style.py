@@ -1,4 +1,8 @@
-"""One look for every figure: sizes, fonts, and one colour and marker a method, the same in all of them."""
+"""One look for every figure: fonts, and one colour and one marker a method, the same in all of them.
+
+The grammar: a line is theory, a hollow marker is simulated, a filled marker is measured on networks (a line through
+filled markers joins what was measured). Dashes are for references and limits; they never tell methods apart.
+"""
 
 from __future__ import annotations
 
@@ -9,94 +13,77 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
-import seaborn as sns
-from matplotlib.axes import Axes
-from numpy.typing import ArrayLike
 
 from kondo_theory.words import choice
 
-__all__ = [
-    "METHODS",
-    "Colour",
-    "MethodStyle",
-    "draw_points",
-    "draw_rows",
-    "label_panels",
-    "legend_beside",
-    "method_style",
-    "paper_style",
-    "shown",
-]
+__all__ = ["GREYS", "METHODS", "SMALLEST", "Colour", "MethodStyle", "method_style", "paper_style", "shades", "shown"]
 
-PANEL = (3.4, 2.7)
-"""Width and height of one panel, inches."""
-
-_PALETTE = sns.color_palette("colorblind", 10)
+SMALLEST = 7.0
+"""Points: nothing in a figure is written smaller."""
 
 Colour = str | tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class MethodStyle:
-    """How a method looks: colour, marker, line style."""
+    """How a method looks: colour and marker."""
 
     colour: Colour
     marker: str
-    line: str = "-"
 
 
-def _hex(colour: str) -> tuple[float, float, float]:
-    red, green, blue = mpl.colors.to_rgb(colour)
-    return red, green, blue
-
-
+# Chosen by a search: methods that share a figure are at least 15 apart in CIEDE2000 as readers with deuteranopia and
+# tritanopia see them, and a line stands out on white by 3:1 (tests/paper_figs/test_figure_colours.py).
 METHODS = {
-    "PG": MethodStyle(_PALETTE[0], "o"),
-    "PG, b = p": MethodStyle(_PALETTE[0], "v", "--"),
-    "PG, best b": MethodStyle(_PALETTE[0], "P", "-."),
-    "PG, b = Σπ²": MethodStyle(_PALETTE[0], "d", ":"),
-    "zero price, b = p": MethodStyle(_PALETTE[3], "v", "--"),
-    "DG": MethodStyle(_PALETTE[1], "s"),
-    "DG-K(3 %)": MethodStyle(_PALETTE[2], "D"),
-    "DG-K(1 %)": MethodStyle(_PALETTE[8], "<"),
-    "DG-K(10 %)": MethodStyle(_PALETTE[9], ">"),
-    "DG-K(30 %)": MethodStyle(_PALETTE[5], "p"),
-    "zero price": MethodStyle(_PALETTE[3], "^"),
-    "best price": MethodStyle(_PALETTE[2], "D", "--"),
+    "PG": MethodStyle("#2a80ff", "o"),
+    "PG, b = p": MethodStyle("#0040ea", "v"),
+    "PG, best b": MethodStyle("#002a55", "P"),
+    "PG, b = Σπ²": MethodStyle("#808095", "d"),
+    "DG": MethodStyle("#bf6a00", "s"),
+    "DG-K(1 %)": MethodStyle("#002a15", "<"),
+    "DG-K(3 %)": MethodStyle("#006a55", "D"),
+    "DG-K(10 %)": MethodStyle("#809580", ">"),
+    "DG-K(30 %)": MethodStyle("#152a00", "p"),
+    "zero price": MethodStyle("#aa152a", "^"),
+    "zero price, b = p": MethodStyle("#958095", "v"),
+    "best price": MethodStyle("#804095", "D"),
+    "cross-entropy": MethodStyle("#55406a", "X"),
+    # Gates on token reversal, and what they are compared with.
+    "token gate": MethodStyle("#804095", "X"),
+    "row gate": MethodStyle("#006a55", "P"),
+    "PPO": MethodStyle("#2a2a15", "h"),
+    "PMPO": MethodStyle("#809580", "d"),
     # Accountings of a step, rows and tokens of a token gate, kinds of noise on delight.
-    "logical, 1 + ρc": MethodStyle(_PALETTE[7], "o", "--"),
-    "reused log-probabilities, s = 0": MethodStyle(_PALETTE[4], "s", "-."),
-    "screened, s = 1": MethodStyle(_PALETTE[2], "D"),
-    "rows, independent": MethodStyle(_PALETTE[0], "o"),
-    "rows, correlation 0.2": MethodStyle(_PALETTE[4], "s"),
-    "tokens, independent": MethodStyle(_PALETTE[1], "^", "--"),
-    "additive noise": MethodStyle(_PALETTE[2], "D"),
-    "relative noise": MethodStyle(_PALETTE[4], "s", "--"),
-    "token gate": MethodStyle(_PALETTE[4], "X"),
-    "row gate": MethodStyle(_PALETTE[2], "P", "--"),
-    "PPO": MethodStyle(_hex("#6b6b6b"), "1", "-."),
-    "PMPO": MethodStyle(_hex("#44aa99"), "2", "-."),
-    "cross-entropy": MethodStyle(_PALETTE[7], "x", ":"),
+    "logical, 1 + ρc": MethodStyle("#6a6a6a", "o"),
+    "reused log-probabilities, s = 0": MethodStyle("#aa40aa", "s"),
+    "screened, s = 1": MethodStyle("#00802a", "D"),
+    "rows, independent": MethodStyle("#0055aa", "o"),
+    "rows, correlation 0.2": MethodStyle("#aa4080", "s"),
+    "tokens, independent": MethodStyle("#d95f00", "^"),
+    "additive noise": MethodStyle("#2a6a55", "D"),
+    "relative noise": MethodStyle("#955595", "s"),
     # What screens a batch in place of the exact forward pass.
-    "screened: bfloat16": MethodStyle(_hex("#117733"), "P", "--"),
-    "screened: int8": MethodStyle(_hex("#aa4499"), "X", "-."),
-    "screened: parameters": MethodStyle(_PALETTE[5], "<", ":"),
-    "screened: network": MethodStyle(_hex("#b8860b"), "h", "--"),
-    "exact k": MethodStyle(_PALETTE[2], "D"),
-    "price at the same rate": MethodStyle(_PALETTE[3], "^", "--"),
+    "screened: bfloat16": MethodStyle("#6a956a", "P"),
+    "screened: int8": MethodStyle("#805595", "X"),
+    "screened: parameters": MethodStyle("#954015", "<"),
+    "screened: network": MethodStyle("#bf8000", "h"),
+    "exact k": MethodStyle("#006a55", "D"),
+    "price at the same rate": MethodStyle("#aa152a", "^"),
     # Screening rules, by their names in kondo_theory.screening.RULES; top-ρ by delight is DG-K.
-    "delight": MethodStyle(_PALETTE[2], "D"),
-    "advantage": MethodStyle(_hex("#56a3d9"), "<", "--"),
-    "abs-advantage": MethodStyle(_hex("#882255"), "h"),
-    "surprisal": MethodStyle(_hex("#332288"), "v"),
-    "additive": MethodStyle(_hex("#b8860b"), "s", "--"),
-    "uniform": MethodStyle(_hex("#000000"), "o"),
-    "abs-advantage-entropy": MethodStyle(_hex("#cc6699"), "H", "--"),
-    "entropy-band": MethodStyle(_hex("#999999"), "d", "--"),
-    "positive-surprisal": MethodStyle(_hex("#8c564b"), "^", ":"),
+    "delight": MethodStyle("#006a55", "D"),
+    "advantage": MethodStyle("#002a55", "<"),
+    "abs-advantage": MethodStyle("#ea0080", "h"),
+    "surprisal": MethodStyle("#8015bf", "v"),
+    "additive": MethodStyle("#aa8000", "s"),
+    "uniform": MethodStyle("#000000", "o"),
+    "abs-advantage-entropy": MethodStyle("#bf6a95", "H"),
+    "entropy-band": MethodStyle("#808080", "d"),
+    "positive-surprisal": MethodStyle("#952a2a", "^"),
 }
 """Styles by the method's name; ``zero-price`` and ``zero price`` are the same method."""
+
+GREYS = ("0.0", "0.35", "0.5", "0.57")
+"""Of curves that differ in a parameter, not in the method."""
 
 
 def method_style(name: str) -> MethodStyle:
@@ -115,50 +102,51 @@ def shown(label: object) -> str:
     return str(label).replace("zero-price", "zero price")
 
 
+def shades(n: int) -> list[Colour]:
+    """Return colours of a sequence, dark to light, for values of a parameter; methods have colours of their own."""
+    found = mpl.colormaps["viridis"](np.linspace(0.05, 0.68, n))
+    return [(float(red), float(green), float(blue)) for red, green, blue, _ in found]
+
+
+_SETTINGS: Any = {  # matplotlib types the keys as literals
+    "figure.dpi": 200,
+    "savefig.dpi": 200,
+    "pdf.fonttype": 42,  # a PDF's text stays text
+    "svg.hashsalt": "kondo",
+    "font.size": SMALLEST,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": SMALLEST,
+    "xtick.labelsize": SMALLEST,
+    "ytick.labelsize": SMALLEST,
+    "legend.fontsize": SMALLEST,
+    "legend.title_fontsize": SMALLEST,
+    "legend.frameon": False,
+    "legend.handlelength": 1.6,
+    "legend.columnspacing": 1.2,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.5,
+    "lines.markeredgewidth": 0.8,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlepad": 4.0,
+    "axes.labelpad": 2.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.minor.size": 1.5,
+    "ytick.minor.size": 1.5,
+    "xtick.major.pad": 2.0,
+    "ytick.major.pad": 2.0,
+    "errorbar.capsize": 1.5,
+}
+
+
 @contextmanager
 def paper_style() -> Iterator[None]:
-    """Set the fonts and lines of all figures; Type 42 fonts, so that a PDF's text stays text."""
-    settings: Any = {  # matplotlib types the keys as literals
-        "figure.constrained_layout.use": True,
-        "figure.dpi": 100,
-        "savefig.dpi": 200,
-        "pdf.fonttype": 42,
-        "svg.hashsalt": "kondo",
-        "font.size": 9,
-        "axes.titlesize": 9,
-        "axes.labelsize": 9,
-        "legend.fontsize": 7.5,
-        "legend.frameon": False,
-        "lines.linewidth": 1.4,
-        "lines.markersize": 4,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-    }
-    with sns.axes_style("ticks"), mpl.rc_context(settings):
+    """Set the fonts and lines of all figures, whatever the settings of the one who calls, and give those back."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_SETTINGS)
         yield
-
-
-def draw_points(
-    ax: Axes, x: ArrayLike, value: ArrayLike, standard_error: ArrayLike, style: MethodStyle, **look: Any
-) -> None:
-    """Draw simulated points with 95 % intervals, hollow so that the line of the theory stays visible."""
-    interval = 1.96 * np.asarray(standard_error)
-    ax.errorbar(x, value, interval, fmt=style.marker, color=style.colour, capsize=2, mfc="white", **look)
-
-
-def draw_rows(ax: Axes, frame: pd.DataFrame, x: str, style: MethodStyle, **look: Any) -> None:
-    """Draw rows of a simulated sweep against one of their columns, with 95 % intervals."""
-    draw_points(ax, frame[x], frame["estimate"], frame["standard_error"], style, **look)
-
-
-def legend_beside(ax: Axes, *entries: Any, title: str | None = None) -> None:
-    """Put the legend to the right of a panel; ``entries`` are the handles and labels of another panel."""
-    ax.legend(*entries, title=title, title_fontsize=7.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
-
-
-def label_panels(axes: list[Axes]) -> None:
-    """Put (a), (b), … before the panels' titles."""
-    for letter, ax in zip("abcdefgh", axes, strict=False):
-        title = ax.get_title()
-        ax.set_title("")
-        ax.set_title(f"({letter}) {title}", loc="left")

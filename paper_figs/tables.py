@@ -43,19 +43,31 @@ class Reading:
         By kind, or ``sweep NAME``.
     committed : list of str
         What was asked for and is not among the user's own.
+    lenient : bool
+        Rows that a table lacks are none, and no error: a figure is drawn with parameters of the user's own, where the
+        closed forms go on and nothing was simulated.
     """
 
     tables: MeasuredTables = field(default_factory=MeasuredTables)
     own: dict[str, str] = field(default_factory=dict)
     committed: list[str] = field(default_factory=list)
+    lenient: bool = False
+
+    @property
+    def summary(self) -> str:
+        """What was read, and whose it is."""
+        own = [f"{source} from {files}" for source, files in self.own.items()]
+        return "; ".join([*own, *(f"{source} as committed" for source in self.committed)])
 
 
 _reading: ContextVar[Reading | None] = ContextVar("reading", default=None)
 
 
 @contextmanager
-def results_from(own: MeasuredTables | Path | None) -> Iterator[Reading]:
+def results_from(own: MeasuredTables | Path | None, *, lenient: bool = False) -> Iterator[Reading]:
     """Let figures read a user's own tables, or those of a directory and the ones below it, and yield what they read.
+
+    ``lenient`` lets a table lack rows.
 
     Raises
     ------
@@ -63,7 +75,7 @@ def results_from(own: MeasuredTables | Path | None) -> Iterator[Reading]:
         If there is no such directory, or it holds no table or one that cannot be read.
     """
     tables = MeasuredTables() if own is None else own if isinstance(own, MeasuredTables) else MeasuredTables.read(own)
-    reading = Reading(tables)
+    reading = Reading(tables, lenient=lenient)
     token = _reading.set(reading)
     try:
         yield reading
@@ -174,7 +186,8 @@ def rows(name: str, **where: float | str) -> pd.DataFrame:
         if column not in frame:
             raise ResultError(f"table {name} has no column {column!r}")
         frame = frame[frame[column] == value]
-    if frame.empty:
+    reading = _reading.get()
+    if frame.empty and not (reading is not None and reading.lenient):
         values = ", ".join(f"{column} = {value}" for column, value in where.items())
         raise ResultError(f"table {name} has no row at {values}: the figure needs the grid of sweep {name}")
     return frame

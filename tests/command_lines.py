@@ -165,7 +165,7 @@ def light_work():
         "simulations.reversal.experiment.run_reversal": ran("reversal"),
         "simulations.mnist.studies.run_study": lambda *arguments, **options: None,
         "simulations.reversal.times.write_table": lambda *arguments, **options: None,
-        "paper_figs.drawing._draw": lambda wanted, out, *rest, **named: iter(
+        "paper_figs.writing._write": lambda wanted, out, *rest, **named: iter(
             [out / f"{name}.png" for name in wanted]
         ),
         "simulations.sweeps.run.run_sweep": lambda *arguments, **options: finished,

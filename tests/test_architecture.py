@@ -245,7 +245,7 @@ def test_heavy_libraries_stay_where_they_belong(path):
 
 def test_figures_and_the_command_do_not_load_torch():
     code = (
-        "import sys, simulations.cli.main, paper_figs.drawing, paper_figs.gambling, paper_figs.mnist.quality;"
+        "import sys, simulations.cli.main, paper_figs.drawing, paper_figs.gambling.gamble, paper_figs.mnist.quality;"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

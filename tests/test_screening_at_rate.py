@@ -5,7 +5,7 @@ import pytest
 
 from kondo_theory.gate import select
 from kondo_theory.moments import gradient_moments
-from kondo_theory.screening import RULES, kept_at_rate, screen_context
+from kondo_theory.screening import RULES, additive_threshold, kept_at_rate, screen_context
 
 
 def test_kept_at_rate():

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -17,180 +14,202 @@ from kondo_theory.geometry.graded import evenly_graded
 from kondo_theory.geometry.quality_cost import arm_delight, efficiency_per_backward, frontier, rate_value
 from kondo_theory.geometry.symmetric import symmetric_arms, symmetric_moments
 from kondo_theory.moments import GradientMoments
-from paper_figs.style import PANEL, draw_rows, label_panels, method_style
+from paper_figs.arranging import label_curves
+from paper_figs.marks import REFERENCE, draw_rows, reference
+from paper_figs.panels import caption, finding, legend_below, panels
+from paper_figs.style import MethodStyle, method_style, shades
 from paper_figs.tables import points
+from paper_figs.wording import farthest, number, simulated
 
 __all__ = ["exact_k_or_price", "gate_law", "price_rate_duality", "quality_cost_frontier"]
 
 FloatArray = NDArray[np.float64]
-_TEMPERATURES = (0.1, 0.5, 2.0)
-_GRADED = (5, 0.15, 0.5)  # K, probability of the best arm, b of the value of a rate
-_CONTEXT = (10, 0.2, 0.5)  # K, p, b of the frontier
-_BUDGET = 10.0  # backward passes
-_EXACT_CONTEXT = (10, 0.3, 0.25)
-_POINTS: dict[str, Any] = {"fmt": "o", "capsize": 2, "mfc": "white"}
+Context = tuple[int, float, float]
+"""Arms, probability of the correct or the best one, baseline."""
 
 
-def _shades(n: int) -> list[tuple[float, ...]]:
-    """Return colours of a sequence, dark to light; methods have colours of their own."""
-    return [tuple(colour) for colour in plt.get_cmap("viridis")(np.linspace(0.05, 0.8, n))]
-
-
-def gate_law() -> Figure:
+def gate_law(temperatures: tuple[float, ...] = (0.1, 0.5, 2.0)) -> Figure:
     """Draw the gate's probability and the value of the choice against χ − λ, with frequencies of sampled gates."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(2 * PANEL[0], PANEL[1]))
+    figure, (left, right) = panels(2)
     line = np.linspace(-2.5, 2.5, 401)
-    for temperature, colour in zip(_TEMPERATURES, _shades(3), strict=True):
+    frames = []
+    for temperature, colour in zip(temperatures, shades(len(temperatures)), strict=True):
         left.plot(line, gate_probability(line, 0.0, temperature), color=colour)
         found = points("gate-frequency", "gate frequency", temperature=temperature)
-        left.errorbar(found["excess"], found["estimate"], 1.96 * found["standard_error"], color=colour, **_POINTS)
-        right.plot(
-            line, temperature * np.logaddexp(0.0, line / temperature), color=colour, label=f"η = {temperature:g}"
-        )
-    hard = method_style("zero price")
-    left.step(line, line > 0, where="mid", color=hard.colour, ls=":")
-    right.plot(line, np.maximum(line, 0.0), color=hard.colour, ls=":", label="hard gate, η → 0")
+        frames.append(found)
+        draw_rows(left, found, "excess", MethodStyle(colour, "o"))
+        value = temperature * np.logaddexp(0.0, line / temperature)
+        right.plot(line, value, color=colour, label=f"η = {temperature:g}")
+    left.step(line, line > 0, where="mid", color="0.4", ls=":", gid=REFERENCE)
+    right.plot(line, np.maximum(line, 0.0), color="0.4", ls=":", gid=REFERENCE, label="η → 0")
     label = "delight less price, χ − λ (nats × reward)"
-    left.set(xlabel=label, ylabel="gate probability, w*", title="the gate")
-    right.set(xlabel=label, ylabel="value (nats × reward)", title="value, η·log(1 + exp((χ−λ)/η))")
-    drawn = found["n_draws"].iloc[0]
-    right.legend(title=f"point in (a): {drawn:,} sampled gates", title_fontsize=7.5, loc="upper left")
-    label_panels([left, right])
+    left.set(xlabel=label, ylabel="gate probability, w*")
+    right.set(xlabel=label, ylabel="value (nats × reward)", xlim=(-2.5, 2.5), ylim=(0, None))
+    finding(left, f"Sampled gates follow σ((χ − λ)/η): all within {farthest(*frames)} standard errors")
+    gain = max(temperatures) * np.log(2.0)
+    finding(
+        right, f"A soft gate gains most where χ = λ: η log 2, at η = {max(temperatures):g} that is {number(gain)}"
+    )
+    label_curves(right)
+    caption(f"""The gate that maximises E[wχ] less the price of what it keeps plus η times its entropy keeps a sample
+        of delight χ with probability w* = σ((χ − λ)/η) (a), which is worth η log(1 + exp((χ − λ)/η)) (b). λ: price,
+        η: temperature; dotted: the hard gate, η → 0. Lines: exact. {simulated("gate-frequency")}""")
     return figure
 
 
-def price_rate_duality() -> Figure:
+def price_rate_duality(n_arms: int = 5, p_best: float = 0.15, baseline: float = 0.5) -> Figure:
     """Draw V(ρ) of a bandit context with its slope, for infinite and finite batches."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(2 * PANEL[0], PANEL[1]))
-    n_arms, p_best, baseline = _GRADED
+    figure, (left, right) = panels(2)
     policy, advantage = evenly_graded(n_arms, p_best, baseline)
     chi = arm_delight(policy, advantage)
     rates = np.linspace(0.0, 1.0, 501)
     limit = rate_value(chi, policy, rates)
-    left.plot(rates, limit.value, color="black", label="B → ∞: V(ρ)")
-    for size, colour in zip((8, 40), _shades(2), strict=True):
+    left.plot(rates, limit.value, color="black", label="B → ∞")
+    frames = []
+    for size, colour in zip((8, 40), shades(3)[::2], strict=True):
         n_kept = np.arange(1, size + 1)
-        line = finite_rate_value(chi, policy, size, n_kept)
-        left.plot(n_kept / size, line, color=colour, ls="--", label=f"B = {size}")
+        left.plot(n_kept / size, finite_rate_value(chi, policy, size, n_kept), color=colour, label=f"B = {size}")
         context = {"n_arms": n_arms, "p_best": p_best, "baseline": baseline, "batch_size": size}
         found = points("rate-value", "value", **context)
-        error = 1.96 * found["standard_error"]
-        left.errorbar(found["n_kept"] / size, found["estimate"], error, color=colour, **_POINTS)
+        frames.append(found)
+        draw_rows(left, found.assign(rate=found["n_kept"] / size), "rate", MethodStyle(colour, "o"))
     natural, possible = float(policy[chi > 0].sum()), float(policy[chi >= 0].sum())
     for ax in (left, right):
         ax.axvspan(natural, possible, color="0.92", lw=0)
     right.step(rates[1:-1], limit.price_low[1:-1], where="post", color="black")
-    right.axhline(0.0, color="0.6", lw=0.8)
-    right.text((natural + possible) / 2, 0.05, "price 0", ha="center", va="bottom", fontsize=7.5)
-    left.set(xlabel="gate rate, ρ", ylabel="delight collected per sample\n(nats × reward)", title="value of a rate")
-    right.set(xlabel="gate rate, ρ", ylabel="price λ = V′(ρ)\n(nats × reward)", title="its slope is the price")
-    left.set_ylim(top=1.55 * float(limit.value.max()))
-    left.legend(
-        title="point: simulated, exactly ρB kept", title_fontsize=7.5, loc="upper left", ncols=3, columnspacing=1
-    )
-    label_panels([left, right])
+    reference(right, y=0.0)
+    right.text((natural + possible) / 2, 0.05, "price 0", ha="center", va="bottom")
+    left.set(xlabel="gate rate, ρ", ylabel="delight collected per sample\n(nats × reward)", xlim=(0, 1))
+    right.set(xlabel="gate rate, ρ", ylabel="price λ = V′(ρ)\n(nats × reward)")
+    finding(left, f"A rate of {number(natural)} to {number(possible)} collects all delight there is")
+    finding(right, f"The slope falls in {len(np.unique(np.round(limit.price_low[1:-1], 12)))} steps: each is a price")
+    label_curves(left)
+    caption(f"""The most delight that a rate ρ can collect per sample, V(ρ), in one context (a), and its slope, the
+        price λ at which the gate keeps that rate (b). K = {n_arms} arms with rewards from 1 down to 0, probability
+        {p_best:g} of the best, baseline {baseline:g}; grey: rates of price 0. Lines: exact, for batches of B samples
+        of which exactly ρB are kept. {simulated("rate-value")} They are at most
+        {farthest(*frames) if len(pd.concat(frames)) else "–"} standard errors from the lines.""")
     return figure
 
 
-def quality_cost_frontier() -> Figure:
+def quality_cost_frontier(
+    n_arms: int = 10, p_correct: float = 0.2, baseline: float = 0.5, budget: float = 10.0
+) -> Figure:
     """Trace the gate over prices at several temperatures: rate, cost of signal, and efficiency of a budget."""
-    figure, axes = plt.subplots(1, 3, figsize=(3 * PANEL[0], PANEL[1] + 0.5))
-    n_arms, p, b = _CONTEXT
-    for temperature, colour in zip(_TEMPERATURES, _shades(3), strict=True):
-        path = frontier(*symmetric_arms(n_arms, p, b), np.linspace(-4.0, 3.0, 351), temperature)
+    figure, axes = panels(3)
+    temperatures = (0.1, 0.5, 2.0)
+    context: Context = (n_arms, p_correct, baseline)
+    for temperature, colour in zip(temperatures, shades(3), strict=True):
+        path = frontier(*symmetric_arms(*context), np.linspace(-4.0, 3.0, 351), temperature)
         rate = path.backward_rate
-        for ax, line in zip(axes, _quality(path.moments, rate), strict=True):
-            ax.plot(rate, line, color=colour, label=f"η = {temperature:g}" if ax is axes[0] else None)
-        context = {"n_arms": n_arms, "p_correct": p, "constant_baseline": b, "temperature": temperature}
-        kept = points("price-gates", "backward rate", **context)["estimate"]
+        for ax, line in zip(axes, _quality(path.moments, rate, budget), strict=True):
+            ax.plot(rate, line, color=colour, label=f"η = {temperature:g}")
+        where = {"n_arms": n_arms, "p_correct": p_correct, "constant_baseline": baseline, "temperature": temperature}
+        kept = points("price-gates", "backward rate", **where)["estimate"].to_numpy()
         for ax, quantity in zip(axes, ("signal", "cost of signal", "efficiency"), strict=True):
-            found = points("price-gates", quantity, **context)
-            ax.errorbar(kept, found["estimate"], 1.96 * found["standard_error"], color=colour, **_POINTS)
+            found = points("price-gates", quantity, **where)
+            if len(found) == len(kept):
+                draw_rows(ax, found.assign(kept=kept), "kept", MethodStyle(colour, "o"))
+    ends = {}
     for name, weights in (("PG", (1.0, 1.0)), ("zero price", (1.0, 0.0))):
-        style, rate = method_style(name), np.asarray(p * weights[0] + (1 - p) * weights[1])
-        for ax, value in zip(axes, _quality(symmetric_moments(p, n_arms, b, *weights), rate), strict=True):
-            label = name if ax is axes[0] else None
-            ax.plot(rate, value, style.marker, color=style.colour, ms=7, zorder=5, label=label)
-    axes[0].set(ylabel="signal per forward sample (reward)", title="signal against rate")
-    axes[1].set(ylabel="cost of signal, ρE‖g‖²/‖E g‖²", title="second moment per backward pass")
-    axes[2].set(ylabel=f"efficiency of {_BUDGET:g} backward passes", title="quality at a fixed cost")
+        style, rate = method_style(name), np.asarray(p_correct * weights[0] + (1 - p_correct) * weights[1])
+        ends[name] = _quality(symmetric_moments(p_correct, n_arms, baseline, *weights), rate, budget)
+        for ax, value in zip(axes, ends[name], strict=True):
+            ax.plot(rate, value, style.marker, color=style.colour, ms=6, zorder=5, label=name)
+    axes[0].set(ylabel="signal per forward sample (reward)")
+    axes[1].set(ylabel="cost of signal, ρE‖g‖²/‖E g‖²")
+    axes[2].set(ylabel=f"efficiency of {budget:g} backward passes")
     for ax in axes:
-        ax.set_xlabel("backward passes per forward sample, ρ")
-    title = f"K = {n_arms}, p = {p:g}, b = {b:g}; lines: the price rises from right to left, points: simulated"
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, title=title, title_fontsize=7.5, loc="outside lower center", ncols=5)
-    label_panels(list(axes))
+        ax.set_xlabel("backward passes per sample, ρ")
+    (pg, pg_cost, pg_quality), (zero, cost, quality) = (ends[name] for name in ("PG", "zero price"))
+    finding(axes[0], f"Zero price keeps {number(float(100 * zero / pg))} % of PG's signal")
+    finding(axes[1], f"… at a cost per unit of signal {number(float(pg_cost / cost))} times lower")
+    finding(axes[2], f"Efficiency {number(float(quality))} in place of PG's {number(float(pg_quality))}")
+    legend_below(axes[:1])
+    caption(f"""The gate traced over its prices, from low (right) to high (left), at three temperatures η: signal per
+        forward sample (a), second moment of the gradient per backward pass over squared signal (b), and the part of a
+        mean gradient's energy that is signal when {budget:g} samples are kept (c). One context of K = {n_arms} arms,
+        p = {p_correct:g}, baseline {baseline:g}. Lines and large markers: exact. {simulated("price-gates")}""")
     return figure
 
 
-def _quality(moments: GradientMoments, rate: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _quality(moments: GradientMoments, rate: FloatArray, budget: float) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return signal, cost of signal and efficiency of the budget."""
     second = moments.var_parallel + moments.var_perpendicular + moments.signal**2
-    return moments.signal, rate * second / moments.signal**2, efficiency_per_backward(moments, rate, _BUDGET)
+    return moments.signal, rate * second / moments.signal**2, efficiency_per_backward(moments, rate, budget)
 
 
-def exact_k_or_price() -> Figure:
+def exact_k_or_price(
+    n_arms: int = 10, p_correct: float = 0.3, baseline: float = 0.25, batch_size: int = 40
+) -> Figure:
     """Draw the noise of exact-k and of the price gate: along ∇J against B and against ρ, and across it against ρ."""
-    figure, axes = plt.subplots(1, 3, figsize=(3 * PANEL[0], PANEL[1]))
-    n_arms, p, b = _EXACT_CONTEXT
+    figure, axes = panels(3)
+    context: Context = (n_arms, p_correct, baseline)
     sizes = np.unique(np.round(np.geomspace(1, 32, 40)).astype(int)) * 10  # so that ρB is whole
-    for rate, opacity in ((0.2, 1.0), (0.5, 0.5)):
-        exact = exact_rate_moments(p, n_arms, b, sizes, [kept_count(rate, size) for size in sizes]).var_parallel
-        price = np.full(len(sizes), _price_moments(np.asarray(rate)).var_parallel)
+    exact = np.empty(0)
+    for rate, opacity in ((0.5, 0.45), (0.2, 1.0)):
+        exact = exact_rate_moments(
+            p_correct, n_arms, baseline, sizes, [kept_count(rate, size) for size in sizes]
+        ).var_parallel
+        price = np.full(len(sizes), _price_moments(context, np.asarray(rate)).var_parallel)
         for name, line in (("exact k", exact), ("price at the same rate", price)):
             style = method_style(name)
-            axes[0].plot(sizes, line, style.line, color=style.colour, alpha=opacity)
-            draw_rows(axes[0], _found(name, "parallel variance", rate=rate), "batch_size", style)
-    axes[0].text(90, 3e-4, "exact k,\nρ = 0.2 < p", fontsize=7.5, va="bottom")
-    axes[0].text(10, 0.12, "price at both rates; exact k, ρ = 0.5 > p (pale)", fontsize=7.5)
-    axes[0].set(
-        xlabel="batch size, B (samples)",
-        ylabel=r"$B\,\mathrm{Var}_\parallel$ (squared reward)",
-        xscale="log",
-        yscale="log",
-        ylim=(1e-7, 1.0),
-        title="along ∇J, against B",
-    )
-    _against_rate(axes[1], axes[2])
-    axes[1].legend(title=f"K = {n_arms}, p = {p:g}, b = {b:g}", title_fontsize=7.5, loc="lower right")
-    label_panels(list(axes))
+            axes[0].plot(sizes, line, color=style.colour, alpha=opacity)
+            draw_rows(axes[0], _found(context, name, "parallel variance", rate=rate), "batch_size", style)
+    axes[0].text(0.03, 0.06, "exact k, ρ = 0.2", transform=axes[0].transAxes)
+    axes[0].text(0.03, 0.97, "price; exact k at ρ = 0.5 (pale)", transform=axes[0].transAxes, va="top")
+    axes[0].set(xlabel="batch size, B (samples)", ylabel="B·Var∥ (squared reward)")
+    axes[0].set(xscale="log", yscale="log", ylim=(1e-7, 1.0))
+    less = float(price[-1] / exact[-1])
+    finding(axes[0], f"Below ρ = p exact k has {number(less)} times less noise along ∇J at B = {sizes[-1]}")
+    _against_rate(axes[1], axes[2], context, batch_size)
+    legend_below(axes[1:2])
+    caption(f"""Noise of keeping exactly k = ρB samples by delight, and of a price that keeps the same rate on
+        average: along ∇J against the batch size (a) and the rate (b), and across it (c). One context of K = {n_arms}
+        arms, p = {p_correct:g} (dotted), baseline {baseline:g}; in (b) and (c) B = {batch_size}. Lines: exact.
+        {simulated("rate-gates")}""")
     return figure
 
 
-def _against_rate(along: Axes, across: Axes) -> None:
-    """Draw both variances at B = 40 against the rate."""
-    n_arms, p, b = _EXACT_CONTEXT
-    size = 40
+def _against_rate(along: Axes, across: Axes, context: Context, size: int) -> None:
+    """Draw both variances against the rate."""
+    n_arms, p, b = context
     n_kept = np.arange(1, size + 1)
     lines = {
         "exact k": exact_rate_moments(p, n_arms, b, size, n_kept),
-        "price at the same rate": _price_moments(n_kept / size),
+        "price at the same rate": _price_moments(context, n_kept / size),
     }
     for name, moments in lines.items():
         style = method_style(name)
-        along.plot(n_kept / size, moments.var_parallel, style.line, color=style.colour, label=name)
-        draw_rows(along, _found(name, "parallel variance", batch_size=size), "rate", style)
-        across.plot(n_kept / size, moments.var_perpendicular, style.line, color=style.colour)
-        draw_rows(across, _found(name, "perpendicular variance", batch_size=size), "rate", style)
-    for ax, symbol in ((along, r"\parallel"), (across, r"\perp")):
-        ax.axvline(p, color="0.6", lw=0.8, ls=":")
-        ax.set(xlabel="gate rate, ρ", ylabel=rf"$B\,\mathrm{{Var}}_{symbol}$ (squared reward)")
-    along.set(yscale="log", ylim=(1e-7, 1.0), title=f"along ∇J, B = {size}")
-    across.set(title=f"across ∇J, B = {size}")
-    across.annotate(
-        "ρ = p", (p, 0.95), xycoords=("data", "axes fraction"), ha="right", rotation=90, va="top", fontsize=7.5
-    )
+        along.plot(n_kept / size, moments.var_parallel, color=style.colour, label=name)
+        draw_rows(along, _found(context, name, "parallel variance", batch_size=size), "rate", style)
+        across.plot(n_kept / size, moments.var_perpendicular, color=style.colour)
+        draw_rows(across, _found(context, name, "perpendicular variance", batch_size=size), "rate", style)
+    for ax, symbol in ((along, "∥"), (across, "⊥")):
+        reference(ax, x=p)
+        ax.set(xlabel="gate rate, ρ", ylabel=f"B·Var{symbol} (squared reward)")
+    along.set(yscale="log", ylim=(1e-7, 1.0))
+    above = n_kept / size > p + 0.1
+    finding(along, "Above p both are equally noisy along ∇J" if _alike(lines, above, "var_parallel") else "Along ∇J")
+    whole = np.ones_like(above)
+    finding(across, "Across ∇J they hardly differ" if _alike(lines, whole, "var_perpendicular") else "Across ∇J")
 
 
-def _price_moments(rate: FloatArray) -> GradientMoments:
+def _alike(lines: dict[str, GradientMoments], where: NDArray[np.bool_], part: str) -> bool:
+    """Whether two gates' variances differ by less than a tenth of the largest."""
+    exact, price = (np.asarray(getattr(moments, part))[where] for moments in lines.values())
+    return bool(np.abs(exact - price).max() < 0.1 * max(exact.max(), price.max()))
+
+
+def _price_moments(context: Context, rate: FloatArray) -> GradientMoments:
     """Return the moments of the price gate at a rate."""
-    n_arms, p, b = _EXACT_CONTEXT
+    n_arms, p, b = context
     return symmetric_moments(p, n_arms, b, *price_weights(p, rate), bernoulli=True)
 
 
-def _found(name: str, quantity: str, **where: float) -> pd.DataFrame:
+def _found(context: Context, name: str, quantity: str, **where: float) -> pd.DataFrame:
     """Return simulated rows of a gate of the figure."""
-    n_arms, p, b = _EXACT_CONTEXT
+    n_arms, p, b = context
     method = "exact-k" if name == "exact k" else "price-at-rate"
-    context = {"n_arms": n_arms, "p_correct": p, "constant_baseline": b}
-    return points("rate-gates", quantity, method=method, **context, **where)
+    given = {"n_arms": n_arms, "p_correct": p, "constant_baseline": b}
+    return points("rate-gates", quantity, method=method, **given, **where)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,8 +12,12 @@ from kondo_theory import geometry as closed
 from kondo_theory.geometry import dg_weights, symmetric_moments
 from kondo_theory.geometry.alignment import mean_cosine
 from kondo_theory.words import choice
-from paper_figs.style import PANEL, draw_points, draw_rows, label_panels, legend_beside, method_style
+from paper_figs.arranging import label_curves
+from paper_figs.marks import draw_points, draw_rows, reference
+from paper_figs.panels import caption, finding, legend_below, panels
+from paper_figs.style import MethodStyle, method_style, shades
 from paper_figs.tables import points
+from paper_figs.wording import number, percent, simulated
 
 __all__ = ["baseline_dependence", "dg_noise_ratio", "forward_efficiency", "zero_price_geometry"]
 
@@ -25,12 +28,16 @@ _TABLE = "baselines"
 _METHODS = {"PG": "pg", "DG": "dg", "zero price": "zero-price"}
 _BATCH_SIZE, _LARGE_BATCH = 100, 10_000
 _NOISE = "perpendicular variance"
+_P = "probability of the correct arm, p"
+_NOISE_LABEL = "variance across ∇J\n(squared reward per sample)"
+_PUBLISHED = {0.5: 4.0, 0.1: 1.0}
+"""DG's share of PG's cosine gap in percent by the probability of a wrong arm, about, as it was published."""
 
 
-def _weights(method: str, p: FloatArray, baseline: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return (w₊, w₋) at K = 10, η = 1."""
+def _weights(method: str, p: FloatArray, baseline: FloatArray, n_arms: int = 10) -> tuple[FloatArray, FloatArray]:
+    """Return (w₊, w₋) at η = 1."""
     if method == "dg":
-        return dg_weights(p, 10, baseline, 1.0)
+        return dg_weights(p, n_arms, baseline, 1.0)
     wrong = {"pg": 1.0, "zero-price": 0.0}
     return np.ones_like(p), np.full_like(p, wrong[choice("method", method, wrong)])
 
@@ -41,181 +48,189 @@ def _constant(quantity: str, **where: float | str) -> pd.DataFrame:
     return points(_TABLE, quantity, **settings)
 
 
-def zero_price_geometry() -> Figure:
+def zero_price_geometry(
+    n_arms: int = 10, baseline: float = 0.5, p_correct: float = 0.3, batch_size: int = _BATCH_SIZE
+) -> Figure:
     """Show what zero price does to one context: noise against p and against b, and the direction of a batch."""
-    figure, axes = plt.subplots(1, 3, figsize=(3 * PANEL[0], PANEL[1]))
+    figure, axes = panels(3)
     lines = np.linspace(0.005, 0.995, 200)
-    half, p = np.full_like(lines, 0.5), np.full_like(lines, 0.3)
+    half, p = np.full_like(lines, baseline), np.full_like(lines, p_correct)
     rare = np.geomspace(0.004, 0.97, 200)
+    most: dict[str, float] = {}
+    cosines: dict[str, float] = {}
     for name, method in _METHODS.items():
         style = method_style(name)
+        context: Where = {"method": method, "n_arms": n_arms}
         for ax, place in ((axes[0], (lines, half)), (axes[1], (p, lines))):
-            exact = symmetric_moments(place[0], 10, place[1], *_weights(method, *place)).var_perpendicular
-            ax.plot(lines, exact, style.line, color=style.colour, label=name)
-        draw_rows(axes[0], _constant(_NOISE, method=method, constant_baseline=0.5), "p_correct", style)
-        draw_rows(axes[1], _constant(_NOISE, method=method, p_correct=0.3), "constant_baseline", style)
+            weights = _weights(method, place[0], place[1], n_arms)
+            exact = symmetric_moments(place[0], n_arms, place[1], *weights).var_perpendicular
+            ax.plot(lines, exact, color=style.colour, label=name)
+            most.setdefault(name, float(exact.max()))
+        draw_rows(axes[0], _constant(_NOISE, constant_baseline=baseline, **context), "p_correct", style)
+        draw_rows(axes[1], _constant(_NOISE, p_correct=p_correct, **context), "constant_baseline", style)
         # Zero price's line is exact: it points the right way as soon as one sample is kept. PG's and DG's is exact in
         # the number of successes, with the wrong arms' counts at their χ² limit.
-        axes[2].plot(rare, mean_cosine(method, rare, 10, 0.5, _BATCH_SIZE), style.line, color=style.colour)
-        draw_rows(axes[2], _constant("cosine", method=method, constant_baseline=0.5), "p_correct", style)
-    axes[0].set(
-        xlabel="probability of the correct arm, p",
-        ylabel="perpendicular variance\n(squared reward per sample)",
-        title="noise against p  (K = 10, b = 1/2)",
+        axes[2].plot(rare, mean_cosine(method, rare, n_arms, baseline, batch_size), color=style.colour)
+        cosines[name] = float(mean_cosine(method, 0.05, n_arms, baseline, batch_size))
+        found = _constant("cosine", constant_baseline=baseline, **context | {"batch_size": batch_size})
+        draw_rows(axes[2], found, "p_correct", style)
+    axes[0].set(xlabel=_P, ylabel=_NOISE_LABEL)
+    axes[1].set(xlabel="baseline, b", ylabel=_NOISE_LABEL)
+    axes[2].set(xlabel=_P, ylabel=f"mean cosine with ∇J, B = {batch_size}", xscale="log", ylim=(0.0, 1.05))
+    zero, pg = most["zero price"], most["PG"]
+    finding(axes[0], f"Zero price: noise {number(zero)} across ∇J at every p, where PG's reaches {number(pg)}")
+    finding(axes[1], f"… and at every baseline, where PG's grows as b² and DG's to {percent(most['DG'] / pg)} of it")
+    finding(
+        axes[2],
+        f"At p = 0.05 a batch points right to {number(cosines['zero price'])}; PG's to {number(cosines['PG'])}",
     )
-    axes[1].set(xlabel="baseline, b", title="noise against b  (K = 10, p = 0.3)")
-    axes[2].set(
-        xlabel="probability of the correct arm, p",
-        ylabel="mean cosine of a batch with ∇J",
-        title=f"direction  (K = 10, b = 1/2, B = {_BATCH_SIZE})",
-        xscale="log",
-        ylim=(0.0, 1.05),
-    )
-    note = "line: theory\n(PG, DG: wrong arms as χ²)"
-    axes[2].text(0.97, 0.05, note, transform=axes[2].transAxes, ha="right", va="bottom", fontsize=7.5)
-    axes[0].legend(title=f"line: exact; point: simulated,\n{_interval()}", title_fontsize=7.5)
-    label_panels(list(axes))
+    legend_below(axes[:1])
+    caption(f"""Noise across the true gradient ∇J of policy gradient (PG), delight-weighted gradient (DG, η = 1) and
+        the gate at price zero against the probability p of the correct arm (a, b = {baseline:g}) and the baseline b
+        (b, p = {p_correct:g}), and the mean cosine of a batch with ∇J (c, b = {baseline:g}). One context of K =
+        {n_arms} arms. Lines: exact, in (c) for PG and DG with the wrong arms' counts at their χ² limit.
+        {simulated(_TABLE)}""")
     return figure
 
 
-def _interval() -> str:
-    runs = points(_TABLE, _NOISE)["n_replicates"].iloc[0]
-    return f"95 % interval over {runs:,} runs"
-
-
-def baseline_dependence() -> Figure:
+def baseline_dependence(n_arms: int = 10, baseline: float = 0.5) -> Figure:
     """Show that PG's perpendicular noise is the baseline's: against b, against K, and over squared signal."""
-    figure, axes = plt.subplots(1, 3, figsize=(3 * PANEL[0], PANEL[1]))
+    figure, axes = panels(3)
     lines, sizes = np.geomspace(0.01, 0.99, 200), np.unique(np.geomspace(2, 1_000, 200).round())
-    style = method_style("PG")
-    for p, opacity in ((0.1, 0.35), (0.5, 0.65), (0.9, 1.0)):
-        shade = {"alpha": opacity, "color": style.colour}
-        axes[0].plot(lines, closed.pg_moments(p, 10, lines).var_perpendicular, label=f"p = {p:g}", **shade)
-        draw_rows(axes[0], _constant(_NOISE, method="pg", p_correct=p), "constant_baseline", style)
-        axes[1].plot(sizes, closed.pg_moments(p, sizes, 0.5).var_perpendicular, **shade)
-        context: Where = {"method": "pg", "baseline": "constant", "p_correct": p, "constant_baseline": 0.5}
+    for p, colour in zip((0.1, 0.5, 0.9), shades(3), strict=True):
+        noise, style = closed.pg_moments(p, n_arms, lines).var_perpendicular, MethodStyle(colour, "o")
+        axes[0].plot(lines, noise, color=colour, label=f"p = {p:g}")
+        found = _constant(_NOISE, method="pg", p_correct=p, n_arms=n_arms)
+        draw_rows(axes[0], found, "constant_baseline", style)
+        axes[1].plot(sizes, closed.pg_moments(p, sizes, baseline).var_perpendicular, color=colour, label=f"p = {p:g}")
+        context: Where = {"method": "pg", "baseline": "constant", "p_correct": p, "constant_baseline": baseline}
         found = points(_TABLE, _NOISE, **context, batch_size=_BATCH_SIZE, temperature=1.0)
         draw_rows(axes[1], found, "n_arms", style)
-    for name, baseline in (("PG", 0.5), ("PG, b = p", "value"), ("PG, b = Σπ²", "confidence")):
+    slope = float(np.polyfit(np.log(lines), np.log(noise), 1)[0])
+    needed = {}
+    for name, kind in (("PG", baseline), ("PG, b = p", "value"), ("PG, b = Σπ²", "confidence")):
         style, p_lines = method_style(name), np.geomspace(1e-3, 0.99, 200)
-        moments = closed.pg_moments(p_lines, 10, baseline)
-        label = "PG, b = 1/2" if name == "PG" else name
-        exact = moments.var_perpendicular / moments.signal**2
-        axes[2].plot(p_lines, exact, style.line, color=style.colour, label=label)
-        draw_rows(axes[2], _noise_to_signal("constant" if name == "PG" else str(baseline)), "p_correct", style)
-    noise = "perpendicular variance\n(squared reward per sample)"
-    axes[0].set(
-        xlabel="baseline, b (reward)",
-        ylabel=noise,
-        title="slope 2  (K = 10)",
-        xscale="log",
-        yscale="log",
-        ylim=(5e-6, 20),
-    )
-    axes[1].set(xlabel="number of arms, K", ylabel=noise, title="K = 2 has none  (b = 1/2)", xscale="log")
-    axes[2].set(
-        xlabel="probability of the correct arm, p",
-        ylabel="perpendicular variance\nover squared signal",
-        title="three baselines  (K = 10)",
-        xscale="log",
-        yscale="log",
-    )
-    legend = f"PG; line: exact; point: simulated,\n{_interval()}"
-    axes[0].legend(title=legend, title_fontsize=7.5, loc="upper left")
-    axes[2].legend()
-    label_panels(list(axes))
+        moments = closed.pg_moments(p_lines, n_arms, kind)
+        needed[name] = moments.var_perpendicular / moments.signal**2
+        label = f"b = {baseline:g}" if name == "PG" else name.removeprefix("PG, ")
+        axes[2].plot(p_lines, needed[name], color=style.colour, label=label)
+        found = _noise_to_signal("constant" if name == "PG" else str(kind), n_arms)
+        draw_rows(axes[2], found, "p_correct", style)
+    axes[0].set(xlabel="baseline, b (reward)", ylabel=_NOISE_LABEL, xscale="log", yscale="log", ylim=(5e-6, 5))
+    axes[0].set(xlim=(0.009, 1))
+    axes[1].set(xlabel="number of arms, K", ylabel=_NOISE_LABEL, xscale="log", xlim=(1.8, 1_000))
+    axes[2].set(xlabel=_P, ylabel="variance across ∇J\nover squared signal", xscale="log", yscale="log")
+    axes[2].set_xlim(1e-3, 1)
+    two = float(closed.pg_moments(0.5, 2, baseline).var_perpendicular)
+    finding(axes[0], f"PG's noise across ∇J grows as b to the power {number(slope, 3)}")
+    finding(axes[1], f"Two arms have {'none' if two == 0 else number(two)}: wrong arms make it")
+    finding(axes[2], f"At p = 0.001, b = p has {number(float(needed['PG'][0] / needed['PG, b = p'][0]))} times less")
+    for ax in axes:
+        label_curves(ax)
+    caption(f"""PG's noise across ∇J in one context, against the baseline b (a, K = {n_arms}), against the number of
+        arms K (b, b = {baseline:g}), and over squared signal for three baselines (c, K = {n_arms}; Σπ²: the policy's
+        confidence). p: probability of the correct arm. Lines: exact. {simulated(_TABLE)}""")
     return figure
 
 
-def _noise_to_signal(baseline: str) -> pd.DataFrame:
+def _noise_to_signal(baseline: str, n_arms: int) -> pd.DataFrame:
     """Return PG's Var_⊥ over squared signal; both are measured on the same batches."""
-    where: Where = {"method": "pg", "baseline": baseline, "n_arms": 10, "batch_size": _LARGE_BATCH}
+    where: Where = {"method": "pg", "baseline": baseline, "n_arms": n_arms, "batch_size": _LARGE_BATCH}
     return points(_TABLE, "perpendicular variance over squared signal", **where)
 
 
-def dg_noise_ratio() -> Figure:
+def dg_noise_ratio(n_arms: int = 100, baseline: float = 0.5) -> Figure:
     """Show what DG keeps of PG's perpendicular variance and of its cosine gap, with the published numbers."""
-    figure, axes = plt.subplots(1, 2, figsize=(2 * PANEL[0] + 1.6, PANEL[1] + 0.2))
-    style, errors = method_style("DG"), np.geomspace(0.01, 0.99, 200)
-    for temperature, alpha in ((0.5, 1.0), (1.0, 0.7), (4.0, 0.4)):
-        look = {"color": style.colour, "alpha": alpha, "label": f"η = {temperature:g}"}
-        axes[0].plot(errors, 100 * closed.dg_noise_ratio(1 - errors, 100, 0.5, temperature), **look)
-        right, wrong = dg_weights(1 - errors, 100, 0.5, temperature)
-        axes[1].plot(errors, 100 * (2 * wrong / (right + wrong)) ** 2, **look)
-        for ax, quantity in ((axes[0], _NOISE), (axes[1], "cosine gap")):
-            _draw_share(ax, quantity, temperature)
-    axes[1].plot([0.5, 0.1], [4.0, 1.0], "*", color="black", markersize=9, label="published, about")
+    figure, axes = panels(2)
+    errors = np.geomspace(0.01, 0.99, 200)
+    for temperature, colour in zip((0.5, 1.0, 4.0), shades(3), strict=True):
+        label = f"η = {temperature:g}"
+        noise = 100 * closed.dg_noise_ratio(1 - errors, n_arms, baseline, temperature)
+        right, wrong = dg_weights(1 - errors, n_arms, baseline, temperature)
+        for ax, line in zip(axes, (noise, 100 * (2 * wrong / (right + wrong)) ** 2), strict=True):
+            ax.plot(errors, line, color=colour, label=label)
+        for ax, quantity in zip(axes, (_NOISE, "cosine gap"), strict=True):
+            _draw_share(ax, quantity, temperature, n_arms, baseline, MethodStyle(colour, "s"))
+    axes[1].plot(list(_PUBLISHED), list(_PUBLISHED.values()), "k*", ms=8, label="_published")
+    axes[1].annotate("published", (0.1, 1.0), (0, -9), textcoords="offset points", ha="center")
     label = "probability of a wrong arm, ε"
-    axes[0].set(xlabel=label, ylabel="DG's share of PG's\nperpendicular variance (percent)", title="noise, w₋²")
-    axes[1].set(xlabel=label, ylabel="DG's share of PG's\ncosine gap (percent)", title="cosine gap, (w₋/κ)²")
+    axes[0].set(xlabel=label, ylabel="DG's share of PG's\nvariance across ∇J (percent)")
+    axes[1].set(xlabel=label, ylabel="DG's share of PG's\ncosine gap (percent)")
     for ax in axes:
-        ax.set(xscale="log", yscale="log")
-    legend_beside(
-        axes[1],
-        title=f"K = 100, b = 1/2\nline: exact, (b) as B → ∞\npoint: simulated, B = 10⁵,\n{_interval()}",
-    )
-    label_panels(list(axes))
+        ax.set(xscale="log", yscale="log", xlim=(0.009, 1))
+        label_curves(ax)
+    share = float(closed.dg_noise_ratio(0.9, n_arms, baseline, 1.0))
+    right, wrong = dg_weights(np.asarray(0.9), n_arms, baseline, 1.0)
+    gap = float((2 * wrong / (right + wrong)) ** 2)
+    finding(axes[0], f"At ε = 0.1 and η = 1 DG keeps {percent(share)} of PG's noise")
+    finding(axes[1], f"… and {percent(gap)} of its cosine gap; published: about {_PUBLISHED[0.1]:g} %")
+    caption(f"""What the delight-weighted gradient (DG) keeps of PG's variance across ∇J (a), and of the gap between
+        the cosine with ∇J and one (b), against the probability ε of a wrong arm, at three temperatures η. One context
+        of K = {n_arms} arms, baseline {baseline:g}. Lines: exact, in (b) as B → ∞; stars: published values.
+        {simulated(_TABLE)}""")
     return figure
 
 
-def _draw_share(ax: Axes, quantity: str, temperature: float) -> None:
+def _draw_share(
+    ax: Axes, quantity: str, temperature: float, n_arms: int, baseline: float, style: MethodStyle
+) -> None:
     """Draw DG over PG in percent; the two were simulated independently, so relative errors add in squares."""
-    dg, pg = (
-        _constant(quantity, method=method, n_arms=100, batch_size=100_000, temperature=temperature)
-        for method in ("dg", "pg")
-    )
+    where: Where = {"n_arms": n_arms, "constant_baseline": baseline, "batch_size": 100_000}
+    dg, pg = (_constant(quantity, method=each, temperature=temperature, **where) for each in ("dg", "pg"))
     value, whole = dg["estimate"].to_numpy(), pg["estimate"].to_numpy()
     relative = np.hypot(dg["standard_error"].to_numpy() / value, pg["standard_error"].to_numpy() / whole)
     share = 100 * value / whole
-    draw_points(ax, 1 - dg["p_correct"].to_numpy(), share, share * relative, method_style("DG"))
+    draw_points(ax, 1 - dg["p_correct"].to_numpy(), share, share * relative, style)
 
 
-def forward_efficiency() -> Figure:
+def forward_efficiency(n_arms: int = 10, baseline: float = 0.5) -> Figure:
     """Show variance over squared signal per forward sample and backward pass, and where PG and zero price cross."""
-    figure, axes = plt.subplots(1, 3, figsize=(3 * PANEL[0], PANEL[1]))
+    figure, axes = panels(3)
     lines = np.geomspace(0.004, 0.97, 200)
     for name in ("PG", "PG, b = p", "PG, best b", "zero price"):
-        style, exact, found = method_style(name), _needed(name, lines, 10), _needed_simulated(name)
-        label = "PG, b = 1/2" if name == "PG" else name
-        axes[0].plot(lines, exact, style.line, color=style.colour, label=label)
+        style, exact = method_style(name), _needed(name, lines, n_arms, baseline)
+        found = _needed_simulated(name, n_arms)
+        label = f"PG, b = {baseline:g}" if name == "PG" else name
+        axes[0].plot(lines, exact, color=style.colour, label=label)
         draw_rows(axes[0], found, "p_correct", style)
         kept = name == "zero price"
-        axes[1].plot(lines, (lines if kept else 1.0) * exact, style.line, color=style.colour)
+        axes[1].plot(lines, (lines if kept else 1.0) * exact, color=style.colour)
         share = found["p_correct"] if kept else 1.0
         draw_points(axes[1], found["p_correct"], share * found["estimate"], share * found["standard_error"], style)
-    for n_arms, alpha in ((3, 0.35), (10, 0.65), (1_000, 1.0)):
+    for size, colour in zip((3, 10, 1_000), shades(3), strict=True):
         p = np.linspace(0.01, 0.97, 200)
-        ratio = _needed("PG, b = p", p, n_arms) / _needed("zero price", p, n_arms)
-        axes[2].plot(p, ratio, "--", color=method_style("PG").colour, alpha=alpha, label=f"K = {n_arms}")
-        axes[2].plot((1 + 2 / n_arms) / 3, 1.0, "o", color="black", markersize=3)
-    axes[2].axhline(1.0, color="black", linewidth=0.6)
-    p_label = "probability of the correct arm, p"
-    axes[0].set(xlabel=p_label, ylabel="variance over squared signal\n(forward samples)", title="forward  (K = 10)")
-    axes[1].set(xlabel=p_label, ylabel="variance × backward rate\nover squared signal", title="backward  (K = 10)")
+        ratio = _needed("PG, b = p", p, size, baseline) / _needed("zero price", p, size, baseline)
+        axes[2].plot(p, ratio, color=colour, label=f"K = {size:,}")
+        axes[2].plot((1 + 2 / size) / 3, 1.0, "o", color=colour)
+    reference(axes[2], y=1.0)
+    axes[0].set(xlabel=_P, ylabel="variance over squared signal\n(forward samples)")
+    axes[1].set(xlabel=_P, ylabel="variance × backward rate\nover squared signal")
     for ax in axes[:2]:
         ax.set(xscale="log", yscale="log")
-    axes[2].set(
-        xlabel=p_label,
-        ylabel="forward samples of PG, b = p,\nover zero price's",
-        title="the crossing, p = (1 + 2/K)/3",
-        yscale="log",
-    )
-    note = "line: exact\npoint: simulated, 95 %\n" + _interval().replace("95 % ", "")
-    axes[0].legend(title=note, title_fontsize=7.5, loc="lower left")
-    axes[2].legend()
-    label_panels(list(axes))
+    axes[2].set(xlabel=_P, ylabel="forward samples of PG, b = p,\nover zero price's", yscale="log", xlim=(0, 1))
+    label_curves(axes[2])
+    zero, pg = (_needed(name, np.asarray(0.01), n_arms, baseline) for name in ("zero price", "PG, b = p"))
+    cross = (1 + 2 / n_arms) / 3
+    finding(axes[0], f"Forward, zero price needs fewer samples than PG with b = p above p = {number(cross)}")
+    finding(axes[1], f"Backward, at p = 0.01, {number(float(pg / (0.01 * zero)))} times fewer than PG with b = p")
+    finding(axes[2], f"The crossing is at p = (1 + 2/K)/3, {number(cross)} for K = {n_arms}")
+    legend_below(axes[:1])
+    caption(f"""Variance over squared signal in one context, per forward sample (a) and per backward pass (b), of PG
+        with three baselines b and of the gate at price zero; and PG's forward samples at b = p over zero price's,
+        with the crossings as points (c). p: probability of the correct arm, K = {n_arms} arms in (a) and (b); best b:
+        the baseline of least variance. Lines: exact. {simulated(_TABLE)}""")
     return figure
 
 
-def _needed(name: str, p: FloatArray, n_arms: int) -> FloatArray:
+def _needed(name: str, p: FloatArray, n_arms: int, baseline: float) -> FloatArray:
     if name == "zero price":
-        return closed.forward_efficiency("zero-price", p, n_arms, 0.5)
-    baseline = {"PG, best b": closed.optimal_pg_baseline(p, n_arms), "PG, b = p": p}.get(name, np.full_like(p, 0.5))
-    return closed.forward_efficiency("pg", p, n_arms, baseline)
+        return closed.forward_efficiency("zero-price", p, n_arms, baseline)
+    kinds = {"PG, best b": closed.optimal_pg_baseline(p, n_arms), "PG, b = p": p}
+    return closed.forward_efficiency("pg", p, n_arms, kinds.get(name, np.full_like(p, baseline)))
 
 
-def _needed_simulated(name: str) -> pd.DataFrame:
+def _needed_simulated(name: str, n_arms: int) -> pd.DataFrame:
     method = "zero-price" if name == "zero price" else "pg"
     baseline = {"PG, best b": "optimal", "PG, b = p": "value"}.get(name, "constant")
-    where: Where = {"method": method, "baseline": baseline, "n_arms": 10, "batch_size": _LARGE_BATCH}
+    where: Where = {"method": method, "baseline": baseline, "n_arms": n_arms, "batch_size": _LARGE_BATCH}
     return points(_TABLE, "variance over squared signal", **where)

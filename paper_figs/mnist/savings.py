@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,7 +12,9 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from kondo_theory.cost import PUBLISHED_SPEEDUPS, step_cost
-from paper_figs.style import PANEL, label_panels, method_style
+from paper_figs.marks import REFERENCE, reference
+from paper_figs.panels import caption, finding, legend_below, panels
+from paper_figs.style import method_style, shades
 from paper_figs.tables import measured
 from simulations.mnist.tables import LEARNING_CURVES, speedups
 from simulations.results.tables import with_seconds
@@ -23,7 +24,8 @@ __all__ = ["mnist_savings"]
 
 _GATE = "DG-K(3 %)"
 _WIDTHS = {100: "o", 400: "s", 1_024: "D", 4_096: "^"}
-_FORMATS = {"float32": ("-", 1.0), "bfloat16": (":", 0.75)}
+_FORMATS = {"float32": 1.0, "bfloat16": 0.45}
+"""Opacity."""
 _SIZE = ["batch_size", "width", "dtype"]
 
 
@@ -32,64 +34,53 @@ def mnist_savings() -> Figure:
     curves = measured("mnist-learning-curves", *LEARNING_CURVES).frame
     steps = with_seconds(measured("mnist-cost", "mnist-cost-paper", "mnist-cost-quick"))
     steps = steps[steps["seeds"] == 1]
-    figure, grid = plt.subplots(2, 3, figsize=(3 * PANEL[0], 2 * PANEL[1] + 0.6))
-    _speedup(grid[0, 0], curves)
-    _seconds(grid[0, 1], steps)
+    figure, axes = panels(6, height=2.2)
     ratios = _ratios(steps)
-    _over_batches(grid[0, 2], ratios, 0.03)
-    _over_batches(grid[1, 0], ratios, 0.3)
-    _over_rates(grid[1, 1], ratios)
-    _memory(grid[1, 2], ratios)
-    label_panels(list(grid.flat))
-    handles: list[Any] = [
-        Line2D([], [], color=_width_colour(width), marker=marker, label=f"width {width:,}")
+    _speedup(axes[0], curves)
+    _seconds(axes[1], steps)
+    _over_batches(axes[2], ratios, 0.03)
+    _over_batches(axes[3], ratios, 0.3)
+    _over_rates(axes[4], ratios)
+    _memory(axes[5], ratios)
+    entries: list[Any] = [handle for handle in axes[0].lines if not str(handle.get_label()).startswith("_")]
+    entries += [
+        Line2D([], [], color=_width_colour(width), marker=marker, ls="", label=f"width {width:,}")
         for width, marker in _WIDTHS.items()
     ]
-    handles += [
-        Line2D([], [], color="0.3", ls=line, alpha=alpha, label=name) for name, (line, alpha) in _FORMATS.items()
+    entries += [
+        Line2D([], [], color="0.3", marker="o", ls="", alpha=alpha, label=name) for name, alpha in _FORMATS.items()
     ]
-    handles.append(
-        Line2D(
-            [],
-            [],
-            color="0.3",
-            ls="--",
-            lw=0.8,
-            label="model, float32: c from counted FLOPs, activations kept up to 16 MiB",
-        )
-    )
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=7.5)
+    legend_below(axes, [*entries, Line2D([], [], color="0.3", lw=0.8, label="model")])
+    n_seeds = curves["seed"].nunique()
+    arrived = speedups(curves, _GATE, np.zeros(1), "logical")[1]
+    caption(f"""(a) PG's cost to 5 % error over a method's, median of {n_seeds} seeds with its 95 % bootstrap
+        interval, against the backward cost c; lower bounds, as {arrived.sum()} of {n_seeds} seeds of PG got there in
+        {curves["update"].max():,} updates; stars: published, DG-K(3 %). (b) CPU seconds of a step against the batch
+        size, one thread, float32: full pale, screened at 3 % strong. (c–e) Seconds of a screened step over a full
+        one's, median of rounds with 95 % bootstrap interval. (f) Bytes, screened over full. Filled points: measured
+        on networks; lines: the model, c from counted FLOPs, activations kept up to 16 MiB.""")
     return figure
 
 
 def _width_colour(width: int) -> Any:
-    return plt.get_cmap("viridis")(list(_WIDTHS).index(width) / len(_WIDTHS))
+    return shades(len(_WIDTHS))[list(_WIDTHS).index(width)]
 
 
 def _speedup(ax: Axes, curves: pd.DataFrame) -> None:
     """Draw PG's cost to 5 % error over a method's, the median over seeds with its interval."""
     c = np.linspace(0, 16, 33)
-    for label, accounting, line in (("DG", "logical", "-"), (_GATE, "logical", "-"), (_GATE, "physical", "--")):
-        ratios, arrived = speedups(curves, label, c, accounting)
+    for label, accounting, opacity in (("DG", "logical", 1.0), (_GATE, "logical", 1.0), (_GATE, "physical", 0.5)):
+        ratios, _ = speedups(curves, label, c, accounting)
         intervals = [bootstrap(row, n_resamples=2_000) for row in ratios]
         colour = method_style(label).colour
         name = label if label == "DG" else f"{label}, {'1 + ρc' if accounting == 'logical' else '1 + ρ(1 + c)'}"
-        ax.plot(c, [i.value for i in intervals], line, color=colour, label=name)
+        ax.plot(c, [i.value for i in intervals], color=colour, alpha=opacity, label=name)
         if accounting == "logical":
             ax.fill_between(c, [i.low for i in intervals], [i.high for i in intervals], color=colour, alpha=0.2, lw=0)
-    ax.plot(list(PUBLISHED_SPEEDUPS), list(PUBLISHED_SPEEDUPS.values()), "k*", ms=8, label=f"published, {_GATE}")
-    ax.plot([0, 16], [2, 2], "k:", lw=0.8, label="published, DG: about 2")
-    n_seeds, updates = len(arrived), curves["update"].max()
-    bound = (
-        ""
-        if arrived.all()
-        else f"lower bounds: {arrived.sum()} of {n_seeds} seeds\nof PG got there in {updates:,} updates"
-    )
-    ax.text(6.5, 3.4, bound, fontsize=7)
-    ax.set(
-        xlabel="backward cost c (forward passes)", ylabel="cost of PG / cost", title="speed-up to 5 % error", ylim=0
-    )
-    ax.legend(loc="upper left", fontsize=7)
+    ax.plot(list(PUBLISHED_SPEEDUPS), list(PUBLISHED_SPEEDUPS.values()), "k*", ms=6, label=f"published, {_GATE}")
+    ax.plot([0, 16], [2, 2], "k:", lw=0.8, gid=REFERENCE, label="published, DG: about 2")
+    ax.set(xlabel="backward cost, c (forward passes)", ylabel="cost of PG / cost", ylim=0)
+    finding(ax, "Speed-up to 5 % error")
 
 
 def _median_seconds(steps: pd.DataFrame, variant: str, rate: float | None = None) -> pd.DataFrame:
@@ -101,18 +92,12 @@ def _seconds(ax: Axes, steps: pd.DataFrame) -> None:
     """Draw CPU seconds of a step against the batch size, float32: full solid, screened at 3 % dashed."""
     steps = steps[steps["dtype"] == "float32"]
     for width, marker in _WIDTHS.items():
-        for variant, rate, line, face in (("full", None, "-", None), ("screened", 0.03, "--", "white")):
+        for variant, rate, opacity in (("full", None, 0.4), ("screened", 0.03, 1.0)):
             rows = _median_seconds(steps[steps["width"] == width], variant, rate).sort_values("batch_size")
             colour = _width_colour(width)
-            ax.plot(rows["batch_size"], rows["median"], line, marker=marker, color=colour, mfc=face or colour)
-    ax.text(0.97, 0.04, "solid: full step\ndashed: screened, 3 %", transform=ax.transAxes, ha="right", fontsize=7)
-    ax.set(
-        xscale="log",
-        yscale="log",
-        xlabel="batch size B",
-        ylabel="CPU seconds a step",
-        title="one seed, float32, one thread",
-    )
+            ax.plot(rows["batch_size"], rows["median"], "-", marker=marker, color=colour, alpha=opacity)
+    ax.set(xscale="log", yscale="log", xlabel="batch size, B", ylabel="CPU seconds a step")
+    finding(ax, "Full (pale) and screened steps")
 
 
 def _ratios(steps: pd.DataFrame) -> pd.DataFrame:
@@ -139,12 +124,9 @@ def _model(rate: float | NDArray[np.float64], width: int, keeps_activations: boo
 
 
 def _points(ax: Axes, x: Any, rows: pd.DataFrame, width: int, dtype: str) -> None:
-    line, alpha = _FORMATS[dtype]
     errors = (rows["value"] - rows["low"], rows["high"] - rows["value"])
-    marker = _WIDTHS[width]
-    ax.errorbar(
-        x, rows["value"], errors, ls=line, marker=marker, color=_width_colour(width), alpha=alpha, elinewidth=0.8
-    )
+    look: Any = {"ls": "", "marker": _WIDTHS[width], "color": _width_colour(width), "alpha": _FORMATS[dtype]}
+    ax.errorbar(x, rows["value"], errors, elinewidth=0.8, **look)
 
 
 def _over_batches(ax: Axes, ratios: pd.DataFrame, rate: float) -> None:
@@ -156,15 +138,15 @@ def _over_batches(ax: Axes, ratios: pd.DataFrame, rate: float) -> None:
             _points(ax, rows["batch_size"], rows, width, dtype)
             if dtype == "float32":
                 model = [float(_model(rate, width, bool(kept))) for kept in rows["keeps_activations"]]
-                ax.plot(rows["batch_size"], model, "--", color=_width_colour(width), lw=0.8, zorder=0)
-    ax.axhline(1, color="0.6", lw=0.8, zorder=0)
+                ax.plot(rows["batch_size"], model, "-", color=_width_colour(width), lw=0.8, zorder=0)
+    reference(ax, y=1)
     ax.set(
         xscale="log",
         ylim=(0, 1.75),
-        xlabel="batch size B",
+        xlabel="batch size, B",
         ylabel="CPU seconds, screened / full",
-        title=f"{100 * rate:g} % kept",
     )
+    finding(ax, f"{100 * rate:g} % kept")
 
 
 def _over_rates(ax: Axes, ratios: pd.DataFrame) -> None:
@@ -175,9 +157,10 @@ def _over_rates(ax: Axes, ratios: pd.DataFrame) -> None:
         rows = chosen[chosen["width"] == width]
         _points(ax, rows["rate"], rows, width, "float32")
         model = _model(line, width, bool(rows["keeps_activations"].all()))
-        ax.plot(line, model, "--", color=_width_colour(width), lw=0.8)
-    ax.axhline(1, color="0.6", lw=0.8, zorder=0)
-    ax.set(xlabel="gate rate ρ", ylabel="CPU seconds, screened / full", title="B = 1,000, float32", ylim=(0, 1.15))
+        ax.plot(line, model, "-", color=_width_colour(width), lw=0.8)
+    reference(ax, y=1)
+    ax.set(xlabel="gate rate, ρ", ylabel="CPU seconds, screened / full", ylim=(0, 1.15))
+    finding(ax, "B = 1,000, float32")
 
 
 def _memory(ax: Axes, ratios: pd.DataFrame) -> None:
@@ -186,10 +169,10 @@ def _memory(ax: Axes, ratios: pd.DataFrame) -> None:
     for width, marker in _WIDTHS.items():
         rows, colour = chosen[chosen["width"] == width], _width_colour(width)
         ax.plot(rows["rate"], rows["peak"], "-", marker=marker, color=colour)
-        ax.plot(rows["rate"], rows["held"], ":", marker=marker, mfc="white", color=colour)
-    ax.plot([0.01, 0.3], [0.01, 0.3], "--", color="0.3", lw=0.8)
-    ax.text(0.011, 0.3, "filled: peak of a step", fontsize=7)
-    ax.text(0.06, 0.03, "open: held for the\nbackward pass, = ρ", fontsize=7, va="top")
-    ax.axhline(1, color="0.6", lw=0.8, zorder=0)
-    ax.set(xscale="log", yscale="log", xlabel="gate rate ρ", ylabel="bytes, screened / full")
-    ax.set_title("memory, B = 1,000, float32")
+        ax.plot(rows["rate"], rows["held"], marker, color=colour)
+    ax.plot([0.01, 0.3], [0.01, 0.3], color="0.3", lw=0.8)
+    ax.text(0.011, 0.3, "joined: peak of a step")
+    ax.text(0.05, 0.03, "apart: held for the\nbackward pass, = ρ", va="top")
+    reference(ax, y=1)
+    ax.set(xscale="log", yscale="log", xlabel="gate rate, ρ", ylabel="bytes, screened / full")
+    finding(ax, "Memory, B = 1,000, float32")

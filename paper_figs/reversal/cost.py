@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,9 +13,12 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from kondo_theory.cost import surviving_rows
+from paper_figs.marks import reference
+from paper_figs.panels import caption, finding, panels
 from paper_figs.reversal.style import PROTOCOL_ANSWERS, TOTAL, protocol_seconds, reversal_style
-from paper_figs.style import PANEL, label_panels, method_style, shown
+from paper_figs.style import method_style, shown
 from paper_figs.tables import reversal_curves, step_times
+from paper_figs.wording import count
 from simulations.results.tables import Table, with_seconds
 from simulations.statistics import bootstrap
 
@@ -28,11 +30,15 @@ _COMPARED = ("row gate(3 %)", "token gate(3 %)", "zero-price")
 def reversal_physical_cost() -> Figure:
     """Draw what the gates keep and process, against independent keeps; an update by phase; its time by batch size."""
     frame, times = reversal_curves("quality").frame, step_times()
-    figure, axes = plt.subplots(1, 3, figsize=(3 * PANEL[0] + 3.2, PANEL[1] + 1.1))
+    figure, axes = panels(3, height=2.5, columns=1)
     _shares(axes[0], frame)
     _phases(axes[1], protocol_seconds(with_seconds(times["CPU"])))
     _batch_sizes(axes[2], times)
-    label_panels(axes)
+    caption(f"""What gates on token reversal keep (pale) and what an update processes (strong) as shares of the full
+        step, median of {count(frame.groupby("label")["seed"].nunique())} seeds with 95 % bootstrap intervals, and the
+        rows that independent keeps would leave (a); milliseconds of an update of {PROTOCOL_ANSWERS} answers by phase
+        on one CPU thread, with its time over PG's (b); and an update's time over PG's by the size of its batch, on a
+        CPU (strong) and other devices (pale) (c). Filled points and bars: measured on networks.""")
     return figure
 
 
@@ -60,8 +66,9 @@ def _shares(ax: Axes, frame: pd.DataFrame) -> None:
     ax.invert_yaxis()
     handles: list[Any] = [Line2D([], [], color="0.4", alpha=alpha, lw=6, label=name) for _, _, name, alpha in looks]
     handles.append(Line2D([], [], color="k", marker="|", ls="", ms=10, mew=1.5, label="rows, independent keeps"))
-    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.4, -0.17), ncols=3, columnspacing=0.9)
-    ax.set(xscale="log", xlim=(0.02, 2.2), xlabel="share of the full step", title="logical and physical cost")
+    ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    ax.set(xscale="log", xlim=(0.02, 2.2), xlabel="share of the full step")
+    finding(ax, "Logical and physical cost")
     ax.set_xticks([0.03, 0.1, 0.3, 1], ["3 %", "10 %", "30 %", "100 %"])
     ax.minorticks_off()
 
@@ -81,19 +88,19 @@ def _phases(ax: Axes, rounds: Mapping[str, NDArray[np.float64]]) -> None:
     ax.set_yticks(places, [shown(label).replace(", ", ",\n") for label in rounds])
     ax.invert_yaxis()
     ax.set(xlabel="milliseconds an update, one CPU thread", xlim=(0, 1.12 * left.max()))
-    ax.set(title=f"an update of {PROTOCOL_ANSWERS} answers by phase")
+    finding(ax, f"An update of {PROTOCOL_ANSWERS} answers by phase")
     handles: list[Any] = [
         Line2D([], [], color="0.75", lw=6, label="sampling"),
         Line2D([], [], color="0.5", lw=6, label="screening"),
-        Line2D([], [], color=method_style("PG").colour, lw=6, label="training; number: time over PG's"),
+        Line2D([], [], color=method_style("PG").colour, lw=6, label="training; number:\ntime over PG's"),
     ]
-    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.4, -0.17), ncols=3, columnspacing=0.9)
+    ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def _batch_sizes(ax: Axes, times: Mapping[str, Table]) -> None:
     """Draw an update's time over PG's against the size of the batch, each method a colour, each device a line."""
-    lines = dict(zip(times, ("-", "--", ":", "-."), strict=False))  # of more than four devices the first are drawn
-    for device, line in lines.items():
+    pale = dict(zip(times, (1.0, 0.5, 0.35, 0.25), strict=False))  # of more than four devices the first are drawn
+    for device, alpha in pale.items():
         rows = with_seconds(times[device]).iterrows()
         seconds = {(row["answers"], str(row["label"])): np.array(row["seconds"]) for _, row in rows}
         answers: Any = sorted({size for size, _ in seconds})
@@ -102,18 +109,18 @@ def _batch_sizes(ax: Axes, times: Mapping[str, Table]) -> None:
             style = reversal_style(label)
             value = np.array([ratio.value for ratio in ratios])
             spread = [value - [ratio.low for ratio in ratios], [ratio.high for ratio in ratios] - value]
-            ax.errorbar(answers, value, yerr=spread, color=style.colour, marker=style.marker, ls=line, capsize=2)
-    ax.axhline(1, color="0.6", linewidth=0.8, linestyle=":")
+            ax.errorbar(answers, value, yerr=spread, color=style.colour, marker=style.marker, ls="-", alpha=alpha)
+    reference(ax, y=1)
     handles: list[Any] = [
         *(
             Line2D([], [], color=style.colour, marker=style.marker, ls="", label=shown(label))
             for label, style in ((label, reversal_style(label)) for label in _COMPARED)
         ),
         *(
-            Line2D([], [], color="0.3", ls=line, label="one CPU thread" if device == "CPU" else device)
-            for device, line in lines.items()
+            Line2D([], [], color="0.3", alpha=alpha, label="one CPU thread" if device == "CPU" else device)
+            for device, alpha in pale.items()
         ),
     ]
-    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.45, -0.17), ncols=3, columnspacing=0.9)
+    ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5))
     ax.set(xscale="log", xlabel="answers a batch", ylabel="time of an update / PG's", ylim=(0, None))
-    ax.set(title="an update by the size of its batch")
+    finding(ax, "An update by the size of its batch")

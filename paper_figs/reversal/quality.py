@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from paper_figs.reversal.style import LEGEND_SIZE, TOTAL, protocol_seconds, reversal_style
-from paper_figs.style import PANEL, label_panels, shown
+from paper_figs.marks import draw_measured
+from paper_figs.panels import caption, finding, legend_below, panels
+from paper_figs.reversal.style import TOTAL, protocol_seconds, reversal_style
+from paper_figs.style import shown
 from paper_figs.tables import reversal_curves, step_times
+from paper_figs.wording import count
 from simulations.errors import ResultError
 from simulations.results.tables import with_seconds
 from simulations.statistics import bootstrap
@@ -39,43 +40,28 @@ def reversal_quality() -> Figure:
         processed=frame["processed_tokens"].where(frame["processed_tokens"] > 0),
         token_error=frame["token_error"].clip(lower=_NO_ERROR),
     )
-    figure, axes = plt.subplots(1, 4, figsize=(4 * PANEL[0] - 1.4, PANEL[1] + 0.9), sharey=True)
-    panels = {
+    figure, axes = panels(4, height=2.4, sharey=True)
+    costs = {
         "forward_rows": ("answers sampled", "equal sampling"),
         "backward_tokens": ("tokens kept, each time", "logical backward cost"),
         "processed": ("positions through forward and backward", "physical backward cost"),
         "seconds": ("seconds, one CPU thread", "time"),
     }
-    for ax, (column, (name, title)) in zip(axes, panels.items(), strict=True):
+    for ax, (column, (name, title)) in zip(axes, costs.items(), strict=True):
         _curves(ax, frame[frame[column].notna()], column)
-        ax.set(xlabel=name, title=title, xscale="log", yscale="log", ylim=(0.8 * _NO_ERROR, 0.6))
-    axes[0].set_ylabel("token error of sampled answers (percent)")
+        ax.set(xlabel=name, xscale="log", yscale="log", ylim=(0.8 * _NO_ERROR, 0.6))
+        ax.set_ylabel("token error of sampled answers (percent)")
+        finding(ax, title)
     ticks = [0.0001, 0.001, 0.01, 0.1, 0.3]
     axes[0].set_yticks([_NO_ERROR, *ticks], [f"≤ {100 * _NO_ERROR:g}", *(f"{100 * tick:g}" for tick in ticks)])
     axes[0].minorticks_off()
-    label_panels(list(axes))
+    legend_below(axes[:1])
     seeds = frame.groupby("label")["seed"].nunique()
-    ppo, others = seeds.get("PPO", 0), seeds.drop("PPO", errors="ignore")
-    number = f"{others.min()} to {others.max()}" if others.min() < others.max() else str(others.max())
-    labels = [str(label) for label in frame["label"].unique()]
-    handles = [
-        Line2D(
-            [],
-            [],
-            color=reversal_style(label).colour,
-            ls=reversal_style(label).line,
-            label=shown(label),
-        )
-        for label in labels
-    ]
-    title = (
-        f"H = 10, M = 2; median of {number} seeds (PPO {ppo}) with 95 % intervals, every seed thin;"
-        " beyond 1,000 updates, means over a tenth of a decade\nseconds: updates × the median time of one in an"
-        " interleaved run, evaluation apart"
-    )
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=len(labels), title=title, title_fontsize=LEGEND_SIZE
-    )
+    caption(f"""Token error of sampled answers on token reversal, prompts of ten tokens of two kinds, against answers
+        sampled (a), tokens kept (b), positions processed (c), and seconds (d: updates by the median time of one in an
+        interleaved run, evaluation apart). Filled points: measured on networks, median of {count(seeds)} seeds;
+        bands: 95 % bootstrap intervals; thin: every seed; beyond {_SINGLE:,} updates means over a tenth of a
+        decade.""")
     return figure
 
 
@@ -96,6 +82,5 @@ def _curves(ax: Axes, frame: pd.DataFrame, column: str) -> None:
             ax.plot(spent[seed], errors[seed], color=style.colour, linewidth=0.4, alpha=0.3)
         found = [bootstrap(row, n_resamples=1_000) for row in errors.to_numpy()]
         x: Any = spent.median(axis=1).to_numpy()
-        ax.plot(x, [interval.value for interval in found], style.line, color=style.colour)
-        low, high = np.array([i.low for i in found]), np.array([i.high for i in found])
-        ax.fill_between(x, low, high, color=style.colour, alpha=0.15, linewidth=0)
+        median, low, high = np.array([(i.value, i.low, i.high) for i in found]).T
+        draw_measured(ax, x, median, low, high, style, marks=8, label=shown(label))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from paper_figs.marks import reference
+from paper_figs.panels import caption, finding, legend_below, panels
 from paper_figs.reversal.style import reversal_style
-from paper_figs.style import PANEL, label_panels, shown
+from paper_figs.style import shown
 from paper_figs.tables import measured
 from simulations.reversal.summary import AXES
 
@@ -23,13 +24,15 @@ _LONGEST = {"length": "longest prompt solved, H (M = 2)", "vocab_size": "largest
 def reversal_scaling() -> Figure:
     """Show the largest size that each method solved within each budget: every seed a point, a bar to the median."""
     frame = measured("reversal-scaling", "reversal-scaling-paper", "reversal-scaling-quick").frame
-    figure, axes = plt.subplots(1, 2, figsize=(2 * PANEL[0] + 1.2, PANEL[1] + 0.6))
+    figure, axes = panels(2, height=2.5)
     for ax, axis in zip(axes, AXES, strict=True):
         _sizes(ax, frame[frame["axis"] == axis])
-        ax.set(ylabel=_LONGEST[axis], title=f"{frame['seed'].nunique()} seeds; solved: token error below 5 %")
-    label_panels(list(axes))
-    named = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-    figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=len(named))
+        ax.set(ylabel=_LONGEST[axis])
+        finding(ax, f"The {_LONGEST[axis]}")
+    legend_below(axes)
+    caption(f"""The longest prompt (a) and the largest vocabulary (b) of token reversal that each method solved within
+        a budget: token error below 5 %. Filled points: measured on networks, each of {frame["seed"].nunique()} seeds;
+        bars: their median.""")
     return figure
 
 
@@ -61,6 +64,6 @@ def _sizes(ax: Axes, rows: pd.DataFrame) -> None:
     ax.set_xticks(range(len(budgets)), names)
     most = int(rows["most"].iloc[0])
     if rows["largest"].max() == most:
-        ax.axhline(most, color="0.6", lw=0.8, ls=":", zorder=0)
-        ax.text(-0.3, most, "largest that was tried", fontsize=7, color="0.4", va="bottom")
+        reference(ax, y=most)
+        ax.text(-0.3, most, "largest that was tried", color="0.4", va="bottom")
     ax.set_ylim(0, 1.12 * rows["largest"].max())

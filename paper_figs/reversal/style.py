@@ -10,23 +10,21 @@ from numpy.typing import NDArray
 
 from paper_figs.style import MethodStyle, method_style
 
-__all__ = ["LEGEND_SIZE", "PROTOCOL_ANSWERS", "SEEN", "TOTAL", "protocol_seconds", "reversal_style"]
+__all__ = ["PROTOCOL_ANSWERS", "SEEN", "TOTAL", "protocol_seconds", "reversal_style"]
 
 SEEN = 1 / 30_000
 """One token of the three evaluations that a final error is the mean of: smaller errors are drawn there."""
-LEGEND_SIZE = 7.5
-"""Points, of a legend's title."""
 PROTOCOL_ANSWERS = 100
 TOTAL = -1
 """Place of the whole update in the parts that are timed."""
 
 
 def reversal_style(label: str) -> MethodStyle:
-    """Return the style of a label of the tables: gates look alike at every rate but for the line."""
+    """Return the style of a label of the tables: gates look alike at every rate but for the marker."""
     if label == "row gate(3 %, advantage)":
         return method_style("advantage")
     if label.startswith("token gate") and label != "token gate(3 %)":
-        return replace(method_style("token gate"), line="--", marker="x")
+        return replace(method_style("token gate"), marker="*")
     return method_style(label.partition("(")[0])
 
 

@@ -91,6 +91,11 @@ class MeasuredTables:
         return found
 
     @property
+    def tables(self) -> Sequence[Table]:
+        """All of them, as they were written."""
+        return self._tables
+
+    @property
     def summary(self) -> str:
         """What there is: each file with what it holds."""
         return ", ".join(f"{self._shown(table.path)} ({named(table)})" for table in self._tables)

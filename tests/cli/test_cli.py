@@ -200,25 +200,25 @@ def test_data_check(capsys):
 
 @pytest.mark.parametrize("slip", [TypeError, ValueError, KeyError])
 def test_a_slip_of_our_own_while_drawing_reads_as_no_bad_input(monkeypatch, tmp_path, slip):
-    from paper_figs import drawing
+    from paper_figs import writing
 
     def draw(*arguments, **named):
         yield tmp_path / "first.pdf"
         raise slip("ours")
 
-    monkeypatch.setattr(drawing, "_draw", draw)
+    monkeypatch.setattr(writing, "_write", draw)
     with pytest.raises(slip, match="ours"):
         cli.main(["figures", "gate-law", "--out", str(tmp_path)])
 
 
 def test_a_disk_that_is_full_while_drawing_is_one_line(capsys, monkeypatch, tmp_path):
-    from paper_figs import drawing
+    from paper_figs import writing
 
     def draw(*arguments, **named):
         yield tmp_path / "first.pdf"
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(drawing, "_draw", draw)
+    monkeypatch.setattr(writing, "_write", draw)
     code, _, err = run(capsys, "figures", "gate-law", "--out", tmp_path)
     assert (code, err) == (2, f"kondo: cannot write {tmp_path}: No space left on device\n")
 

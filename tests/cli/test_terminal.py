@@ -101,7 +101,7 @@ def test_a_closed_pipe_is_no_failure_and_loses_no_result(tmp_path):
     assert [claim["verdict"] for claim in report["claims"]] == ["holds in regime", "contradicted"]
     assert report["complete"] is True
     assert (tmp_path / "t.parquet").exists()
-    assert len(list((tmp_path / "figures").iterdir())) == 2
+    assert len(list((tmp_path / "figures").iterdir())) == 3  # PDF, PNG, captions
     assert (tmp_path / "sweep" / "gate-frequency.parquet").exists()
 
 

@@ -42,7 +42,7 @@ FAMILIES = {
     "gate": _one_context("gate"),
     "geometry": _one_context("geometry", "contexts"),
     "screening": _one_context("screening"),
-    "gambling": Family("kondo_theory/gambling", "gambling", "", "gambling", "gambling"),
+    "gambling": Family("kondo_theory/gambling", "gambling", "gambling", "gambling", "gambling"),
     "contexts": _one_context("contexts", "contexts"),
     "cost": _one_context("cost.py", "contexts"),
     "tokens": Family("kondo_theory/token_trap", "tokens", "tokens", "tokens", "tokens"),

@@ -253,8 +253,8 @@ def test_a_table_measured_elsewhere_is_used(tmp_path):
 
 def test_the_figures_are_drawn_from_the_committed_table_without_torch(tmp_path):
     code = (
-        "import sys, pathlib; from paper_figs.drawing import draw;"
-        "list(draw(['mnist-decomposition', 'mnist-screening'], pathlib.Path(sys.argv[1])));"
+        "import sys, pathlib; from paper_figs.writing import write;"
+        "list(write(['mnist-decomposition', 'mnist-screening'], pathlib.Path(sys.argv[1])));"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-W", "error", "-c", code, tmp_path], check=False).returncode == 0

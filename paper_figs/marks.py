@@ -1,0 +1,76 @@
+"""The marks of the grammar: hollow points for what was simulated, filled ones for what was measured, references."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
+
+from paper_figs.style import Colour, MethodStyle
+
+__all__ = ["REFERENCE", "draw_measured", "draw_points", "draw_rows", "named", "reference"]
+
+REFERENCE = "reference"
+"""The mark (``gid``) of references and limits, the only lines that are dashed."""
+
+
+def draw_points(
+    ax: Axes, x: ArrayLike, value: ArrayLike, standard_error: ArrayLike, style: MethodStyle, **look: Any
+) -> None:
+    """Draw simulated points with 95 % intervals, hollow so that the line of the theory stays visible."""
+    interval = 1.96 * np.asarray(standard_error)
+    look = {"elinewidth": 0.8, "zorder": 3, **look}
+    ax.errorbar(x, value, interval, fmt=style.marker, color=style.colour, mfc="white", **look)
+
+
+def draw_rows(ax: Axes, frame: pd.DataFrame, x: str, style: MethodStyle, **look: Any) -> None:
+    """Draw rows of a simulated sweep against one of their columns, with 95 % intervals."""
+    draw_points(ax, frame[x], frame["estimate"], frame["standard_error"], style, **look)
+
+
+def draw_measured(
+    ax: Axes,
+    x: ArrayLike,
+    value: ArrayLike,
+    low: ArrayLike,
+    high: ArrayLike,
+    style: MethodStyle,
+    *,
+    marks: int | None = None,
+    **look: Any,
+) -> None:
+    """Draw what was measured on networks: filled points with intervals, joined by a line.
+
+    With ``marks`` it is a curve of many points: about so many are marked, and the intervals are a band.
+    """
+    x, value, low, high = (np.asarray(each, dtype=np.float64) for each in (x, value, low, high))
+    if marks is None:
+        look = {"elinewidth": 0.8, "ls": "-", **look}
+        ax.errorbar(x, value, (value - low, high - value), marker=style.marker, color=style.colour, **look)
+        return
+    every = max(1, -(-len(x) // marks))
+    ax.plot(x, value, "-", marker=style.marker, markevery=every, color=style.colour, **look)
+    ax.fill_between(x, low, high, color=style.colour, alpha=0.15, linewidth=0)
+
+
+def reference(
+    ax: Axes, *, x: float | None = None, y: float | None = None, colour: Colour = "0.5", style: str = ":"
+) -> None:
+    """Draw a reference across the panel, at ``x`` or at ``y``."""
+    look: Any = {"color": colour, "linewidth": 0.8, "linestyle": style, "zorder": 0, "gid": REFERENCE}
+    if x is not None:
+        ax.axvline(x, **look)
+    if y is not None:
+        ax.axhline(y, **look)
+
+
+def named(label: str, style: MethodStyle, *, mark: str = "line") -> Line2D:
+    """Return the entry of a legend: a ``line``, a ``hollow`` or a ``filled`` marker, or one on a line, ``curve``."""
+    face = "white" if mark == "hollow" else style.colour
+    marker = "" if mark == "line" else style.marker
+    line: Any = "-" if mark in ("line", "curve") else ""
+    return Line2D([], [], color=style.colour, marker=marker, mfc=face, ls=line, label=label)
