@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +13,12 @@ from kondo_theory.words import choice
 from simulations.errors import ResultError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from paper_figs.tables import Reading
     from simulations.results.merging import MeasuredTables
 
-__all__ = ["FIGURES", "FigureEntry", "draw"]
+__all__ = ["FIGURES", "FigureEntry", "draw", "drawn", "figures_of"]
 
 
 @dataclass(frozen=True)
@@ -22,12 +26,14 @@ class FigureEntry:
     """A figure: what it shows, the ``module:function`` that draws it (imported only to draw), and what it reads.
 
     ``reads`` are kinds of tables, ``sweep NAME`` for that of a named sweep. A table is found by what it holds,
-    as in ``kondo verify``, never by its file's name.
+    as in ``kondo verify``, never by its file's name. ``claims`` are those it shows, where it is not named after the
+    only one.
     """
 
     title: str
     function: str
     reads: tuple[str, ...]
+    claims: tuple[str, ...] = ()
 
 
 FIGURES = {
@@ -88,6 +94,7 @@ FIGURES = {
         "where additive scores rank failures above successes, and what it costs (and additive-never-fixed)",
         "paper_figs.bandits.screening:additive_scores",
         ("sweep additive-top",),
+        claims=("additive-threshold", "additive-never-fixed"),
     ),
     "screening-at-rate": FigureEntry(
         "what every screening rule keeps at a rate, and what it is worth",
@@ -183,11 +190,13 @@ FIGURES = {
         "the digits with the highest and the lowest delight, early and late in training",
         "paper_figs.mnist.approximate:mnist_digits",
         ("mnist-digits",),
+        claims=("mnist-approximate-delight",),
     ),
     "mnist-learning-rate": FigureEntry(
         "final test error on the MNIST bandit against the learning rate",
         "paper_figs.learning_rates:mnist_learning_rate",
         ("sweep mnist-learning-rate",),
+        claims=("mnist-quality",),
     ),
     "reversal-quality": FigureEntry(
         "token error on token reversal against rows, kept tokens, processed positions and seconds",
@@ -198,6 +207,7 @@ FIGURES = {
         "final token error on token reversal with every screening rule, and by the reward",
         "paper_figs.reversal.sensitivity:reversal_sensitivity",
         ("reversal-screening", "reversal-reward", "reversal-quality"),
+        claims=("reversal-quality",),
     ),
     "reversal-screening": FigureEntry(
         "where the transformer's token gates stall by other screening rules, and the errors of those that learn",
@@ -208,11 +218,13 @@ FIGURES = {
         "final token error on token reversal against the learning rate",
         "paper_figs.learning_rates:reversal_learning_rate",
         ("reversal-learning-rate",),
+        claims=("reversal-quality",),
     ),
     "reversal-token-trap": FigureEntry(
         "where the transformer's token gates stall, against predictions (and reversal-row-gate)",
         "paper_figs.reversal.quality:reversal_token_trap",
         ("reversal-token-trap", "reversal-quality"),
+        claims=("reversal-token-trap", "reversal-row-gate"),
     ),
     "reversal-physical-cost": FigureEntry(
         "what the gates keep and what they process, an update's time by phase and by the size of the batch",
@@ -230,6 +242,38 @@ FIGURES = {
         ("mnist-learning-curves", "reversal-quality"),
     ),
 }
+
+
+def figures_of(claim: str) -> list[str]:
+    """Return the names of the figures that show a claim, its own one first; empty if there is none."""
+    return [name for name, figure in FIGURES.items() if claim in (figure.claims or (name,))]
+
+
+@contextmanager
+def drawn(name: str, own: MeasuredTables | None = None) -> Iterator[tuple[Figure, Reading]]:
+    """Draw a figure from a user's own tables or the committed ones; yield it in its style, with what it has read.
+
+    Raises
+    ------
+    ResultError
+        If a table that it needs is missing or cannot be read.
+    """
+    import matplotlib as mpl
+
+    mpl.use("Agg")  # no window, whatever the machine
+    from matplotlib import pyplot as plt
+
+    from paper_figs.style import paper_style
+    from paper_figs.tables import results_from
+
+    module, function = FIGURES[name].function.split(":")
+    with paper_style():
+        with results_from(own) as reading:
+            figure = getattr(importlib.import_module(module), function)()
+        try:
+            yield figure, reading
+        finally:
+            plt.close(figure)
 
 
 def draw(
@@ -287,22 +331,11 @@ def _unfed(name: str, own: MeasuredTables, why: str = "") -> ResultError:
 def _draw(
     wanted: Sequence[str], out: Path, own: MeasuredTables | None, say: Callable[[str], object], *, named: bool
 ) -> Iterator[Path]:
-    import matplotlib as mpl
-
-    mpl.use("Agg")  # no window, whatever the machine
-    from matplotlib import pyplot as plt
-
-    from paper_figs.style import paper_style
-    from paper_figs.tables import results_from
     from simulations.results.tables import atomic_path
 
     for name in wanted:
-        module, function = FIGURES[name].function.split(":")
-        with paper_style():
-            with results_from(own) as reading:
-                figure = getattr(importlib.import_module(module), function)()
+        with drawn(name, own) as (figure, reading):
             if own is not None and not reading.own:
-                plt.close(figure)
                 if named:
                     raise _unfed(name, own, ", and none of those that are there can be shown")
                 continue
@@ -313,7 +346,6 @@ def _draw(
                 with atomic_path(path) as temporary:
                     figure.savefig(temporary, metadata=metadata)
                 yield path
-        plt.close(figure)
         if own is not None:
             shown = [f"{source} from {files}" for source, files in reading.own.items()]
             say(f"{name}: {'; '.join([*shown, *(f'{source} as committed' for source in reading.committed)])}")

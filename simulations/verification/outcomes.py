@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from kondo_theory.claims import SOURCES, Claim, Verdict
+from kondo_theory.claims import FAMILIES, SOURCES, Claim, Verdict
 from simulations.verification.checks.evidence import Measured, Simulated
 from simulations.verification.verdicts import criteria_json
 
@@ -81,6 +81,7 @@ class Outcome:
         sources = dict.fromkeys(source for row in self.measured for source in row.sources)
         return {
             "id": claim.id,
+            "family": FAMILIES.get(claim.id),
             "statement": claim.statement,
             "source": claim.source,
             "published": claim.published,

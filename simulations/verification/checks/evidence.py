@@ -121,7 +121,7 @@ class Simulated:
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as ``kondo verify --json`` writes it."""
-        row = asdict(self) | {"within": self.within}
+        row = asdict(self) | {"distance": self.distance, "within": self.within}
         del row["resolution"], row["parameters"]
         point = {k: v if not isinstance(v, float) or math.isfinite(v) else str(v) for k, v in self.parameters.items()}
         return finite_row(row) | {"parameters": named_values(self.quantity) | point}
