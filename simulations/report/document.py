@@ -182,7 +182,9 @@ class Document(_Entry):
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
-            raise InputError(f"{name} is not the JSON that kondo verify --json writes: {place}: {first['msg']}") from None
+            raise InputError(
+                f"{name} is not the JSON that kondo verify --json writes: {place}: {first['msg']}"
+            ) from None
 
 
 def read_document(path: Path) -> dict[str, Any]:

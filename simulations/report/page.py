@@ -50,7 +50,7 @@ def write_report(document: Mapping[str, Any], directory: Path, tables: MeasuredT
     InputError
         If the document is not the JSON of ``kondo verify``.
     ResultError
-        If there is an ``index.html`` that is no report, the directory cannot be written, or ``tables`` cannot be read.
+        If there is an ``index.html`` that is no report, the directory cannot be written, or ``tables`` not read.
     """
     return _write(Document.of(document, "the report"), directory, tables)
 
@@ -116,11 +116,11 @@ class Section:
         return rows if len(rows) <= FOLDED_FROM or not chosen else chosen
 
     def measured(self, quantity: str) -> Measured | None:
-        """The measured row of a criterion; None if the quantity was not measured."""
+        """Return the measured row of a criterion; None if the quantity was not measured."""
         return next((row for row in self.claim.measured if row.quantity == quantity), None)
 
     def sizes(self, table: TableEntry) -> str:
-        """How much of a table, or of what was measured now, was used: its largest sizes, in words."""
+        """Say how much of a table, or of what was measured now, was used: its largest sizes, in words."""
         rows = [row for row in self.claim.measured if _is_from(row, table)]
         largest: dict[str, int] = {}
         for row in rows:
@@ -156,19 +156,23 @@ def render(document: Document, pictures: Mapping[str, Picture]) -> str:
     counts = Counter(claim.verdict for claim in document.claims)
     steps = [step for claim in document.claims if claim.derived for step in claim.derived.steps]
     simulated = [row for claim in document.claims for row in claim.simulated]
-    return _environment().get_template("page.html.j2").render(
-        document=document,
-        generator=Markup(GENERATOR),
-        families=_sections(document, pictures),
-        counts={verdict: counts[verdict] for verdict in wording.VERDICTS if counts[verdict]},
-        kinds=Counter(step.kind for step in steps),
-        derivations=sum(claim.derived is not None for claim in document.claims),
-        simulated=len(simulated),
-        agreeing=sum(row.within is True for row in simulated),
-        measured=sum(len(claim.measured) for claim in document.claims),
-        criteria=[criterion for claim in document.claims for criterion in claim.criteria],
-        seconds=sum(claim.seconds for claim in document.claims),
-        answered={claim.id for claim in document.claims} >= ANSWERED,
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            document=document,
+            generator=Markup(GENERATOR),
+            families=_sections(document, pictures),
+            counts={verdict: counts[verdict] for verdict in wording.VERDICTS if counts[verdict]},
+            kinds=Counter(step.kind for step in steps),
+            derivations=sum(claim.derived is not None for claim in document.claims),
+            simulated=len(simulated),
+            agreeing=sum(row.within is True for row in simulated),
+            measured=sum(len(claim.measured) for claim in document.claims),
+            criteria=[criterion for claim in document.claims for criterion in claim.criteria],
+            seconds=sum(claim.seconds for claim in document.claims),
+            answered={claim.id for claim in document.claims} >= ANSWERED,
+        )
     )
 
 

@@ -12,7 +12,8 @@ from simulations.results.merging import MeasuredTables
 
 __all__ = ["Picture", "draw_pictures"]
 
-_DOTS_PER_INCH = 200  # sharp on a phone's screen and in print
+_DOTS_PER_INCH = 160  # sharp on a phone's screen and in print
+_PIXELS_PER_INCH = 100  # of CSS: text of 8 points is as large as the page's notes
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Picture:
     data : str
         A ``data:`` address, empty if the figure could not be drawn.
     width, height : int
-        In CSS pixels at natural size, of which a dot of the picture is half.
+        In CSS pixels.
     drawn_from : str
         The tables it shows.
     missing : str
@@ -63,6 +64,6 @@ def _draw(name: str, own: MeasuredTables | None) -> Picture:
         return Picture(name, title, missing=" ".join(f"{type(error).__name__}: {error}".split()))
     used = [f"{source} from {files}" for source, files in reading.own.items()]
     used += [f"{source} as committed" for source in reading.committed]
-    width, height = (round(inch * _DOTS_PER_INCH / 2) for inch in inches)
+    width, height = (round(inch * _PIXELS_PER_INCH) for inch in inches)
     data = "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
     return Picture(name, title, data, width, height, "; ".join(used))

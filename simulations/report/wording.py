@@ -29,7 +29,9 @@ class VerdictWording:
 
 VERDICTS: Mapping[str, VerdictWording] = {
     "holds": VerdictWording("good", "✓", "derivation, simulation and measurement agree, without conditions"),
-    "holds in regime": VerdictWording("good", "✓", "the same, within the regime that is stated"),
+    "holds in regime": VerdictWording(
+        "good", "✓", "derivation, simulation and measurement agree within the stated regime"
+    ),
     "fails": VerdictWording("bad", "✗", "a published claim misses what its rule demands, by the whole interval"),
     "contradicted": VerdictWording("bad", "✗✗", "our own theory, simulation and measurement disagree"),
     "broken": VerdictWording("bad", "!", "an error ended the check"),

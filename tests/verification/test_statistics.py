@@ -42,7 +42,8 @@ def test_the_rule_for_simulated_checks(row, within):
     assert row.within is within
     assert row.to_json()["within"] is within
     assert set(row.to_json()) == {
-        *("quantity", "predicted", "estimate", "standard_error", "within", "not_finite", "parameters")
+        *("quantity", "predicted", "estimate", "standard_error", "distance", "within", "not_finite"),
+        "parameters",
     }
 
 
