@@ -153,7 +153,7 @@ def _sections(document: Document, pictures: Mapping[str, Picture]) -> Mapping[st
 
 def render(document: Document, pictures: Mapping[str, Picture]) -> str:
     """Return the page."""
-    counts = Counter(claim.verdict for claim in document.claims)
+    counts: Counter[str] = Counter(claim.verdict for claim in document.claims)
     steps = [step for claim in document.claims if claim.derived for step in claim.derived.steps]
     simulated = [row for claim in document.claims for row in claim.simulated]
     return (

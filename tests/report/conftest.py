@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -40,10 +41,13 @@ def document():
 
 @pytest.fixture(scope="session")
 def few_figures():
-    """Only the figures of three claims are drawn: all of them take half a minute."""
+    """Only the figures of three claims are drawn, and once: all of them take half a minute."""
     figures_of = page.figures_of
+    draw_pictures = page.draw_pictures
+    draw = cache(lambda names: draw_pictures(names, None))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(page, "figures_of", lambda claim: figures_of(claim) if claim in DRAWN else [])
+        patch.setattr(page, "draw_pictures", lambda names, own: draw(tuple(names)))
         yield
 
 

@@ -103,7 +103,7 @@ def test_accessibility(opened, scheme):
 
 def test_negative_control_axe_finds_pale_text(opened):
     tab = opened()
-    tab.evaluate("document.querySelectorAll('main > *').forEach((e, i) => i ? e.remove() : 0)")
+    tab.evaluate("document.querySelector('.page').remove()")
     tab.evaluate("document.querySelector('.lede').style.color = '#ccc'")
     found = axe.Axe().run(tab, context="header", options={"resultTypes": ["violations"]}).response["violations"]
     assert [each["id"] for each in found] == ["color-contrast"]
