@@ -58,7 +58,7 @@ def test_infinite_measurements_become_null_in_json():
 def test_a_reader_of_the_json_can_tell_infinities_from_nan():
     row = Simulated("broken", 1.0, math.nan, math.inf).to_json()
     assert (row["estimate"], row["standard_error"], row["within"]) == (None, None, None)
-    assert row["not_finite"] == {"estimate": "nan", "standard_error": "inf"}
+    assert row["not_finite"] == {"estimate": "nan", "standard_error": "inf", "distance": "nan"}
     assert Measured("x", -math.inf, -math.inf, 1.0, 5, None, "now").to_json()["not_finite"]["value"] == "-inf"
     assert Simulated("fine", 1.0, 1.0, 0.0).to_json()["not_finite"] == {}
 
