@@ -30,7 +30,7 @@ SHOWN = 5  # rows of a table that is folded beyond
 FOLDED_FROM = 12  # rows from which a table is folded
 OTHER = "Other claims"
 ANSWERED = {"zero-price-geometry", "mnist-quality", "step-cost", "mnist-savings", "token-trap", "row-gate"}
-"""Claims that the three sentences of the summary name: without all of them they are left out."""
+"""Claims that the summary in short names: without all of them it is left out."""
 
 
 def write_report(document: Mapping[str, Any], directory: Path, tables: MeasuredTables | Path | None = None) -> Path:
