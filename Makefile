@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data verify test tables figures bench lint mutate long lowest clean
+.PHONY: help setup data verify test tables figures bench lint mutate long lowest clean new-claim new-rule new-figure new-sweep
 
 help:
 	@echo "make verify   derive, simulate and measure every claim (PRESET=smoke|quick|paper)"
@@ -23,6 +23,8 @@ help:
 	@echo "make mutate   plant faults in the theory and count those that the tests find (hours; resumes)"
 	@echo "make long     the long jobs of docs/reliability.md (an hour; COUNT=100000 and KILLS=1000 of each)"
 	@echo "make lowest   the tests at the lowest versions of every dependency, in an environment of their own"
+	@echo "make new-claim ID=my-claim FAMILY=geometry   write the pieces of a new claim (new-figure, new-sweep alike)"
+	@echo "make new-rule ID=my-rule                     write the pieces of a new screening rule"
 	@echo "make clean    remove .venv"
 
 setup: $(READY)
@@ -79,6 +81,9 @@ long: data
 
 lowest:
 	PYTHON=$(PYTHON) PIP_INSTALL_ARGS='$(PIP_INSTALL_ARGS)' sh tests/lowest_versions.sh
+
+new-claim new-rule new-figure new-sweep:
+	@$(PYTHON) tests/scaffold/new.py $(@:new-%=%) '$(ID)' '$(FAMILY)'
 
 clean:
 	rm -rf $(VENV)

@@ -14,7 +14,16 @@ Array = Any
 
 
 def uniform(like: Array, rng: Any) -> Array:
-    """Return uniform numbers in [0, 1) of the shape and device of ``like``, in float64 where the device has it."""
+    """Return uniform numbers in [0, 1) of the shape and device of ``like``, in float64 where the device has it.
+
+    Numbers that are given in place of a generator are taken as they are.
+    """
+    if api.is_array_api_obj(rng):
+        given = floating(rng, "rng", like)
+        if tuple(given.shape) != tuple(like.shape):
+            shapes = f"{tuple(given.shape)} and {tuple(like.shape)}"
+            raise ValueError(f"rng must be a generator or uniform numbers of the shape of delight, got {shapes}")
+        return given
     if api.is_numpy_array(like):
         if not isinstance(rng, np.random.Generator):
             raise TypeError(f"rng must be a numpy.random.Generator for a NumPy array, got {type(rng).__name__}")
@@ -23,8 +32,9 @@ def uniform(like: Array, rng: Any) -> Array:
     try:
         return xp.rand(like.shape, generator=rng, dtype=widest(xp, like), device=like.device)
     except (TypeError, RuntimeError, AttributeError) as error:
+        got, why = type(rng).__name__, str(error).partition("\n")[0]
         raise TypeError(
-            f"rng must be a torch.Generator on {like.device} or None for a tensor, got {type(rng).__name__} ({error})"
+            f"rng must be a torch.Generator on {like.device} or None for a tensor, got {got} ({why})"
         ) from error
 
 
@@ -87,13 +97,13 @@ def product(xp: Any, left: Array, right: Array) -> Array:
     return xp.where(lost, xp.where((left > 0) == (right > 0), least, -least), values)
 
 
-def batch(delight: Any, check: bool, mask: Any = None) -> tuple[Array, Array | None]:
+def batch(score: Any, check: bool, mask: Any = None) -> tuple[Array, Array | None]:
     """Return the scores as in :func:`settled`, refusing a batch without a sample on its last axis."""
-    delight = floating(delight, "delight")
-    if delight.ndim == 0 or delight.shape[-1] == 0:
-        shape = tuple(delight.shape)
-        raise ValueError(f"delight must hold at least one sample on its last axis, got shape {shape}")
-    return settled(delight, check, mask)
+    score = floating(score, "score")
+    if score.ndim == 0 or score.shape[-1] == 0:
+        shape = tuple(score.shape)
+        raise ValueError(f"score must hold at least one sample on its last axis, got shape {shape}")
+    return settled(score, check, mask)
 
 
 def settled(scores: Array, check: bool, mask: Any = None) -> tuple[Array, Array | None]:
@@ -106,7 +116,7 @@ def settled(scores: Array, check: bool, mask: Any = None) -> tuple[Array, Array 
     if valid is not None:
         scores = xp.where(valid, scores, xp.full_like(scores, -math.inf))
     if check:
-        require_all(xp, ~xp.isnan(scores), scores, "delight", "a number")
+        require_all(xp, ~xp.isnan(scores), scores, "score", "a number")
         return scores, valid
     return xp.where(xp.isnan(scores), xp.full_like(scores, -math.inf), scores), valid
 
@@ -124,7 +134,7 @@ def mask_like(xp: Any, mask: Any, scores: Array) -> Array:
     shape, wanted = tuple(mask.shape), tuple(scores.shape)
     last = wanted[len(wanted) - len(shape) :]
     if len(shape) > len(wanted) or any(own not in (1, size) for own, size in zip(shape, last, strict=True)):
-        raise ValueError(f"mask must have the shape of delight or stretch to it, got {shape} and {wanted}")
+        raise ValueError(f"mask must have the shape of score or stretch to it, got {shape} and {wanted}")
     return xp.broadcast_to(mask, wanted)
 
 
@@ -154,16 +164,16 @@ def require_same_axes(left: tuple[int, ...], right: tuple[int, ...], left_name: 
         raise ValueError(f"{left_name} and {right_name} must have the same shape, got {left} and {right}")
 
 
-def price_like(xp: Any, price: float | Array, delight: Array, check: bool) -> Array:
-    """Return the price as an array that broadcasts with ``delight``, on its device."""
+def price_like(xp: Any, price: float | Array, score: Array, check: bool) -> Array:
+    """Return the price as an array that broadcasts with ``score``, on its device."""
     if isinstance(price, np.generic) or not api.is_array_api_obj(price):
         scalar = number(price, "price")
         if math.isnan(scalar):
             raise ValueError("price must be a number, got nan")
         # Filled on the device: a scalar copied there would make a GPU wait.
-        return xp.full((), scalar, dtype=delight.dtype, device=api.device(delight))
-    prices: Array = floating(price, "price", delight)
-    require_same_axes(delight.shape, prices.shape, "delight", "price")
+        return xp.full((), scalar, dtype=score.dtype, device=api.device(score))
+    prices: Array = floating(price, "price", score)
+    require_same_axes(score.shape, prices.shape, "score", "price")
     if check:
         require_all(xp, ~xp.isnan(prices), prices, "price", "a number")
         return prices

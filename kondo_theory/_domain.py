@@ -38,6 +38,14 @@ def real(name: str, value: ArrayLike) -> FloatArray:
     return array.astype(np.float64, copy=False)
 
 
+def scalar(name: str, value: ArrayLike) -> float:
+    """Return ``value`` as a float, refusing arrays by name."""
+    array = real(name, value)
+    if array.ndim:
+        raise TypeError(f"{name} must be a scalar, got an array of shape {array.shape}")
+    return float(array)
+
+
 def finite(name: str, value: ArrayLike) -> FloatArray:
     """Return ``value`` as a finite float64 array."""
     array = real(name, value)
@@ -52,6 +60,11 @@ def interval(name: str, value: ArrayLike, low: float, high: float, ends: str) ->
     above = array >= low if ends[0] == "[" else array > low
     below = array <= high if ends[1] == "]" else array < high
     return require(name, array, above & below, f"in {ends[0]}{low:g}, {high:g}{ends[1]}")
+
+
+def number(name: str, value: ArrayLike, low: float, high: float, ends: str) -> float:
+    """Return ``value`` as one float within an interval, refusing arrays by name."""
+    return float(interval(name, scalar(name, value), low, high, ends))
 
 
 def require(name: str, array: FloatArray, valid: NDArray[np.bool_] | np.bool_ | bool, allowed: str) -> FloatArray:

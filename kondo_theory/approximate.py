@@ -207,6 +207,7 @@ def top_rate_recall(
 
     Notes
     -----
+    One distribution and one gate: rate and noise are scalars only.
     Expectations over infinitely many samples. Ties are broken independently in the two rankings: inside an atom of
     mass m > ρ the recall is ρ/m at best, though nothing is lost.
     """
@@ -214,8 +215,8 @@ def top_rate_recall(
     chi = _domain.finite("delight", delight)
     if chi.ndim != 1 or chi.shape != mass.shape:
         raise ValueError(f"delight and probability must be vectors of one length, got {chi.shape} and {mass.shape}")
-    share = float(_domain.interval("rate", rate, 0, 1, "()"))
-    scale = _scale(chi, _domain.interval("noise", noise, 0, np.inf, "()"), kind)
+    share = _domain.number("rate", rate, 0, 1, "()")
+    scale = _scale(chi, _domain.number("noise", noise, 0, np.inf, "()"), kind)
     _domain.require("delight", chi, scale > 0, "nonzero under relative noise")
 
     def excess(price: float) -> float:
@@ -259,7 +260,8 @@ def guaranteed_recall(delight: ArrayLike, n_kept: int, relative_error: float) ->
     """Return a lower bound of a batch's recall of its top k under any errors |χ̂ − χ| ≤ δ|χ|.
 
     With q the k-th largest delight, every sample with χ > q(1 + δ)/(1 − δ), or χ > q(1 − δ)/(1 + δ) if q < 0, stays
-    in the top k: only the fewer than k samples with χ > q can pass it.
+    in the top k: only the fewer than k samples with χ > q can pass it. One batch, of any length: k and δ are scalars
+    only.
 
     Parameters
     ----------
@@ -273,9 +275,9 @@ def guaranteed_recall(delight: ArrayLike, n_kept: int, relative_error: float) ->
     chi = _domain.finite("delight", delight)
     if chi.ndim != 1 or chi.size == 0:
         raise ValueError(f"delight must be a vector with at least one sample, got shape {chi.shape}")
-    k = _domain.interval("n_kept", n_kept, 1, chi.size, "[]")
+    k = np.asarray(_domain.number("n_kept", n_kept, 1, chi.size, "[]"))
     kept = int(_domain.require("n_kept", k, k == np.floor(k), "an integer"))
-    delta = float(_domain.interval("relative_error", relative_error, 0, 1, "[)"))
+    delta = _domain.number("relative_error", relative_error, 0, 1, "[)")
     lowest = float(np.sort(chi)[-kept])
     stretch = (1 + delta) / (1 - delta)
     threshold = lowest * stretch if lowest >= 0 else lowest / stretch

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kondo_theory import _domain
+from kondo_theory._broadcast import elementwise
 from kondo_theory._domain import FloatArray
 from kondo_theory.words import unhandled
 
@@ -216,10 +217,12 @@ def token_share(
     return np.asarray((H * survivors + expected_prefix(rate, T, correlation, clustering)) / (H + T))[()]
 
 
+@elementwise("n_rows", "n_tokens", "n_kept")
 def surviving_rows_exact(n_rows: int, n_tokens: int, n_kept: int) -> float:
     """Return the share of rows that survive if exactly k of the n·T tokens are kept, all k-sets equally likely.
 
     1 − C(nT − T, k)/C(nT, k), above 1 − (1 − k/(nT))^T for T ≥ 2 and 0 < k < nT: exactly-k selection spreads keeps.
+    Arguments broadcast.
     """
     rows, tokens = int(_token_count(n_rows, "n_rows")), int(_token_count(n_tokens))
     k = float(_domain.interval("n_kept", n_kept, 0, rows * tokens, "[]"))

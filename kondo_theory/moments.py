@@ -25,14 +25,15 @@ from numpy.typing import ArrayLike
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
 from kondo_theory._scores import Context, Metric, identity_metric, kernel_metric, total
+from kondo_theory.words import Brief
 
 __all__ = ["GradientMoments", "gradient_moments"]
 
 _EPS = float(np.finfo(np.float64).eps)
 
 
-@dataclass(frozen=True, eq=False)
-class GradientMoments:
+@dataclass(frozen=True, eq=False, repr=False)
+class GradientMoments(Brief):
     """Signal and noise of one sample's gradient g, resolved along and across a unit direction u.
 
     Every field has the shape of the leading axes, ``(...)``; units are those of the advantage (squared for the

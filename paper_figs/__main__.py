@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from paper_figs.catalogue import draw
+from paper_figs.drawing import draw
 
 for path in draw(None, Path("figures")):
     print(f"wrote {path}")

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from kondo_theory.claims import CLAIMS
-from paper_figs.reversal.quality import reversal_style
+from paper_figs.reversal.style import reversal_style
 from paper_figs.style import PANEL, label_panels, method_style, shown
 from paper_figs.tables import every, feed
 from simulations.results.device_agreement import EXPERIMENTS, Pair, compare

@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paper_figs.reversal.quality import SEEN, reversal_style
-from paper_figs.style import PANEL, MethodStyle, method_style, shown
+from paper_figs.reversal.style import SEEN, reversal_style
+from paper_figs.style import PANEL, MethodStyle, legend_beside, method_style, shown
 from paper_figs.tables import reversal_curves, table
 from simulations.mnist.summary import FINAL_EVALUATIONS as MNIST_EVALUATIONS
 from simulations.reversal.summary import FINAL_EVALUATIONS
@@ -25,7 +25,7 @@ def mnist_learning_rate() -> Figure:
     ax.axvline(1e-3, color="0.7", lw=0.8, ls=":", zorder=0)
     ax.set(xlabel="Adam's learning rate (dotted: the published 1e-3)", ylabel="final test error (percent)")
     ax.set_title(f"{frame['seed'].nunique()} seeds (pale), their median; {frame['update'].max():,} updates")
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    legend_beside(ax)
     return figure
 
 
@@ -45,7 +45,7 @@ def reversal_learning_rate() -> Figure:
     ax.set_title(
         f"{frame['seed'].nunique()} seeds (pale; PPO {ppo}), their median; {frame['update'].max():,} updates"
     )
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    legend_beside(ax)
     return figure
 
 

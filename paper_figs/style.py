@@ -23,6 +23,7 @@ __all__ = [
     "draw_points",
     "draw_rows",
     "label_panels",
+    "legend_beside",
     "method_style",
     "paper_style",
     "shown",
@@ -148,6 +149,11 @@ def draw_points(
 def draw_rows(ax: Axes, frame: pd.DataFrame, x: str, style: MethodStyle, **look: Any) -> None:
     """Draw rows of a simulated sweep against one of their columns, with 95 % intervals."""
     draw_points(ax, frame[x], frame["estimate"], frame["standard_error"], style, **look)
+
+
+def legend_beside(ax: Axes, *entries: Any, title: str | None = None) -> None:
+    """Put the legend to the right of a panel; ``entries`` are the handles and labels of another panel."""
+    ax.legend(*entries, title=title, title_fontsize=7.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def label_panels(axes: list[Axes]) -> None:

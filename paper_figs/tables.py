@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from simulations.errors import ResultError
 from simulations.results.merging import MeasuredTables
-from simulations.results.tables import COMMITTED, SWEEP, ResultError, Table, load
+from simulations.results.tables import COMMITTED, SWEEP, Table, load
 from simulations.reversal import tables as reversal_tables
 from simulations.reversal.tables import STEP_TIMES, Curves, committed_curves, joined, own_curves, with_shared
 

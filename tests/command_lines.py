@@ -30,135 +30,47 @@ from simulations.verification.checks.evidence import Simulated
 
 __all__ = ["light_work", "problem", "random_command_line", "workplace"]
 
+# fmt: off
 NUMBERS = [
-    "1",
-    "3",
-    "0.03",
-    "0.5",
-    "1e-3",
-    "0",
-    "-0",
-    "-1",
-    "2",
-    "nan",
-    "inf",
-    "-inf",
-    "1e400",
-    "1e-320",
-    "1_0",
-    "0x1",
+    "1", "3", "0.03", "0.5", "1e-3", "0", "-0", "-1", "2", "nan", "inf", "-inf", "1e400", "1e-320", "1_0", "0x1",
+    "١", "½", "much", "5.0", "1,5", "true", "--", "", " 1 ", "9" * 30, "-" + "9" * 30,
 ]
-NUMBERS += ["", " 1 ", "١", "½", "much", "5.0", "9" * 30, "-" + "9" * 30, "1,5", "true", "--"]
 SEEDS = [
-    "5",
-    "0",
-    "3,5",
-    "10-19",
-    "5-3",
-    "1,,2",
-    ",",
-    "-",
-    "--",
-    "-3",
-    "1-",
-    "2,2",
+    "5", "0", "3,5", "10-19", "5-3", "1,,2", ",", "-", "--", "-3", "1-", "2,2", "0-9999999", "x", "1.5", "",
     "9" * 25,
-    "0-9999999",
-    "x",
-    "",
-    "1.5",
 ]
 PATHS = [
-    "t.parquet",
-    "new/t.parquet",
-    "new/deep/t.parquet",
-    "t.csv",
-    ".",
-    "..",
-    "",
-    "-",
-    "file",
-    "file/t.parquet",
-    "dir",
-]
-PATHS += ["taken.parquet", "dir.parquet", "tables", "damaged", "/dev/null", "/dev/full/t.parquet", "ö χ.parquet", "~"]
-PATHS += [
-    "x" * 300 + ".parquet",
-    "\udcff.parquet",
+    "t.parquet", "new/t.parquet", "new/deep/t.parquet", "t.csv", ".", "..", "-", "file", "file/t.parquet", "dir",
+    "taken.parquet", "dir.parquet", "tables", "damaged", "/dev/null", "/dev/full/t.parquet", "~", "none",
+    "none/none", "/proc/t.parquet", "[red].parquet", "", "ö χ.parquet", "x" * 300 + ".parquet", "\udcff.parquet",
     "a\nb.parquet",
-    "none",
-    "none/none",
-    "/proc/t.parquet",
-    "[red].parquet",
 ]
 SETTINGS = [
-    "n_arms=2,10",
-    "excess=0.5",
-    "excess=",
-    "=",
-    "x",
-    "excess",
-    "excess=nan",
-    "excess=1e999",
-    "excess=[",
-    "excess=[[1]]",
-]
-SETTINGS += [
-    "excess={start=0,stop=1,num=3}",
-    "excess={num=3}",
-    "excess={start=0,stop=1,num=-1}",
-    "exces=1",
-    "seed=-1",
-]
-SETTINGS += [
-    "excess=true",
-    'excess="a"',
-    "excess=none",
-    "temperature=1,1",
-    "χ=1",
-    "=1",
-    "excess=1=2",
+    "n_arms=2,10", "excess=0.5", "excess=", "=", "x", "excess", "excess=nan", "excess=1e999", "excess=[",
+    "excess=[[1]]", "excess={num=3}", "excess={start=0,stop=1,num=3}", "excess={start=0,stop=1,num=-1}", "exces=1",
+    "seed=-1", "excess=true", 'excess="a"', "excess=none", "temperature=1,1", "χ=1", "=1", "excess=1=2",
     "n_draws=9" + "9" * 25,
 ]
 WORDS = [
-    *CLAIMS,
-    *RULES,
-    *METHODS,
-    "token-gate",
-    "row-gate",
-    "quality",
-    "token-trap",
-    "scaling",
-    "step-times",
-    "noise",
+    *CLAIMS, *RULES, *METHODS, "token-gate", "row-gate", "quality", "token-trap", "scaling", "step-times", "noise",
+    "moments", "cost", "digits", "reward", "fraction", "exact", "gate-lww", "DG", "", "-", "χ", "\udcff", "a b",
+    "\n", "[b]",
 ]
-WORDS += [
-    "moments",
-    "cost",
-    "digits",
-    "reward",
-    "fraction",
-    "exact",
-    "gate-lww",
-    "DG",
-    "",
-    "-",
-    "χ",
-    "\udcff",
-    "a b",
-    "\n",
-    "[b]",
-]
+# fmt: on
 FILES = ["none.toml", "dir.toml", "bad.toml", "good.toml", ".toml", "file"]
+CONTEXT = click.Context(cli.kondo)
+ASKED = ("--list", "--latex", "--dry-run", "--json", "--help", "check")
+"""What is printed in spite of ``--quiet``."""
 
 
 def random_command_line(rng: random.Random) -> list[str]:
     """Return a command line: mostly well formed, with values from all over."""
     command, words = cli.kondo, []
     while isinstance(command, click.Group):
-        name = rng.choice([*command.commands, "nope"] if rng.random() < 0.05 else [*command.commands])
+        names = command.list_commands(CONTEXT)
+        name = rng.choice([*names, "nope"] if rng.random() < 0.05 else names)
         words.append(name)
-        command = command.commands.get(name)
+        command = command.get_command(CONTEXT, name)
     if command is None:
         return words
     options = [param for param in command.params if isinstance(param, click.Option)]
@@ -250,7 +162,7 @@ def light_work():
         "importlib.import_module": import_module,
         "simulations.verification.verify._Found.check": check,
         "simulations.verification.verify.get_claims": lambda ids: get_claims(ids)[:2],
-        "simulations.results.tables.commit": lambda: "0" * 40,
+        "simulations.results.provenance.commit": lambda: "0" * 40,
         "simulations.results.tables.load": lambda path, **options: (
             SimpleNamespace(frame=loaded["frame"])
             if path == Path("t.parquet") and "frame" in loaded
@@ -260,11 +172,11 @@ def light_work():
         "simulations.reversal.experiment.run_reversal": ran("reversal"),
         "simulations.mnist.studies.run_study": ran("mnist"),
         "simulations.reversal.times.write_table": ran("mnist"),
-        "paper_figs.catalogue._draw": lambda wanted, out, *rest, **named: iter(
+        "paper_figs.drawing._draw": lambda wanted, out, *rest, **named: iter(
             [out / f"{name}.png" for name in wanted]
         ),
         "simulations.sweeps.run.run_sweep": lambda *arguments, **options: finished,
-        "simulations.cli.sweep_command.estimate": lambda sweep, out: SimpleNamespace(
+        "simulations.cli.sweeping.estimate": lambda sweep, out: SimpleNamespace(
             cells=1, missing=1, core_seconds=1.0, bytes=1, failures=[]
         ),
         "simulations.benchmark.suite.run": lambda **options: [],
@@ -303,10 +215,14 @@ def problem(arguments: list[str], directory: Path) -> str:
         return f"exit code {code!r}"
     if code == 2 and not (said.startswith("kondo: ") and len(said.splitlines()) == 1):
         return f"exit code 2 and not one line on standard error but {said!r}"
-    if code != 2 and not out.getvalue() and "-" not in arguments and "--json=-" not in arguments:
+    quiet = "--quiet" in arguments
+    if quiet and code == 0 and not any(word.startswith(ASKED) for word in arguments) and (said or out.getvalue()):
+        return f"--quiet and exit code 0, but {out.getvalue() + said!r}"
+    if code != 2 and not quiet and not out.getvalue() and "-" not in arguments and "--json=-" not in arguments:
         return f"exit code {code} and not a word on standard output"
     kept = files if code != 2 else new
-    written = {Path(word.removeprefix("--json=")) for word in arguments if code != 2 and "verify" in arguments}
+    with_json = code != 2 and {"verify", "bench"} & {*arguments}
+    written = {Path(word.removeprefix("--json=")) for word in arguments if with_json}
     stray = {path for path in kept if path not in written}
     return f"stray: {', '.join(map(repr, map(str, stray)))}" if stray else ""
 

@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from pathlib import Path
 
-from simulations.cli.sweep_command import choose
+from simulations.cli.sweeping import choose
 
 FILES = (
     'sweep = "alignment"\nname = "mine"\n\n[grid]\nmethod = ["pg", "zero-price"]\n'

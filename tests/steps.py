@@ -1,17 +1,22 @@
 """The screened steps behind one face, for tests of what all of them must do; a new step joins by joining ``STEPS``.
 
 Each driver has ``screen()``, which runs the forward pass and returns an advantage for each unit, (n,), and
-``update(advantage)``, which gates and steps and returns the mask of the kept units, (n,).
+``update(advantage)``, which gates and steps and returns the mask of the kept units, (n,). Those of one policy also
+have ``select(advantage)``, ``backward(advantage, selection)``, ``part(units)`` with some of the batch, and
+``masked_loss(advantage, keep)``, which backpropagates all of it.
 """
+
+import copy
 
 import torch
 
 from kondo_theory.gate import delight
 from kondo_theory.training import ScreenedStep, Screening
 from simulations.networks.mlp import PolicyMLP, StackedMLP
+from simulations.networks.rollouts import Rollout
 from simulations.networks.sequence_step import SequenceStep
 from simulations.networks.stacked import StackedScreening, StackedStep
-from simulations.networks.transformer import Architecture, Rollout, Transformer
+from simulations.networks.transformer import Architecture, Transformer
 from simulations.randomness.seed_streams import draw_actions
 
 SIZES = (6, 8, 4)
@@ -52,6 +57,22 @@ class Screened:
         """Replace the screening by one from elsewhere, whose log-probabilities are lower."""
         self.screening = Screening(self.screening.actions, self.screening.surprisal + shift)
 
+    def part(self, units):
+        part = copy.copy(self)
+        part.observations = self.observations[units]
+        part.screening = Screening(self.screening.actions[units], self.screening.surprisal[units])
+        return part
+
+    def select(self, advantage):
+        return self.step.select(self.screening, advantage)
+
+    def backward(self, advantage, selection, **options):
+        self.step.backward(self.observations, self.screening, advantage, selection, **options)
+
+    def masked_loss(self, advantage, keep):
+        log_prob = self.policy(self.observations).log_softmax(-1).gather(1, self.screening.actions[:, None])[:, 0]
+        return -(keep * advantage * log_prob).mean()
+
     def update(self, advantage):
         return self.step.update(self.observations, self.screening, advantage)
 
@@ -82,10 +103,26 @@ class Sequence:
     def elsewhere(self, shift):
         self.rollout = Rollout(self.rollout.tokens, self.rollout.log_policy - shift)
 
+    def part(self, units):
+        part = copy.copy(self)
+        part.rollout = self.rollout.part(units, self.rollout.answers.shape[1])
+        return part
+
+    def select(self, advantage):
+        return self.step.select(self.rollout, advantage)
+
+    def backward(self, advantage, selection, **options):
+        coefficient = advantage[:, None].expand_as(selection.keep)
+        self.step.backward(self.rollout, coefficient, selection, **options)
+
+    def masked_loss(self, advantage, keep):
+        log_policy = self.policy(self.rollout.tokens[:, :-1], self.rollout.answers.shape[1]).log_softmax(-1)
+        return -(keep * advantage[:, None] * self.rollout.log_prob(log_policy)).mean()
+
     def update(self, advantage):
-        keep = self.step.screen(self.rollout, advantage)
-        self.step.update(self.rollout, keep, advantage[:, None].expand_as(keep))
-        return keep[:, 0]
+        selection = self.select(advantage)
+        self.step.update(self.rollout, advantage[:, None].expand_as(selection.keep), selection)
+        return selection.keep[:, 0]
 
     def parameters(self):
         return dict(self.policy.named_parameters())
@@ -115,13 +152,13 @@ class Stacked:
         self.screening = StackedScreening(self.observations, self.screening.log_policy - shift, None)
 
     def update(self, advantage):
-        advantage, keep = advantage.view(2, -1), None
+        advantage, selection = advantage.view(2, -1), None
         if self.step.gate is not None:
             surprisal = -self.screening.log_policy.gather(-1, self.actions[..., None]).squeeze(-1)
             uniforms = torch.rand(2, N // 2, generator=self.generator, dtype=torch.float64)
-            keep = self.step.select(delight(advantage, surprisal, check=False), uniforms)
-        self.step.update(self.screening, self.actions, advantage, keep)
-        return advantage.flatten().isfinite() if keep is None else keep.flatten()
+            selection = self.step.select(delight(advantage, surprisal, check=False), uniforms)
+        self.step.update(self.screening, self.actions, advantage, selection)
+        return advantage.flatten().isfinite() if selection is None else selection.keep.flatten()
 
     def parameters(self):
         return {str(place): parameter for place, parameter in enumerate(self.network.parameters())}

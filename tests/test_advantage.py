@@ -179,6 +179,30 @@ def test_small_integers_do_not_wrap():
     assert advantage.tolist() == [-127.5, 127.5]
 
 
+def test_large_unsigned_integers_do_not_wrap():
+    advantage, _ = group_advantage(np.array([2**63, 0], dtype=np.uint64), 2)
+    assert advantage.tolist() == [2.0**62, -(2.0**62)]
+
+
+@pytest.mark.parametrize("baseline", ["mean", "leave-one-out"])
+def test_groups_are_computed_wide_and_rounded_once(baseline):
+    """Integers beyond what the answer's float32 holds, and float16 rewards whose difference it does not."""
+    whole = [0, 0, 2**24 + 1, 2**25 + 3, 7]
+    expected, _ = reference(whole, [0] * 5, baseline, None)
+    found, _ = group_advantage(torch.tensor(whole), 5, baseline=baseline)
+    assert_array_equal(found.numpy(), expected.astype(np.float32))
+    ends = torch.tensor([-6e4, 6e4], dtype=torch.float16)
+    assert group_advantage(ends, 2)[0].tolist() == ends.tolist()
+
+
+def test_lists_of_ids_go_to_the_device_of_the_rewards():
+    rewards = torch.tensor([1.0, 0.0, 3.0])
+    with torch.device("meta"):  # ids made on the default device would have no values
+        advantage, zero_spread = group_advantage(rewards, [5, 5, 9])
+    assert advantage.tolist() == [0.5, -0.5, 0.0]
+    assert zero_spread.tolist() == [False, False, True]
+
+
 def test_no_gradient_flows():
     rewards = torch.tensor([1.0, 2.0], requires_grad=True)
     advantage, _ = group_advantage(rewards, 2)
@@ -224,6 +248,8 @@ def test_a_spread_beyond_the_range_is_refused(rewards):
         ((np.ones(6), 2.0), {}, TypeError, "a size or an integer for each answer, got dtype float64"),
         ((np.ones(3), np.ones(3)), {}, TypeError, "a size or an integer for each answer, got dtype float64"),
         ((np.ones(3), ["a", "b", "c"]), {}, TypeError, "a size or an integer for each answer, got dtype <U1"),
+        ((torch.ones(3), ["a", "b", "c"]), {}, TypeError, "a size or an integer for each answer, got dtype <U1"),
+        ((torch.ones(3), [0.0, 1.0, 2.0]), {}, TypeError, "a size or an integer for each answer, got dtype float64"),
         ((np.ones(3), [0, 1]), {}, ValueError, r"a number for each answer, shape \(3,\), got \(2,\)"),
         ((np.ones(3), torch.ones(3).long()), {}, TypeError, "groups must be of the library of reward, got Tensor"),
         ((torch.ones(3), np.ones(3, int)), {}, TypeError, "groups must be of the library of reward, got ndarray"),

@@ -6,7 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from kondo_theory import gambling, moments, screening, token_trap
+from kondo_theory import gambling, gate, moments, screening, token_trap
+from kondo_theory.advantage import group_advantage
+from kondo_theory.gambling import single_arm
 
 CALLS = {
     gambling.dg_threshold: {"noise_ratio": 0.5, "temperature": 1.0},
@@ -73,6 +75,71 @@ def test_a_refused_argument_is_named(function, name):
     bad = "no such" if isinstance(value, str) else np.full_like(value, np.nan) if np.ndim(value) else math.nan
     with pytest.raises((ValueError, TypeError), match=rf"^(the sum of )?(every )?{name}\b"):
         function(**CALLS[function] | {name: bad})
+
+
+def test_no_argument_of_the_gate_hides_a_function_of_it():
+    functions = [getattr(gate, name) for name in gate.__all__]
+    arguments = {name for function in functions for name in inspect.signature(function).parameters}
+    arguments |= inspect.signature(gate.Gate.__call__).parameters.keys()
+    assert "score" in arguments
+    assert not arguments & set(gate.__all__)
+
+
+TWO = np.ones(2)
+ARRAYS = {
+    "advantage": [
+        lambda bad: gate.delight(bad, TWO),
+        lambda bad: screening.screen_context(TWO / 2, bad, "delight", 0.5),
+    ],
+    "surprisal": [lambda bad: gate.delight(TWO, bad)],
+    "probability": [gate.sample_gate],
+    "tie_breakers": [lambda bad: gate.select_exactly(TWO, 1, bad)],
+    "score": [
+        lambda bad: gate.gate_probability(bad, 0.0),
+        lambda bad: gate.select(bad, 0.5),
+        lambda bad: screening.kept_at_rate(TWO / 2, bad, 0.5),
+    ],
+    "reward": [lambda bad: group_advantage(bad, 1)],
+    "groups": [lambda bad: group_advantage(TWO, bad)],
+    "n_steps": [lambda bad: gambling.expected_path(lambda x: 1.0, 0.3, 0.1, bad)],
+}
+
+
+@pytest.mark.parametrize("bad", ["text", np.ma.masked_array([1.0, 2.0], mask=[False, True])], ids=["text", "masked"])
+@pytest.mark.parametrize(("name", "call"), [(name, call) for name, calls in ARRAYS.items() for call in calls])
+def test_an_array_that_is_refused_is_named(name, call, bad):
+    with pytest.raises((TypeError, ValueError), match=f"^{name} must "):
+        call(bad)
+
+
+def test_two_shapes_that_do_not_fit_are_named_and_shown():
+    with pytest.raises(
+        ValueError, match=r"^advantage and surprisal must have the same shape, got \(2,\) and \(2, 1\)$"
+    ):
+        gate.delight(TWO, TWO[:, None])
+    with pytest.raises(ValueError, match=r"^tie_breakers must have the shape of score, got \(3,\) and \(2,\)$"):
+        gate.select_exactly(TWO, 1, np.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x_start": 1.0}, r"^x_start must be in \(0, 1\), got 1\.0$"),
+        ({"x_start": 0.0}, r"^x_start must be in \(0, 1\), got 0\.0$"),
+        ({"x_start": 1.5}, r"^x_start must be in \(0, 1\), got 1\.5$"),
+        ({"n_steps": -1}, r"^n_steps must be a whole number ≥ 0, got -1\.0$"),
+        ({"n_steps": 2.5}, r"^n_steps must be a whole number ≥ 0, got 2\.5$"),
+    ],
+)
+def test_the_expected_path_refuses_by_name_and_value(change, message):
+    with pytest.raises(ValueError, match=message):
+        gambling.expected_path(**CALLS[gambling.expected_path] | change)
+
+
+def test_a_gate_that_the_drift_does_not_treat_is_not_taken_for_another(monkeypatch):
+    monkeypatch.setattr(single_arm, "GATES", (*gambling.GATES, "new"))
+    with pytest.raises(ValueError, match=r"^gate 'new' is not treated here: only zero-price, dg, pg$"):
+        gambling.drift(0.1, 1.0, "new")
 
 
 def test_brackets_that_are_none_are_a_slip_of_ours():

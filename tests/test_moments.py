@@ -321,6 +321,38 @@ def test_efficiency():
         moments.efficiency(0)
 
 
+def test_efficiency_pays_for_the_bias_across():
+    """Against E[ĝ·∇J]²/(‖∇J‖²·E‖ĝ‖²) of the mean of a batch, from explicit vectors."""
+    policy, advantage, weight = np.array([0.5, 0.3, 0.2]), np.array([0.7, -0.1, -0.4]), np.array([0.1, 0.2, 1.0])
+    scores = np.eye(3) - policy
+    gradients = (weight * advantage)[:, None] * scores
+    true, mean = policy @ (advantage[:, None] * scores), policy @ gradients
+    moments = gradient_moments(policy, advantage, weight, weight**2)
+    assert moments.perpendicular_bias > 0.1 * abs(moments.signal)
+    for size in (1, 7.5, 1e6):
+        square = mean @ mean + (policy @ np.sum(gradients**2, axis=1) - mean @ mean) / size
+        np.testing.assert_allclose(moments.efficiency(size), (mean @ true) ** 2 / (true @ true) / square, rtol=1e-12)
+
+
+def test_a_deterministic_policy_has_no_gradient_and_no_noise():
+    """Its one arm is played for ever: zero along any direction and across it, without a warning."""
+    for policy in ([1.0, 0.0, 0.0], [[0.0, 1.0, 0.0], [0.5, 0.3, 0.2]]):
+        found = gradient_moments(policy, [1.0, -2.0, 3.0], 0.7, 0.7, direction=[0.6, 0.0, -0.8])
+        for name in NAMES[:4]:
+            assert np.ravel(getattr(found, name))[0] == 0, name
+        assert np.isnan(np.ravel(found.cosine)[0])
+
+
+def test_a_weight_is_deterministic_within_four_units_in_the_last_place():
+    """At p = b = 1/2 both arms move the logits alike, so that all noise along is that of the weight."""
+    eps = np.finfo(float).eps
+    for units, noisy in ((-4, False), (4, False), (5, True)):
+        found = gradient_moments([0.5, 0.5], [0.5, -0.5], 1.0, 1.0 + units * eps)
+        assert (found.var_parallel > 1e-20) == noisy, units
+    with pytest.raises(ValueError, match="second must be at least first²"):
+        gradient_moments([0.5, 0.5], [0.5, -0.5], 1.0, 1.0 - 5 * eps)
+
+
 def test_nothing_kept_has_no_direction_and_no_efficiency():
     moments = gradient_moments([0.5, 0.5], [1.0, -1.0], 0.0, 0.0)
     assert (moments.signal, moments.var_parallel, moments.var_perpendicular) == (0, 0, 0)
@@ -355,6 +387,9 @@ GOOD = {"policy": [0.5, 0.3, 0.2], "advantage": [1.0, 0.0, -1.0], "first": 1.0, 
         ({"advantage": [0.25, 0.25, 0.25]}, ValueError, r"advantage must vary over .* got 0\.25 on each"),
         ({"advantage": 1.0}, ValueError, r"a direction be given .* got 1\.0"),
         ({"policy": [1.0, 0.0, 0.0]}, ValueError, r"advantage must vary over the arms played"),
+        ({"policy": [0.5, 0.5, 0.0], "advantage": [1.0, 1.0, 2.0]}, ValueError, r"must vary .* got 1\.0 on each"),
+        ({"policy": [0.5, 0.5, 0.0], "advantage": [1.0, 1.0, 0.0]}, ValueError, r"must vary .* got 1\.0 on each"),
+        ({"advantage": [[0.0, 1.0, 2.0], [0.5, 0.5, 0.5]]}, ValueError, r"must vary .* got 0\.5 on each"),
         ({"advantage": [1.0, np.inf, 0.0]}, ValueError, "advantage must be finite, got inf"),
         ({"advantage": [1.0, 2.0]}, ValueError, r"advantage must be a scalar or have 3 arms .* \(2,\)"),
         ({"advantage": "up"}, TypeError, "advantage must be real numbers, got 'up'"),

@@ -12,6 +12,7 @@ from kondo_theory.screening import (
     additive_odds_limit,
     additive_threshold,
     kept_at_rate,
+    rules,
     screen_context,
 )
 
@@ -72,6 +73,34 @@ def test_the_default_entropy_band_is_the_middle_half():
     assert sorted(entropy[high]) == list(range(25, 91))
 
 
+@pytest.mark.parametrize("as_array", [np.asarray, torch.from_numpy])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1, 2, 7, 12, 100])
+def test_the_band_is_numpys_interpolated_quantiles(size, dtype, as_array):
+    """In the dtype of the entropies, which the quantiles are compared with."""
+    entropy = np.sort(np.random.default_rng(size).random((3, size)).astype(dtype), axis=-1)
+    ordered, known = as_array(entropy), as_array(np.full((3, 1), size))
+    xp = rules.api.array_namespace(ordered)
+    for level in (0.0, 0.1, 0.25, 0.7, 1.0):
+        found = rules._quantile(xp, ordered, known, level)
+        assert found.dtype == ordered.dtype
+        np.testing.assert_allclose(
+            np.asarray(found), np.quantile(entropy, level, axis=-1, keepdims=True), rtol=4 * np.finfo(dtype).eps
+        )
+
+
+@pytest.mark.parametrize("as_array", [np.asarray, torch.from_numpy])
+def test_bands_at_their_ends(as_array):
+    entropy = as_array(np.array([0.3, 0.1, 0.2, np.nan]))
+    band = RULES["entropy-band"]
+    for limits, expected in (((0.5, 0.5), [2]), ((0.0, 1.0), [0, 1, 2]), ((1.0, 1.0), [0]), ((0.0, 0.0), [1])):
+        score = np.asarray(band(entropy, entropy, entropy, low=limits[0], high=limits[1]))
+        assert np.flatnonzero(score == 0).tolist() == expected
+    for one in (entropy[:1], as_array(np.array([np.nan, 0.3]))):
+        score = np.asarray(band(one * 0 + 1, one * 0 + 1, one))
+        assert np.flatnonzero(score == 0).tolist() == [len(score) - 1], "the one entropy known is the band"
+
+
 def test_positive_surprisal_keeps_the_positives_alone_when_they_are_too_few():
     rng = np.random.default_rng(1)
     advantage = np.where(np.arange(100) < 3, 0.5, -0.5)
@@ -86,6 +115,8 @@ def test_positive_surprisal_keeps_the_positives_alone_when_they_are_too_few():
     [
         ("additive", {"alpha": 1.5}, ValueError, r"alpha must be in \[0, 1\], got 1\.5"),
         ("entropy-band", {"low": 0.6, "high": 0.4}, ValueError, "got low 0.6 and high 0.4"),
+        ("entropy-band", {"high": 1.5}, ValueError, "0 ≤ low ≤ high ≤ 1, got low 0.25 and high 1.5"),
+        ("entropy-band", {"low": -0.5}, ValueError, "0 ≤ low ≤ high ≤ 1, got low -0.5 and high 0.75"),
         ("delight", {"alpha": 0.5}, TypeError, "alpha"),
     ],
 )
@@ -107,6 +138,11 @@ def test_threshold_matches_many_digits():
                 for gap in (0.1, 1.0, 7.0):
                     truth = exact / (gap + exact)
                     assert abs(additive_threshold(p, n_arms, gap) - truth) <= 1e-12 * truth, (n_arms, p, gap)
+
+
+def test_threshold_at_an_error_that_only_p_error_holds():
+    expected = np.log(9e20)
+    assert additive_threshold(1.0, 10, 2.0, p_error=1e-20) == pytest.approx(expected / (2 + expected), rel=1e-14)
 
 
 def test_threshold_separates_the_rankings():
@@ -205,6 +241,34 @@ def test_screened_moments_and_efficiency():
     expected = gradient_moments(policy, advantage, screened.keep, screened.keep)
     assert screened.moments.signal == expected.signal
     np.testing.assert_allclose(screened.efficiency_per_backward(10), expected.efficiency(100))
+
+
+def test_arms_that_are_never_played_take_no_share():
+    np.testing.assert_allclose(kept_at_rate([0.5, 0.0, 0.5], [3.0, 2.0, 1.0], 0.6)[[0, 2]], [1, 0.2])
+    np.testing.assert_array_equal(screen_context([0.5, 0.0, 0.5], [1, 0.5, -1], "advantage", 0.6).composition[1], 0)
+
+
+def test_policies_scores_and_rates_broadcast():
+    policies, scores = np.random.default_rng(6).dirichlet(np.ones(3), size=4), np.array([[1.0, 2, 3], [3, 2, 1]])
+    found = kept_at_rate(policies[:, None], scores[None], 0.3)
+    assert found.shape == (4, 2, 3)
+    for i, j in np.ndindex(4, 2):
+        np.testing.assert_array_equal(found[i, j], kept_at_rate(policies[i], scores[j], 0.3))
+    np.testing.assert_array_equal(kept_at_rate(policies, scores[0], 0.3), found[:, 0])
+    np.testing.assert_array_equal(kept_at_rate(policies[0], scores, 0.3), found[0])
+
+
+def test_a_rule_of_your_own_sees_the_entropy_of_each_context():
+    policies = np.array([[0.5, 0.5, 0.0], [0.9, 0.05, 0.05]])
+    seen = []
+
+    def own(advantage, surprisal, policy_entropy):
+        seen.append(policy_entropy)
+        return advantage
+
+    screen_context(policies, [1.0, 0.0, -1.0], own, 0.5)
+    expected = np.array([[np.log(2)], [-0.9 * np.log(0.9) - 0.1 * np.log(0.05)]])
+    np.testing.assert_allclose(seen[0], expected * np.ones(3), rtol=1e-15)
 
 
 def test_rules_in_one_correct_arm_context():

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from kondo_theory import approximate, contexts, cost, gambling, screening, token_trap
+from kondo_theory import approximate, cost
+from kondo_theory.contexts import allocation
 from kondo_theory.gambling import equal_noise as gambling_equal_noise
+from kondo_theory.gambling import single_arm
 from kondo_theory.geometry import learning, symmetric
 from kondo_theory.screening import RULES
+from kondo_theory.screening import rules as screening_rules
+from kondo_theory.token_trap import drifts
 from paper_figs.bandits.geometry import _weights as geometry_weights
 from paper_figs.style import method_style
 from simulations.bandits import contexts as bandit_contexts
@@ -18,7 +22,7 @@ from simulations.bandits.kept_batches import Setting, claimed_order, kept_by_arm
 from simulations.bandits.many_contexts import spread_population
 from simulations.bandits.noisy_delight import noisy_batches
 from simulations.bandits.reference import _advantage
-from simulations.gambling.kernels import _GATE_CODES, Gamble
+from simulations.gambling.gamble import _GATE_CODES, Gamble
 from simulations.mnist import config as mnist
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.screeners import NoisyDelight
@@ -37,7 +41,7 @@ from simulations.sweeps.cells.bandits.noise import noisy_delight
 from simulations.sweeps.cells.bandits.screening import screening as screening_cell
 from simulations.sweeps.cells.tokens.rows import baseline_value
 from simulations.sweeps.cells.tokens.trap import stalling
-from simulations.tokens import kernels as token_kernels
+from simulations.tokens import ranking
 from simulations.tokens.keeps import keep_patterns
 from simulations.tokens.simulation import TokenGate
 from simulations.verification.checks.mnist.approximate import _rows_of
@@ -54,7 +58,7 @@ def negative_advantage(advantage, surprisal, entropy):
 def registered(monkeypatch):
     """A made-up rule is registered where the others are."""
     rules = MappingProxyType({**RULES, NEW: negative_advantage})
-    for module in (screening, image_bandits, mnist, reversal_config):
+    for module in (screening_rules, image_bandits, mnist, reversal_config):
         monkeypatch.setattr(module, "RULES", rules)
 
 
@@ -74,11 +78,11 @@ def test_a_kernel_takes_a_new_rule_for_no_other(registered, monkeypatch):
     with pytest.raises(ValueError, match=r"rule must be one of delight, .*, got 'made-up'"):
         TokenGate("token", 0.1, NEW)
     with pytest.raises(ValueError, match="no such rule"):
-        token_kernels.score.py_func(9, 1.0, 1.0, 1.0, 0.0, 1.0)
+        ranking.score.py_func(9, 1.0, 1.0, 1.0, (0.0, 1.0))
 
 
 def test_every_rule_has_a_claim_a_code_and_a_style():
-    assert set(kept_batches._CLAIMED) == set(RULES) == set(token_kernels.RULE_CODES)
+    assert set(kept_batches._CLAIMED) == set(RULES) == set(ranking.RULE_CODES)
     for rule in RULES:
         assert claimed_order(rule, AT) in ("correct-first", "wrong-first", "tie", "correct-only")
         assert method_style(rule)
@@ -93,14 +97,14 @@ def test_a_new_rule_is_trained_and_weighed_as_itself(registered):
 @pytest.mark.parametrize(
     ("owner", "name", "call"),
     [
-        (gambling, "GATES", lambda: gambling.drift(0.1, 1.0, NEW)),
+        (single_arm, "GATES", lambda: single_arm.drift(0.1, 1.0, NEW)),
         (gambling_equal_noise, "GATES", lambda: gambling_equal_noise.equal_noise_drift(0.1, 1.0, NEW)),
         (symmetric, "METHODS", lambda: symmetric.SymmetricContext.of(0.5, 3, 0.2).weights(NEW)),
-        (contexts, "METHODS", lambda: contexts.context_weights(NEW, 0.5, 3, 0.2)),
+        (allocation, "METHODS", lambda: allocation.context_weights(NEW, 0.5, 3, 0.2)),
         (learning, "METHODS", lambda: learning.learning_time(NEW, 3, 0.9, 0.5)),
         (approximate, "NOISES", lambda: approximate.noisy_keep(1.0, 0.5, NEW)),
         (cost, "ACCOUNTINGS", lambda: cost.step_cost(0.1, 2.0, NEW)),
-        (token_trap, "GATES", lambda: token_trap.drift(0.5, 10, 2, 0.1, NEW)),
+        (drifts, "GATES", lambda: drifts.drift(0.5, 10, 2, 0.1, NEW)),
         (bandit_contexts, "GATES", lambda: bandit_contexts.Gate(NEW).arm_weights(np.ones(3))),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -21,12 +21,27 @@ Verdicts
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from kondo_theory.claims import contexts, cost, devices, gambling, gate, geometry, mnist, reversal, screening, tokens
 from kondo_theory.claims.registry import SOURCES, Claim, Criterion, DecisionRule, Verdict
 from kondo_theory.words import choice
 
-__all__ = ["CLAIMS", "FAMILIES", "SOURCES", "Claim", "Criterion", "DecisionRule", "Verdict", "get_claims"]
+if TYPE_CHECKING:
+    from kondo_theory.derivations.proof import Derivation
+
+__all__ = [
+    "CLAIMS",
+    "FAMILIES",
+    "SOURCES",
+    "Claim",
+    "Criterion",
+    "DecisionRule",
+    "Verdict",
+    "derive",
+    "get_claims",
+]
 
 _TITLES = {
     "The gate": gate,
@@ -58,3 +73,18 @@ def get_claims(ids: Iterable[str] | None = None) -> list[Claim]:
     """
     wanted = list(ids) if ids is not None else list(CLAIMS)
     return [CLAIMS[choice("claim", claim_id, CLAIMS)] for claim_id in dict.fromkeys(wanted)]
+
+
+def derive(claim_id: str) -> Derivation:
+    """Return the checked derivation of a claim; it takes seconds, for every step is checked again.
+
+    Raises
+    ------
+    ValueError
+        If the id is not known, or the claim is measured and has no derivation.
+    """
+    (claim,) = get_claims([claim_id])
+    if claim.derivation_module is None:
+        raise ValueError(f"claim {claim_id} is measured, not derived: see kondo verify --claim {claim_id}")
+    found: Derivation = import_module(claim.derivation_module).derive()
+    return found

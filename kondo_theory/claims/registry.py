@@ -7,7 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["MEDIAN_RULE", "SIMULATED", "SOURCES", "Claim", "Criterion", "DecisionRule", "Verdict"]
+from kondo_theory.words import one_line
+
+__all__ = [
+    "MEDIAN_RULE",
+    "SIMULATED",
+    "SIMULATED_RULE",
+    "SOURCES",
+    "Claim",
+    "Criterion",
+    "DecisionRule",
+    "Verdict",
+]
 
 Verdict = Literal[
     "holds", "holds in regime", "fails", "contradicted", "broken", "undecided", "not comparable", "not run"
@@ -73,6 +84,11 @@ class Criterion:
             return "holds"
         return "undecided" if above(high) and below(low) else "fails"
 
+    def __repr__(self) -> str:
+        numbers = {"low": self.low, "high": self.high, "published": self.published}
+        told = {name: x for name, x in numbers.items() if x is not None and math.isfinite(x)}
+        return one_line(self, self.quantity, **told)
+
     def __str__(self) -> str:
         if math.isinf(self.low):
             return f"{self.quantity} {'<' if self.strict else '≤'} {self.high:g}"
@@ -98,6 +114,9 @@ class DecisionRule:
     judged_from: Mapping[str, int] = field(default_factory=dict)
     not_comparable: str = ""
     beforehand: bool = True
+
+    def __repr__(self) -> str:
+        return one_line(self, self.statistic, criteria=len(self.criteria), not_run=self.not_run)
 
     def smallest(self, criterion: Criterion) -> Mapping[str, int]:
         """Return the smallest sizes that can judge a criterion."""
@@ -157,6 +176,9 @@ class Claim:
                 raise ValueError(f"claim {self.id} names a formula that its text does not quote: {name}")
             for text in ("statement", "regime"):
                 object.__setattr__(self, text, getattr(self, text).replace(f"{{{name}}}", formula))
+
+    def __repr__(self) -> str:
+        return one_line(self, self.id, source=self.source, statement=self.statement)
 
     @property
     def derivation_module(self) -> str | None:

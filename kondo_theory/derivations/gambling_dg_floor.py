@@ -2,6 +2,8 @@
 
 Source: this project, for the update of [DG] (I. Osband, "Delightful Policy Gradient", arXiv 2603.14608) in the
 setting of [KG Prop. 3] (arXiv 2603.20526).
+
+It is longer than 300 lines because the floor and its limits are one proof, read in one piece.
 """
 
 from __future__ import annotations

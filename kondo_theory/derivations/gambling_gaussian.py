@@ -4,6 +4,29 @@ from __future__ import annotations
 
 import sympy as sp
 
+__all__ = [
+    "density",
+    "eta",
+    "excess_density",
+    "expected_reward",
+    "gain_above",
+    "isoperimetric",
+    "m",
+    "normal_mean",
+    "odds",
+    "positive_part",
+    "r",
+    "rho",
+    "s",
+    "t",
+    "tau",
+    "u",
+    "update_of_log_odds",
+    "upper_tail",
+    "x",
+    "xi",
+]
+
 x, r, eta, u, t = sp.symbols("x r eta u t", positive=True)  # share, noise ratio, temperature, advantage, deviate
 m = sp.Symbol("m", positive=True)  # 1 − x, how far the gamble's mean lies below zero
 s = sp.Symbol("s", positive=True)  # m/r

@@ -8,6 +8,12 @@ import sympy as sp
 
 from kondo_theory.derivations.proof import Proof
 
+__all__ = [
+    "gate_slope",
+    "gate_slope_steps",
+    "sigmoid",
+]
+
 _y = sp.Symbol("y", positive=True)
 
 

@@ -20,6 +20,8 @@ from typing import Any, Literal
 
 import sympy as sp
 
+from kondo_theory.words import one_line
+
 __all__ = ["KINDS", "Derivation", "Kind", "Proof", "Step"]
 
 Kind = Literal["proved", "argued", "checked", "defined"]
@@ -49,6 +51,9 @@ class Step:
     ok: bool
     argument: str = ""
     points: int = 0
+
+    def __repr__(self) -> str:
+        return one_line(self, self.text, self.how, ok=self.ok)
 
     @property
     def how(self) -> str:
@@ -80,6 +85,10 @@ class Derivation:
     assumptions: tuple[str, ...]
     steps: tuple[Step, ...]
     results: Mapping[str, sp.Basic]
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{n} {kind}" for kind, n in self.counts.items() if n)
+        return one_line(self, self.claim, ok=self.ok, steps=counts, results=", ".join(self.results))
 
     @property
     def ok(self) -> bool:
@@ -135,6 +144,9 @@ class Proof:
     statement: str
     assumptions: Sequence[str]
     steps: list[Step] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return one_line(self, self.claim, self.statement, steps=len(self.steps))
 
     def identity(self, text: str, left: sp.Expr, right: sp.Expr, latex: str = "") -> sp.Expr:
         """Record ``left == right``, checked by simplifying the difference to zero; return ``right``.

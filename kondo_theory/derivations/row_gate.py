@@ -1,6 +1,8 @@
 """Rows kept or dropped whole cannot stall, nor can tokens at zero price; and what each of these needs.
 
 Source: this project.
+
+It is longer than 300 lines because the proof and the counterexamples beyond it are read in one piece.
 """
 
 from __future__ import annotations

@@ -17,6 +17,38 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+__all__ = [
+    "B",
+    "ExplicitContext",
+    "K",
+    "Moments",
+    "OrbitVector",
+    "alpha_squared",
+    "at_odds",
+    "b",
+    "by_sign",
+    "correct_score",
+    "delights",
+    "delights_on_domain",
+    "epsilon",
+    "eta",
+    "extra_arms",
+    "kappa",
+    "odds",
+    "on_domain",
+    "p",
+    "s_minus",
+    "s_plus",
+    "second_moment_parallel",
+    "signal_squared",
+    "var_parallel",
+    "var_perpendicular",
+    "w_minus",
+    "w_plus",
+    "wrong_probability",
+    "wrong_score",
+]
+
 K = sp.Symbol("K", positive=True)  # number of arms, an integer of at least 2
 B = sp.Symbol("B", positive=True)  # batch size
 p = sp.Symbol("p", positive=True)  # probability of the correct arm

@@ -7,6 +7,17 @@ from __future__ import annotations
 
 import sympy as sp
 
+__all__ = [
+    "T",
+    "advantage",
+    "all_right",
+    "best_advantage",
+    "drift",
+    "neighbour_mean",
+    "neighbours",
+    "p",
+]
+
 p, T = sp.symbols("p T", positive=True)
 neighbours = sp.Symbol("N", nonnegative=True)
 _z = sp.Symbol("z", positive=True)

@@ -2,6 +2,8 @@
 
 Source: this project; additive rules are those of [KG] Prop. 2 (I. Osband, "Does This Gradient Spark Joy?", arXiv
 2603.20526), whose threshold comes back with a token's own share of the reward, 1/T, in the place of the reward gap.
+
+It is longer than 300 lines because the rules share one mean field, and their proof is read in one piece.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, ndtr
 
 from kondo_theory import _domain
+from kondo_theory._broadcast import elementwise
 from kondo_theory._domain import FloatArray
 from kondo_theory.gambling.means import isoperimetric, log_positive_part, positive_part, soft_part, soft_part_log
 from kondo_theory.gambling.roots import RestPoint, log_probability, rest_points, root
@@ -76,8 +77,11 @@ def equal_noise_drift(
     return np.asarray(better - r * soft_part((1 - x) / r, -np.log(x) * half))
 
 
+@elementwise("noise_ratio", "temperature")
 def equal_noise_fixed_point(noise_ratio: float, gate: str = "zero-price", temperature: float = 1.0) -> float | None:
     """Return the stable interior zero of the drift: one for DG at every r and η, always below 1/2; else None.
+
+    ``noise_ratio`` and ``temperature`` broadcast; in an array None is nan.
 
     Raises
     ------
@@ -107,12 +111,13 @@ def equal_noise_fixed_point(noise_ratio: float, gate: str = "zero-price", temper
     return float(expit(root(balance, low, 0.0)))
 
 
+@elementwise("rate")
 def equal_noise_floor_ratio(rate: float) -> float:
     """Return the r at which g(1/r) = I(ρ): above it the corner x = 0 repels at rate ρ, below it it attracts.
 
-    Infinite at ρ = 1/2, where zero price and top-ρ agree near the corner. ``rate`` is ρ in (0, 1).
+    Infinite at ρ = 1/2, where zero price and top-ρ agree near the corner. ``rate`` is ρ in (0, 1), (...).
     """
-    target = np.log(float(isoperimetric(_domain.interval("rate", float(rate), 0, 1, "()"))))
+    target = np.log(float(isoperimetric(_domain.interval("rate", rate, 0, 1, "()"))))
     if rate == 0.5:
         return float("inf")
 
@@ -148,9 +153,12 @@ def equal_noise_top_rate_drift(x: ArrayLike, noise_ratio: ArrayLike, rate: Array
 
 
 def equal_noise_top_rate_points(noise_ratio: float, rate: float) -> tuple[RestPoint, ...]:
-    """Return all interior rest points at rate ρ in (0, 1) with equal noise, in ascending order (x above 1e-300)."""
-    r = float(_domain.interval("noise_ratio", noise_ratio, 0, np.inf, "()"))
-    rho = float(_domain.interval("rate", rate, 0, 1, "()"))
+    """Return all interior rest points at rate ρ in (0, 1) with equal noise, in ascending order (x above 1e-300).
+
+    Scalars only, for their number varies.
+    """
+    r = _domain.number("noise_ratio", noise_ratio, 0, np.inf, "()")
+    rho = _domain.number("rate", rate, 0, 1, "()")
     return rest_points(lambda x: equal_noise_top_rate_drift(x, r, rho), -690.0)
 
 

@@ -35,12 +35,12 @@ class RestPoint:
 
 
 def log_probability(logit: float) -> float:
-    """Return log x of a logit, accurate at both ends."""
+    """Return log x of a logit, a scalar, accurate at both ends."""
     return float(-np.logaddexp(0.0, -logit))
 
 
 def root(function: Callable[[float], float], low: float, high: float) -> float:
-    """Return the zero of ``function`` between two arguments at which its signs differ, to rounding."""
+    """Return the zero of a scalar ``function`` between two arguments at which its signs differ, to rounding."""
     return float(brentq(function, low, high, xtol=1e-14, rtol=4 * np.finfo(float).eps, maxiter=500))
 
 
@@ -49,7 +49,7 @@ def rest_points(drift: Callable[[FloatArray], FloatArray], lowest_logit: float) 
 
     Signs are read on a grid of 4,001 logits from ``lowest_logit`` (at least −690) to 36, and at the polished extrema
     that turn towards zero between grid points, so that a pair of close zeros is not stepped over; two pairs within
-    one cell of the grid would be. Zeros are accurate to rounding.
+    one cell of the grid would be. Zeros are accurate to rounding. The drift maps (P,) arrays to (P,) arrays.
     """
     logits = np.linspace(max(lowest_logit, _LOWEST_LOGIT), _HIGHEST_LOGIT, _GRID)
     values = drift(expit(logits))

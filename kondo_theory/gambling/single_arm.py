@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, lambertw, log_ndtr, logit, ndtr
 
 from kondo_theory import _domain
+from kondo_theory._broadcast import elementwise
 from kondo_theory._domain import FloatArray
 from kondo_theory.gambling.means import log_positive_part, positive_part, soft_part, soft_part_log
 from kondo_theory.gambling.roots import log_probability, root
@@ -84,7 +85,12 @@ def log_false_positive_probability(x: ArrayLike, noise_ratio: ArrayLike) -> Floa
 
 
 def drift(
-    x: ArrayLike, noise_ratio: ArrayLike, gate: str = "zero-price", temperature: ArrayLike = 1.0, *, n_arms: int = 2
+    x: ArrayLike,
+    noise_ratio: ArrayLike,
+    gate: str = "zero-price",
+    temperature: ArrayLike = 1.0,
+    *,
+    n_arms: ArrayLike = 2,
 ) -> FloatArray:
     """Return the drift f = E[wU | arm 1] − E[wU | arm 2] in units of Δ: positive towards arm 1, the better one.
 
@@ -100,7 +106,7 @@ def drift(
     gate : "zero-price", "dg" or "pg"
     temperature : (...) array in (0, ∞)
         η of DG, in units of Δ.
-    n_arms : int
+    n_arms : (...) array
         K: one gambling arm and K − 1 safe ones.
 
     Raises
@@ -113,9 +119,9 @@ def drift(
     eta = _domain.interval("temperature", temperature, 0, np.inf, "()")
     others = _domain.arm_count(n_arms) - 1
     if gate == "pg":
-        return np.ones(np.broadcast_shapes(x.shape, r.shape, eta.shape))
+        return np.ones(np.broadcast_shapes(x.shape, r.shape, eta.shape, others.shape))
     if gate == "zero-price":
-        return np.asarray((x - r * positive_part((1 - x) / r)) + 0 * eta)
+        return np.asarray((x - r * positive_part((1 - x) / r)) + 0 * eta * others)
     if gate != "dg":
         raise unhandled("gate", gate, ("zero-price", "dg", "pg"))
     with np.errstate(divide="ignore"):  # surprisals at the ends are infinite
@@ -125,6 +131,8 @@ def drift(
 
 def expected_path(speed: Callable[[float], float], x_start: float, learning_rate: float, n_steps: int) -> FloatArray:
     """Return the log-odds of arm 2 after each step of the expected update, shape (n_steps,): learning as B → ∞.
+
+    One path: scalars only.
 
     Parameters
     ----------
@@ -142,9 +150,9 @@ def expected_path(speed: Callable[[float], float], x_start: float, learning_rate
     ValueError
         If an argument is outside its domain.
     """
-    z = float(logit(_domain.interval("x_start", x_start, 0, 1, "()")))
-    learning_rate = float(_domain.interval("learning_rate", learning_rate, 0, np.inf, "()"))
-    steps = _domain.real("n_steps", n_steps)
+    z = float(logit(_domain.number("x_start", x_start, 0, 1, "()")))
+    learning_rate = _domain.number("learning_rate", learning_rate, 0, np.inf, "()")
+    steps = np.asarray(_domain.scalar("n_steps", n_steps))
     path = np.empty(int(_domain.require("n_steps", steps, (steps >= 0) & (steps % 1 == 0), "a whole number ≥ 0")))
     for step in range(len(path)):
         x = float(expit(z))
@@ -153,19 +161,20 @@ def expected_path(speed: Callable[[float], float], x_start: float, learning_rate
     return path
 
 
+@elementwise("noise_ratio", "temperature", "n_arms")
 def log_fixed_point(
     noise_ratio: float, gate: str = "zero-price", temperature: float = 1.0, *, n_arms: int = 2
 ) -> float | None:
-    """Return log x* of the stable interior zero of the drift, or None where there is none.
+    """Return log x* of the stable interior zero of the drift, or None (in an array nan) where there is none.
 
     There is exactly one at zero price for r < √(2π), none above; exactly one for DG at every r and η; none for PG.
 
     Parameters
     ----------
-    noise_ratio, temperature : float
+    noise_ratio, temperature : (...) array
         r = σ/Δ and DG's η (in units of Δ), in (0, ∞). Small r/√η makes log x* as low as −2η/r².
     gate : "zero-price", "dg" or "pg"
-    n_arms : int
+    n_arms : (...) array
         K; changes DG's point only.
 
     Raises
@@ -177,10 +186,11 @@ def log_fixed_point(
     return None if logit is None else log_probability(logit)
 
 
+@elementwise("noise_ratio", "temperature", "n_arms")
 def fixed_point(
     noise_ratio: float, gate: str = "zero-price", temperature: float = 1.0, *, n_arms: int = 2
 ) -> float | None:
-    """Return x*, the share that the gambling arm keeps for good, or None; see :func:`log_fixed_point`."""
+    """Return x*, the share that the gambling arm keeps for good, or None (in an array nan); see `log_fixed_point`."""
     logit = _fixed_logit(noise_ratio, gate, temperature, n_arms)
     return None if logit is None else float(expit(logit))
 

@@ -43,7 +43,7 @@ def log_top_rate_floor(noise_ratio: ArrayLike, rate: ArrayLike) -> FloatArray:
     return np.asarray(np.log(r) + log_positive_part(1 / r) - np.log(rho))
 
 
-def top_rate_drift(x: ArrayLike, noise_ratio: ArrayLike, rate: ArrayLike, *, n_arms: int = 2) -> FloatArray:
+def top_rate_drift(x: ArrayLike, noise_ratio: ArrayLike, rate: ArrayLike, *, n_arms: ArrayLike = 2) -> FloatArray:
     """Return the drift f = E[GU | arm 1] − E[GU | arm 2] at gate rate ρ, in units of Δ, positive towards arm 1.
 
     Parameters
@@ -54,7 +54,7 @@ def top_rate_drift(x: ArrayLike, noise_ratio: ArrayLike, rate: ArrayLike, *, n_a
         r = σ/Δ.
     rate : (...) array in (0, 1]
         ρ; at ρ = 1 everything is kept and f = 1, as for PG.
-    n_arms : int
+    n_arms : (...) array
         K: one gambling arm and K − 1 safe ones, equally likely.
 
     Raises
@@ -83,7 +83,8 @@ def top_rate_points(noise_ratio: float, rate: float, *, n_arms: int = 2) -> tupl
     """Return all interior rest points at rate ρ, in ascending order; several stable ones can coexist.
 
     The lowest is always stable, a floor, unless the gambling arm wins from everywhere, when there is none. Points
-    below x = 1e-300 are not resolved: see :func:`log_top_rate_floor`, which is exact to rounding there.
+    below x = 1e-300 are not resolved: see :func:`log_top_rate_floor`, which is exact to rounding there. Their number
+    varies: scalars only.
 
     Parameters
     ----------
@@ -98,8 +99,9 @@ def top_rate_points(noise_ratio: float, rate: float, *, n_arms: int = 2) -> tupl
     ValueError, TypeError
         If an argument is out of its domain or not real.
     """
-    r = float(_domain.interval("noise_ratio", noise_ratio, 0, np.inf, "()"))
-    rho = float(_domain.interval("rate", rate, 0, 1, "()"))
+    r = _domain.number("noise_ratio", noise_ratio, 0, np.inf, "()")
+    rho = _domain.number("rate", rate, 0, 1, "()")
+    _domain.scalar("n_arms", n_arms)
     # f < 0 far below h(1, r), since f ≤ x − E[U; U > u] and the last term is nearly h(1, r) there.
     lowest = min(float(log_top_rate_floor(r, 1.0 - 1e-9)), 0.0) - 7.0
     return rest_points(lambda x: top_rate_drift(x, r, rho, n_arms=n_arms), lowest)

@@ -39,20 +39,10 @@ from kondo_theory._arrays import (
     uniform,
     widened,
 )
-from kondo_theory.gate.prices import calibrated_price, kept_count, quantile_price
-from kondo_theory.gate.selection import select, select_exactly
+from kondo_theory.gate.prices import calibrated_price
+from kondo_theory.gate.selection import select
 
-__all__ = [
-    "Gate",
-    "calibrated_price",
-    "delight",
-    "gate_probability",
-    "kept_count",
-    "quantile_price",
-    "sample_gate",
-    "select",
-    "select_exactly",
-]
+__all__ = ["Gate", "delight", "gate_probability", "sample_gate"]
 
 
 def delight(advantage: Array, surprisal: Array, *, check: bool = True) -> Array:
@@ -94,7 +84,7 @@ def delight(advantage: Array, surprisal: Array, *, check: bool = True) -> Array:
 
 
 def gate_probability(
-    delight: Array,
+    score: Array,
     price: float | Array,
     temperature: float = 0.0,
     *,
@@ -105,13 +95,13 @@ def gate_probability(
 
     Parameters
     ----------
-    delight : (..., B) array
-        χ, the scores.
-    price : float or array that broadcasts with ``delight``
-        λ, what one backward pass costs, in units of delight; ±∞ opens or closes the gate for every finite score.
+    score : (..., B) array
+        χ, or any other score.
+    price : float or array that broadcasts with ``score``
+        λ, what one backward pass costs, in units of the score; ±∞ opens or closes the gate for every finite score.
         A price for each batch of a stack has shape (..., 1).
     temperature : float
-        η ≥ 0, in units of delight. Zero is the hard gate, the indicator of χ > λ: a tie stays closed.
+        η ≥ 0, in units of the score. Zero is the hard gate, the indicator of χ > λ: a tie stays closed.
     check : bool
         Refuse NaN. Without it the gate is closed to a score of NaN, and a price of NaN counts as +∞.
     mask : (..., B) boolean array, optional
@@ -120,31 +110,31 @@ def gate_probability(
     Returns
     -------
     (..., B) array
-        Probabilities in the dtype of ``delight``, float32 if that has 16 bits, accurate in both tails.
+        Probabilities in the dtype of ``score``, float32 if that has 16 bits, accurate in both tails.
 
     Raises
     ------
     TypeError
-        If ``delight`` is not an array of real floating numbers or ``mask`` is not boolean.
+        If ``score`` is not an array of real floating numbers or ``mask`` is not boolean.
     ValueError
-        If the temperature is negative or not finite, the price or a delight is NaN, or the shapes do not match.
+        If the temperature is negative or not finite, the price or a score is NaN, or the shapes do not match.
     """
     temperature = require_temperature(temperature)
-    delight = widened(floating(delight, "delight"))
-    xp = api.array_namespace(delight)
-    price = price_like(xp, price, delight, check)
-    scores, _ = settled(delight, check, mask)
+    score = widened(floating(score, "score"))
+    xp = api.array_namespace(score)
+    price = price_like(xp, price, score, check)
+    score, _ = settled(score, check, mask)
     if temperature == 0.0:
-        return xp.astype(scores > price, scores.dtype)
+        return xp.astype(score > price, score.dtype)
     # Infinite scores are settled separately: ∞ − ∞ would be NaN.
-    finite = xp.where(xp.isinf(scores), xp.zeros_like(scores), scores)
+    finite = xp.where(xp.isinf(score), xp.zeros_like(score), score)
     # A temperature below the dtype's range is the smallest it has, not zero; a quotient above it is infinite.
-    cold = max(temperature, float(xp.finfo(scores.dtype).smallest_normal))
+    cold = max(temperature, float(xp.finfo(score.dtype).smallest_normal))
     with np.errstate(over="ignore"):
-        argument = (finite - xp.astype(price, scores.dtype)) / cold
+        argument = (finite - xp.astype(price, score.dtype)) / cold
     tail = xp.exp(-xp.abs(argument))  # ≤ 1, so neither tail overflows or cancels
     probability = xp.where(argument >= 0, 1 / (1 + tail), tail / (1 + tail))
-    return xp.where(xp.isinf(scores), xp.astype(scores > 0, scores.dtype), probability)
+    return xp.where(xp.isinf(score), xp.astype(score > 0, score.dtype), probability)
 
 
 def sample_gate(probability: Array, rng: Any = None, *, check: bool = True) -> Array:
@@ -155,7 +145,7 @@ def sample_gate(probability: Array, rng: Any = None, *, check: bool = True) -> A
     probability : (..., B) array
         w in [0, 1]; 0 never opens, 1 always does.
     rng : numpy.random.Generator, torch.Generator or None
-        As in :func:`select`.
+        As in :func:`kondo_theory.gate.select`.
     check : bool
         Refuse values outside [0, 1] and NaN.
 
@@ -207,16 +197,21 @@ class Gate:
             raise ValueError("price must be a number, got nan")
         require_temperature(self.temperature)
 
-    def __call__(self, delight: Array, rng: Any = None, *, check: bool = True, mask: Array | None = None) -> Array:
+    def __repr__(self) -> str:
+        setting = {"rate": self.rate, "price": self.price, "temperature": self.temperature or None}
+        told = (f"{name}={value!r}" for name, value in setting.items() if value is not None)
+        return f"{type(self).__name__}({', '.join(told)})"
+
+    def __call__(self, score: Array, rng: Any = None, *, check: bool = True, mask: Array | None = None) -> Array:
         """Return which samples (..., B) get a backward pass, boolean.
 
         Parameters, errors and what NaN and ``mask`` mean are those of :func:`select`, :func:`gate_probability` and
         :func:`calibrated_price`.
         """
         if self.rate is not None and self.temperature == 0.0:
-            return select(delight, self.rate, rng, check=check, mask=mask)
+            return select(score, self.rate, rng, check=check, mask=mask)
         price: float | Array = self.price if self.price is not None else math.nan
         if self.rate is not None:
-            price = calibrated_price(delight, self.rate, self.temperature, keepdims=True, check=check, mask=mask)
-        probability = gate_probability(delight, price, self.temperature, check=check, mask=mask)
+            price = calibrated_price(score, self.rate, self.temperature, keepdims=True, check=check, mask=mask)
+        probability = gate_probability(score, price, self.temperature, check=check, mask=mask)
         return probability > 0 if self.temperature == 0.0 else sample_gate(probability, rng, check=False)

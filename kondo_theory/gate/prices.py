@@ -60,17 +60,17 @@ def _rounded(rate: float, n: Any) -> Any:
 
 
 def quantile_price(
-    delight: Array, rate: float, *, keepdims: bool = False, check: bool = True, mask: Array | None = None
+    score: Array, rate: float, *, keepdims: bool = False, check: bool = True, mask: Array | None = None
 ) -> Array:
     """Return the price λ at which the hard gate χ > λ keeps exactly k samples when there are no ties.
 
-    With k = :func:`kept_count` (rate, B) this is the (k+1)-th largest delight, and −∞ if k = B. With ties at the
+    With k = :func:`kept_count` (rate, B) this is the (k+1)-th largest score, and −∞ if k = B. With ties at the
     price the gate χ > λ keeps fewer than k; :func:`select` keeps exactly k.
 
     Parameters
     ----------
-    delight : (..., B) array
-        χ, the scores. Batches of up to 10^8 samples.
+    score : (..., B) array
+        χ, or any other score. Batches of up to 10^8 samples.
     rate : float
         ρ in (0, 1].
     keepdims : bool
@@ -84,11 +84,11 @@ def quantile_price(
     Raises
     ------
     TypeError
-        If ``delight`` is not an array of real floating numbers or ``mask`` is not boolean.
+        If ``score`` is not an array of real floating numbers or ``mask`` is not boolean.
     ValueError
-        If a delight is NaN, the batch is empty, the rate is not in (0, 1] or the mask has another shape.
+        If a score is NaN, the batch is empty, the rate is not in (0, 1] or the mask has another shape.
     """
-    scores, valid = batch(delight, check, mask)
+    scores, valid = batch(score, check, mask)
     xp = api.array_namespace(scores)
     size = scores.shape[-1]
     if valid is not None:
@@ -105,7 +105,7 @@ def quantile_price(
 
 
 def calibrated_price(
-    delight: Array,
+    score: Array,
     rate: float,
     temperature: float,
     *,
@@ -121,12 +121,12 @@ def calibrated_price(
 
     Parameters
     ----------
-    delight : (..., B) array
-        χ, the scores; +∞ counts as always kept, −∞ as never kept.
+    score : (..., B) array
+        χ, or any other score; +∞ counts as always kept, −∞ as never kept.
     rate : float
         ρ in (0, 1].
     temperature : float
-        η ≥ 0, in units of delight.
+        η ≥ 0, in units of the score.
     keepdims : bool
         Return shape (..., 1) instead of (...,).
     check : bool
@@ -145,17 +145,17 @@ def calibrated_price(
     Raises
     ------
     TypeError
-        If ``delight`` is not an array of real floating numbers or ``mask`` is not boolean.
+        If ``score`` is not an array of real floating numbers or ``mask`` is not boolean.
     ValueError
-        If a delight is NaN, the batch is empty, the rate is not in (0, 1], the temperature is negative or the mask
+        If a score is NaN, the batch is empty, the rate is not in (0, 1], the temperature is negative or the mask
         has another shape.
     FloatingPointError
         If no price within range solves the equation to half the digits; it names what the gate opens instead.
     """
     temperature = require_temperature(temperature)
     if temperature == 0.0:
-        return quantile_price(delight, rate, keepdims=keepdims, check=check, mask=mask)
-    scores, valid = batch(delight, check, mask)
+        return quantile_price(score, rate, keepdims=keepdims, check=check, mask=mask)
+    scores, valid = batch(score, check, mask)
     rate = require_rate(rate)
     xp = api.array_namespace(scores)
     scores = xp.astype(scores, widest(xp, scores))

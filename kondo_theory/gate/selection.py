@@ -14,18 +14,18 @@ from kondo_theory.gate.prices import kept_count, kept_counts, kth_largest
 __all__ = ["select", "select_exactly"]
 
 
-def select(delight: Array, rate: float, rng: Any = None, *, check: bool = True, mask: Array | None = None) -> Array:
+def select(score: Array, rate: float, rng: Any = None, *, check: bool = True, mask: Array | None = None) -> Array:
     """Keep exactly the top ρ of each batch, ties at the price broken uniformly at random.
 
     Parameters
     ----------
-    delight : (..., B) array
-        χ, the scores. A score of −∞ is never kept: a batch with fewer than k scores above −∞ keeps those alone.
+    score : (..., B) array
+        χ, or any other score. One of −∞ is never kept: a batch with fewer than k scores above −∞ keeps those alone.
     rate : float
         ρ in (0, 1]; k = :func:`kept_count` (rate, B) samples of each batch are kept.
-    rng : numpy.random.Generator, torch.Generator or None
+    rng : numpy.random.Generator, torch.Generator, (..., B) array or None
         For NumPy arrays a NumPy generator (required). For tensors a torch generator on the tensor's device, or
-        None for torch's global one.
+        None for torch's global one. In place of either, uniform numbers in [0, 1), one a sample.
     check : bool
         Refuse NaN. Without it NaN counts as −∞, and nothing here waits for a GPU.
     mask : (..., B) boolean array, optional
@@ -39,12 +39,12 @@ def select(delight: Array, rate: float, rng: Any = None, *, check: bool = True, 
     Raises
     ------
     TypeError
-        If ``delight`` is not an array of real floating numbers, ``mask`` is not boolean, or a NumPy array comes
+        If ``score`` is not an array of real floating numbers, ``mask`` is not boolean, or a NumPy array comes
         without a NumPy generator.
     ValueError
-        If a delight is NaN, the batch is empty or the rate is not in (0, 1].
+        If a score is NaN, the batch is empty or the rate is not in (0, 1].
     """
-    scores, valid = batch(delight, check, mask)
+    scores, valid = batch(score, check, mask)
     xp = api.array_namespace(scores)
     n_kept: int | Array = kept_count(rate, scores.shape[-1])
     if valid is not None:
@@ -53,7 +53,7 @@ def select(delight: Array, rate: float, rng: Any = None, *, check: bool = True, 
 
 
 def select_exactly(
-    delight: Array, n_kept: int, tie_breakers: Array, *, check: bool = True, mask: Array | None = None
+    score: Array, n_kept: int, tie_breakers: Array, *, check: bool = True, mask: Array | None = None
 ) -> Array:
     """Keep exactly ``n_kept`` samples of each batch; among ties at the price, those with the smallest tie-breakers.
 
@@ -61,8 +61,8 @@ def select_exactly(
 
     Parameters
     ----------
-    delight : (..., B) array
-        χ, the scores; −∞ is never kept.
+    score : (..., B) array
+        χ, or any other score; −∞ is never kept.
     n_kept : int
         k, from 1 to B.
     tie_breakers : (..., B) array
@@ -83,14 +83,14 @@ def select_exactly(
     ValueError
         If a value is NaN, the batch is empty, ``n_kept`` is not in 1..B, or the shapes differ.
     """
-    scores, _ = batch(delight, check, mask)
+    scores, _ = batch(score, check, mask)
     tie_breakers = floating(tie_breakers, "tie_breakers", scores)
     xp = api.array_namespace(scores, tie_breakers)
     if not 1 <= n_kept <= scores.shape[-1]:
         raise ValueError(f"n_kept must be between 1 and the batch size {scores.shape[-1]}, got {n_kept}")
     if scores.shape != tie_breakers.shape:
         shapes = f"{tuple(tie_breakers.shape)} and {tuple(scores.shape)}"
-        raise ValueError(f"tie_breakers must have the shape of delight, got {shapes}")
+        raise ValueError(f"tie_breakers must have the shape of score, got {shapes}")
     if check:
         require_all(xp, ~xp.isnan(tie_breakers), tie_breakers, "tie_breakers", "numbers")
     return _keep_top(xp, scores, operator.index(n_kept), tie_breakers)

@@ -20,6 +20,7 @@ from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
 from kondo_theory.geometry.symmetric import SymmetricContext
 from kondo_theory.moments import GradientMoments
+from kondo_theory.words import Brief
 
 __all__ = [
     "ORDERS",
@@ -39,8 +40,8 @@ Delight with 0 ≤ b < 1 is "correct-first". "correct-only" keeps fewer than k w
 """
 
 
-@dataclass(frozen=True, eq=False)
-class KeptSuccesses:
+@dataclass(frozen=True, eq=False, repr=False)
+class KeptSuccesses(Brief):
     """The kept successes s of a batch.
 
     Attributes

@@ -104,8 +104,10 @@ def ascent_guaranteed(policy: ArrayLike, rewards: ArrayLike, baseline: ArrayLike
 def evenly_graded(n_arms: int, p_best: float, baseline: float) -> tuple[FloatArray, FloatArray]:
     """Return policy and advantage, shapes (K,), of arms whose rewards fall evenly from 1 to 0: K values of delight.
 
-    The first arm has probability ``p_best``, the others share the rest; U = R − b.
+    The first arm has probability ``p_best``, the others share the rest; U = R − b. Scalars only.
     """
+    for name, value in (("n_arms", n_arms), ("p_best", p_best), ("baseline", baseline)):
+        _domain.scalar(name, value)
     policy = np.array([p_best, *[(1 - p_best) / (n_arms - 1)] * (n_arms - 1)])
     return policy, np.linspace(1.0, 0.0, n_arms) - baseline
 
@@ -122,10 +124,10 @@ def graded_worst_case(n: int) -> tuple[FloatArray, FloatArray]:
     one arm have nearly all the mass and a small U > 0, n₊ arms lie far above the baseline and n₋ below it, with
     (π₊ + π₋)·π₋|U₋| ≪ π₊U₊ ≪ π₋|U₋|. Then E[g] ∝ (1/n₊, …, −1, 0, …) and ∇J ∝ (0, …, 1, −1/n₋, …), so the cosine
     tends to −√(n₊n₋/((n₊+1)(n₋+1))): −1/2 at K = 3, −0.58 at K = 4, −2/3 at K = 5. A numerical search up to K = 6
-    found nothing lower.
+    found nothing lower. ``n`` is a scalar only.
     """
-    count = _domain.require("n", _domain.real("n", n), n >= 1 and n == int(n), "a whole number ≥ 1")
-    size = int(count)
+    count = np.asarray(_domain.scalar("n", n))
+    size = int(_domain.require("n", count, (count >= 1) & (np.floor(count) == count), "a whole number ≥ 1"))
     policy = np.concatenate([[0.4], np.full(size, 0.1 / size), np.full(size, 0.5 / size)])
     rewards = np.concatenate([[0.3], np.ones(size), np.zeros(size)])
     return policy, rewards

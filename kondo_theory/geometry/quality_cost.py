@@ -15,14 +15,24 @@ from scipy.special import expit
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
 from kondo_theory.moments import GradientMoments, gradient_moments
+from kondo_theory.words import Brief
 
-__all__ = ["Frontier", "RateValue", "arm_delight", "expected_rate", "frontier", "rate_value"]
+__all__ = [
+    "Frontier",
+    "RateValue",
+    "arm_delight",
+    "efficiency_per_backward",
+    "expected_rate",
+    "frontier",
+    "rate_value",
+    "surprisal",
+]
 
 _MASS_TOLERANCE = 1e-13  # rounding of cumulative probability within which a rate counts as the edge of an atom
 
 
-@dataclass(frozen=True, eq=False)
-class Frontier:
+@dataclass(frozen=True, eq=False, repr=False)
+class Frontier(Brief):
     r"""Cost and quality of a Bernoulli gate over prices, per forward sample.
 
     Attributes
@@ -122,8 +132,8 @@ def expected_rate(
     return np.asarray(np.sum(mass * _opened(chi, *_gate_setting(price, temperature)), axis=-1))[()]
 
 
-@dataclass(frozen=True, eq=False)
-class RateValue:
+@dataclass(frozen=True, eq=False, repr=False)
+class RateValue(Brief):
     """V(ρ) and the prices that support it.
 
     Attributes

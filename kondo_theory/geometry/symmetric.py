@@ -20,6 +20,7 @@ from scipy.special import expit
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
 from kondo_theory.moments import GradientMoments
+from kondo_theory.words import Brief
 
 __all__ = [
     "METHODS",
@@ -41,8 +42,8 @@ METHODS = ("pg", "dg", "zero-price")
 """Policy gradient (w₊ = w₋ = 1), delightful policy gradient (soft weights σ(χ/η)), the strict gate χ > 0 (1, 0)."""
 
 
-@dataclass(frozen=True, eq=False)
-class SymmetricContext:
+@dataclass(frozen=True, eq=False, repr=False)
+class SymmetricContext(Brief):
     """The numbers every closed form of this module starts from, with both members of each complementary pair.
 
     Attributes
@@ -126,7 +127,9 @@ class SymmetricContext:
 
 
 def symmetric_arms(n_arms: int, p_correct: float, baseline: float) -> tuple[FloatArray, FloatArray]:
-    """Return policy and advantage of a symmetric context, shapes (K,), the correct arm first."""
+    """Return policy and advantage of a symmetric context, shapes (K,), the correct arm first. Scalars only."""
+    for name, value in (("n_arms", n_arms), ("p_correct", p_correct), ("baseline", baseline)):
+        _domain.scalar(name, value)
     policy = np.array([p_correct, *[(1 - p_correct) / (n_arms - 1)] * (n_arms - 1)])
     return policy, np.array([1 - baseline, *[-baseline] * (n_arms - 1)])
 

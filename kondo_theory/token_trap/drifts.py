@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit
 
 from kondo_theory import _domain
+from kondo_theory._broadcast import elementwise
 from kondo_theory._domain import FloatArray
 from kondo_theory.screening import Rule, score_function
 from kondo_theory.token_trap import rows as token_rows
@@ -39,9 +40,10 @@ GATES = ("token", "row", "zero-price", "dg")
 _FINE_POINTS = 4096  # of the search for the first change of sign, at most
 _EXACT_TOKENS = 512  # up to here the search steps by 1/(8T), an eighth of the lattice of advantages
 
-Drift = Callable[[FloatArray], FloatArray]
+_Drift = Callable[[FloatArray], FloatArray]
 
 
+@elementwise("n_tokens", "vocab_size", "rate", "temperature", along="p")
 def drift(
     p: ArrayLike,
     n_tokens: int,
@@ -60,14 +62,14 @@ def drift(
     ----------
     p : (...) array
         Probability that a token is right, in (0, 1), the same at every position; the wrong mass is spread evenly.
-    n_tokens, vocab_size : int
+    n_tokens, vocab_size : (...) array
         T ≥ 1 and M ≥ 2.
-    rate : float, optional
+    rate : (...) array, optional
         ρ in (0, 1], for the gates ``token`` and ``row``; the others do not look at it.
     gate : {"token", "row", "zero-price", "dg"}
         Top ρ of the tokens, the atom at the price in proportion; top ρ of the rows, kept whole; tokens with χ > 0;
         soft weights σ(χ/η) on every token.
-    temperature : float
+    temperature : (...) array
         η > 0, for ``dg``.
     rule : str or callable
         What ranks the tokens or rows of the gates at a rate: a name in :data:`kondo_theory.screening.RULES` or a
@@ -89,6 +91,7 @@ def drift(
     return found.reshape(probability.shape)[()]
 
 
+@elementwise("rate", "vocab_size", "n_tokens", "temperature")
 def stall_point(
     rate: float | None,
     vocab_size: int,
@@ -97,7 +100,7 @@ def stall_point(
     temperature: float = 1.0,
     rule: str | Rule = "delight",
 ) -> float | None:
-    """Return the first stable zero of the drift met from the uniform policy p = 1/M; None where there is none.
+    """Return the first stable zero of the drift met from the uniform policy p = 1/M; None (in an array nan) without.
 
     Training from the uniform policy ends there, however large the batch; from beyond the drift's next rise through
     zero it does not come back. The drift is positive at 1/M and not
@@ -111,9 +114,9 @@ def stall_point(
 
     Parameters
     ----------
-    rate : float or None
+    rate : (...) array or None
         ρ in (0, 1], for the gates ``token`` and ``row``.
-    vocab_size, n_tokens : int
+    vocab_size, n_tokens : (...) array
         M ≥ 2 and T ≥ 1.
     gate, temperature, rule
         As in :func:`drift`.
@@ -123,7 +126,7 @@ def stall_point(
     if gate in ("row", "zero-price") or 1 / M >= 1 - 1 / T:
         return None  # proved: the drift is positive throughout
     width = 2 * T
-    coarse = search_grid(T, M, 512)
+    coarse = _search_grid(T, M, 512)
     negative = np.flatnonzero(token_rows.in_chunks(speed, coarse, width) < 0)
     if T > _EXACT_TOKENS and not negative.size:
         return None
@@ -145,38 +148,46 @@ def stalling_rates(vocab_size: int, n_tokens: int, gate: str = "token") -> Inter
     At a fixed p the drift is piecewise linear in ρ, so the rates at which it is negative are exact; their union over
     p > 1/M is the answer, since the drift is positive at 1/M. Edges are good to about 1e−6. Empty for the gates
     ``row`` and ``zero-price``; ``dg`` has no rate: see :func:`stalling_temperatures`.
+    Their number varies: scalars only.
     """
     T, M = require_sizes(n_tokens, vocab_size)
     if _domain.choice("gate", gate, GATES[:3]) != "token" or 1 / M >= 1 - 1 / T:
         return ()
-    return negative_rates(search_grid(T, M, 1024), T, M)
+    return negative_rates(_search_grid(T, M, 1024), T, M)
 
 
+@elementwise("vocab_size", "n_tokens")
 def critical_rate(vocab_size: int, n_tokens: int, gate: str = "token") -> float:
-    """Return ρ_c, the upper end of the interval of stalling rates that starts at 0; 0 where small rates learn."""
+    """Return ρ_c, the upper end of the interval of stalling rates that starts at 0; 0 where small rates learn.
+
+    ``vocab_size`` and ``n_tokens`` broadcast.
+    """
     intervals = stalling_rates(vocab_size, n_tokens, gate)
     return intervals[0][1] if intervals and low_rates_stall(vocab_size, n_tokens) else 0.0
 
 
+@elementwise("vocab_size", "n_tokens", dtype=np.bool_)
 def low_rates_stall(vocab_size: int, n_tokens: int) -> bool:
     """Return whether the token gate stalls at every small enough rate.
 
     It does iff the token with the most delight is a wrong one for some p in (1/M, 1 − 1/T):
     (1 − 1/T − p)·log((M − 1)/(1 − p)) > (1 − p)·log(1/p). That is T ≥ 5 at M = 2, 4 at M = 3 and 4, 3 at 5 ≤ M ≤ 47
-    and 2 from M = 48 on; T = 1 never does.
+    and 2 from M = 48 on; T = 1 never does. Arguments broadcast.
     """
     T, M = require_sizes(n_tokens, vocab_size)
     if 1 / M >= 1 - 1 / T:
         return False
-    p = np.union1d(search_grid(T, M, 4096), np.linspace(1 / M, 1 - 1 / T, 4096))
+    p = np.union1d(_search_grid(T, M, 4096), np.linspace(1 / M, 1 - 1 / T, 4096))
     right, wrong = token_rows.surprisals(p, M)
     return bool(np.any((1 - 1 / T - p) * wrong > (1 - p) * right * (1 + 1e-12)))
 
 
+@elementwise("vocab_size")
 def critical_temperature(vocab_size: int) -> float:
     """Return η_c(M) = max_p ½p(1 − p)·log((M − 1)p/(1 − p)), below which DG stalls as T → ∞.
 
     It passes 1 between M = 2,633 and 2,634. The maximum lies above p = 1/2: there the odds' logarithm still grows.
+    ``vocab_size`` may be an array.
     """
     _, M = require_sizes(1, vocab_size)
     log_odds = np.linspace(0.0, 4.0, 4001)
@@ -192,15 +203,15 @@ def stalling_temperatures(vocab_size: int, n_tokens: int) -> Intervals:
     """Return the intervals (low, high) of temperatures at which DG on tokens stalls from the uniform policy.
 
     At finite T they form a window: cold DG is zero price and hot DG is half of PG, and both have positive drift.
-    As T → ∞ the window's upper end tends to :func:`critical_temperature` and its lower end to 0.
+    As T → ∞ the window's upper end tends to :func:`critical_temperature` and its lower end to 0. Scalars only.
     """
     T, M = require_sizes(n_tokens, vocab_size)
     if 1 / M >= 1 - 1 / T:
         return ()
-    return negative_temperatures(search_grid(T, M, 256), T, M)
+    return negative_temperatures(_search_grid(T, M, 256), T, M)
 
 
-def search_grid(n_tokens: int, vocab_size: int, n_points: int) -> FloatArray:
+def _search_grid(n_tokens: int, vocab_size: int, n_points: int) -> FloatArray:
     """Return probabilities in (1/M, 1 − 1/T), where alone the drift can be negative: even in log-odds and evenly."""
     low, high = 1 / vocab_size, 1 - 1 / n_tokens
     start, stop = (float(np.log(end / (1 - end))) for end in (low, high))
@@ -209,7 +220,7 @@ def search_grid(n_tokens: int, vocab_size: int, n_points: int) -> FloatArray:
     return np.union1d(odds, np.linspace(low, high, n_even + 2)[1:-1])
 
 
-def _fall(speed: Drift, left: float, right: float) -> float:
+def _fall(speed: _Drift, left: float, right: float) -> float:
     """Return where the drift falls through zero between a point where it does not and one where it is negative."""
     for _ in range(12):
         points = np.linspace(left, right, 34)
@@ -230,7 +241,7 @@ def _top(p: FloatArray, n_tokens: int, vocab_size: int, rate: float, rule: Rule)
     return top_drift(token_atoms(p, n_tokens, vocab_size, rate, rule), rate)
 
 
-def _drift_of(T: int, M: int, rate: float | None, gate: str, temperature: float, rule: str | Rule) -> Drift:
+def _drift_of(T: int, M: int, rate: float | None, gate: str, temperature: float, rule: str | Rule) -> _Drift:
     """Return the drift as a function of p, (P,), with everything else fixed and checked."""
     eta = float(_domain.interval("temperature", temperature, 0, np.inf, "()"))
     kind = _domain.choice("gate", gate, GATES)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kondo_theory import _domain
+from kondo_theory._broadcast import elementwise
 from kondo_theory._domain import FloatArray
 from kondo_theory.screening import Rule, score_function
 from kondo_theory.token_trap.rows import Atoms, binomial_masses, policy_entropy, require_sizes, surprisals, top_drift
@@ -21,6 +22,7 @@ _MAX_ATOMS = 20_000_000
 _ROUNDING = 1e-12  # drifts are sums of terms of order one; as p → 1 they vanish
 
 
+@elementwise("n_tokens", "vocab_size", "rate", "group_size", along="p")
 def group_drift(
     p: ArrayLike,
     n_tokens: int,
@@ -36,11 +38,11 @@ def group_drift(
     ----------
     p : (...) array
         Probability that a token is right, in (0, 1).
-    n_tokens, vocab_size : int
+    n_tokens, vocab_size : (...) array
         T ≥ 1 and M ≥ 2.
-    rate : float
+    rate : (...) array
         ρ in (0, 1], over all tokens or rows of infinitely many groups.
-    group_size : int
+    group_size : (...) array
         S ≥ 2.
     gate : {"token", "row"}
         Whether the top ρ of the tokens is kept, or that of the rows; a row has its tokens' summed surprisal and
@@ -65,6 +67,7 @@ def group_drift(
     return np.array(found).reshape(probability.shape)[()]
 
 
+@elementwise("rate", "vocab_size", "n_tokens", "group_size")
 def group_stall_point(
     rate: float,
     vocab_size: int,
@@ -74,6 +77,8 @@ def group_stall_point(
     rule: str | Rule = "delight",
 ) -> float | None:
     """Return the first fall of :func:`group_drift` through zero from the uniform policy p = 1/M up; None without one.
+
+    In an array None is nan.
 
     As :func:`kondo_theory.token_trap.drifts.stall_point`, to which it tends as S → ∞, but on a grid of 500 points: a
     dip below zero that is narrower is missed, and so is one above p = 0.999. A rule that falls at once stalls at 1/M.

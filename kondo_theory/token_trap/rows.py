@@ -21,13 +21,18 @@ from scipy.special import expit, gammaln
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
 from kondo_theory.screening import RULES, Rule
+from kondo_theory.words import one_line
 
 __all__ = [
+    "TIE",
     "Atoms",
+    "binomial_masses",
     "dg_drift",
+    "in_chunks",
     "policy_entropy",
     "require_sizes",
     "row_drift",
+    "surprisals",
     "token_atoms",
     "top_drift",
     "zero_price_drift",
@@ -49,12 +54,15 @@ class Atoms(NamedTuple):
     score: FloatArray
     pull: FloatArray
 
+    def __repr__(self) -> str:
+        return one_line(self, **self._asdict())
+
 
 def require_sizes(n_tokens: float, vocab_size: float) -> tuple[int, int]:
     """Return T ≥ 1 and M ≥ 2 as integers, or refuse them by name and value."""
     for name, value, least in (("n_tokens", n_tokens, 1), ("vocab_size", vocab_size, 2)):
-        number = _domain.real(name, value)
-        if number.ndim or not (number >= least and np.isfinite(number) and number == np.floor(number)):
+        number = _domain.scalar(name, value)
+        if not (number >= least and np.isfinite(number) and number == np.floor(number)):
             raise ValueError(f"{name} must be an integer ≥ {least}, got {value!r}")
     return int(n_tokens), int(vocab_size)
 
@@ -83,12 +91,12 @@ def binomial_masses(n: int, p: FloatArray, negligible: float = np.inf) -> tuple[
 
 
 def surprisals(p: FloatArray, vocab_size: int) -> tuple[FloatArray, FloatArray]:
-    """Return ℓ of the right token and of any one wrong token, nats."""
+    """Return ℓ of the right token and of any one wrong token, (P,), nats."""
     return -np.log(p), np.log(vocab_size - 1.0) - np.log1p(-p)
 
 
 def policy_entropy(p: FloatArray, vocab_size: int) -> FloatArray:
-    """Return the entropy of one token's policy, nats."""
+    """Return the entropy of one token's policy, (P,), nats."""
     right, wrong = surprisals(p, vocab_size)
     return p * right + (1 - p) * wrong
 

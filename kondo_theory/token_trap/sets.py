@@ -15,12 +15,12 @@ from kondo_theory.token_trap.rows import dg_drift, in_chunks, token_atoms
 
 __all__ = ["Intervals", "negative_rates", "negative_temperatures"]
 
-Indices = NDArray[np.intp]
+_Indices = NDArray[np.intp]
 
 Intervals = tuple[tuple[float, float], ...]
 """Disjoint intervals (low, high), ascending."""
 
-RESOLUTION = 1e-6
+_RESOLUTION = 1e-6
 """Rates: narrower intervals, and narrower gaps between them, are not resolved."""
 
 _ROUNDING = 1e-13  # a cumulative sum this small beside its terms is zero
@@ -49,11 +49,11 @@ def _resolved(intervals: Intervals) -> Intervals:
     """Join intervals whose gap is below the resolution of the search, and drop those that are narrower."""
     joined: list[tuple[float, float]] = []
     for low, high in intervals:
-        if joined and low - joined[-1][1] < RESOLUTION:
+        if joined and low - joined[-1][1] < _RESOLUTION:
             joined[-1] = (joined[-1][0], high)
         else:
             joined.append((low, high))
-    return tuple((low, high) for low, high in joined if high - low > RESOLUTION)
+    return tuple((low, high) for low, high in joined if high - low > _RESOLUTION)
 
 
 def _scan(p: FloatArray, n_tokens: int, vocab_size: int) -> FloatArray:
@@ -85,8 +85,8 @@ def _crossing(
     rate: FloatArray,
     total: FloatArray,
     mass: FloatArray,
-    row: Indices,
-    k: Indices,
+    row: _Indices,
+    k: _Indices,
 ) -> FloatArray:
     """Return the rate, within atom k, at which the cumulative drift is zero."""
     after = total[row, k]

@@ -4,9 +4,11 @@ A gated update needs the whole batch only forward. :class:`ScreenedStep` runs th
 and then runs forward *and* backward on the kept rows alone, so activations are stored, and gradients computed, for
 k rows instead of B. Its gradient is that of the masked full batch, normalised by B and not by k.
 
-:func:`measure_flops` says what a sample costs. The other modules are what any such step needs: what a policy must be
-(:mod:`.policies`), batches of observations (:mod:`.observations`), what is counted on the device and whether two
-forward passes are one policy (:mod:`.agreement`).
+A gated update is always: score, select, backpropagate what was kept, step. :func:`select_samples` is the selection of
+all steps, for one batch or batches side by side; :mod:`.gated` is what steps of one policy share, whatever their
+batches are made of. :func:`measure_flops` says what a sample costs. The other modules are what any such step needs:
+what a policy must be (:mod:`.policies`), batches of observations (:mod:`.observations`), their rows (:mod:`.rows`),
+what is handed on and counted (:mod:`.records`), whether two forward passes are one policy (:mod:`.agreement`).
 
 The only package that imports torch.
 """
@@ -14,6 +16,16 @@ The only package that imports torch.
 from kondo_theory.advantage import group_advantage
 from kondo_theory.training.flops import FlopsPerSample, measure_flops
 from kondo_theory.training.records import Screening, StepCounts
+from kondo_theory.training.selection import Selection, select_samples
 from kondo_theory.training.step import ScreenedStep
 
-__all__ = ["FlopsPerSample", "ScreenedStep", "Screening", "StepCounts", "group_advantage", "measure_flops"]
+__all__ = [
+    "FlopsPerSample",
+    "ScreenedStep",
+    "Screening",
+    "Selection",
+    "StepCounts",
+    "group_advantage",
+    "measure_flops",
+    "select_samples",
+]

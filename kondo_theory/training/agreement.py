@@ -14,7 +14,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["DeviceCounts", "require_agreement", "require_surprisal", "require_tolerance", "rounding", "state_of"]
+from kondo_theory.training.display import one_line
+
+__all__ = [
+    "DeviceCounts",
+    "compare_passes",
+    "require_agreement",
+    "require_surprisal",
+    "require_tolerance",
+    "rounding",
+    "state_of",
+]
 
 _CAUSES = (
     "dropout; batch normalisation without running statistics; a normaliser that updates in its forward pass;"
@@ -40,7 +50,7 @@ class DeviceCounts:
     _gap_largest: Tensor | None = None
 
     def add_invalid(self, invalid: Tensor) -> None:
-        """Count the True of a mask."""
+        """Count the True of a mask, or numbers of samples."""
         self._invalid = self._invalid + invalid.sum()
 
     def add_gap(self, gap: Tensor, present: Tensor | None = None) -> None:
@@ -73,9 +83,8 @@ class DeviceCounts:
         return math.nan if self._gap_largest is None or not int(self._gap_samples) else float(self._gap_largest)
 
     def __repr__(self) -> str:
-        names = [field.name for field in fields(self)] if is_dataclass(self) else []
-        names += ["invalid_samples", "mean_gap", "largest_gap"]
-        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+        names: list[str] = [field.name for field in fields(self)] if is_dataclass(self) else []
+        return one_line(self, [*names, "invalid_samples", "mean_gap", "largest_gap"])
 
 
 def rounding(logits: Tensor, policy: nn.Module) -> Tensor:
@@ -155,6 +164,22 @@ def require_agreement(
         f" {before:.6g} in screening and has {after:.6g} in the second pass. Likely causes: {_CAUSES}. A batch that"
         " was screened elsewhere on purpose is Screening(actions, surprisal)"
     )
+
+
+def compare_passes(
+    counts: DeviceCounts,
+    second: Tensor,
+    screened: Tensor,
+    allowed: Tensor | float | None,
+    present: Tensor | None = None,
+) -> None:
+    """Count how far the log-probabilities of two passes are apart, and refuse more than is allowed.
+
+    Parameters and errors as for :func:`require_agreement`; ``allowed`` None sets no limit, and nothing waits.
+    """
+    if allowed is not None:
+        require_agreement(second, screened, allowed, present)
+    counts.add_gap((second.detach() - screened).abs(), present)
 
 
 def require_surprisal(surprisal: Tensor) -> None:

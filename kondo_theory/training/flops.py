@@ -95,14 +95,14 @@ def _product(left: Any, right: Any) -> int:
     return 2 * int(left.numel()) * (int(right.shape[-1]) if right.ndim > 1 else 1)
 
 
-aten = torch.ops.aten
+_aten = torch.ops.aten
 _FORMULAS: dict[Any, Callable[..., int]] = {
-    aten.mv: lambda matrix, vector, **_: _product(matrix, vector),
-    aten.addmv: lambda _bias, matrix, vector, **_: _product(matrix, vector),
-    aten.dot: lambda left, right, **_: _product(left, right),
-    aten.vdot: lambda left, right, **_: _product(left, right),
-    aten.addbmm: lambda _bias, left, right, **_: _product(left, right),
-    aten._int_mm: lambda left, right, **_: _product(left, right),
+    _aten.mv: lambda matrix, vector, **_: _product(matrix, vector),
+    _aten.addmv: lambda _bias, matrix, vector, **_: _product(matrix, vector),
+    _aten.dot: lambda left, right, **_: _product(left, right),
+    _aten.vdot: lambda left, right, **_: _product(left, right),
+    _aten.addbmm: lambda _bias, left, right, **_: _product(left, right),
+    _aten._int_mm: lambda left, right, **_: _product(left, right),
 }
 """Of products that torch's counter leaves out."""
 

@@ -146,13 +146,18 @@ def require_graph(log_prob: Tensor) -> None:
 
 
 def zero_gradient(policy: nn.Module, output: Tensor) -> None:
-    """Give the parameters that ``output`` depends on a gradient of zero, and the others none.
+    """Give a gradient of zero to the parameters that ``output`` depends on and that have none; leave all others.
 
-    As after a backward pass over a batch in which everything is masked: what is frozen or not used keeps none, so
-    that weight decay and momentum leave it alone.
+    As a backward pass over a batch in which everything is masked would: what is frozen or not used keeps none, so
+    that weight decay and momentum leave it alone, and what has accumulated stays.
     """
     require_graph(output)
+    accumulated = {parameter: parameter.grad for parameter in policy.parameters()}
+    for parameter in accumulated:
+        parameter.grad = None
     output.backward(torch.zeros_like(output))  # type: ignore[no-untyped-call]
-    for parameter in policy.parameters():
-        if parameter.grad is not None:
+    for parameter, gradient in accumulated.items():
+        if gradient is not None:
+            parameter.grad = gradient
+        elif parameter.grad is not None:
             parameter.grad.zero_()  # an infinite activation would have made it NaN

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from kondo_theory.training.agreement import DeviceCounts
+from kondo_theory.training.agreement import DeviceCounts, require_surprisal
+from kondo_theory.training.display import one_line
 from kondo_theory.training.flops import FlopsPerSample
+from kondo_theory.training.selection import Selection
 
-__all__ = ["Screening", "StepCounts"]
+__all__ = ["Screening", "StepCounts", "require_vectors"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Screening:
     """What the forward pass over a batch leaves behind for the gate.
 
@@ -38,6 +41,47 @@ class Screening:
     log_prob: Tensor | None = None
     made_at: tuple[int, ...] | None = None
 
+    def __repr__(self) -> str:
+        return one_line(self, ("actions", "surprisal", "log_policy", "log_prob"))
+
+
+def require_vectors(size: int, screening: Screening, check: bool, **vectors: Tensor | None) -> None:
+    """Refuse what would broadcast to another gradient: everything must be a vector of the batch's length.
+
+    Parameters
+    ----------
+    size : int
+        B.
+    screening : Screening
+    check : bool
+        Look at values too, which waits for the device.
+    vectors : (B,) tensor or None
+        ``advantage``, ``weight``, ``score``; None where not given.
+
+    Raises
+    ------
+    TypeError
+        If a dtype does not fit.
+    ValueError
+        If a shape does not or, with ``check``, a value is NaN or infinite (a score: NaN), or a surprisal negative.
+    """
+    for name, vector in (vectors | {"actions": screening.actions, "surprisal": screening.surprisal}).items():
+        if vector is None:
+            continue
+        if tuple(vector.shape) != (size,):
+            raise ValueError(f"{name} must be a vector of the batch's length {size}, got {tuple(vector.shape)}")
+        if name == "actions":
+            if vector.dtype != torch.int64:
+                raise TypeError(f"actions must have dtype int64, got {vector.dtype}")
+        elif not vector.is_floating_point():
+            raise TypeError(f"{name} must have a real floating dtype, got {vector.dtype}")
+        elif check and name in ("advantage", "weight") and not bool(torch.isfinite(vector).all()):
+            raise ValueError(f"{name} must be finite, got {float(vector[~torch.isfinite(vector)][0])}")
+        elif check and name == "score" and bool(vector.isnan().any()):
+            raise ValueError("score must be a number, got nan")
+    if check:
+        require_surprisal(screening.surprisal)
+
 
 @dataclass(repr=False)
 class StepCounts(DeviceCounts):
@@ -48,7 +92,7 @@ class StepCounts(DeviceCounts):
     updates : int
         Optimizer steps.
     forward_samples : int
-        Samples screened, here or elsewhere: B an update.
+        Samples screened, here or elsewhere, and selected from: B an update.
     rerun_samples : int
         Samples that went through a second forward pass: k an update, none in a full step that keeps its first.
     backward_samples : int
@@ -64,6 +108,20 @@ class StepCounts(DeviceCounts):
     rerun_samples: int = 0
     backward_samples: int = 0
     flops_per_sample: FlopsPerSample | None = None
+
+    def add_selection(self, selection: Selection) -> None:
+        """Count a batch that was screened and selected from."""
+        self.forward_samples += selection.keep.shape[-1]
+        self.add_invalid(selection.n_invalid)
+
+    def add_backward(self, n_kept: int, *, rerun: bool) -> None:
+        """Count the samples of a backward pass; ``rerun``: they went through a second forward pass."""
+        self.backward_samples += n_kept
+        self.rerun_samples += n_kept if rerun else 0
+
+    def add_step(self) -> None:
+        """Count a step of the optimizer."""
+        self.updates += 1
 
     @property
     def flops(self) -> float:

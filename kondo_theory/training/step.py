@@ -2,49 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
 from kondo_theory.gate import Gate, delight
-from kondo_theory.training.agreement import (
-    require_agreement,
-    require_surprisal,
-    require_tolerance,
-    rounding,
-    state_of,
-)
-from kondo_theory.training.observations import Observations, batch_size, take_rows
-from kondo_theory.training.policies import (
-    draw,
-    fresh_casts,
-    log_probabilities,
-    logits_of,
-    pick,
-    require_graph,
-    require_independent_rows,
-    require_numbers,
-    require_trainable,
-    zero_gradient,
-)
-from kondo_theory.training.records import Screening, StepCounts
+from kondo_theory.training.agreement import compare_passes, state_of
+from kondo_theory.training.gated import GatedStep, require_scale
+from kondo_theory.training.observations import Observations, batch_size
+from kondo_theory.training.policies import draw, log_probabilities, pick, require_independent_rows, require_numbers
+from kondo_theory.training.records import Screening, StepCounts, require_vectors
+from kondo_theory.training.rows import first_row_logits, row_log_prob, row_logits
+from kondo_theory.training.selection import Selection, select_samples
 
 __all__ = ["ScreenedStep"]
 
 
-class _Selection(NamedTuple):
-    """What the gate says of a batch: its mask (B,), the kept rows (k,) or None for all, and the coefficients (B,)."""
-
-    keep: Tensor
-    rows: Tensor | None
-    coefficient: Tensor
-    invalid: Tensor
-
-
-class ScreenedStep:
+class ScreenedStep(GatedStep):
     """One gated policy-gradient update at a time, for any torch policy over discrete actions.
+
+    :meth:`update` does it all: clear the gradients, :meth:`select`, :meth:`backward`, :meth:`step`. Call these one by
+    one for what must fit between: clipping, loss scaling, further losses, gradients of several batches. Gradients
+    are cleared by :meth:`update` and by nothing else here.
 
     Parameters
     ----------
@@ -53,7 +31,8 @@ class ScreenedStep:
         ``Categorical``. It must treat rows independently and give the kept rows what it gave them in the batch;
         ``check`` compares. Log-probabilities and draws are in float32 at least.
     optimizer : torch.optim.Optimizer
-        Steps once an update, with a zero gradient when nothing is kept, as it would for the masked batch.
+        Steps once an update, with a zero gradient when nothing is kept, as it would for the masked batch. Must step
+        without a closure.
     gate : Gate or None
         Which samples get a backward pass; None keeps all of them (the full step).
     generator : torch.Generator or None
@@ -85,6 +64,15 @@ class ScreenedStep:
     >>> screening = step.act(observations)                                          # doctest: +SKIP
     >>> step.update(observations, screening, environment(screening.actions) - baseline)  # doctest: +SKIP
 
+    The same with the gradient clipped:
+
+    >>> advantage = environment(screening.actions) - baseline                       # doctest: +SKIP
+    >>> selection = step.select(screening, advantage)                               # doctest: +SKIP
+    >>> optimizer.zero_grad()                                                       # doctest: +SKIP
+    >>> step.backward(observations, screening, advantage, selection)                # doctest: +SKIP
+    >>> torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)                    # doctest: +SKIP
+    >>> step.step()                                                                 # doctest: +SKIP
+
     Source: [KG] I. Osband, "Does This Gradient Spark Joy?", arXiv 2603.20526, section 2.
     """
 
@@ -99,12 +87,9 @@ class ScreenedStep:
         check: bool = True,
         tolerance: float | None = None,
     ) -> None:
-        require_trainable(policy)
-        require_independent_rows(policy)
-        self.policy, self.optimizer, self.gate = policy, optimizer, gate
-        self.generator, self.gate_generator = generator, gate_generator or generator
-        self.check, self.tolerance = check, require_tolerance(tolerance)
-        self.counts = StepCounts()
+        generators = {"generator": generator, "gate_generator": gate_generator}
+        super().__init__(policy, optimizer, gate, **generators, check=check, tolerance=tolerance)
+        self.counts: StepCounts = StepCounts()
 
     def act(self, observations: Observations) -> Screening:
         """Run the forward pass over the whole batch and draw one action a row.
@@ -116,7 +101,7 @@ class ScreenedStep:
         Returns
         -------
         Screening
-            Without a graph, unless there is no gate; then it serves one update.
+            Without a graph, unless there is no gate; then it serves one backward pass, before the policy changes.
 
         Raises
         ------
@@ -130,13 +115,98 @@ class ScreenedStep:
         size = batch_size(observations)
         made_at = (self.counts.updates, *state_of(self.policy))
         with torch.set_grad_enabled(self.gate is None):
-            log_policy = log_probabilities(self._logits(observations, size))
+            log_policy = log_probabilities(row_logits(self.policy, observations, size))
         detached = log_policy.detach()
         if self.check:
             require_numbers(detached)
         actions = draw(detached, self.generator)
         log_prob = pick(log_policy, actions)
         return Screening(actions, -log_prob.detach(), detached, log_prob if log_prob.requires_grad else None, made_at)
+
+    def select(
+        self, screening: Screening, advantage: Tensor, *, score: Tensor | None = None, weight: Tensor | None = None
+    ) -> Selection:
+        """Gate the batch: say which rows get a backward pass, and count the batch.
+
+        Without ``check`` a sample whose score is NaN, or whose weight · U is not finite, is never kept; it stays in
+        B, and ``counts.invalid_samples`` counts it.
+
+        Parameters
+        ----------
+        screening : Screening
+            From :meth:`act`, or made from a sampler's own actions and surprisals.
+        advantage : (B,) tensor
+            U, reward minus baseline.
+        score : (B,) tensor, optional
+            What the gate ranks; by default the delight χ = U·ℓ.
+        weight : (B,) tensor, optional
+            Soft weights of the samples, as in :meth:`backward`.
+
+        Returns
+        -------
+        Selection
+            Of one batch: ``keep`` (B,).
+
+        Raises
+        ------
+        TypeError
+            If a dtype does not fit.
+        ValueError
+            If a shape does not match or, with ``check``, a value is NaN or infinite, or a surprisal is negative.
+        """
+        require_vectors(
+            screening.actions.numel(), screening, self.check, advantage=advantage, weight=weight, score=score
+        )
+        return self._select(screening, advantage, score, weight)
+
+    def backward(
+        self,
+        observations: Observations,
+        screening: Screening,
+        advantage: Tensor,
+        selection: Selection,
+        *,
+        weight: Tensor | None = None,
+        scale: Tensor | float = 1.0,
+    ) -> None:
+        """Add the gradient of −(scale/B) Σ_kept weight · U · log π(a) to the parameters' own.
+
+        Earlier gradients are not cleared. Where nothing is kept the sum is zero: the parameters that the policy uses
+        get a gradient of zero if they have none, and all others stay as they are. After an error everything is as
+        before.
+
+        Parameters
+        ----------
+        observations : tensor (B, ...), or a tuple or mapping of such tensors
+        screening : Screening
+            That of :meth:`select`; how far it is from the policy is counted in ``counts.mean_gap`` and
+            ``counts.largest_gap``.
+        advantage : (B,) tensor
+            U; no gradient flows through it.
+        selection : Selection
+            From :meth:`select`.
+        weight : (B,) tensor, optional
+            Soft weights of the samples (the delightful policy gradient's σ(χ/η)); by default one.
+        scale : float or 0-d tensor
+            A loss scale, or the batch's share of those that are accumulated: 1/2 for each of two halves.
+
+        Raises
+        ------
+        TypeError
+            If a dtype does not fit, or the policy does not return logits.
+        ValueError
+            If the shapes do not match, the scale is not finite, the policy changed since :meth:`act` kept its graph
+            or, with ``check``, a value is NaN or infinite, a surprisal is negative, or the two forward passes
+            disagree.
+        RuntimeError
+            By torch, without a gate, if the graph of :meth:`act` has served before.
+        """
+        size = batch_size(observations)
+        require_vectors(size, screening, self.check, advantage=advantage, weight=weight)
+        if tuple(selection.keep.shape) != (size,):
+            raise ValueError(f"selection must be of the batch's {size} rows, got {tuple(selection.keep.shape)}")
+        require_scale(scale)
+        self._backward(observations, screening, _coefficient(advantage, weight), selection, scale=scale, clear=False)
 
     def update(
         self,
@@ -147,106 +217,60 @@ class ScreenedStep:
         score: Tensor | None = None,
         weight: Tensor | None = None,
     ) -> Tensor:
-        """Gate the batch, backpropagate the kept rows, step the optimizer.
+        """Gate the batch, clear the gradients, backpropagate the kept rows, step the optimizer.
 
-        The gradient is that of −(1/B) Σ_kept weight · U · log π(a). Gradients accumulated before are cleared; the
-        optimizer must be one that steps without a closure. After an error everything is as before: parameters,
-        gradients and optimizer.
+        After an error everything is as before: parameters, gradients and optimizer.
 
-        Without ``check`` a sample whose score is NaN, or whose weight · U is not finite, is never kept; it stays in
-        B, and ``counts.invalid_samples`` counts it.
-
-        Parameters
-        ----------
-        observations : tensor (B, ...), or a tuple or mapping of such tensors
-        screening : Screening
-            From :meth:`act`, or made from a sampler's own actions and surprisals; how far these are from the policy
-            is counted in ``counts.mean_gap`` and ``counts.largest_gap``.
-        advantage : (B,) tensor
-            U, reward minus baseline; no gradient flows through it.
-        score : (B,) tensor, optional
-            What the gate ranks; by default the delight χ = U·ℓ.
-        weight : (B,) tensor, optional
-            Soft weights of the samples (the delightful policy gradient's σ(χ/η)); by default one.
+        Parameters, errors
+            Those of :meth:`select` and :meth:`backward`.
 
         Returns
         -------
         (B,) boolean tensor
             The rows that were backpropagated.
-
-        Raises
-        ------
-        TypeError
-            If a dtype does not fit, or the policy does not return logits.
-        ValueError
-            If the shapes do not match, the policy changed since :meth:`act` kept its graph or, with ``check``, a
-            value is NaN or infinite, a surprisal is negative, or the two forward passes disagree.
         """
-        self._require_vectors(observations, screening, advantage=advantage, weight=weight, score=score)
-        selection = self._select(screening, advantage, score, weight)
-        self._backward(observations, screening, selection)
-        self.optimizer.step()
-        self.counts.add_invalid(selection.invalid)
-        self.counts.updates += 1
-        self.counts.forward_samples += len(selection.keep)
-        return selection.keep
-
-    def _logits(self, observations: Observations, size: int) -> Tensor:
-        with fresh_casts():
-            return logits_of(self.policy(observations), size)
-
-    def _require_vectors(self, observations: Observations, screening: Screening, **vectors: Tensor | None) -> None:
-        """Refuse what would broadcast to another gradient: everything must be a vector of the batch's length."""
         size = batch_size(observations)
-        for name, vector in (vectors | {"actions": screening.actions, "surprisal": screening.surprisal}).items():
-            if vector is None:
-                continue
-            if tuple(vector.shape) != (size,):
-                raise ValueError(f"{name} must be a vector of the batch's length {size}, got {tuple(vector.shape)}")
-            if name == "actions":
-                if vector.dtype != torch.int64:
-                    raise TypeError(f"actions must have dtype int64, got {vector.dtype}")
-            elif not vector.is_floating_point():
-                raise TypeError(f"{name} must have a real floating dtype, got {vector.dtype}")
-            elif self.check and name in ("advantage", "weight") and not bool(torch.isfinite(vector).all()):
-                raise ValueError(f"{name} must be finite, got {float(vector[~torch.isfinite(vector)][0])}")
-            elif self.check and name == "score" and bool(vector.isnan().any()):
-                raise ValueError("score must be a number, got nan")
-        if self.check:
-            require_surprisal(screening.surprisal)
+        require_vectors(size, screening, self.check, advantage=advantage, weight=weight, score=score)
+        selection = self._select(screening, advantage, score, weight)
+        self._backward(observations, screening, _coefficient(advantage, weight), selection, scale=1.0, clear=True)
+        self.step()
+        return selection.keep
 
     def _select(
         self, screening: Screening, advantage: Tensor, score: Tensor | None, weight: Tensor | None
-    ) -> _Selection:
-        """Gate the batch; what is not a number is ruled out before the gate, which cannot rank it."""
+    ) -> Selection:
         advantage = advantage.detach()
         if score is None:
             score = delight(advantage, screening.surprisal, check=self.check)
-        coefficient = advantage if weight is None else advantage * weight.detach()
-        invalid = score.isnan() | ~coefficient.isfinite()
-        if self.gate is None:
-            return _Selection(~invalid, None, coefficient.masked_fill(invalid, 0.0), invalid)
-        keep = self.gate(score.detach().masked_fill(invalid, -math.inf), self.gate_generator, check=self.check)
-        return _Selection(keep, keep.nonzero().squeeze(-1), coefficient, invalid)
+        coefficient = _coefficient(advantage, weight)
+        selection = select_samples(score, self.gate, self.gate_generator, coefficient=coefficient, check=self.check)
+        self.counts.add_selection(selection)
+        return selection
 
-    def _backward(self, observations: Observations, screening: Screening, selection: _Selection) -> None:
-        """Write the gradient; the optimizer's earlier one goes when nothing can be refused any more."""
-        rows, size = selection.rows, len(selection.keep)
+    def _backward(
+        self,
+        observations: Observations,
+        screening: Screening,
+        coefficient: Tensor,
+        selection: Selection,
+        *,
+        scale: Tensor | float,
+        clear: bool,
+    ) -> None:
+        """Write the gradient for coefficients (B,), and count it."""
+        size = len(selection.keep)
+        rows = None if self.gate is None else selection.rows
         n_kept = size if rows is None else len(rows)
-        if n_kept == 0:
-            with torch.enable_grad():
-                logits = self._logits(take_rows(observations, slice(0, 1)), 1)
-            self.optimizer.zero_grad(set_to_none=True)
-            zero_gradient(self.policy, logits)
-            return
         rerun = rows is not None or screening.log_prob is None
-        log_prob = self._second_pass(observations, screening, rows) if rerun else self._first_pass(screening)
-        coefficient = selection.coefficient if rows is None else selection.coefficient[rows]
-        loss = -(coefficient * log_prob).sum() / size
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.counts.rerun_samples += n_kept if rerun else 0
-        self.counts.backward_samples += n_kept
+        with torch.enable_grad():
+            if n_kept == 0:
+                loss = first_row_logits(self.policy, observations)
+            else:
+                log_prob = self._second_pass(observations, screening, rows) if rerun else self._first_pass(screening)
+                coefficient = coefficient.masked_fill(~selection.keep, 0.0) if rows is None else coefficient[rows]
+                loss = -(coefficient * log_prob).sum() / size
+            self._write(loss, scale=scale, clear=clear, empty=n_kept == 0)
+        self.counts.add_backward(n_kept, rerun=rerun)
 
     def _first_pass(self, screening: Screening) -> Tensor:
         """Return log π(a) with the graph of :meth:`act`, refusing one of other parameters."""
@@ -260,19 +284,13 @@ class ScreenedStep:
 
     def _second_pass(self, observations: Observations, screening: Screening, rows: Tensor | None) -> Tensor:
         """Return log π(a) of the given rows, (k,), with its graph, refusing or counting its gap to the screening."""
-        surprisal, actions = screening.surprisal, screening.actions
-        if rows is not None:
-            observations, surprisal, actions = take_rows(observations, rows), surprisal[rows], actions[rows]
-        with torch.enable_grad():
-            logits = self._logits(observations, len(actions))
-            if self.check and not bool(((actions >= 0) & (actions < logits.shape[-1])).all()):
-                worst = int(actions[(actions < 0) | (actions >= logits.shape[-1])][0])
-                raise ValueError(f"actions must be from 0 to {logits.shape[-1] - 1}, got {worst}")
-            log_prob = pick(log_probabilities(logits), actions)
-        require_graph(log_prob)
-        if self.tolerance is not None:
-            require_agreement(log_prob, -surprisal, self.tolerance)
-        elif self.check and screening.made_at is not None:
-            require_agreement(log_prob, -surprisal, rounding(logits, self.policy))
-        self.counts.add_gap((log_prob.detach() + surprisal).abs())
+        logits, log_prob = row_log_prob(self.policy, observations, screening.actions, rows, check=self.check)
+        surprisal = screening.surprisal if rows is None else screening.surprisal[rows]
+        allowed = self._allowed_gap(logits, own=screening.made_at is not None)
+        compare_passes(self.counts, log_prob, -surprisal, allowed)
         return log_prob
+
+
+def _coefficient(advantage: Tensor, weight: Tensor | None) -> Tensor:
+    """Return what log π(a) is multiplied by, (B,), without a graph."""
+    return advantage.detach() if weight is None else advantage.detach() * weight.detach()

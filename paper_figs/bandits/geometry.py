@@ -13,7 +13,7 @@ from kondo_theory import geometry as closed
 from kondo_theory.geometry import dg_weights, symmetric_moments
 from kondo_theory.geometry.alignment import mean_cosine
 from kondo_theory.words import choice
-from paper_figs.style import PANEL, draw_points, draw_rows, label_panels, method_style
+from paper_figs.style import PANEL, draw_points, draw_rows, label_panels, legend_beside, method_style
 from paper_figs.tables import points
 
 __all__ = ["baseline_dependence", "dg_noise_ratio", "forward_efficiency", "zero_price_geometry"]
@@ -150,11 +150,9 @@ def dg_noise_ratio() -> Figure:
     axes[1].set(xlabel=label, ylabel="DG's share of PG's\ncosine gap (percent)", title="cosine gap, (w₋/κ)²")
     for ax in axes:
         ax.set(xscale="log", yscale="log")
-    axes[1].legend(
+    legend_beside(
+        axes[1],
         title=f"K = 100, b = 1/2\nline: exact, (b) as B → ∞\npoint: simulated, B = 10⁵,\n{_interval()}",
-        title_fontsize=7.5,
-        loc="center left",
-        bbox_to_anchor=(1.0, 0.5),
     )
     label_panels(list(axes))
     return figure

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from kondo_theory import geometry as closed
 from kondo_theory.geometry.alignment import mean_cosine
-from paper_figs.style import PANEL, draw_points, draw_rows, label_panels, method_style
+from paper_figs.style import PANEL, draw_points, draw_rows, label_panels, legend_beside, method_style
 from paper_figs.tables import points
 
 __all__ = ["backward_passes_to_align", "graded_rewards", "learning_time"]
@@ -74,12 +74,10 @@ def backward_passes_to_align() -> Figure:
         xscale="log",
         yscale="log",
     )
-    axes[2].legend(
+    legend_beside(
+        axes[2],
         *axes[0].get_legend_handles_labels(),
         title=f"line: theory\npoint: simulated, 95 %\ninterval over {runs:,} runs",
-        title_fontsize=7.5,
-        loc="center left",
-        bbox_to_anchor=(1.0, 0.5),
     )
     label_panels(list(axes))
     return figure

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from paper_figs.style import PANEL, label_panels, method_style
+from paper_figs.style import PANEL, label_panels, legend_beside, method_style
 from paper_figs.tables import measured
 from simulations.mnist.tables import LEARNING_CURVES
 from simulations.statistics import bootstrap
@@ -35,11 +35,9 @@ def mnist_quality() -> Figure:
     axes[0].set_ylim(2, 60)
     axes[0].yaxis.set_minor_locator(NullLocator())
     n_seeds = table.frame["seed"].nunique()
-    axes[1].legend(
+    legend_beside(
+        axes[1],
         title=f"thick: median of {n_seeds} seeds, band: 95 %\nbootstrap interval, thin: every seed",
-        title_fontsize=7.5,
-        loc="center left",
-        bbox_to_anchor=(1.0, 0.5),
     )
     label_panels(list(axes))
     return figure

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paper_figs.reversal.quality import reversal_style
+from paper_figs.reversal.style import reversal_style
 from paper_figs.style import PANEL, label_panels, shown
 from paper_figs.tables import measured
 from simulations.reversal.summary import AXES

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from paper_figs.reversal.quality import SEEN, reversal_style
+from paper_figs.reversal.style import SEEN, reversal_style
 from paper_figs.style import PANEL, Colour, label_panels, method_style, shown
 from paper_figs.tables import reversal_curves
 from simulations.reversal.summary import final

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from kondo_theory import token_trap as closed
 from kondo_theory.screening import RULES, additive_odds_limit
 from kondo_theory.token_trap.groups import group_stall_point
-from paper_figs.reversal.quality import GROUP
 from paper_figs.reversal.sensitivity import draw_seeds, error_axis, final_errors
+from paper_figs.reversal.trap import GROUP
 from paper_figs.style import PANEL, draw_rows, label_panels, method_style
 from paper_figs.tables import points, reversal_curves
 from simulations.reversal.summary import progress

@@ -1,11 +1,10 @@
-"""Simulated learning of a softmax bandit under a gate: a typed front of :mod:`simulations.bandits.dynamics`."""
+"""Simulated learning of a softmax bandit under a gate: typed front of :mod:`simulations.bandits.kernels.learning`."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from kondo_theory.gate import kept_count
-from simulations.bandits import dynamics
 from simulations.bandits.contexts import (
     GATES,
     Gate,
@@ -14,9 +13,11 @@ from simulations.bandits.contexts import (
     require_real,
     require_run,
 )
+from simulations.bandits.kernels import learning as kernels
+from simulations.bandits.kernels.learning_batches import GateCode
 from simulations.randomness.streams import FloatArray, IntArray, in_chunks, replicate_states
 
-_BASELINES = {"value": dynamics.VALUE, "confidence": dynamics.CONFIDENCE}
+_BASELINES = {"value": kernels.VALUE, "confidence": kernels.CONFIDENCE}
 
 
 @dataclass(frozen=True)
@@ -115,22 +116,18 @@ def simulate_dynamics(config: DynamicsConfig) -> LearningCurves:
     rewards = np.zeros(config.n_arms)
     rewards[0] = 1.0
     by_name = isinstance(config.baseline, str)
-    kind = _BASELINES[str(config.baseline)] if by_name else dynamics.CONSTANT
+    kind = _BASELINES[str(config.baseline)] if by_name else kernels.CONSTANT
+    gate = config.gate
+    n_kept = kept_count(gate.rate, config.batch_size)
     p_correct, backward = in_chunks(
-        dynamics.learning_curves,
+        kernels.learning_curves,
         replicate_states(config.seed, config.n_replicates),
         config.n_threads,
         config.initial_logits,
         rewards,
-        int(config.batch_size),
-        float(config.learning_rate),
-        config.normalised,
-        kind,
-        0.0 if by_name else float(config.baseline),
-        GATES.index(config.gate.kind),
-        float(config.gate.price),
-        float(config.gate.temperature),
-        kept_count(config.gate.rate, config.batch_size),
+        kernels.Updates(int(config.batch_size), float(config.learning_rate), config.normalised),
+        kernels.Baseline(kind, 0.0 if by_name else float(config.baseline)),
+        GateCode(GATES.index(gate.kind), float(gate.price), float(gate.temperature), n_kept),
         config.record_steps,
     )
     return LearningCurves(config.record_steps, p_correct, backward)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from kondo_theory.contexts import spread_probabilities
 from kondo_theory.words import unhandled
-from simulations.bandits import context_kernels as kernels
 from simulations.bandits.estimates import cosine_of_mean, cosine_pseudovalues
+from simulations.bandits.kernels import contexts as kernels
 from simulations.bandits.simulation import Estimate
 from simulations.randomness.streams import IntArray, in_chunks, replicate_states
 
@@ -28,6 +28,9 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 
 METHODS: Mapping[str, int] = {"pg": kernels.PG, "dg": kernels.DG, "kondo": kernels.KONDO}
+N_REPLICATES = 64
+TEMPERATURE = 1.0
+"""η of DG."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,19 +73,15 @@ def simulate_gradients(
 
     The draws depend on the seed alone: gates simulated from one seed decide on the same samples.
     """
-    gradients, kept = in_chunks(
+    contexts = kernels.Contexts(population.p, population.arms, population.baselines(baseline).copy())
+    return in_chunks(
         kernels.context_gradients,
-        replicate_states(seed, 64),
+        replicate_states(seed, N_REPLICATES),
         threads,
-        population.p,
-        population.arms,
-        population.baselines(baseline).copy(),
-        method,
-        price,
-        1.0,
+        contexts,
+        kernels.ContextGate(method, float(price), TEMPERATURE),
         n_samples,
     )
-    return gradients, kept
 
 
 def oracle(population: Population) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Gates that decide by a delight to which noise was added: a front of :mod:`simulations.bandits.context_kernels`."""
+"""Gates that decide by a delight to which noise was added: a front of :mod:`simulations.bandits.kernels.contexts`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kondo_theory.words import choice
-from simulations.bandits import context_kernels as kernels
+from simulations.bandits.kernels import contexts as kernels
+from simulations.bandits.kernels.statistics import EVERY, Batches
 from simulations.randomness.streams import in_chunks, replicate_states
 
 __all__ = ["NOISES", "noisy_batches"]
@@ -14,6 +15,8 @@ __all__ = ["NOISES", "noisy_batches"]
 FloatArray = NDArray[np.float64]
 
 NOISES = {"additive": kernels.ADDITIVE, "relative": kernels.RELATIVE, "bounded": kernels.BOUNDED}
+ALIGNED_COSINE = 0.9
+"""A batch whose cosine with ∇J is at least this counts as aligned."""
 
 
 def noisy_batches(
@@ -38,7 +41,13 @@ def noisy_batches(
     differing : (n_replicates,) array
         Share of the samples that the noise turned from kept to dropped or back.
     """
-    arguments = (p, n_arms, baseline, price, noise, NOISES[choice("kind", kind, NOISES)], batch_size, n_batches)
-    states = replicate_states(seed, n_replicates)
-    statistics, differing = in_chunks(kernels.noisy_batches, states, n_threads, *arguments)
-    return statistics, differing
+    error = kernels.DelightError(NOISES[choice("kind", kind, NOISES)], float(noise))
+    return in_chunks(
+        kernels.noisy_batches,
+        replicate_states(seed, n_replicates),
+        n_threads,
+        kernels.SymmetricContext(float(p), n_arms, float(baseline)),
+        float(price),
+        error,
+        Batches(batch_size, EVERY, n_batches, ALIGNED_COSINE),
+    )

@@ -19,7 +19,7 @@ from simulations.bandits.simulation import (
     simulate_dynamics,
 )
 from simulations.benchmark.cases import BenchmarkRow, Case
-from simulations.randomness.streams import kernel
+from simulations.randomness.compiling import kernel
 
 __all__ = ["alignment_name", "cases", "targets"]
 

@@ -23,9 +23,9 @@ class BenchmarkRow:
         Median time of the run.
     ratio : float
         Time a unit over that of the case's first variant, the one-thread kernel of a bandit.
-    peak_bytes : int
+    peak_bytes : int or None
         Most memory that Python and NumPy held at once; Numba's scratch space, some kilobytes, is not seen, the arrays
-        that its kernels return are counted.
+        that its kernels return are counted. None of compilation, which other processes do.
     """
 
     case: str
@@ -34,7 +34,7 @@ class BenchmarkRow:
     microseconds: float
     seconds: float
     ratio: float
-    peak_bytes: int
+    peak_bytes: int | None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from simulations.benchmark.cases import BenchmarkRow, Case
 from simulations.devices import single_thread
-from simulations.networks.transformer import Transformer, sample
+from simulations.networks.rollouts import sample
+from simulations.networks.transformer import Transformer
 from simulations.reversal.config import QUALITY_METHODS
 from simulations.reversal.training import ReversalRun
 
@@ -69,7 +70,7 @@ def _samplers(state: ReversalRun) -> dict[str, Callable[[], object]]:
     )
     every = prompts.repeat_interleave(config.answers, 0)
     return {
-        SHARED: lambda: sample(policy, prompts, config.length, answers=config.answers, generator=generator),
+        SHARED: lambda: sample(policy, prompts, config.length, n_answers=config.answers, generator=generator),
         OWN: lambda: sample(policy, every, config.length, generator=generator),
         UNCACHED: lambda: _sample_without_cache(policy, every, config.length, generator),
     }

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from simulations.benchmark import bandits, mnist, reversal
+from simulations.benchmark import bandits, compilation, mnist, reversal
 from simulations.benchmark.cases import BenchmarkRow, Case
 
 __all__ = ["cases", "main_table", "run", "target_table", "targets"]
@@ -27,7 +27,10 @@ def cases(quick: bool) -> list[Case]:
 
 
 def run(repeats: int = 5, quick: bool = False) -> list[BenchmarkRow]:
-    """Time every variant of every case ``repeats`` times, interleaved, after one warm-up that measures memory."""
+    """Time every variant of every case ``repeats`` times, interleaved, after one warm-up that measures memory.
+
+    Then time the compilation of the kernels, once, in processes of their own.
+    """
     todo = cases(quick)
     peaks = {(case.name, name): _peak_bytes(call) for case in todo for name, (_, call) in case.variants.items()}
     seconds: dict[tuple[str, str], list[float]] = {key: [] for key in peaks}
@@ -46,7 +49,7 @@ def run(repeats: int = 5, quick: bool = False) -> list[BenchmarkRow]:
             rows.append(
                 BenchmarkRow(case.name, name, case.unit, 1e6 * unit[name], median(seconds[key]), ratio, peaks[key])
             )
-    return rows
+    return rows + compilation.rows(quick)
 
 
 def _peak_bytes(call: Callable[[], Any]) -> int:
@@ -72,7 +75,8 @@ def main_table(rows: list[BenchmarkRow]) -> Table:
     for column in (2, 4, 5):
         table.columns[column].justify = "right"
     for row in rows:
-        numbers = (f"{row.microseconds:.4g}", row.unit, f"{row.ratio:.2f}", f"{row.peak_bytes / 1e6:.2f}")
+        peak = "" if row.peak_bytes is None else f"{row.peak_bytes / 1e6:.2f}"
+        numbers = (f"{row.microseconds:.4g}", row.unit, f"{row.ratio:.2f}", peak)
         table.add_row(row.case, row.variant, *numbers, end_section=row is rows[-1])
     return table
 

@@ -1,37 +1,82 @@
 """Numba kernels for the two-armed gamble: batches of gated advantages, and learning on the log-odds.
 
-Arm 1 pays 0 (or rξ with equal noise), arm 2, the gambling arm, pays −1 + rξ; x is arm 2's probability, b = E R = −x
-exactly, Δ = 1 the unit. A batch costs one normal deviate a noisy sample. Nothing here knows the closed forms.
+Arm 1, the safe one, pays 0 (or rξ with equal noise); arm 2, the gambling one, pays −1 + rξ; x is arm 2's probability,
+b = E R = −x exactly, Δ = 1 the unit. A batch costs one normal deviate a noisy sample. Nothing here knows the closed
+forms.
 """
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from kondo_theory.gate import kept_count
-from kondo_theory.words import choice
+from simulations.randomness.compiling import inlined, kernel
 from simulations.randomness.draws import binomial
-from simulations.randomness.streams import (
-    FloatArray,
-    WordArray,
-    in_chunks,
-    inlined,
-    kernel,
-    next_uniform,
-    replicate_states,
-)
+from simulations.randomness.streams import FloatArray, WordArray, next_uniform
 
-__all__ = ["Gamble", "gated_advantages", "learn", "simulate_drift", "simulate_learning"]
+__all__ = [
+    "DG",
+    "GAMBLE_PULL",
+    "GAMBLE_WEIGHT",
+    "PG",
+    "RATE",
+    "SAFE_PULL",
+    "SAFE_WEIGHT",
+    "ZERO_PRICE",
+    "Gate",
+    "Learning",
+    "Noise",
+    "gated_advantages",
+    "learn",
+]
 
 PG, DG, ZERO_PRICE, RATE = range(4)
-_GATE_CODES = {"pg": PG, "dg": DG, "zero-price": ZERO_PRICE, "rate": RATE}
+
+SAFE_PULL, GAMBLE_PULL, SAFE_WEIGHT, GAMBLE_WEIGHT = range(4)
+"""Columns of the estimates: E[wU | arm 1], E[wU | arm 2], E[w | arm 1], E[w | arm 2]."""
+_N_ESTIMATES = 4
+
+
+class Gate(NamedTuple):
+    """Which samples get a backward pass."""
+
+    kind: int
+    """``PG``, ``DG``, ``ZERO_PRICE`` or ``RATE``."""
+    temperature: float
+    """η of ``DG``, in units of Δ."""
+    n_kept: int
+    """k of ``RATE``."""
+
+
+class Noise(NamedTuple):
+    """Standard deviations of the rewards of either arm."""
+
+    safe: float
+    gamble: float
+
+
+class _Samples(NamedTuple):
+    """The advantages of a batch, whose lengths are the numbers of samples."""
+
+    safe: FloatArray
+    """(n₁,)"""
+    gamble: FloatArray
+    """(n₂,)"""
+
+
+class _Sums(NamedTuple):
+    """Sums over one arm's samples of a batch."""
+
+    pull: float
+    """Σ wU."""
+    weight: float
+    """Σ w."""
 
 
 @kernel
-def _fill_gaussian(state: WordArray, out: FloatArray, n: int, mean: float, deviation: float) -> None:
-    """Fill out[:n] with N(mean, deviation²) by Marsaglia's polar method, two at a time."""
-    i = 0
+def _fill_gaussian(state: WordArray, out: FloatArray, mean: float, deviation: float) -> None:
+    """Fill ``out``, shape (n,), with N(mean, deviation²) by Marsaglia's polar method, two at a time."""
+    i, n = 0, out.size
     while i < n:
         a, b = 2.0 * next_uniform(state) - 1.0, 2.0 * next_uniform(state) - 1.0
         square = a * a + b * b
@@ -45,211 +90,162 @@ def _fill_gaussian(state: WordArray, out: FloatArray, n: int, mean: float, devia
 
 
 @inlined
-def _weight(gate: int, advantage: float, surprisal: float, temperature: float) -> float:
-    if gate == ZERO_PRICE:
+def _weight(gate: Gate, advantage: float, surprisal: float) -> float:
+    if gate.kind == ZERO_PRICE:
         return 1.0 if advantage * surprisal > 0.0 else 0.0
-    if gate == DG:
-        return 1.0 / (1.0 + math.exp(-advantage * surprisal / temperature))
-    if gate == PG:
+    if gate.kind == DG:
+        return 1.0 / (1.0 + math.exp(-advantage * surprisal / gate.temperature))
+    if gate.kind == PG:
         return 1.0
     raise ValueError("no such gate")
 
 
 @kernel
-def _top_sums(safe: FloatArray, gambles: FloatArray, surprisals: tuple[float, float], n_kept: int) -> FloatArray:
+def _top_sums(samples: _Samples, surprisals: tuple[float, float], n_kept: int) -> tuple[_Sums, _Sums]:
     """Keep exactly the ``n_kept`` samples of highest delight; delights that tie are all of the safe arm.
 
-    Returns the summed advantages of the kept samples of either arm, and the numbers kept.
+    Returns the sums over the kept samples of either arm.
     """
-    n_safe, n_gambles = safe.size, gambles.size
+    safe, gamble = samples.safe, samples.gamble
+    n_safe, n_gambles = safe.size, gamble.size
     scores = np.empty(n_safe + n_gambles)
     scores[:n_safe] = safe * surprisals[0]
-    scores[n_safe:] = gambles * surprisals[1]
+    scores[n_safe:] = gamble * surprisals[1]
     price = np.partition(scores, scores.size - n_kept)[scores.size - n_kept]
-    sums = np.zeros(4)
+    sums = np.zeros(
+        _N_ESTIMATES
+    )  # by column; scalars would chain an addition, of zero, to every sample that is dropped
     ties, tied = 0, 0.0
     for i in range(n_gambles):
         if scores[n_safe + i] >= price:
-            sums[1] += gambles[i]
-            sums[3] += 1.0
+            sums[GAMBLE_PULL] += gamble[i]
+            sums[GAMBLE_WEIGHT] += 1.0
     for i in range(n_safe):
         if scores[i] > price:
-            sums[0] += safe[i]
-            sums[2] += 1.0
+            sums[SAFE_PULL] += safe[i]
+            sums[SAFE_WEIGHT] += 1.0
         elif scores[i] == price:
             ties += 1
             tied = safe[i]
-    drawn = min(ties, n_kept - int(sums[2] + sums[3]))  # tied samples are alike: only their number matters
-    sums[0] += drawn * tied
-    sums[2] += drawn
-    return sums
+    # Tied samples are alike: only their number matters.
+    drawn = min(ties, n_kept - int(sums[SAFE_WEIGHT] + sums[GAMBLE_WEIGHT]))
+    safe_sums = _Sums(sums[SAFE_PULL] + drawn * tied, sums[SAFE_WEIGHT] + drawn)
+    return safe_sums, _Sums(sums[GAMBLE_PULL], sums[GAMBLE_WEIGHT])
+
+
+@inlined
+def _weighted_sums(advantages: FloatArray, surprisal: float, gate: Gate) -> _Sums:
+    """Return the sums over one arm's samples, shape (n,), of a gate that decides sample by sample."""
+    pull = total = 0.0
+    for i in range(advantages.size):
+        weight = _weight(gate, advantages[i], surprisal)
+        pull += weight * advantages[i]
+        total += weight
+    return _Sums(pull, total)
+
+
+@inlined
+def _fill(state: WordArray, out: FloatArray, mean: float, deviation: float) -> None:
+    """Draw one arm's advantages, shape (n,); without noise they are all the mean."""
+    if deviation > 0.0:
+        _fill_gaussian(state, out, mean, deviation)
+    else:
+        out[:] = mean
 
 
 @kernel
-def _gated_sums(
-    state: WordArray,
-    x: float,
-    counts: tuple[int, int],
-    noise: tuple[float, float],
-    gate: int,
-    temperature: float,
-    n_kept: int,
-    buffers: FloatArray,
-) -> FloatArray:
-    """Draw ``counts`` advantages on the two arms and return the sums of wU and of w: (arm 1, arm 2, arm 1, arm 2)."""
+def _gated_sums(state: WordArray, x: float, noise: Noise, gate: Gate, samples: _Samples) -> tuple[_Sums, _Sums]:
+    """Draw the advantages on the two arms into ``samples`` and return the sums over either arm."""
+    _fill(state, samples.safe, x, noise.safe)
+    _fill(state, samples.gamble, x - 1.0, noise.gamble)
     surprisals = (-math.log1p(-x), -math.log(x))
-    means = (x, x - 1.0)
-    for arm in range(2):
-        if noise[arm] > 0.0:
-            _fill_gaussian(state, buffers[arm], counts[arm], means[arm], noise[arm])
-        else:
-            buffers[arm, : counts[arm]] = means[arm]
-    if gate == RATE:
-        return _top_sums(buffers[0, : counts[0]], buffers[1, : counts[1]], surprisals, n_kept)
-    sums = np.zeros(4)
-    for arm in range(2):
-        for i in range(counts[arm]):
-            advantage = buffers[arm, i]
-            weight = _weight(gate, advantage, surprisals[arm], temperature)
-            sums[arm] += weight * advantage
-            sums[2 + arm] += weight
-    return sums
+    if gate.kind == RATE:
+        return _top_sums(samples, surprisals, gate.n_kept)
+    safe = _weighted_sums(samples.safe, surprisals[0], gate)
+    return safe, _weighted_sums(samples.gamble, surprisals[1], gate)
 
 
 @kernel
 def gated_advantages(
-    states: WordArray,
-    x: float,
-    noise: tuple[float, float],
-    gate: int,
-    temperature: float,
-    n_kept: int,
-    batch_size: int,
-    n_batches: int,
-) -> tuple[FloatArray]:
+    states: WordArray, x: float, noise: Noise, gate: Gate, batch_size: int, n_batches: int
+) -> FloatArray:
     """Estimate the gated means at a fixed policy.
 
-    At rate ρ a batch is ``batch_size`` samples of the policy and exactly ``n_kept`` are kept; the other gates decide
-    sample by sample, and a batch is ``batch_size`` samples of either arm.
+    At rate ρ a batch is ``batch_size`` samples of the policy and exactly k are kept; the other gates decide sample by
+    sample, and a batch is ``batch_size`` samples of either arm.
+
+    ``states``, shape (n_replicates, 4), are streams, advanced in place; x is in (0, 1).
 
     Returns
     -------
     estimates : ndarray, shape (n_replicates, 4)
-        Estimates of E[wU | arm 1], E[wU | arm 2], E[w | arm 1], E[w | arm 2].
+        Columns ``SAFE_PULL``, ``GAMBLE_PULL``, ``SAFE_WEIGHT``, ``GAMBLE_WEIGHT``.
     """
-    estimates = np.zeros((states.shape[0], 4))
-    buffers = np.empty((2, batch_size))
+    estimates = np.zeros((states.shape[0], _N_ESTIMATES))
+    safe_buffer, gamble_buffer = np.empty(batch_size), np.empty(batch_size)
     for replicate in range(states.shape[0]):
         state, row = states[replicate], estimates[replicate]
         for _ in range(n_batches):
-            counts = (batch_size, batch_size)
-            expected = (float(batch_size), float(batch_size))
-            if gate == RATE:
-                drawn = binomial(state, batch_size, x)
-                counts = (batch_size - drawn, drawn)
-                expected = (batch_size * (1.0 - x), batch_size * x)
-            sums = _gated_sums(state, x, counts, noise, gate, temperature, n_kept, buffers)
-            for column in range(4):
-                row[column] += sums[column] / expected[column % 2] / n_batches
-    return (estimates,)
+            n_safe = n_gamble = batch_size
+            expected_safe = expected_gamble = float(batch_size)
+            if gate.kind == RATE:
+                n_gamble = binomial(state, batch_size, x)
+                n_safe = batch_size - n_gamble
+                expected_safe, expected_gamble = batch_size * (1.0 - x), batch_size * x
+            samples = _Samples(safe_buffer[:n_safe], gamble_buffer[:n_gamble])
+            safe, gamble = _gated_sums(state, x, noise, gate, samples)
+            row[SAFE_PULL] += safe.pull / expected_safe / n_batches
+            row[GAMBLE_PULL] += gamble.pull / expected_gamble / n_batches
+            row[SAFE_WEIGHT] += safe.weight / expected_safe / n_batches
+            row[GAMBLE_WEIGHT] += gamble.weight / expected_gamble / n_batches
+    return estimates
+
+
+class Learning(NamedTuple):
+    """How long and by which steps learning runs."""
+
+    batch_size: int
+    """B."""
+    learning_rate: float
+    """A step is this times the batch mean."""
+    n_steps: int
+    n_averaged: int
+    """Over how many of the last steps the ends are averaged."""
+
+
+@inlined
+def _sigmoid(z: float) -> float:
+    return 1.0 / (1.0 + math.exp(-z))
 
 
 @kernel
 def learn(
-    states: WordArray,
-    logit: float,
-    noise: tuple[float, float],
-    gate: int,
-    temperature: float,
-    n_kept: int,
-    batch_size: int,
-    learning_rate: float,
-    n_steps: int,
-    n_averaged: int,
+    states: WordArray, logit: float, noise: Noise, gate: Gate, learning: Learning
 ) -> tuple[FloatArray, FloatArray]:
-    """Run gated policy gradient on two logits from x = σ(logit); a step is ``learning_rate`` times the batch mean.
+    """Run gated policy gradient on two logits from x = σ(logit).
+
+    ``states``, shape (n_replicates, 4), are streams, advanced in place.
 
     Returns
     -------
     shares : ndarray, shape (n_replicates,)
-        Mean of x over the last ``n_averaged`` steps.
+        Mean of x over the last steps.
     safe : ndarray, shape (n_replicates,)
         Mean of 1 − x over the same, which keeps its digits at the corner.
     """
-    n_replicates = states.shape[0]
-    shares, safe = np.zeros(n_replicates), np.zeros(n_replicates)
-    buffers = np.empty((2, batch_size))
-    for replicate in range(n_replicates):
+    batch_size, n_averaged = learning.batch_size, learning.n_averaged
+    shares, safe = np.zeros(states.shape[0]), np.zeros(states.shape[0])
+    safe_buffer, gamble_buffer = np.empty(batch_size), np.empty(batch_size)
+    for replicate in range(states.shape[0]):
         state, z = states[replicate], logit
-        for step in range(n_steps):
-            x, m = 1.0 / (1.0 + math.exp(-z)), 1.0 / (1.0 + math.exp(z))
-            drawn = binomial(state, batch_size, x)
-            counts = (batch_size - drawn, drawn)
-            sums = _gated_sums(state, x, counts, noise, gate, temperature, n_kept, buffers)
+        for step in range(learning.n_steps):
+            x, m = _sigmoid(z), _sigmoid(-z)
+            n_gamble = binomial(state, batch_size, x)
+            samples = _Samples(safe_buffer[: batch_size - n_gamble], gamble_buffer[:n_gamble])
+            safe_sums, gamble_sums = _gated_sums(state, x, noise, gate, samples)
             # z = z₂ − z₁: a sample of arm 1 has score difference −2x, one of arm 2 +2(1 − x).
-            z += learning_rate * 2.0 * (m * sums[1] - x * sums[0]) / batch_size
-            if step >= n_steps - n_averaged:
-                shares[replicate] += 1.0 / (1.0 + math.exp(-z)) / n_averaged
-                safe[replicate] += 1.0 / (1.0 + math.exp(z)) / n_averaged
-    return shares, safe
-
-
-@dataclass(frozen=True)
-class Gamble:
-    """A gamble and its gate.
-
-    Attributes
-    ----------
-    noise_ratio : float
-        r = σ/Δ.
-    gate : {"zero-price", "dg", "pg", "rate"}
-    temperature, rate : float
-        η of DG in units of Δ; ρ of "rate".
-    equal_noise : bool
-        Whether arm 1 carries the same noise.
-    """
-
-    noise_ratio: float
-    gate: str = "zero-price"
-    temperature: float = 1.0
-    rate: float = 1.0
-    equal_noise: bool = False
-
-    def __post_init__(self) -> None:
-        choice("gate", self.gate, _GATE_CODES)
-
-    def arguments(self, batch_size: int) -> tuple[tuple[float, float], int, float, int]:
-        """Return noise of either arm, gate code, temperature and number kept, as the kernels take them."""
-        r = float(self.noise_ratio)  # Numba compiles again for an integer
-        noise = (r if self.equal_noise else 0.0, r)
-        return noise, _GATE_CODES[self.gate], float(self.temperature), kept_count(self.rate, batch_size)
-
-
-def simulate_drift(
-    gamble: Gamble, x: float, batch_size: int, n_batches: int, n_replicates: int, seed: int, n_threads: int = 1
-) -> FloatArray:
-    """Return :func:`gated_advantages` estimates, shape (n_replicates, 4)."""
-    states = replicate_states(seed, n_replicates)
-    (estimates,) = in_chunks(
-        gated_advantages, states, n_threads, float(x), *gamble.arguments(batch_size), batch_size, n_batches
-    )
-    return estimates
-
-
-def simulate_learning(
-    gamble: Gamble,
-    x_start: float,
-    batch_size: int,
-    learning_rate: float,
-    n_steps: int,
-    n_averaged: int,
-    n_replicates: int,
-    seed: int,
-    n_threads: int = 1,
-) -> tuple[FloatArray, FloatArray]:
-    """Return the replicates' mean x and mean 1 − x over the last ``n_averaged`` steps; see :func:`learn`."""
-    states = replicate_states(seed, n_replicates)
-    logit = math.log(x_start) - math.log1p(-x_start)
-    settings = (batch_size, float(learning_rate), n_steps, n_averaged)
-    shares, safe = in_chunks(learn, states, n_threads, logit, *gamble.arguments(batch_size), *settings)
+            z += learning.learning_rate * 2.0 * (m * gamble_sums.pull - x * safe_sums.pull) / batch_size
+            if step >= learning.n_steps - n_averaged:
+                shares[replicate] += _sigmoid(z) / n_averaged
+                safe[replicate] += _sigmoid(-z) / n_averaged
     return shares, safe

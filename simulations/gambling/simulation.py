@@ -22,12 +22,23 @@ from kondo_theory.gambling.equal_noise import (
     equal_noise_top_rate_points,
 )
 from kondo_theory.gambling.top_rate import top_rate_drift, top_rate_points
-from simulations.gambling.kernels import Gamble, simulate_drift, simulate_learning
+from simulations.gambling.gamble import Gamble, simulate_drift, simulate_learning
+from simulations.gambling.kernels import GAMBLE_PULL, SAFE_PULL
 from simulations.statistics import mean_and_error
 
 __all__ = ["End", "estimate_drift", "expected_drift", "learned_end", "schedule", "stable_points"]
 
 FloatArray = NDArray[np.float64]
+
+DRIFT_BATCH, DRIFT_REPLICATES = 2_000, 100
+
+_DIFFERENCE = 1e-4  # of x, relative to x(1 − x): the drift's slope from values to both sides
+_PATH_POINTS = 30  # between start and rest point, at which the force is looked at
+_MOST_DECAY = 0.25  # of the distance to the rest point in one step: far from the 2 at which steps overshoot for ever
+_MOST_MOVE = 0.5  # of the log-odds in one step, anywhere on the path
+_REST_VARIANCE = 0.02  # of the log-odds at rest, by which the batch is chosen
+_BATCHES = (500, 20_000)  # the least and the largest batch
+_RELAXATIONS = 24.0  # times 1/(rate·decay): many, as the way to the rest point is slower than its neighbourhood
 
 
 def expected_drift(x: float, gamble: Gamble) -> float:
@@ -92,26 +103,26 @@ def estimate_drift(gamble: Gamble, x: float, batches: int, stream: int, n_thread
     """
 
     def at(size: int, seed: int) -> tuple[float, float]:
-        found = simulate_drift(gamble, x, size, batches, 100, seed, n_threads)
-        return mean_and_error(found[:, 0] - found[:, 1])
+        found = simulate_drift(gamble, x, size, batches, DRIFT_REPLICATES, seed, n_threads)
+        return mean_and_error(found[:, SAFE_PULL] - found[:, GAMBLE_PULL])
 
-    value, error = at(2_000, stream)
+    value, error = at(DRIFT_BATCH, stream)
     if gamble.gate != "rate":
         return value, error
-    larger, larger_error = at(4_000, stream + 50)
+    larger, larger_error = at(2 * DRIFT_BATCH, stream + 50)
     return 2 * larger - value, math.hypot(error, 2 * larger_error)
 
 
 def schedule(gamble: Gamble, start: float, target: float) -> tuple[float, int, int]:
     """Choose learning rate, steps and batch from the expected update: stable, at rest, and quiet enough."""
     x, m = target, 1 - target
-    width = 1e-4 * m
+    width = _DIFFERENCE * m
     slope = (expected_drift(x + width * x, gamble) - expected_drift(x - width * x, gamble)) / (2 * width * x)
     decay = 2 * (x * m) ** 2 * slope
-    path = expit(np.linspace(logit(start), logit(target), 30))
+    path = expit(np.linspace(logit(start), logit(target), _PATH_POINTS))
     force = max(abs(2 * p * (1 - p) * expected_drift(p, gamble)) for p in path)
-    rate = min(0.25 / decay, 0.5 / force)
+    rate = min(_MOST_DECAY / decay, _MOST_MOVE / force)
     # The spread of the log-odds is about rate·v/(2B·decay), v the variance of one sample's update.
     noise = 4 * x * m * (x * x * (x + gamble.noise_ratio**2 / 2) + m * gamble.noise_ratio**2 * 0.5)
-    batch = int(np.clip(rate * noise / (2 * decay * 0.02), 500, 20_000))
-    return rate, math.ceil(24 / (rate * decay)), batch
+    batch = int(np.clip(rate * noise / (2 * decay * _REST_VARIANCE), *_BATCHES))
+    return rate, math.ceil(_RELAXATIONS / (rate * decay)), batch

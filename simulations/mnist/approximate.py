@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,8 @@ from simulations.mnist.images import Mnist, load_mnist
 from simulations.mnist.probe import Probe
 from simulations.mnist.screeners import Distilled, Int8, LowPrecision, NoisyDelight, Screener, Stale
 from simulations.mnist.training import SeedProgram
-from simulations.resuming.checkpoints import CheckpointDirectory, load_frame, save_frame
-from simulations.resuming.parts import in_parts, is_measured
+from simulations.resuming.checkpoints import CheckpointDirectory, kept_or_measured
+from simulations.resuming.parts import Measurement
 
 __all__ = [
     "KINDS",
@@ -170,8 +171,8 @@ def run(contender: Contender, size: RunSize, data: Mnist, device: torch.device) 
         "value": math.nan if contender.value is None else float(contender.value),
     }
     counted = ["update", "forward_samples", "backward_samples", "test_error"]
-    while program.step.updates < size.updates:
-        for _ in range(min(size.eval_every, size.updates - program.step.updates)):
+    while program.step.counts.updates < size.updates:
+        for _ in range(min(size.eval_every, size.updates - program.step.counts.updates)):
             program.update()
         program.evaluate()
         looks = probe.look(program.step.network, program.screener)
@@ -200,14 +201,9 @@ def run_study(
     frames = []
     for number, contender in enumerate(contenders, start=1):
         file = checkpoints.file(f"contender-{number:02d}") if checkpoints is not None else None
-        frame = load_frame(file) if file is not None else None
-        if frame is None:
-            progress(f"{number} of {len(contenders)}: {contender.label}")
-            with single_thread():
-                frame = run(contender, size, data, device)
-            if file is not None:
-                save_frame(file, frame)
-        frames.append(frame)
+        progress(f"{number} of {len(contenders)}: {contender.label}")
+        with single_thread():
+            frames.append(kept_or_measured(file, partial(run, contender, size, data, device)))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -262,9 +258,10 @@ def write_table(
     resolved, size, contenders, data = resolve(device), SIZES[study][preset], STUDIES[study], load_mnist()
     settings = [json.loads(json.dumps(asdict(contender))) for contender in contenders]
     config = {"preset": preset, "size": asdict(size), "contenders": settings}
-    if is_measured(out, KINDS[study], config, run, resolved, overwrite=overwrite):
+    measurement = Measurement(out, KINDS[study], config, run, resolved, overwrite, command)
+    if measurement.is_finished():
         return out
-    with in_parts(out, KINDS[study], config, run, resolved, command=command, overwrite=overwrite) as parts:
+    with measurement.in_parts() as parts:
         frame = run_study(contenders, size, data, resolved, checkpoints=parts.checkpoints, progress=progress)
         seconds = step_seconds(contenders, size, data, resolved, **TIMING[preset])
         rounded = {label: [float(f"{value:.4g}") for value in times] for label, times in seconds.items()}

@@ -31,8 +31,8 @@ from simulations.mnist.config import MnistConfig
 from simulations.mnist.images import Mnist, load_mnist
 from simulations.mnist.training import SeedProgram
 from simulations.networks.stacked import KEPT_BYTES
-from simulations.resuming.checkpoints import load_frame, save_frame
-from simulations.resuming.parts import in_parts, is_measured
+from simulations.resuming.checkpoints import kept_or_measured
+from simulations.resuming.parts import Measurement
 
 __all__ = ["KIND", "RATES", "StepSize", "held_bytes", "measure", "peak_bytes", "sizes", "too_large", "write_table"]
 
@@ -271,16 +271,14 @@ def write_table(
     chosen = sizes(resolved.type)[: 2 if preset == "smoke" else None]
     left_out = too_large(resolved.type)
     config = {"preset": preset, "sizes": [asdict(size) for size in chosen], "too_large": left_out}
-    if is_measured(out, KIND, config, measure, resolved, overwrite=overwrite):
+    measurement = Measurement(out, KIND, config, measure, resolved, overwrite, command)
+    if measurement.is_finished():
         return out
-    with in_parts(out, KIND, config, measure, resolved, command=command, overwrite=overwrite) as parts:
+    with measurement.in_parts() as parts:
         for number, size in enumerate(chosen, start=1):
+            progress(f"{number} of {len(chosen)}: {size}")
             file = parts.checkpoints.file(f"size-{number:02d}")
-            if (found := load_frame(file)) is None:
-                progress(f"{number} of {len(chosen)}: {size}")
-                found = measure(size, data, resolved)
-                save_frame(file, found)
-            frames.append(found)
+            frames.append(kept_or_measured(file, partial(measure, size, data, resolved)))
         frame = pd.concat(frames, ignore_index=True)
         rounded = [[float(f"{value:.4g}") for value in times] for times in frame.pop("seconds")]
         return parts.write(frame, seconds=rounded, clock=clock(resolved)[1])

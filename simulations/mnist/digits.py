@@ -17,9 +17,10 @@ from simulations.mnist.images import Mnist, load_mnist
 from simulations.mnist.training import confidence_advantage, train
 from simulations.networks.mlp import PolicyMLP
 from simulations.randomness.seed_streams import draw_actions
-from simulations.results.tables import provenance, save
+from simulations.results.provenance import provenance
+from simulations.results.tables import save
 from simulations.resuming.fingerprint import code_version
-from simulations.resuming.parts import is_measured
+from simulations.resuming.parts import Measurement
 
 __all__ = ["KIND", "DigitsConfig", "extreme_digits", "write_table"]
 
@@ -114,7 +115,7 @@ def write_table(preset: str, out: Path, *, device: str = "cpu", overwrite: bool 
     """
     resolved, config = resolve(device), DigitsConfig(updates=(20, 40)) if preset == "smoke" else DigitsConfig()
     settings = asdict(config) | {"preset": preset}
-    if is_measured(out, KIND, settings, extreme_digits, resolved, overwrite=overwrite):
+    if Measurement(out, KIND, settings, extreme_digits, resolved, overwrite).is_finished():
         return out
     frame = extreme_digits(config, load_mnist(), resolved)
     sidecar = provenance(describe(resolved)) | {"preset": preset, "command": command}

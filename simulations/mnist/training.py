@@ -95,15 +95,15 @@ def train(
     def look() -> None:
         program.evaluate()
         if on_evaluation is not None:
-            on_evaluation(program.step.updates, lambda seed: program.step.network.policy(seeds.index(seed)))
-        if checkpoint is not None and (checkpoint.is_due() or program.step.updates == config.updates):
+            on_evaluation(program.step.counts.updates, lambda seed: program.step.network.policy(seeds.index(seed)))
+        if checkpoint is not None and (checkpoint.is_due() or program.step.counts.updates == config.updates):
             checkpoint.save({"program": program.state(), "seconds": time.perf_counter() - started})
 
     if saved is None:
         look()
-    while program.step.updates < config.updates:
+    while program.step.counts.updates < config.updates:
         program.update()
-        if program.step.updates % config.eval_every == 0 or program.step.updates == config.updates:
+        if program.step.counts.updates % config.eval_every == 0 or program.step.counts.updates == config.updates:
             look()
     return Trained(program.curves(), time.perf_counter() - started)
 
@@ -172,7 +172,7 @@ class SeedProgram:
         draws, labels, observations = self.batch()
         screening = self.screen(observations)
         log_policy = screening.log_policy
-        self._watch(log_policy, self.step.updates + 1)
+        self._watch(log_policy, self.step.counts.updates + 1)
         if self.config.method == "cross-entropy":
             # The label stands for the action, at an advantage of one: −mean log π(label) is the cross-entropy.
             self.step.update(screening, labels, torch.ones_like(log_policy[..., 0]), None)
@@ -202,11 +202,11 @@ class SeedProgram:
             entropy = -(log_policy.exp() * log_policy).sum(-1)
             parameters = {} if config.alpha is None else {"alpha": config.alpha}
             score = RULES[config.rule](advantage, surprisal, entropy, **parameters)
-        keep = self.step.select(score, uniforms)
+        selection = self.step.select(score, uniforms)
         if self.screener.exact:
-            self.step.update(screening, actions, advantage, keep)
+            self.step.update(screening, actions, advantage, selection)
         else:
-            self.step.update(screening, actions, reward, keep, advantage=confidence_advantage)
+            self.step.update(screening, actions, reward, selection, advantage=confidence_advantage)
 
     def evaluate(self) -> None:
         """Add a row to every curve.
@@ -216,22 +216,22 @@ class SeedProgram:
         ReportedError
             If a policy is not a number, or was not at some update since the last evaluation.
         """
-        step, n_seeds = self.step, len(self.seeds)
+        network, counts, n_seeds = self.step.network, self.step.counts, len(self.seeds)
         wrong = torch.zeros_like(self._rewards)
         chunks = zip(self.test_pixels.split(_TEST_CHUNK), self.test_labels.split(_TEST_CHUNK), strict=True)
         for pixels, labels in chunks:
-            logits = step.network.forward(pixels.expand(n_seeds, -1, -1))
-            self._watch(logits, max(step.updates, 1))
+            logits = network.forward(pixels.expand(n_seeds, -1, -1))
+            self._watch(logits, max(counts.updates, 1))
             wrong += (logits.argmax(-1) != labels).sum(-1)
         self._require_numbers()
-        since = step.updates - (self._rows[-1]["update"] if self._rows else 0)
+        since = counts.updates - (self._rows[-1]["update"] if self._rows else 0)
         drawn = since * self.config.batch_size if self.config.method != "cross-entropy" else 0
         self._rows.append(
             {
-                "update": step.updates,
-                "forward_samples": step.forward_samples,
-                "backward_samples": step.backward_samples.tolist(),
-                "flops": step.flops.tolist(),
+                "update": counts.updates,
+                "forward_samples": counts.forward_samples,
+                "backward_samples": counts.backward_samples.tolist(),
+                "flops": counts.flops.tolist(),
                 "test_error": [count / len(self.test_labels) for count in wrong.tolist()],
                 "train_reward": [count / drawn if drawn else math.nan for count in self._rewards.tolist()],
             }

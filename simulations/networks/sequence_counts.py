@@ -1,12 +1,21 @@
-"""What steps on sequences cost, logically and physically."""
+"""What steps on sequences cost, logically and physically, and the seconds that they take."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from kondo_theory.training.agreement import DeviceCounts
+import torch
 
-__all__ = ["SequenceCounts"]
+from kondo_theory.training.agreement import DeviceCounts
+from simulations.devices import clock
+from simulations.networks.rollouts import Rollout
+from simulations.networks.transformer import Transformer
+
+__all__ = ["PHASES", "SequenceCounts", "timed"]
+
+PHASES = ("sampling", "screening", "training")
 
 
 @dataclass(repr=False)
@@ -53,3 +62,45 @@ class SequenceCounts(DeviceCounts):
     def physical_share(self) -> float:
         """Positions processed over those of full steps: what the kept tokens cost, as a share of everything."""
         return self.processed_tokens / self.full_tokens
+
+    def add_sampling(self, policy: Transformer, rollout: Rollout, n_prompts: int) -> None:
+        """Count a batch of answers to ``n_prompts`` prompts, each with as many of them."""
+        (n_rows, prompt_length), answer_length = rollout.prompts.shape, rollout.answers.shape[1]
+        self.forward_rows += n_rows
+        self.forward_tokens += n_rows * answer_length
+        self.full_tokens += n_rows * (prompt_length + answer_length - 1)
+        self.sampling_flops += policy.size.sampling_flops(
+            n_prompts, n_rows // n_prompts, prompt_length, answer_length, policy.vocab_size
+        )
+
+    def add_screening(self, policy: Transformer, rollout: Rollout) -> None:
+        """Count a forward pass that renews a rollout's log-probabilities."""
+        self.screening_flops += _forward_flops(policy, rollout)
+
+    def add_backward(self, policy: Transformer, part: Rollout | None, n_tokens: int) -> None:
+        """Count the part of a rollout that went forward and backward, None if none did, and its kept tokens."""
+        self.backward_tokens += n_tokens
+        if part is None:
+            return
+        n_rows, n_positions = part.tokens.shape[0], part.tokens.shape[1] - 1
+        self.backward_rows += n_rows
+        self.processed_tokens += n_rows * n_positions
+        self.training_flops += 3 * _forward_flops(policy, part)
+
+    def add_step(self) -> None:
+        """Count a step of the optimizer."""
+        self.optimizer_steps += 1
+
+
+def _forward_flops(policy: Transformer, rollout: Rollout) -> int:
+    (n_rows, n_tokens), answer_length = rollout.tokens.shape, rollout.log_policy.shape[1]
+    return policy.size.forward_flops(n_rows, n_tokens - 1, answer_length, policy.vocab_size)
+
+
+@contextmanager
+def timed(seconds: dict[str, float], phase: str, device: torch.device) -> Iterator[None]:
+    """Add what the body takes to a phase's seconds, by :func:`simulations.devices.clock`; nothing after an error."""
+    now, _ = clock(device)
+    started = now()
+    yield
+    seconds[phase] += now() - started

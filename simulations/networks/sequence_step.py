@@ -11,39 +11,30 @@ compute.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from kondo_theory.gate import Gate
-from kondo_theory.screening import RULES
-from kondo_theory.training.agreement import (
-    require_agreement,
-    require_surprisal,
-    require_tolerance,
-    rounding,
-)
+from kondo_theory.training.agreement import compare_passes, require_surprisal
+from kondo_theory.training.gated import GatedStep, require_scale
 from kondo_theory.training.policies import (
     fresh_casts,
     log_probabilities,
     logits_of,
     require_graph,
     require_independent_rows,
-    require_trainable,
-    zero_gradient,
 )
-from kondo_theory.words import choice
-from simulations.devices import clock
-from simulations.networks.sequence_counts import SequenceCounts
-from simulations.networks.transformer import Rollout, Transformer, sample
+from kondo_theory.training.selection import Selection, select_samples
+from simulations.networks.rollouts import Rollout, sample
+from simulations.networks.sequence_counts import PHASES, SequenceCounts, timed
+from simulations.networks.sequence_scores import require_known, scores
+from simulations.networks.transformer import Transformer
 
-__all__ = ["GRANULARITIES", "PHASES", "Loss", "SequenceCounts", "SequenceStep", "policy_gradient_loss", "scores"]
-
-GRANULARITIES = ("token", "row")
-PHASES = ("sampling", "screening", "training")
+__all__ = ["Loss", "SequenceStep", "policy_gradient_loss"]
 
 Loss = Callable[[Tensor, Rollout, Tensor], Tensor]
 """The sum of the tokens' losses, 0-d, from the learner's log-probabilities (R, L, M), the part of the rollout that is
@@ -56,44 +47,10 @@ def policy_gradient_loss(log_policy: Tensor, part: Rollout, coefficient: Tensor)
     return -(coefficient * part.log_prob(log_policy)).sum()
 
 
-def scores(rollout: Rollout, advantage: Tensor, granularity: str, rule: str = "delight") -> Tensor:
-    """Return what the gate ranks: a score for each token, (B·T,), or for each row, (B,).
+class SequenceStep(GatedStep):
+    """Sample, select and update, one batch at a time.
 
-    A token has its own surprisal and its position's policy entropy; a row has the sums over its tokens, so that row
-    delight is advantage × −log π(answer).
-
-    Parameters
-    ----------
-    rollout : Rollout
-    advantage : (B,) tensor
-        U of the whole answer, shared by its tokens.
-    granularity : {"token", "row"}
-    rule : str
-        A name in :data:`kondo_theory.screening.RULES`.
-
-    Raises
-    ------
-    ValueError
-        If ``granularity`` or ``rule`` is unknown.
-    """
-    _require_known(granularity, rule)
-    surprisal = rollout.surprisal  # (B, T)
-    entropy = torch.special.entr(rollout.log_policy.exp()).sum(-1)  # (B, T)
-    if granularity == "row":
-        surprisal, entropy = surprisal.sum(1), entropy.sum(1)
-    else:
-        advantage = advantage.unsqueeze(1).expand_as(surprisal)
-    score: Tensor = RULES[rule](advantage.reshape(-1), surprisal.reshape(-1), entropy.reshape(-1))
-    return score
-
-
-def _require_known(granularity: str, rule: str) -> None:
-    for name, value, allowed in (("granularity", granularity, GRANULARITIES), ("rule", rule, tuple(RULES))):
-        choice(name, value, allowed)
-
-
-class SequenceStep:
-    """Sample, screen and update, one batch at a time.
+    :meth:`update` clears the gradients, and calls :meth:`backward` and :meth:`step`; nothing else clears them.
 
     Parameters
     ----------
@@ -120,7 +77,7 @@ class SequenceStep:
     ----------
     counts : SequenceCounts
     seconds : dict
-        Seconds spent in each of ``PHASES``, by :func:`simulations.devices.clock`.
+        Seconds spent in each of :data:`simulations.networks.sequence_counts.PHASES`.
 
     Raises
     ------
@@ -128,6 +85,8 @@ class SequenceStep:
         If ``granularity`` or ``rule`` is unknown, no parameter of the policy is trainable, or the tolerance is
         negative or NaN.
     """
+
+    policy: Transformer
 
     def __init__(
         self,
@@ -142,32 +101,25 @@ class SequenceStep:
         check: bool = True,
         tolerance: float | None = None,
     ) -> None:
-        _require_known(granularity, rule)
-        require_trainable(policy)
-        require_independent_rows(policy)
-        self.policy, self.optimizer, self.gate = policy, optimizer, gate
+        require_known(granularity, rule)
+        generators = {"generator": generator, "gate_generator": gate_generator}
+        super().__init__(policy, optimizer, gate, **generators, check=check, tolerance=tolerance)
         self.granularity, self.rule = granularity, rule
-        self.generator, self.gate_generator = generator, gate_generator or generator
-        self.check, self.tolerance = check, require_tolerance(tolerance)
         self._own: Rollout | None = None  # the rollout that the policy, as it is, has sampled last
-        self.counts = SequenceCounts()
+        self.counts: SequenceCounts = SequenceCounts()
         self.seconds = dict.fromkeys(PHASES, 0.0)
 
-    def sample(self, prompts: Tensor, answer_length: int, answers: int) -> Rollout:
-        """Draw ``answers`` answers to each prompt (P, H); see :func:`simulations.networks.transformer.sample`."""
+    def sample(self, prompts: Tensor, answer_length: int, n_answers: int) -> Rollout:
+        """Draw ``n_answers`` answers to each prompt (P, H); see :func:`simulations.networks.rollouts.sample`."""
         require_independent_rows(self.policy)
         with self._timed("sampling"), fresh_casts():
-            rollout = sample(self.policy, prompts, answer_length, answers=answers, generator=self.generator)
+            rollout = sample(self.policy, prompts, answer_length, n_answers=n_answers, generator=self.generator)
         self._own = rollout
-        (P, H), T, counts = prompts.shape, answer_length, self.counts
-        counts.forward_rows += P * answers
-        counts.forward_tokens += P * answers * T
-        counts.full_tokens += P * answers * (H + T - 1)
-        counts.sampling_flops += self.policy.size.sampling_flops(P, answers, H, T, self.policy.vocab_size)
+        self.counts.add_sampling(self.policy, rollout, len(prompts))
         return rollout
 
-    def screen(self, rollout: Rollout, advantage: Tensor, *, on_policy: bool = True) -> Tensor:
-        """Return the (B, T) boolean mask of the tokens that the gate keeps.
+    def select(self, rollout: Rollout, advantage: Tensor, *, on_policy: bool = True) -> Selection:
+        """Gate the tokens, or the rows, of a rollout.
 
         Tokens and rows whose score is NaN, or whose advantage is not finite, are never kept; they stay in the batch
         that a rate is of, and ``counts.invalid_samples`` counts them.
@@ -179,6 +131,11 @@ class SequenceStep:
         on_policy : bool
             The rollout's log-probabilities are the policy's own. Otherwise one forward pass without a graph renews
             them.
+
+        Returns
+        -------
+        Selection
+            Of all tokens or of all rows; ``keep`` is that of the tokens, (B, T).
 
         Raises
         ------
@@ -195,86 +152,115 @@ class SequenceStep:
                 self._own = None
                 with torch.no_grad():
                     rollout = Rollout(rollout.tokens, log_probabilities(self._logits(rollout)))
-                self.counts.screening_flops += self._forward_flops(rollout)
+                self.counts.add_screening(self.policy, rollout)
             if not bool(rollout.surprisal.isfinite().all()):
                 raise FloatingPointError("the policy's log-probabilities are not finite")
             if self.check:
                 require_surprisal(rollout.surprisal)
-            invalid = ~advantage.isfinite().unsqueeze(1).expand(B, T if self.granularity == "token" else 1)
-            if self.gate is None:
-                keep = ~invalid
-            else:
+            coefficient = advantage.repeat_interleave(T) if self.granularity == "token" else advantage
+            score = coefficient
+            if self.gate is not None:
                 score = scores(rollout, advantage, self.granularity, self.rule)
-                invalid = invalid | score.isnan().view_as(invalid)
-                valid_score = score.masked_fill(invalid.reshape(-1), -math.inf)
-                keep = self.gate(valid_score, self.gate_generator, check=False).view_as(invalid)
-            self.counts.add_invalid(invalid)
-            return keep.expand(B, T)
+            selection = select_samples(score, self.gate, self.gate_generator, coefficient=coefficient, check=False)
+            self.counts.add_invalid(selection.n_invalid)
+            return replace(selection, keep=selection.keep.view(B, -1).expand(B, T))
 
-    def update(self, rollout: Rollout, keep: Tensor, coefficient: Tensor, loss: Loss = policy_gradient_loss) -> None:
-        """Backpropagate the kept tokens and step the optimizer.
+    def backward(
+        self,
+        rollout: Rollout,
+        coefficient: Tensor,
+        selection: Selection,
+        loss: Loss = policy_gradient_loss,
+        *,
+        scale: Tensor | float = 1.0,
+    ) -> None:
+        """Add the gradient of scale · loss, over the kept tokens and divided by B·T, to the parameters' own.
+
+        Earlier gradients are not cleared. Where nothing is kept the loss is zero: the parameters that the policy uses
+        get a gradient of zero if they have none, and all others stay as they are. After an error everything is as
+        before.
 
         Parameters
         ----------
         rollout : Rollout
-        keep : (B, T) boolean tensor
-            From :meth:`screen`, or any other.
         coefficient : (B, T) tensor
             Advantage, times a soft weight if there is one; no gradient flows through it.
+        selection : Selection
+            From :meth:`select`.
         loss : Loss
-            Its sum over the kept tokens is divided by B·T.
+        scale : float or 0-d tensor
+            A loss scale, or the batch's share of those that are accumulated.
 
         Raises
         ------
         ValueError
-            If the shapes do not match, or the policy's log-probabilities are too far from the rollout's (see the
-            class).
+            If the shapes do not match, the scale is not finite, or the policy's log-probabilities are too far from
+            the rollout's (see the class).
         FloatingPointError
             If the loss is not finite.
-
-        After an error parameters, gradients and optimizer are as before.
         """
-        B, T = rollout.answers.shape
+        require_scale(scale)
+        with self._timed("training"):
+            self._backward(rollout, coefficient, selection, loss, scale=scale, clear=False)
+
+    def step(self, by: Callable[[torch.optim.Optimizer], object] | None = None) -> None:
+        """Step the optimizer, as :meth:`kondo_theory.training.gated.GatedStep.step` does."""
+        with self._timed("training"):
+            super().step(by)
+        self._own = None
+
+    def update(
+        self, rollout: Rollout, coefficient: Tensor, selection: Selection, loss: Loss = policy_gradient_loss
+    ) -> None:
+        """Clear the gradients, backpropagate the kept tokens and step the optimizer.
+
+        Parameters and errors as for :meth:`backward`. After an error parameters, gradients and optimizer are as
+        before.
+        """
+        with self._timed("training"):
+            self._backward(rollout, coefficient, selection, loss, scale=1.0, clear=True)
+        self.step()
+
+    def _backward(
+        self,
+        rollout: Rollout,
+        coefficient: Tensor,
+        selection: Selection,
+        loss: Loss,
+        *,
+        scale: Tensor | float,
+        clear: bool,
+    ) -> None:
+        """Write the gradient and count it: of the rows that hold a kept token, cut after the last one among them."""
+        (B, T), keep = rollout.answers.shape, selection.keep
         for name, value in (("keep", keep), ("coefficient", coefficient)):
             if tuple(value.shape) != (B, T):
                 raise ValueError(f"{name} must have the shape of the answers, {(B, T)}, got {tuple(value.shape)}")
-        with self._timed("training"):
-            rows = keep.any(1).nonzero().squeeze(1)
+        part, rows = None, selection.rows
+        with torch.enable_grad():
             if len(rows):
                 length = 1 + int(keep.any(0).nonzero()[-1])
+                part = rollout.part(rows, length)
                 masked = torch.where(keep, coefficient.detach(), 0.0)[rows, :length]
-                kept, own = keep[rows, :length], rollout is self._own
-                self._backpropagate(rollout.part(rows, length), kept, masked, loss, B * T, own)
+                mean = self._mean_loss(part, keep[rows, :length], masked, loss, B * T, own=rollout is self._own)
             else:
-                logits = self._logits(rollout.part(slice(0, 1), T))
-                self.optimizer.zero_grad(set_to_none=True)
-                zero_gradient(self.policy, logits)
-            self.optimizer.step()
-        self._own = None
-        self.counts.optimizer_steps += 1
-        self.counts.backward_tokens += int(keep.sum())
+                mean = self._logits(rollout.part(slice(0, 1), T))
+            self._write(mean, scale=scale, clear=clear, empty=part is None)
+        self.counts.add_backward(self.policy, part, int(keep.sum()))
 
-    def _backpropagate(
-        self, part: Rollout, keep: Tensor, coefficient: Tensor, loss: Loss, n_tokens: int, own: bool
-    ) -> None:
+    def _mean_loss(
+        self, part: Rollout, keep: Tensor, coefficient: Tensor, loss: Loss, n_tokens: int, *, own: bool
+    ) -> Tensor:
+        """Return the loss of a part of B·T tokens over their number, counting or refusing the passes' gap."""
         logits = self._logits(part)
         log_policy = log_probabilities(logits)
         require_graph(log_policy)
         mean = loss(log_policy, part, coefficient) / n_tokens
         if not bool(mean.isfinite()):
             raise FloatingPointError(f"the loss is {float(mean.detach())}")
-        second, screened = part.log_prob(log_policy.detach()), -part.surprisal
-        if self.tolerance is not None:
-            require_agreement(second, screened, self.tolerance, keep)
-        elif self.check and own:
-            require_agreement(second, screened, rounding(logits, self.policy), keep)
-        self.counts.add_gap((second - screened).abs(), keep)
-        self.optimizer.zero_grad(set_to_none=True)
-        mean.backward()
-        rows, positions = part.tokens.shape[0], part.tokens.shape[1] - 1
-        self.counts.backward_rows += rows
-        self.counts.processed_tokens += rows * positions
-        self.counts.training_flops += 3 * self._forward_flops(part)
+        second = part.log_prob(log_policy.detach())
+        compare_passes(self.counts, second, -part.surprisal, self._allowed_gap(logits, own=own), keep)
+        return mean
 
     def _logits(self, rollout: Rollout) -> Tensor:
         """Return the learner's logits of every token at each answer position, (B, T, M)."""
@@ -282,13 +268,5 @@ class SequenceStep:
         with fresh_casts():
             return logits_of(self.policy(rollout.tokens[:, :-1], T), B, T)
 
-    def _forward_flops(self, rollout: Rollout) -> int:
-        (rows, tokens), T = rollout.tokens.shape, rollout.log_policy.shape[1]
-        return self.policy.size.forward_flops(rows, tokens - 1, T, self.policy.vocab_size)
-
-    @contextmanager
-    def _timed(self, phase: str) -> Iterator[None]:
-        now, _ = clock(self.policy.positions.device)
-        started = now()
-        yield
-        self.seconds[phase] += now() - started
+    def _timed(self, phase: str) -> AbstractContextManager[None]:
+        return timed(self.seconds, phase, self.policy.positions.device)

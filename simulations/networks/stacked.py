@@ -10,21 +10,23 @@ backward on the kept rows alone. Small activations are kept from the first pass,
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from kondo_theory.gate import Gate, gate_probability, kept_count, select_exactly
-from kondo_theory.training.agreement import DeviceCounts, require_agreement, require_tolerance, state_of
+from kondo_theory.gate import Gate, kept_count
+from kondo_theory.training.agreement import compare_passes, require_tolerance, state_of
+from kondo_theory.training.display import one_line
 from kondo_theory.training.policies import pick
+from kondo_theory.training.selection import Selection, select_samples
 from simulations.networks.mlp import StackedMLP
+from simulations.networks.stacked_counts import StackedCounts
 
-__all__ = ["KEPT_BYTES", "Advantage", "StackedScreening", "StackedStep", "kept_rows", "open_gate"]
+__all__ = ["KEPT_BYTES", "Advantage", "StackedScreening", "StackedStep"]
 
 KEPT_BYTES = 2**24
 """Activations of a seed's batch that are kept at most: beyond, a second forward pass over the kept rows is cheaper
@@ -34,52 +36,7 @@ Advantage = Callable[[Tensor, Tensor], Tensor]
 """From what is known of samples without the network, (S, k), and their log-policy, (S, k, K), to advantages."""
 
 
-def open_gate(gate: Gate, score: Tensor, uniforms: Tensor) -> Tensor:
-    """Return the mask (..., B) of the kept samples, as ``gate(score, generator)`` with its random numbers given.
-
-    Parameters
-    ----------
-    gate : Gate
-        At a price, or at a rate with temperature 0.
-    score : (..., B) tensor
-    uniforms : (..., B) tensor
-        In [0, 1): they break ties at a rate, and draw the gate at a positive temperature.
-
-    Raises
-    ------
-    ValueError
-        If the gate has both a rate and a temperature, whose price takes a search.
-    """
-    if gate.rate is not None:
-        if gate.temperature > 0:
-            raise ValueError(f"a gate at a rate must have temperature 0 here, got {gate}")
-        return select_exactly(score, kept_count(gate.rate, score.shape[-1]), uniforms, check=False)
-    assert gate.price is not None
-    probability = gate_probability(score, gate.price, gate.temperature, check=False)
-    return probability > 0 if gate.temperature == 0 else uniforms < probability
-
-
-def kept_rows(keep: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """Return the places of the kept samples, in order and padded, without waiting for a GPU.
-
-    Parameters
-    ----------
-    keep : (S, B) boolean tensor
-    width : int
-        At least the largest number kept.
-
-    Returns
-    -------
-    rows : (S, width) tensor of int64
-        Places in the batch; anything where there are fewer.
-    present : (S, width) boolean tensor
-        False on the padding.
-    """
-    kept_first = keep.byte().sort(dim=-1, descending=True, stable=True)  # not every GPU sorts booleans
-    return kept_first.indices[:, :width], kept_first.values[:, :width].bool()
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StackedScreening:
     """What the forward pass over the whole batches leaves behind.
 
@@ -99,6 +56,9 @@ class StackedScreening:
     inputs: list[Tensor] | None
     made_at: tuple[int, ...] | None = None
 
+    def __repr__(self) -> str:
+        return one_line(self, ("observations", "log_policy", "inputs"))
+
 
 class StackedStep:
     """Gated policy-gradient updates of S seeds at a time.
@@ -116,15 +76,7 @@ class StackedStep:
 
     Attributes
     ----------
-    updates, forward_samples : int
-        Updates so far, and samples screened by each seed.
-    backward_samples : (S,) tensor of int64
-        Samples that each seed kept; padding is not counted.
-    flops : (S,) tensor of int64
-        FLOPs in matrix products that each seed needs by itself: the screening pass and the backward pass of what was
-        kept, with another forward pass where activations were not, or the full step where that takes fewer.
-    counts : kondo_theory.training.agreement.DeviceCounts
-        Of all seeds: samples that were never kept because they were no numbers, and gaps of second forward passes.
+    counts : simulations.networks.stacked_counts.StackedCounts
 
     Raises
     ------
@@ -143,11 +95,7 @@ class StackedStep:
         if any(parameter.grad is None for parameter in network.parameters()):
             raise ValueError("the network has no trainable parameter: it is a frozen copy, to be read only")
         self.network, self.optimizer, self.gate = network, optimizer, gate
-        self.tolerance, self.counts = require_tolerance(tolerance), DeviceCounts()
-        self.updates = self.forward_samples = 0
-        device = network.weights[0].device
-        self.backward_samples = torch.zeros(len(network), dtype=torch.int64, device=device)
-        self.flops = torch.zeros_like(self.backward_samples)
+        self.tolerance, self.counts = require_tolerance(tolerance), StackedCounts.none(network)
         self._last_share = 1.0 if gate is None else gate.rate or 0.0
 
     def act(self, observations: Tensor) -> StackedScreening:
@@ -163,22 +111,31 @@ class StackedStep:
         log_policy = network.log_policy(observations, inputs)
         return StackedScreening(observations, log_policy, inputs, self._state())
 
-    def select(self, score: Tensor, uniforms: Tensor) -> Tensor:
-        """Return the mask (S, B) of the samples that the gate keeps; see :func:`open_gate`.
+    def select(self, score: Tensor, uniforms: Tensor) -> Selection:
+        """Gate each seed's batch.
 
-        A score of NaN is never kept, stays in the batch that a rate is of, and is counted.
+        Parameters
+        ----------
+        score : (S, B) tensor
+            NaN is never kept, stays in the batch that a rate is of, and is counted.
+        uniforms : (S, B) tensor
+            In [0, 1): they break ties at a rate, and draw the gate at a positive temperature.
+
+        Returns
+        -------
+        Selection
+            Of S batches side by side: ``keep`` (S, B).
         """
-        assert self.gate is not None
-        invalid = score.isnan()
-        self.counts.add_invalid(invalid)
-        return open_gate(self.gate, score.masked_fill(invalid, -math.inf), uniforms)
+        selection = select_samples(score, self.gate, uniforms, check=False)
+        self.counts.add_invalid(selection.n_invalid)
+        return selection
 
     def update(
         self,
         screening: StackedScreening,
         actions: Tensor,
         coefficient: Tensor,
-        keep: Tensor | None,
+        selection: Selection | None,
         advantage: Advantage | None = None,
     ) -> None:
         """Backpropagate the kept samples and step the optimizer.
@@ -192,8 +149,8 @@ class StackedStep:
         actions : (S, B) tensor of int64
         coefficient : (S, B) tensor
             Advantage, times a soft weight if there is one.
-        keep : (S, B) boolean tensor or None
-            The gate's mask; None (only without a gate) keeps all.
+        selection : Selection or None
+            From :meth:`select`; None (only without a gate) keeps all.
         advantage : callable, optional
             For a batch that was screened approximately: makes the coefficients of the kept rows, (S, k), from what
             was given as ``coefficient`` (their rewards, say) and their exact log-probabilities, (S, k, K).
@@ -204,52 +161,47 @@ class StackedStep:
             If the network changed since :meth:`act` kept its activations, or a second forward pass is further from
             the screening than the tolerance; the parameters are as before.
         """
-        batch_size = coefficient.shape[-1]
-        inputs, log_policy, present = screening.inputs, screening.log_policy, None
-        if inputs is not None and screening.made_at not in (None, self._state()):
+        batch_size, again = coefficient.shape[-1], screening.inputs is None
+        if not again and screening.made_at not in (None, self._state()):
             raise ValueError("the network must be that of act, whose activations were kept: it changed since")
-        again, kept_samples = inputs is None, None if keep is None else keep.sum(-1)
-        if keep is not None:
-            assert kept_samples is not None
-            rows, present = kept_rows(keep, self._width(kept_samples, batch_size))
-            screened = pick(log_policy, actions).gather(1, rows) if inputs is None else None
-            actions, coefficient = actions.gather(1, rows), coefficient.gather(1, rows)
-            taken = partial(_take, flat_rows=_flat(rows, batch_size))
-            if inputs is None:
-                assert screened is not None
-                inputs = []
-                log_policy = self.network.log_policy(taken(screening.observations), inputs)
-                self._compare(pick(log_policy, actions), screened, present)
-            else:
-                kept = [taken(each) for each in inputs]
-                inputs.clear()  # the whole batch's activations are freed before the backward pass
-                inputs, log_policy = kept, taken(log_policy)
-            if advantage is not None:
-                coefficient = advantage(coefficient, log_policy)
-        valid = coefficient.isfinite()
-        invalid = ~valid if present is None else present & ~valid
-        self.counts.add_invalid(invalid)
-        coefficient = torch.where(valid if present is None else present & valid, coefficient, 0)
-        assert inputs is not None
-        self.network.backward(inputs, _logit_gradient(log_policy, actions, coefficient / batch_size))
+        part = _Part.whole(screening, actions, coefficient)
+        if selection is not None:
+            part = part.kept(*selection.padded_rows(self._width(selection, batch_size)))
+        if part.inputs is None:
+            part = self._second_pass(part)
+        if advantage is not None:
+            part = replace(part, coefficient=advantage(part.coefficient, part.log_policy))
+        self._backward(part, batch_size)
         self.optimizer.step()
-        self._count(kept_samples, batch_size, again)
+        n_kept = None if selection is None else selection.n_kept
+        self.counts.add_update(self.network, batch_size, n_kept, again=again)
 
-    def _compare(self, second: Tensor, screened: Tensor, present: Tensor) -> None:
-        """Count how far log-probabilities (S, k) of the second forward pass are from screening's, or refuse them."""
-        if self.tolerance is not None:
-            require_agreement(second, screened, self.tolerance, present)
-        self.counts.add_gap((second - screened).abs(), present)
+    def _second_pass(self, part: _Part) -> _Part:
+        """Return the part with its own forward pass, counting or refusing its gap to the screening."""
+        inputs: list[Tensor] = []
+        log_policy = self.network.log_policy(part.observations, inputs)
+        second, screened = pick(log_policy, part.actions), pick(part.log_policy, part.actions)
+        compare_passes(self.counts, second, screened, self.tolerance, part.present)
+        return replace(part, inputs=inputs, log_policy=log_policy)
+
+    def _backward(self, part: _Part, batch_size: int) -> None:
+        """Write the gradient of a part of batches of B; coefficients that are not finite are left out and counted."""
+        valid = part.coefficient.isfinite()
+        present = torch.ones_like(valid) if part.present is None else part.present
+        self.counts.add_invalid(present & ~valid)
+        coefficient = torch.where(present & valid, part.coefficient, 0)
+        assert part.inputs is not None
+        self.network.backward(part.inputs, _logit_gradient(part.log_policy, part.actions, coefficient / batch_size))
 
     def _state(self) -> tuple[int, ...]:
-        return self.updates, *state_of(self.network)
+        return self.counts.updates, *state_of(self.network)
 
     def state(self) -> dict[str, Any]:
         """Return everything that an update changes, for :meth:`restore`; the tensors are the live ones."""
         return {
             "parameters": self.network.parameters(),
             "optimizer": self.optimizer.state_dict(),
-            "counts": [self.updates, self.forward_samples, self.backward_samples, self.flops],
+            "counts": self.counts.state(),
             "last_share": self._last_share,
         }
 
@@ -258,31 +210,49 @@ class StackedStep:
         for parameter, saved in zip(self.network.parameters(), state["parameters"], strict=True):
             parameter.copy_(saved)
         self.optimizer.load_state_dict(state["optimizer"])
-        self.updates, self.forward_samples, backward_samples, flops = state["counts"]
-        self.backward_samples.copy_(backward_samples)
-        self.flops.copy_(flops)
+        self.counts.restore(state["counts"])
         self._last_share = state["last_share"]
 
-    def _width(self, kept: Tensor, batch_size: int) -> int:
+    def _width(self, selection: Selection, batch_size: int) -> int:
         """Return the width of the backward pass: the most that any seed keeps."""
-        if self.gate is not None and self.gate.rate is not None:
-            return kept_count(self.gate.rate, batch_size)  # known without waiting for a GPU
-        width = int(kept.amax())
+        gate = self.gate
+        if gate is not None and gate.rate is not None and gate.temperature == 0:
+            return kept_count(gate.rate, batch_size)  # known without waiting for a GPU
+        width = int(selection.n_kept.amax())
         self._last_share = width / batch_size
         return width
 
-    def _count(self, kept: Tensor | None, batch_size: int, again: bool) -> None:
-        """Count the update; ``again``: what is kept went through another forward pass."""
-        forward, backward = self.network.forward_flops, self.network.backward_flops
-        self.updates += 1
-        self.forward_samples += batch_size
-        if kept is None:
-            self.backward_samples += batch_size
-            self.flops += batch_size * (forward + backward)
-            return
-        self.backward_samples += kept
-        each = forward + backward if again else backward
-        self.flops += batch_size * forward + (kept * each).clamp_(max=batch_size * backward)
+
+@dataclass(frozen=True)
+class _Part:
+    """What is backpropagated: k samples of each seed.
+
+    ``inputs`` are those of every layer, each (S, k, n), or None before the second pass; ``present`` (S, k) is False
+    on padding, or None if there is none.
+    """
+
+    observations: Tensor
+    inputs: list[Tensor] | None
+    log_policy: Tensor
+    actions: Tensor
+    coefficient: Tensor
+    present: Tensor | None = None
+
+    @classmethod
+    def whole(cls, screening: StackedScreening, actions: Tensor, coefficient: Tensor) -> _Part:
+        """Return the whole batches."""
+        return cls(screening.observations, screening.inputs, screening.log_policy, actions, coefficient)
+
+    def kept(self, rows: Tensor, present: Tensor) -> _Part:
+        """Return the given rows (S, k), padded where not present; the whole batch's activations are freed."""
+        take = partial(_take, flat_rows=_flat(rows, self.actions.shape[-1]))
+        inputs = None
+        if self.inputs is not None:
+            inputs = [take(each) for each in self.inputs]
+            self.inputs.clear()
+        observations = take(self.observations) if inputs is None else self.observations
+        actions, coefficient = self.actions.gather(1, rows), self.coefficient.gather(1, rows)
+        return _Part(observations, inputs, take(self.log_policy), actions, coefficient, present)
 
 
 def _flat(rows: Tensor, batch_size: int) -> Tensor:

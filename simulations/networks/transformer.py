@@ -1,8 +1,8 @@
-"""The policy of token reversal: a small decoder-only transformer, and its sampler with a key/value cache.
+"""The policy of token reversal: a small decoder-only transformer with a key/value cache.
 
 One answer token follows each position from the prompt's last one on, so a prompt of H tokens with an answer of T is a
 row of H + T − 1 input positions: the last answer token is never read. Forward pass, prefill and decoding are the same
-lines of code; only the cache tells them apart.
+lines of code; only the cache tells them apart. :mod:`simulations.networks.rollouts` samples from it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from kondo_theory.training.policies import log_probabilities, logits_of, wide
-
-__all__ = ["Architecture", "Rollout", "Transformer", "sample"]
+__all__ = ["Architecture", "Transformer"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,9 @@ class Architecture:
         if self.width % self.heads:
             raise ValueError(f"width must be a multiple of heads, got width {self.width} and {self.heads} heads")
 
-    def forward_flops(self, rows: int, positions: int, logits: int, vocab_size: int, *, cached: int = 0) -> int:
+    def forward_flops(
+        self, n_rows: int, n_positions: int, n_logits: int, vocab_size: int, *, n_cached: int = 0
+    ) -> int:
         """Return the FLOPs of the matrix products of a forward pass: two a multiply-add.
 
         Each position uses the block's 4·width² attention and 2·width·feed_forward perceptron weights once, and takes
@@ -54,23 +54,28 @@ class Architecture:
 
         Parameters
         ----------
-        rows, positions, logits : int
+        n_rows, n_positions, n_logits : int
             Rows, new input positions of each, and how many of them get logits.
         vocab_size : int
             M.
-        cached : int
+        n_cached : int
             Positions before the new ones, read from the cache.
         """
-        block = 4 * self.width**2 + 2 * self.width * self.feed_forward + 2 * self.width * (positions + cached)
-        return 2 * rows * (positions * self.layers * block + logits * self.width * vocab_size)
+        block = 4 * self.width**2 + 2 * self.width * self.feed_forward + 2 * self.width * (n_positions + n_cached)
+        return 2 * n_rows * (n_positions * self.layers * block + n_logits * self.width * vocab_size)
 
-    def sampling_flops(self, prompts: int, answers: int, length: int, answer: int, vocab_size: int) -> int:
-        """Return the FLOPs of :func:`sample`: prompts of ``length`` once, then the answers' ``answer`` − 1 inputs."""
+    def sampling_flops(
+        self, n_prompts: int, n_answers: int, prompt_length: int, answer_length: int, vocab_size: int
+    ) -> int:
+        """Return the FLOPs of :func:`simulations.networks.rollouts.sample`.
+
+        Every prompt is read once; then each of its ``n_answers`` reads ``answer_length`` − 1 tokens of its own.
+        """
         steps = (
-            self.forward_flops(prompts * answers, 1, 1, vocab_size, cached=length + step)
-            for step in range(answer - 1)
+            self.forward_flops(n_prompts * n_answers, 1, 1, vocab_size, n_cached=prompt_length + step)
+            for step in range(answer_length - 1)
         )
-        return self.forward_flops(prompts, length, 1, vocab_size) + sum(steps)
+        return self.forward_flops(n_prompts, prompt_length, 1, vocab_size) + sum(steps)
 
 
 class Block(nn.Module):
@@ -87,7 +92,7 @@ class Block(nn.Module):
         self.down = nn.Linear(size.feed_forward, size.width, bias=False)
 
     def forward(self, x: Tensor, cache: Tensor | None = None, start: int = 0) -> Tensor:
-        """Map (B, L, width) to the same shape; a cache (2, B, heads, positions, width/heads) is read and filled."""
+        """Map (B, L, width) to the same shape; a cache (2, B, heads, n_positions, width/heads) is read and filled."""
         B, L, width = x.shape
         projected = self.queries_keys_values(self.attention_norm(x)).view(B, L, 3, self.heads, width // self.heads)
         query, key, value = projected.permute(2, 0, 3, 1, 4)  # (B, heads, L, width/heads) each
@@ -115,7 +120,7 @@ class Transformer(nn.Module):
     ----------
     vocab_size : int
         M ≥ 1.
-    positions : int
+    n_positions : int
         The longest row: H + T − 1 for prompts of H and answers of T tokens.
     size : Architecture
     seed : int
@@ -124,20 +129,20 @@ class Transformer(nn.Module):
     Raises
     ------
     ValueError
-        If ``vocab_size`` or ``positions`` is below 1.
+        If ``vocab_size`` or ``n_positions`` is below 1.
     """
 
-    def __init__(self, vocab_size: int, positions: int, size: Architecture | None = None, *, seed: int) -> None:
+    def __init__(self, vocab_size: int, n_positions: int, size: Architecture | None = None, *, seed: int) -> None:
         super().__init__()
-        for name, value in (("vocab_size", vocab_size), ("positions", positions)):
+        for name, value in (("vocab_size", vocab_size), ("n_positions", n_positions)):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
-        self.size, self.vocab_size, self.n_positions = size or Architecture(), vocab_size, positions
+        self.size, self.vocab_size, self.n_positions = size or Architecture(), vocab_size, n_positions
         width = self.size.width
         with torch.random.fork_rng(devices=[]), torch.device("cpu"):
             torch.default_generator.manual_seed(seed)  # the CPU's alone: a GPU's stream would not be restored
             self.tokens = nn.Embedding(vocab_size, width)
-            self.positions = nn.Parameter(torch.randn(positions, width))
+            self.positions = nn.Parameter(torch.randn(n_positions, width))
             self.blocks = nn.ModuleList(Block(self.size) for _ in range(self.size.layers))
             self.final_norm = nn.LayerNorm(width, bias=False)
             self.head = nn.Linear(width, vocab_size, bias=False)
@@ -154,7 +159,7 @@ class Transformer(nn.Module):
             Positions ``start`` to ``start`` + L − 1 of each row.
         n_logits : int, optional
             From 0 to L.
-        cache : (layers, 2, B, heads, positions, width/heads) tensor, optional
+        cache : (layers, 2, B, heads, n_positions, width/heads) tensor, optional
             Keys and values of the positions before ``start``; those of ``tokens`` are written into it.
         start : int
             0, or with a cache any position whose predecessors it holds.
@@ -185,124 +190,8 @@ class Transformer(nn.Module):
         if n_logits is not None and not 0 <= n_logits <= L:
             raise ValueError(f"n_logits must be from 0 to the {L} positions given, got {n_logits}")
 
-    def empty_cache(self, rows: int) -> Tensor:
-        """Return room for keys and values, (layers, 2, rows, heads, positions, width/heads)."""
+    def empty_cache(self, n_rows: int) -> Tensor:
+        """Return room for keys and values, (layers, 2, n_rows, heads, n_positions, width/heads)."""
         size = self.size
-        shape = (size.layers, 2, rows, size.heads, self.n_positions, size.width // size.heads)
+        shape = (size.layers, 2, n_rows, size.heads, self.n_positions, size.width // size.heads)
         return self.positions.new_empty(shape, requires_grad=False)
-
-
-@dataclass(frozen=True)
-class Rollout:
-    """Answers of a policy to a batch of prompts; the answers to one prompt are neighbours.
-
-    Attributes
-    ----------
-    tokens : (B, H + T) int64 tensor
-        Prompt and answer.
-    log_policy : (B, T, M) tensor
-        Log-probabilities of every token at each answer position, without a graph; float32 at least.
-
-    Raises
-    ------
-    ValueError
-        If the answers, T of ``log_policy``, are longer than the rows or of another number.
-    """
-
-    tokens: Tensor
-    log_policy: Tensor
-
-    def __post_init__(self) -> None:
-        tokens, log_policy = tuple(self.tokens.shape), tuple(self.log_policy.shape)
-        fits = len(tokens) == 2 and len(log_policy) == 3 and log_policy[0] == tokens[0] and log_policy[1] <= tokens[1]
-        if not fits:
-            raise ValueError(
-                f"tokens must be (B, H + T) and log_policy (B, T, M), got shapes {tokens} and {log_policy}"
-            )
-
-    @property
-    def prompts(self) -> Tensor:
-        """The prompt of each answer, (B, H)."""
-        return self.tokens[:, : self._length]
-
-    @property
-    def answers(self) -> Tensor:
-        """The answers, (B, T)."""
-        return self.tokens[:, self._length :]
-
-    @property
-    def _length(self) -> int:
-        """H, the prompt's length."""
-        return self.tokens.shape[1] - self.log_policy.shape[1]
-
-    @property
-    def surprisal(self) -> Tensor:
-        """ℓ = −log π of the answers' tokens under the sampler, nats, (B, T)."""
-        return -self.log_prob(self.log_policy)
-
-    def log_prob(self, log_policy: Tensor) -> Tensor:
-        """Return log π of the answers' tokens, (B, T), under any policy's log-probabilities (B, T, M)."""
-        return log_policy.gather(-1, self.answers.unsqueeze(-1)).squeeze(-1)
-
-    def part(self, rows: Tensor | slice, length: int) -> Rollout:
-        """Return the given rows, (R,) places or a slice, their answers cut to ``length`` tokens."""
-        return Rollout(self.tokens[rows, : self._length + length], self.log_policy[rows, :length])
-
-
-@torch.no_grad()
-def sample(
-    policy: Transformer,
-    prompts: Tensor,
-    answer_length: int,
-    *,
-    answers: int = 1,
-    generator: torch.Generator | None = None,
-    greedy: bool = False,
-) -> Rollout:
-    """Let the policy answer every prompt, one token at a time.
-
-    A prompt is read once, whatever the number of its answers; after that each step reads one token a row. Tokens are
-    drawn by the Gumbel–max rule: argmax of logits − log E with E exponential, all of one draw for the whole answer,
-    in float32 at least.
-
-    Parameters
-    ----------
-    policy : Transformer
-    prompts : (P, H) int64 tensor
-        H ≥ 1.
-    answer_length : int
-        T ≥ 1, with H + T − 1 at most the policy's positions.
-    answers : int
-        Answers to each prompt: B = P·answers rows.
-    generator : torch.Generator, optional
-        Draws the tokens, on the policy's device; None uses torch's global one.
-    greedy : bool
-        Take the most probable token instead of drawing one; the first among equals.
-
-    Raises
-    ------
-    ValueError
-        If the prompts are empty, or longer with their answers than the policy's positions.
-    """
-    if prompts.ndim != 2 or 0 in prompts.shape:
-        raise ValueError(f"prompts must be a matrix of at least one token, got shape {tuple(prompts.shape)}")
-    H, T, B = prompts.shape[1], answer_length, len(prompts) * answers
-    if not (answers >= 1 and T >= 1 and policy.n_positions >= H + T - 1):
-        raise ValueError(
-            f"answers and answer_length must be at least 1 and a row at most {policy.n_positions} positions,"
-            f" got {answers} answers of {T} tokens to prompts of {H}"
-        )
-    tokens = torch.cat([prompts.repeat_interleave(answers, 0), prompts.new_zeros(B, T)], 1)  # (B, H + T)
-    dtype = wide(policy.positions.dtype)
-    logits = policy.positions.new_empty(B, T, policy.vocab_size, dtype=dtype, requires_grad=False)
-    offset = torch.zeros_like(logits) if greedy else torch.empty_like(logits).exponential_(generator=generator).log_()
-    prefilled = policy.empty_cache(len(prompts))
-    first = logits_of(policy(prompts, 1, prefilled), len(prompts), 1)
-    logits[:, :1] = first.repeat_interleave(answers, 0)
-    cache = policy.empty_cache(B)
-    cache[..., :H, :] = prefilled[..., :H, :].repeat_interleave(answers, 2)
-    for step in range(T):
-        if step > 0:
-            logits[:, step : step + 1] = policy(tokens[:, H + step - 1 : H + step], 1, cache, H + step - 1)
-        tokens[:, H + step] = (logits[:, step] - offset[:, step]).argmax(-1)
-    return Rollout(tokens, log_probabilities(logits))

@@ -1,25 +1,65 @@
-"""Exact draws inside Numba: binomial, multinomial and the kept counts of exactly-k selection.
+"""Exact draws inside Numba: binomial, categorical and multinomial.
 
 Exact up to the rounding of double arithmetic: none of them is a normal or Poisson approximation, and the cost of
 each is bounded in the number of samples drawn.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from simulations.randomness.streams import FloatArray, IntArray, WordArray, inlined, kernel, next_uniform
+from simulations.randomness.compiling import inlined, kernel
+from simulations.randomness.streams import FloatArray, IntArray, WordArray, next_uniform
+
+__all__ = [
+    "CATEGORICAL_PER_ARM",
+    "MultinomialTables",
+    "add_multinomial",
+    "binomial",
+    "categorical",
+    "fill_alias_table",
+    "fill_conditional",
+    "multinomial_tables",
+]
 
 _INVERSION_MEAN = 10.0  # Hörmann's rejection is valid from here on, and faster
-_CATEGORICAL_PER_ARM = 14  # measured: one binomial costs about as much as this many categorical draws
+CATEGORICAL_PER_ARM = 14
+"""Measured: one binomial costs about as much as this many categorical draws."""
+
+# The rest of Stirling's formula, log k! − ((k + ½)·log(k + 1) − k − 1 + ½·log 2π): exact below ten, where the series
+# in 1/(k + 1) that stops before 1/1680·(k + 1)⁻⁷ would be off by more than 6e-11.
+_STIRLING_TABLED = 10
 _STIRLING = np.array(
-    [math.lgamma(k + 1) - (k + 0.5) * math.log(k + 1) + k + 1 - 0.5 * math.log(2 * math.pi) for k in range(10)]
+    [
+        math.lgamma(k + 1) - (k + 0.5) * math.log(k + 1) + k + 1 - 0.5 * math.log(2 * math.pi)
+        for k in range(_STIRLING_TABLED)
+    ]
 )
+
+# Hörmann's fits of the hat over the binomial (his algorithm BTRS), linear in the standard deviation and in 1/width.
+# Whatever they are, draws are exact as long as the hat covers the law, which a test checks; they decide the speed.
+_WIDTH, _WIDTH_PER_DEVIATION = 1.15, 2.53
+_STEEPNESS, _STEEPNESS_PER_WIDTH, _STEEPNESS_PER_P = -0.0873, 0.0248, 0.01
+_QUICK, _QUICK_PER_INVERSE_WIDTH, _QUICK_FROM = 0.92, 4.2, 0.07
+_HEIGHT, _HEIGHT_PER_INVERSE_WIDTH = 2.83, 5.1
+
+# From this many counts off the mode the squeeze is tried, nearer the ratio itself is as cheap (step 5.2 of BTPE).
+_SQUEEZE_FROM = 20.0
+
+
+class _Hat(NamedTuple):
+    """Hörmann's hat for one binomial: k = ⌊(2a/us + b)·u + np + ½⌋ of u uniform on ±½, us = ½ − |u|."""
+
+    steepness: float  # a
+    width: float  # b
+    height: float  # α, which scales the acceptance test
+    quick: float  # v below this is accepted at once, unless u is near an end
 
 
 @inlined
 def _stirling(k: int) -> float:
-    if k < 10:
+    if k < _STIRLING_TABLED:
         return _STIRLING[k]
     inverse = 1.0 / (k + 1)
     square = inverse * inverse
@@ -40,18 +80,37 @@ def _binomial_inversion(state: WordArray, n: int, p: float) -> int:
 
 
 @inlined
-def _rejection_accepts(v: float, us: float, k: int, n: int, p: float, a: float, b: float) -> bool:
+def _hat(n: int, p: float) -> _Hat:
+    deviation = math.sqrt(n * p * (1.0 - p))
+    width = _WIDTH + _WIDTH_PER_DEVIATION * deviation
+    steepness = _STEEPNESS + _STEEPNESS_PER_WIDTH * width + _STEEPNESS_PER_P * p
+    height = (_HEIGHT + _HEIGHT_PER_INVERSE_WIDTH / width) * deviation
+    return _Hat(steepness, width, height, _QUICK - _QUICK_PER_INVERSE_WIDTH / width)
+
+
+@inlined
+def _squeeze(distance: float, variance: float) -> tuple[float, float]:
+    """Return bounds on the logarithm of P(k)/P(mode), k so far from the mode: a normal exponent and its margin.
+
+    Kachitvichyanukul and Schmeiser's, from Stirling's formula and the series of log(1 + x).
+    """
+    margin = (distance / variance) * ((distance * (distance / 3.0 + 0.625) + 1.0 / 6.0) / variance + 0.5)
+    exponent = -distance * distance / (2.0 * variance)
+    return exponent - margin, exponent + margin
+
+
+@inlined
+def _rejection_accepts(v: float, us: float, k: int, n: int, p: float, hat: _Hat) -> bool:
     """Second half of the test: a squeeze around the normal exponent, then the ratio of probabilities itself."""
     npq = n * p * (1.0 - p)
     mode = int((n + 1) * p)
-    log_v = math.log(v * (2.83 + 5.1 / b) * math.sqrt(npq) / (a / (us * us) + b))
+    log_v = math.log(v * hat.height / (hat.steepness / (us * us) + hat.width))
     distance = float(abs(k - mode))
-    if 20.0 < distance < npq / 2.0 - 1.0:
-        margin = (distance / npq) * ((distance * (distance / 3.0 + 0.625) + 1.0 / 6.0) / npq + 0.5)
-        exponent = -distance * distance / (2.0 * npq)
-        if log_v < exponent - margin:
+    if _SQUEEZE_FROM < distance < npq / 2.0 - 1.0:
+        low, high = _squeeze(distance, npq)
+        if log_v < low:
             return True
-        if log_v > exponent + margin:
+        if log_v > high:
             return False
     odds = p / (1.0 - p)
     log_ratio = (
@@ -65,20 +124,17 @@ def _rejection_accepts(v: float, us: float, k: int, n: int, p: float, a: float, 
 
 @inlined
 def _binomial_rejection(state: WordArray, n: int, p: float) -> int:
-    deviation = math.sqrt(n * p * (1.0 - p))
-    b = 1.15 + 2.53 * deviation
-    a = -0.0873 + 0.0248 * b + 0.01 * p
-    quick = 0.92 - 4.2 / b
+    hat = _hat(n, p)
     while True:
         u = next_uniform(state) - 0.5
         v = next_uniform(state)
         us = 0.5 - abs(u)
         if us == 0.0:
             continue
-        k = math.floor((2.0 * a / us + b) * u + n * p + 0.5)
-        if us >= 0.07 and v <= quick:
+        k = math.floor((2.0 * hat.steepness / us + hat.width) * u + n * p + 0.5)
+        if us >= _QUICK_FROM and v <= hat.quick:
             return k
-        if 0 <= k <= n and _rejection_accepts(v, us, k, n, p, a, b):
+        if 0 <= k <= n and _rejection_accepts(v, us, k, n, p, hat):
             return k
 
 
@@ -87,7 +143,8 @@ def binomial(state: WordArray, n: int, p: float) -> int:
     """Draw Binomial(n, p) exactly, in time that does not grow with n.
 
     Inversion while ``n·min(p, 1-p) < 10``, else W. Hörmann's transformed rejection (J. Statist. Comput. Simul. 46,
-    101, 1993) with the squeeze of Kachitvichyanukul and Schmeiser. ``p`` outside [0, 1] by rounding is clipped.
+    101, 1993) with the squeeze of V. Kachitvichyanukul and B. Schmeiser (Commun. ACM 31, 216, 1988). ``p`` outside
+    [0, 1] by rounding is clipped.
     """
     if n <= 0 or p <= 0.0:
         return 0
@@ -98,23 +155,22 @@ def binomial(state: WordArray, n: int, p: float) -> int:
     return drawn if p <= 0.5 else n - drawn
 
 
+class MultinomialTables(NamedTuple):
+    """What :func:`add_multinomial` draws from."""
+
+    threshold: FloatArray
+    """(K,): Walker's alias table, the share of column a that belongs to arm a."""
+    choice: IntArray
+    """(2 K,): ``choice[2a]`` is a, ``choice[2a + 1]`` the arm that owns the rest of column a."""
+    conditional: FloatArray
+    """(K,): probability of arm a given that it is none of 0, ..., a − 1."""
+
+
 @kernel
-def multinomial_tables(weights: FloatArray) -> tuple[FloatArray, IntArray, FloatArray]:
-    """Build the tables from which :func:`add_multinomial` draws, in O(K).
+def multinomial_tables(weights: FloatArray) -> MultinomialTables:
+    """Build the tables of nonnegative weights, shape (K,), in O(K).
 
-    Parameters
-    ----------
-    weights : ndarray, shape (K,)
-        Nonnegative, not all zero; need not sum to one.
-
-    Returns
-    -------
-    threshold : ndarray, shape (K,)
-        Walker's alias table: the share of column a that belongs to arm a.
-    choice : ndarray of int64, shape (2 K,)
-        ``choice[2a]`` is a, ``choice[2a + 1]`` the arm that owns the rest of column a.
-    conditional : ndarray, shape (K,)
-        Probability of arm a given that it is none of 0, ..., a − 1.
+    They need not sum to one. If all are zero no arm can be drawn, only none of zero samples.
     """
     n_arms = weights.size
     threshold = np.empty(n_arms)
@@ -122,12 +178,15 @@ def multinomial_tables(weights: FloatArray) -> tuple[FloatArray, IntArray, Float
     conditional = np.empty(n_arms)
     fill_alias_table(weights, threshold, choice, np.empty(n_arms, dtype=np.int64))
     fill_conditional(weights, conditional)
-    return threshold, choice, conditional
+    return MultinomialTables(threshold, choice, conditional)
 
 
 @kernel
 def fill_conditional(weights: FloatArray, conditional: FloatArray) -> None:
-    """Write each arm's probability given none of the arms before it; summed from the end, so nothing cancels."""
+    """Write each arm's probability given none of the arms before it, from weights to ``conditional``, both (K,).
+
+    Summed from the end, so that nothing cancels.
+    """
     rest = 0.0
     for arm in range(weights.size - 1, -1, -1):
         rest += weights[arm]
@@ -136,7 +195,11 @@ def fill_conditional(weights: FloatArray, conditional: FloatArray) -> None:
 
 @kernel
 def fill_alias_table(weights: FloatArray, threshold: FloatArray, choice: IntArray, stack: IntArray) -> None:
-    """Write Walker's alias table (Vose's construction); ``stack``, shape (K,), is scratch space."""
+    """Write Walker's alias table of weights, shape (K,), by Vose's construction.
+
+    ``threshold``, shape (K,), and ``choice``, shape (2 K,), are those of :class:`MultinomialTables`; ``stack``, shape
+    (K,), is scratch space.
+    """
     n_arms = weights.size
     scale = n_arms / weights.sum()
     n_small, first_large = 0, n_arms  # columns below one fill the stack from the left, the others from the right
@@ -163,7 +226,7 @@ def fill_alias_table(weights: FloatArray, threshold: FloatArray, choice: IntArra
 
 @inlined
 def categorical(state: WordArray, threshold: FloatArray, choice: IntArray) -> int:
-    """Draw one arm from an alias table."""
+    """Draw one arm from an alias table: its threshold, shape (K,), and choice, shape (2 K,)."""
     x = next_uniform(state) * threshold.size
     column = int(x)
     # An index instead of a branch: the branch would be mispredicted half of the time.
@@ -171,15 +234,14 @@ def categorical(state: WordArray, threshold: FloatArray, choice: IntArray) -> in
 
 
 @kernel
-def add_multinomial(
-    state: WordArray, n: int, threshold: FloatArray, choice: IntArray, conditional: FloatArray, counts: IntArray
-) -> None:
-    """Add a Multinomial(n, weights) draw to ``counts``, shape (K,), from :func:`multinomial_tables`.
+def add_multinomial(state: WordArray, n: int, tables: MultinomialTables, counts: IntArray) -> None:
+    """Add a Multinomial(n, weights) draw to ``counts``, shape (K,), from the weights' tables.
 
     Small n: n categorical draws. Large n: a conditional binomial an arm, so that the cost stops growing with n.
     """
     n_arms = counts.size
-    if n <= _CATEGORICAL_PER_ARM * n_arms:
+    threshold, choice, conditional = tables  # once, before the loops
+    if n <= CATEGORICAL_PER_ARM * n_arms:
         for _ in range(n):
             counts[categorical(state, threshold, choice)] += 1
         return
@@ -190,89 +252,3 @@ def add_multinomial(
         counts[arm] += drawn
         n -= drawn
     counts[n_arms - 1] += n
-
-
-@kernel
-def fill_groups(
-    scores: FloatArray,
-    policy: FloatArray,
-    bounds: IntArray,
-    threshold: FloatArray,
-    choice: IntArray,
-    conditional: FloatArray,
-    group_conditional: FloatArray,
-    stack: IntArray,
-) -> int:
-    """Write the tables of :func:`add_top_counts` for arms in descending order of score; return the number of groups.
-
-    Parameters
-    ----------
-    scores, policy : ndarray, shape (K,)
-        Scores in descending order, and the arms' probabilities.
-    bounds : ndarray of int64, shape (K + 1,)
-        Output: group g, a run of equal scores, is ``bounds[g]:bounds[g + 1]``.
-    threshold, choice, conditional : ndarray, shapes (K,), (2 K,), (K,)
-        Output: multinomial tables of each group, one after the other, numbered from the group's start.
-    group_conditional : ndarray, shape (K,)
-        Output: probability of each group given that the sample is in none before it.
-    stack : ndarray of int64, shape (K,)
-        Scratch space.
-    """
-    n_arms, n_groups = scores.size, 0
-    for arm in range(n_arms):
-        if arm == 0 or scores[arm] != scores[arm - 1]:
-            bounds[n_groups] = arm
-            n_groups += 1
-    bounds[n_groups] = n_arms
-    rest = 0.0
-    for g in range(n_groups - 1, -1, -1):
-        start, end = bounds[g], bounds[g + 1]
-        mass = policy[start:end].sum()
-        rest += mass
-        group_conditional[g] = mass / rest if rest > 0.0 else 0.0
-        if end - start > 1 and mass > 0.0:
-            fill_alias_table(policy[start:end], threshold[start:end], choice[2 * start : 2 * end], stack[start:end])
-            fill_conditional(policy[start:end], conditional[start:end])
-    return n_groups
-
-
-@kernel
-def add_top_counts(
-    state: WordArray,
-    batch_size: int,
-    n_kept: int,
-    n_groups: int,
-    bounds: IntArray,
-    threshold: FloatArray,
-    choice: IntArray,
-    conditional: FloatArray,
-    group_conditional: FloatArray,
-    counts: IntArray,
-) -> None:
-    """Add to ``counts``, shape (K,), the ``n_kept`` samples of highest score among ``batch_size``, ties at random.
-
-    Walks the groups of tied arms that :func:`fill_groups` found, from the highest score down: the samples in a
-    group are Binomial(samples left, its conditional probability). A random choice among them ignores their labels,
-    and within the group the labels are independent, so those kept are a multinomial draw of their own: the
-    multivariate hypergeometric thinning of a multinomial, in one draw.
-    """
-    remaining, room = batch_size, n_kept
-    for g in range(n_groups):
-        present = binomial(state, remaining, group_conditional[g])
-        kept = min(present, room)
-        start, end = bounds[g], bounds[g + 1]
-        if end - start == 1:
-            counts[start] += kept
-        elif kept > 0:
-            add_multinomial(
-                state,
-                kept,
-                threshold[start:end],
-                choice[2 * start : 2 * end],
-                conditional[start:end],
-                counts[start:end],
-            )
-        remaining -= present
-        room -= kept
-        if room == 0:
-            return

@@ -6,86 +6,41 @@ quarter of what it costs through :class:`numpy.random.Generator` inside Numba. A
 nothing but its own row: not on the number of threads, nor on how the replicates are cut into chunks.
 """
 
-import functools
-import hashlib
-import logging
-import os
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
-import platformdirs
-from numba import config, njit
+
+from simulations.randomness.compiling import inlined, kernel
+
+__all__ = ["FloatArray", "IntArray", "WordArray", "in_chunks", "next_uniform", "replicate_states"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 WordArray = npt.NDArray[np.uint64]
-Function = TypeVar("Function", bound=Callable[..., Any])
+Result = TypeVar("Result")
 
-_LOG = logging.getLogger(__name__)
-_SAID = "KONDO_NO_KERNEL_CACHE_SAID"
+_CHUNKS_PER_THREAD = 4  # small enough to balance uneven replicates
+
+# numpy.random.SeedSequence, by names of NumPy's source: a hash of 32-bit words whose multiplier changes with each.
 _WORD = 2**32
-_TWO_TO_MINUS_53 = 1.0 / 9007199254740992.0
+_POOL_SIZE = 4
+_INIT_A, _MULT_A = 0x43B0D7E5, 0x931E8875  # of the words that enter the pool
+_INIT_B, _MULT_B = 0x8B51F9DD, 0x58F38DED  # of the words that leave it
+_MIX_MULT_L, _MIX_MULT_R = 0xCA01F9DD, 0x4973F715
+_XSHIFT = np.uint32(16)  # half a word
 
+# SFC64 (C. Doty-Humphrey, PractRand), as NumPy has it; a rotation by 24 is a shift by 24 and one by 64 − 24.
+_STATE_WORDS = 4
+_SHIFT_RIGHT, _SHIFT_LEFT = np.uint64(11), np.uint64(3)
+_ROTATION, _ROTATION_BACK = np.uint64(24), np.uint64(40)
+_WARM_UP_ROUNDS = 12  # to mix the words of the seed
 
-def kernel(function: Function) -> Function:
-    """Compile ``function`` without the GIL; division by zero gives inf or nan, as in NumPy."""
-    return _compile(function)
-
-
-def inlined(function: Function) -> Function:
-    """Compile as :func:`kernel` does, into the caller: an array argument of a call costs more than a draw.
-
-    Numba counts references to the arrays that it passes, with atomic instructions.
-    """
-    return _compile(function, forceinline=True)
-
-
-def _compile(function: Function, **options: Any) -> Function:
-    # Numba keys its disk cache on the file that defines a function and would go on using code that it inlined from
-    # other files after they changed. So the cache has one directory for each state of all the kernels' sources, and
-    # where Numba would take another one by itself there is no cache.
-    compiled = njit(nogil=True, error_model="numpy", **options)(function)
-    directory = _cache_directory()
-    if directory is not None:
-        elsewhere, config.CACHE_DIR = config.CACHE_DIR, directory  # type: ignore[attr-defined]
-        try:
-            cached = njit(nogil=True, cache=True, error_model="numpy", **options)(function)
-        finally:
-            config.CACHE_DIR = elsewhere  # type: ignore[attr-defined]
-        if Path(cached.stats.cache_path).is_relative_to(directory):
-            compiled = cached
-    return cast(Function, compiled)
-
-
-@functools.cache
-def _cache_directory() -> str | None:
-    """Return where compiled kernels are kept, None where they cannot be."""
-    try:
-        directory = platformdirs.user_cache_path("kondo-theory") / "kernels" / _fingerprint()
-        directory.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=directory).close()
-    except (OSError, RuntimeError) as error:  # the latter of a home that nobody knows
-        if _SAID not in os.environ:
-            os.environ[_SAID] = "1"  # worker processes inherit it
-            _LOG.warning("kernels are compiled anew by every process, as they cannot be cached: %s", error)
-        return None
-    return str(directory)
-
-
-def _fingerprint() -> str:
-    """Return the hash of the sources of all kernels; raises OSError where there are none, as in an archive."""
-    sources = [path.read_bytes() for path in sorted(Path(__file__).parent.parent.rglob("*.py"))]
-    kernels = [
-        source for source in sources if b"simulations.randomness.streams" in source
-    ]  # this file and all that import it
-    if not kernels:
-        raise OSError("no source of a kernel can be read")
-    return hashlib.sha256(b"".join(kernels)).hexdigest()[:16]
+# A double in [0, 1) takes the 53 upper bits of a word, as many as its mantissa holds.
+_UNUSED_BITS = np.uint64(64 - 53)
+_TWO_TO_MINUS_53 = 1.0 / 2**53
 
 
 def replicate_states(seed: int, n_replicates: int, first: int = 0) -> WordArray:
@@ -113,19 +68,19 @@ def replicate_states(seed: int, n_replicates: int, first: int = 0) -> WordArray:
     if first + n_replicates > _WORD:
         raise ValueError(f"replicate indices must be below 2^32, got {first + n_replicates - 1}")
     parent = np.random.SeedSequence(seed)
-    n_words = max(4, -(-seed.bit_length() // 32))
-    multiplier = 0x43B0D7E5 * pow(0x931E8875, 4 * n_words, _WORD) % _WORD  # after the words of the seed
+    n_words = max(_POOL_SIZE, -(-seed.bit_length() // 32))
+    multiplier = _INIT_A * pow(_MULT_A, _POOL_SIZE * n_words, _WORD) % _WORD  # after the words of the seed
     index = np.arange(first, first + n_replicates, dtype=np.uint32)
     pool = []
     for word in parent.pool:
-        hashed, multiplier = _hash(index, multiplier, 0x931E8875)
-        mixed = np.uint32(int(word) * 0xCA01F9DD % _WORD) - hashed * np.uint32(0x4973F715)
-        pool.append(mixed ^ (mixed >> np.uint32(16)))
-    states = np.ones((n_replicates, 4), dtype=np.uint64)
-    multiplier = 0x8B51F9DD
-    for column in range(3):
-        low, multiplier = _hash(pool[2 * column % 4], multiplier, 0x58F38DED)
-        high, multiplier = _hash(pool[(2 * column + 1) % 4], multiplier, 0x58F38DED)
+        hashed, multiplier = _hash(index, multiplier, _MULT_A)
+        mixed = np.uint32(int(word) * _MIX_MULT_L % _WORD) - hashed * np.uint32(_MIX_MULT_R)
+        pool.append(mixed ^ (mixed >> _XSHIFT))
+    states = np.ones((n_replicates, _STATE_WORDS), dtype=np.uint64)
+    multiplier = _INIT_B
+    for column in range(_STATE_WORDS - 1):  # the last word is SFC64's counter, which starts at one
+        low, multiplier = _hash(pool[2 * column % _POOL_SIZE], multiplier, _MULT_B)
+        high, multiplier = _hash(pool[(2 * column + 1) % _POOL_SIZE], multiplier, _MULT_B)
         states[:, column] = low.astype(np.uint64) | (high.astype(np.uint64) << np.uint64(32))
     _warm_up(states)
     return states
@@ -135,23 +90,23 @@ def _hash(value: npt.NDArray[np.uint32], multiplier: int, factor: int) -> tuple[
     """Hash an array of words; return it and the multiplier of the next hash."""
     following = multiplier * factor % _WORD
     hashed = (value ^ np.uint32(multiplier)) * np.uint32(following)
-    return hashed ^ (hashed >> np.uint32(16)), following
+    return hashed ^ (hashed >> _XSHIFT), following
 
 
-def in_chunks(
-    function: Callable[..., Sequence[npt.NDArray[Any]]], states: WordArray, n_threads: int, *arguments: Any
-) -> list[npt.NDArray[Any]]:
+def in_chunks(function: Callable[..., Result], states: WordArray, n_threads: int, *arguments: Any) -> Result:
     """Call ``function(chunk, *arguments)`` on chunks of ``states`` in threads and join the results on axis 0.
 
-    The kernels hold no GIL, so the threads run at once. Which thread runs a replicate changes nothing about it.
-    An exception in a thread is raised here.
+    The function returns an array or a tuple of arrays. The kernels hold no GIL, so the threads run at once. Which
+    thread runs a replicate changes nothing about it. An exception in a thread is raised here.
     """
     if n_threads == 1:
-        return list(function(states, *arguments))
-    chunks = np.array_split(states, min(len(states), 4 * n_threads))  # small enough to balance uneven replicates
+        return function(states, *arguments)
+    chunks = np.array_split(states, min(len(states), _CHUNKS_PER_THREAD * n_threads))
     with ThreadPoolExecutor(n_threads) as pool:
-        parts = list(pool.map(lambda chunk: function(chunk, *arguments), chunks))
-    return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+        parts: list[Any] = list(pool.map(lambda chunk: function(chunk, *arguments), chunks))
+    if isinstance(parts[0], tuple):
+        return cast(Result, tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    return cast(Result, np.concatenate(parts))
 
 
 @inlined
@@ -159,14 +114,15 @@ def next_uniform(state: WordArray) -> float:
     """Return a double in [0, 1) and advance the stream, shape (4,), just as ``Generator(SFC64).random()`` does."""
     word = state[0] + state[1] + state[3]
     state[3] += np.uint64(1)
-    state[0] = state[1] ^ (state[1] >> np.uint64(11))
-    state[1] = state[2] + (state[2] << np.uint64(3))
-    state[2] = ((state[2] << np.uint64(24)) | (state[2] >> np.uint64(40))) + word
-    return (word >> np.uint64(11)) * _TWO_TO_MINUS_53
+    state[0] = state[1] ^ (state[1] >> _SHIFT_RIGHT)
+    state[1] = state[2] + (state[2] << _SHIFT_LEFT)
+    state[2] = ((state[2] << _ROTATION) | (state[2] >> _ROTATION_BACK)) + word
+    return (word >> _UNUSED_BITS) * _TWO_TO_MINUS_53
 
 
 @kernel
 def _warm_up(states: WordArray) -> None:
+    """Advance every stream, shape (n, 4), as NumPy does before the first number."""
     for row in range(states.shape[0]):
-        for _ in range(12):  # as NumPy does, to mix the words of the seed
+        for _ in range(_WARM_UP_ROUNDS):
             next_uniform(states[row])

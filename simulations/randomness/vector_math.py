@@ -7,13 +7,15 @@ contraction is allowed, so equal inputs give equal outputs wherever they stand, 
 
 import numpy as np
 
-from simulations.randomness.streams import FloatArray, inlined
+from simulations.randomness.compiling import inlined
+from simulations.randomness.streams import FloatArray
 
 _LOG2_E = 1.4426950408889634
 _LN2_HIGH = 6.93147180369123816490e-01  # with 21 trailing zero bits, so that a small integer times it is exact
 _LN2_LOW = 1.90821492927058770002e-10
 _ROUND = 6755399441055744.0  # 1.5·2^52: adding it leaves the nearest integer in the low bits of the double
-_SMALLEST, _LARGEST = -708.0, 709.0
+_MANTISSA_BITS = 52  # the exponent of a double stands above them
+_SMALLEST, _LARGEST = -708.0, 709.0  # whole numbers between the logarithms of the least and largest normal double
 
 
 @inlined
@@ -27,7 +29,7 @@ def exp_into(x: FloatArray, out: FloatArray, scratch: FloatArray) -> None:
         rounded = y * _LOG2_E + _ROUND
         n = rounded - _ROUND
         r = (y - n * _LN2_HIGH) - n * _LN2_LOW
-        # Taylor's polynomial: |r| ≤ ln(2)/2 makes the next term 4e-18.
+        # Taylor's polynomial, Σ rⁿ/n! up to n = 13: |r| ≤ ln(2)/2 makes the next term 4e-18.
         p = 1.0 / 479001600 + r * (1.0 / 6227020800)
         p = 1.0 / 3628800 + r * (1.0 / 39916800 + r * p)
         p = 1.0 / 40320 + r * (1.0 / 362880 + r * p)
@@ -38,7 +40,7 @@ def exp_into(x: FloatArray, out: FloatArray, scratch: FloatArray) -> None:
         scratch[i] = rounded
     bits, exponents = out.view(np.int64), scratch.view(np.int64)
     for i in range(x.size):
-        bits[i] += exponents[i] << 52
+        bits[i] += exponents[i] << _MANTISSA_BITS
 
 
 @inlined

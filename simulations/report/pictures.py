@@ -7,7 +7,8 @@ import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from paper_figs.catalogue import FIGURES, drawn
+from paper_figs.catalogue import FIGURES
+from paper_figs.drawing import drawn
 from simulations.results.merging import MeasuredTables
 
 __all__ = ["Picture", "draw_pictures"]

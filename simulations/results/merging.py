@@ -38,7 +38,7 @@ class MeasuredTables:
         self.smaller: dict[Path, str] = {}
 
     @classmethod
-    def read(cls, directory: Path) -> MeasuredTables:
+    def read(cls, directory: Path | str) -> MeasuredTables:
         """Read every table ``DIR/*.parquet`` and ``DIR/*/*.parquet``; a sweep's shards do not count.
 
         Raises
@@ -46,6 +46,7 @@ class MeasuredTables:
         ResultError
             If there is no such directory, it holds no table, or a file is not a table of this project or damaged.
         """
+        directory = Path(directory)
         if not directory.is_dir():
             raise ResultError(f"no directory of results at {directory}")
         inside = sorted(path for path in directory.iterdir() if path.is_dir() and not path.name.startswith("."))

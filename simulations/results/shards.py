@@ -28,7 +28,9 @@ __all__ = [
     "SHARD",
     "Index",
     "Shard",
+    "computed_cells",
     "digest",
+    "finished_table",
     "finished_tables",
     "float_columns",
     "join",
@@ -197,6 +199,37 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
 def finished_tables(directory: Path) -> list[Path]:
     """Return the tables in a directory that are not shards of a sweep."""
     return sorted(path for path in directory.glob("[!.]*.parquet") if not SHARD.fullmatch(path.name))
+
+
+def finished_table(directory: Path) -> Path:
+    """Return the one finished table of a sweep's directory.
+
+    Raises
+    ------
+    ResultError
+        If the directory is no sweep's, or has no finished table or several.
+    """
+    cells = sum(shard.cells for shard in Index.read(directory).shards)
+    tables = finished_tables(directory)
+    if not tables:
+        raise ResultError(f"{directory} has no finished table; its {cells:,} cells so far: load(…, partial=True)")
+    if len(tables) > 1:
+        raise ResultError(f"{directory} has several tables, name one: {', '.join(path.name for path in tables)}")
+    return tables[0]
+
+
+def computed_cells(directory: Path) -> pd.DataFrame:
+    """Return all cells that the code of the latest shard has computed, in no particular order.
+
+    Raises
+    ------
+    ResultError
+        If the directory is no sweep's, or a shard cannot be used.
+    """
+    index = Index.read(directory)
+    latest = index.of_version(index.shards[-1].version) if index.shards else []
+    parts = [read_shard(directory, shard) for shard, _ in shards_with_keys(directory, latest)]
+    return to_frame(join(parts).drop_columns([CELL_KEY])) if parts else pd.DataFrame()
 
 
 def digest(path: Path) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+from kondo_theory.words import one_line
+
 __all__ = ["Source", "joined_fields"]
 
 
@@ -29,6 +31,9 @@ class Source:
     commit: str | None = None
     command: str | None = None
 
+    def __repr__(self) -> str:
+        return one_line(self, self.origin)
+
     @property
     def origin(self) -> str:
         """The same in a few words: file, date, device, commit."""
@@ -36,7 +41,7 @@ class Source:
             return f"measured now, {self.device}"
         commit = self.commit or "unknown"
         changed = ", changed" if commit.endswith("-dirty") else ""
-        date = (self.date or "date unknown")[:10]
+        date = self.date[:10] if self.date else "date unknown"
         return f"{self.table}, {date}, {self.device}, commit {commit.removesuffix('-dirty')[:12]}{changed}"
 
 

@@ -1,19 +1,17 @@
 """Result tables: Parquet for what is reproducible, a JSON sidecar for what is not.
 
 The Parquet file holds configuration and metrics only, so the same seeds give the same bytes on one machine whatever
-the number of workers. Timing, device, versions, commit and date go to the sidecar beside it (``NAME.json``).
+the number of workers. Timing, device, versions, commit and date (:mod:`simulations.results.provenance`) go to the
+sidecar beside it (``NAME.json``).
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
-import platform
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +19,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from kondo_theory.words import one_line
 from simulations.errors import ResultError
-from simulations.results.atomic import TakenError, atomic_path, put, require_writable, written_beside
-from simulations.results.shards import (
-    CELL_KEY,
-    INDEX,
-    Index,
-    finished_tables,
-    join,
-    read_shard,
-    shards_with_keys,
-    to_frame,
-)
+from simulations.results.atomic import TakenError, put, require_writable, written_beside
+from simulations.results.shards import INDEX, computed_cells, finished_table
 from simulations.results.sidecars import SEAL, Sidecar
 from simulations.results.sources import Source, joined_fields
 
@@ -42,10 +32,7 @@ __all__ = [
     "SWEEP",
     "ResultError",
     "Table",
-    "atomic_path",
     "load",
-    "provenance",
-    "require_writable",
     "save",
     "table_path",
     "with_seconds",
@@ -62,7 +49,7 @@ _METADATA_KEY = b"kondo"
 _MAGIC = b"PAR1"
 _UNREADABLE = (OSError, ValueError, MemoryError, OverflowError, pa.ArrowException)
 """What reading a damaged file raises: a length that became huge asks for all memory."""
-_PACKAGES = ("kondo-theory", "numpy", "scipy", "numba", "sympy", "torch", "pandas", "pyarrow")
+_SHOWN_ROWS = 20  # in a notebook, half of them from either end
 
 
 @dataclass(frozen=True)
@@ -78,6 +65,15 @@ class Table:
     sidecar: Mapping[str, Any]
     path: Path
     parts: tuple[Table, ...] = ()
+
+    def __repr__(self) -> str:
+        rows, columns = self.frame.shape
+        return one_line(self, self.kind, f"{rows:,} rows of {columns} columns", origin=self.origin)
+
+    def _repr_html_(self) -> str:
+        """Return the rows as a notebook shows them, below what they are and where they came from."""
+        head = escape(f"{self.kind}: {len(self.frame):,} rows from {self.origin}")
+        return f"<p>{head}</p>{self.frame.to_html(max_rows=_SHOWN_ROWS)}"
 
     @property
     def device(self) -> str:
@@ -182,8 +178,8 @@ def load(path: Path | str, *, kind: str | None = None, partial: bool = False) ->
     path = Path(path)
     if path.is_dir():
         if partial:
-            return _load_partial(path)
-        path = _finished(path)
+            return Table(computed_cells(path), SWEEP, {"partial": True}, {}, path / INDEX)
+        path = finished_table(path)
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
@@ -247,62 +243,6 @@ def with_seconds(table: Table) -> pd.DataFrame:
     if not isinstance(seconds, list) or len(seconds) != len(table.frame):
         raise ResultError(f"{table.path} needs a sidecar with seconds for each of its {len(table.frame)} rows")
     return table.frame.assign(seconds=seconds)
-
-
-def _finished(directory: Path) -> Path:
-    """Return the one finished table of a sweep's directory."""
-    cells = sum(shard.cells for shard in Index.read(directory).shards)
-    tables = finished_tables(directory)
-    if not tables:
-        raise ResultError(f"{directory} has no finished table; its {cells:,} cells so far: load(…, partial=True)")
-    if len(tables) > 1:
-        raise ResultError(f"{directory} has several tables, name one: {', '.join(path.name for path in tables)}")
-    return tables[0]
-
-
-def _load_partial(directory: Path) -> Table:
-    """Return all cells that the code of the latest shard has computed."""
-    index = Index.read(directory)
-    latest = index.of_version(index.shards[-1].version) if index.shards else []
-    parts = [read_shard(directory, shard) for shard, _ in shards_with_keys(directory, latest)]
-    frame = to_frame(join(parts).drop_columns([CELL_KEY])) if parts else pd.DataFrame()
-    return Table(frame, SWEEP, {"partial": True}, {}, directory / INDEX)
-
-
-def provenance(device: str) -> dict[str, Any]:
-    """Return what identifies a run but does not reproduce: versions, commit, device, platform, date (UTC)."""
-    versions = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    return {
-        "versions": versions,
-        "commit": commit(),
-        "device": device,
-        "platform": platform.platform(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-
-
-def commit() -> str:
-    """Return the git commit of the source tree, with ``-dirty`` if it was changed, or ``unknown`` outside one."""
-    root = Path(__file__).resolve().parents[2]
-
-    def git(*arguments: str) -> str:
-        run = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True)
-        return run.stdout.strip()
-
-    try:
-        # An installed copy may lie inside somebody else's repository: only our own tree counts.
-        if Path(git("rev-parse", "--show-toplevel")).resolve() != root:
-            return "unknown"
-        # Untracked code counts too: a commit that lacks it could not print the numbers that it labels.
-        changed = git("status", "--porcelain", "--", "kondo_theory", "simulations", "paper_figs")
-        return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
 
 
 def table_path(out: Path | str | None, default: str) -> Path:

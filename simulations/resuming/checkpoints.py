@@ -14,7 +14,7 @@ import os
 import pickle
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -25,9 +25,9 @@ import torch
 from filelock import FileLock, Timeout
 
 from simulations.errors import ReportedError
-from simulations.results.tables import atomic_path
+from simulations.results.atomic import atomic_path
 
-__all__ = ["CheckpointDirectory", "CheckpointFile", "load_frame", "save_frame", "working_for"]
+__all__ = ["CheckpointDirectory", "CheckpointFile", "kept_or_measured", "load_frame", "save_frame", "working_for"]
 
 _IDENTITY, _LOCK = "identity.json", ".lock"
 _DIGEST_BYTES = hashlib.sha256().digest_size
@@ -117,6 +117,16 @@ def load_frame(file: CheckpointFile) -> pd.DataFrame | None:
     """Return the table that was kept; None if there is none."""
     saved = file.load()
     return None if saved is None else pd.DataFrame(saved)
+
+
+def kept_or_measured(file: CheckpointFile | None, measure: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    """Return the table of a part that was kept; measure it, and keep it, if there is none."""
+    found = None if file is None else load_frame(file)
+    if found is None:
+        found = measure()
+        if file is not None:
+            save_frame(file, found)
+    return found
 
 
 class CheckpointDirectory:

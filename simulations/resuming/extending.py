@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from simulations.results.tables import ResultError, Table, load, require_table_writable
+from simulations.errors import ResultError
+from simulations.results.tables import Table, load, require_table_writable
 
 __all__ = ["Former", "former_runs", "is_finished", "key_of", "whole_sidecar"]
 
@@ -38,6 +39,16 @@ class Former:
     def missing(self, records: Sequence[Record]) -> list[int]:
         """Return which of these runs the table lacks."""
         return [index for index, record in enumerate(records) if key_of(record) not in self.curves]
+
+    def completed(
+        self, records: Sequence[Record], curves: Sequence[pd.DataFrame], seconds: Sequence[Any]
+    ) -> tuple[list[pd.DataFrame], list[Any]]:
+        """Return the curve and the seconds of each of these runs, given those of the missing ones in their order."""
+        new = [key_of(records[index]) for index in self.missing(records)]
+        all_curves = {**self.curves, **dict(zip(new, curves, strict=True))}
+        all_seconds = {**self.seconds, **dict(zip(new, seconds, strict=True))}
+        keys = [key_of(record) for record in records]
+        return [all_curves[key] for key in keys], [all_seconds[key] for key in keys]
 
 
 def key_of(record: Record) -> str:

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn.functional import kl_div
 
 from kondo_theory.words import choice
+from simulations.networks.rollouts import Rollout
 from simulations.networks.sequence_step import Loss, policy_gradient_loss
-from simulations.networks.transformer import Rollout
 
 __all__ = ["REWARDS", "group_advantage", "pmpo_coefficient", "pmpo_loss", "points", "ppo_loss"]
 
@@ -65,21 +65,21 @@ def points(prompts: Tensor, answers: Tensor, reward: str) -> Tensor:
     return _POINTS[reward](right_tokens(prompts, answers))
 
 
-def group_advantage(point: Tensor, answers: int, length: int, dtype: torch.dtype) -> Tensor:
+def group_advantage(point: Tensor, n_answers: int, length: int, dtype: torch.dtype) -> Tensor:
     """Return the reward minus the mean over the answers to the same prompt; it sums to zero over each group.
 
     Parameters
     ----------
     point : (B,) int64 tensor
         From :func:`points`; neighbours answer the same prompt.
-    answers : int
+    n_answers : int
         Answers to each prompt, a divisor of B. With one answer every advantage is zero.
     length : int
         H, the points of a perfect answer.
     dtype : torch.dtype
         Of the result, (B,).
     """
-    grouped = point.view(-1, answers).to(dtype)
+    grouped = point.view(-1, n_answers).to(dtype)
     return ((grouped - grouped.mean(1, keepdim=True)) / length).view(-1)
 
 

@@ -8,11 +8,9 @@ rows that it spent.
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import torch
@@ -20,32 +18,17 @@ from joblib import Parallel, delayed
 
 from kondo_theory.words import unhandled
 from simulations.devices import single_thread
-from simulations.errors import ReportedError
-from simulations.results.tables import atomic_path
 from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile, working_for
 from simulations.reversal.config import QUALITY_METHODS, ReversalConfig
+from simulations.reversal.search import SPENT, Attempt, Attempts, largest
 from simulations.reversal.training import ReversalRun
 
-__all__ = [
-    "KIND",
-    "SCALES",
-    "Attempt",
-    "Attempts",
-    "Scale",
-    "Search",
-    "Trainer",
-    "largest",
-    "measure",
-    "searches",
-    "train_to_target",
-]
+__all__ = ["KIND", "SCALES", "Scale", "Search", "measure", "searches", "train_to_target"]
 
 KIND = "reversal-scaling"
 TARGET = 0.05
 EVALUATED_EVERY = 50
 """Optimizer steps: a method that takes several a batch is evaluated at the same number of backward rows."""
-SMALLEST = (1, 2, 4)
-SPENT = ("forward_rows", "backward_rows")
 AXES = ("length", "vocab_size")
 _ALL = {config.label: config for config in QUALITY_METHODS if config.rule == "delight"}
 _ABOVE_CRITICAL = ReversalConfig("token-gate", rate=0.17)
@@ -107,80 +90,6 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
     }
 )
 """By preset: ``quick`` has what the claim compares, ``paper`` every method on both axes."""
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """How far a run got: what it had spent when it solved its task or, if it did not, when it was stopped."""
-
-    solved: bool
-    forward_rows: int
-    backward_rows: int
-
-    def within(self, spent: str, budget: int) -> bool | None:
-        """Return whether the task was solved within a budget of ``SPENT`` rows; None if the run was too short."""
-        rows: int = getattr(self, spent)
-        if self.solved:
-            return rows <= budget
-        return False if rows >= budget else None
-
-
-Trainer = Callable[[ReversalConfig, str, int], Attempt]
-"""Trains, whatever the configuration's number of updates, to the target or until the budget of rows is spent."""
-
-
-def largest(solved: Callable[[int], bool], most: int) -> int:
-    """Return the largest n from 1 to ``most`` with ``solved(n)``, by doubling and bisection; 0 if neither 1, 2 nor 4.
-
-    From the largest of those three on ``solved`` must fall once from true to false: the smallest tasks, solved in a
-    few updates or not, need not be in order. It is asked about twice log₂ n times.
-    """
-    low = max((n for n in SMALLEST if n <= most and solved(n)), default=0)
-    high = 2 * low
-    while high > SMALLEST[-1] and high <= most and solved(high):
-        low, high = high, 2 * high
-    high = min(high, most + 1)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if solved(middle) else (low, middle)
-    return low
-
-
-class Attempts:
-    """The runs so far, kept in a file after every one, so that a killed measurement goes on from there.
-
-    Parameters
-    ----------
-    trainer : Trainer
-    path : Path, optional
-        Without it nothing is kept.
-
-    Raises
-    ------
-    ReportedError
-        If the file is damaged.
-    """
-
-    def __init__(self, trainer: Trainer, path: Path | None = None) -> None:
-        self._trainer, self._path = trainer, path
-        try:
-            stored = json.loads(path.read_text(encoding="utf-8")) if path is not None and path.exists() else {}
-            self._known = {key: Attempt(**attempt) for key, attempt in stored.items()}
-        except (ValueError, TypeError, AttributeError) as error:
-            raise ReportedError(f"{path} is damaged: remove it to run its search afresh") from error
-
-    def solved(self, config: ReversalConfig, spent: str, budget: int) -> bool:
-        """Return whether the task is solved within the budget; trains only if no run so far can tell."""
-        key = json.dumps(asdict(config), sort_keys=True)
-        known = self._known[key].within(spent, budget) if key in self._known else None
-        if known is not None:
-            return known
-        self._known[key] = self._trainer(config, spent, budget)
-        if self._path is not None:
-            with atomic_path(self._path) as temporary:
-                stored = {name: asdict(attempt) for name, attempt in self._known.items()}
-                temporary.write_text(json.dumps(stored), encoding="utf-8")
-        return bool(self._known[key].within(spent, budget))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,9 +19,9 @@ import torch
 
 from simulations.devices import clock, describe, resolve, single_thread
 from simulations.errors import ReportedError
-from simulations.networks.sequence_step import PHASES
-from simulations.resuming.checkpoints import CheckpointFile, load_frame, save_frame
-from simulations.resuming.parts import in_parts, is_measured
+from simulations.networks.sequence_counts import PHASES
+from simulations.resuming.checkpoints import kept_or_measured
+from simulations.resuming.parts import Measurement
 from simulations.reversal.config import QUALITY_METHODS, ReversalConfig
 from simulations.reversal.tables import STEP_TIMES
 from simulations.reversal.training import ReversalRun
@@ -125,32 +126,21 @@ def write_table(
     resolved = resolve(device)
     chosen = chosen_batches(preset, resolved.type)
     config: dict[str, Any] = {"preset": preset, "batches": [asdict(batches) for batches in chosen]}
-    if is_measured(out, STEP_TIMES, config, measure, resolved, overwrite=overwrite):
+    measurement = Measurement(out, STEP_TIMES, config, measure, resolved, overwrite, command)
+    if measurement.is_finished():
         return out
-    with in_parts(out, STEP_TIMES, config, measure, resolved, command=command, overwrite=overwrite) as parts:
+    with measurement.in_parts() as parts:
         frames: dict[int, pd.DataFrame] = {}
         for number, batches in enumerate(chosen, start=1):
             progress(f"{number} of {len(chosen)}: {batches.rows:,} answers a batch")
-            found = _kept_or_measured(parts.checkpoints.file(f"batches-{number}"), batches, resolved)
-            if found is None:
+            file = parts.checkpoints.file(f"batches-{number}")
+            try:
+                frames[batches.rows] = kept_or_measured(file, partial(measure, batches, resolved))
+            except torch.cuda.OutOfMemoryError:
                 progress(f"{batches.rows:,} answers a batch do not fit into the device's memory: left out")
-            else:
-                frames[batches.rows] = found
         if not frames:
             raise ReportedError(f"no size of preset {preset} fits into the memory of {describe(resolved)}")
         frame = pd.concat(frames.values(), ignore_index=True)
         rounded = [[[float(f"{part:.4g}") for part in times] for times in rounds] for rounds in frame.pop("seconds")]
         left_out = [batches.rows for batches in chosen if batches.rows not in frames]
         return parts.write(frame, seconds=rounded, clock=clock(resolved)[1], left_out=left_out)
-
-
-def _kept_or_measured(file: CheckpointFile, batches: Batches, device: torch.device) -> pd.DataFrame | None:
-    """Return what an earlier call measured, or measure; None if the memory does not suffice."""
-    found = load_frame(file)
-    if found is None:
-        try:
-            found = measure(batches, device)
-        except torch.cuda.OutOfMemoryError:
-            return None
-        save_frame(file, found)
-    return found

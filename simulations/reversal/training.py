@@ -25,11 +25,14 @@ from joblib import Parallel, delayed
 from torch import Tensor
 
 from kondo_theory.gate import delight, gate_probability
+from kondo_theory.training import Selection
 from kondo_theory.words import unhandled
 from simulations.devices import clock, single_thread
 from simulations.errors import ReportedError
-from simulations.networks.sequence_step import PHASES, Loss, SequenceCounts, SequenceStep, policy_gradient_loss
-from simulations.networks.transformer import Rollout, Transformer, sample
+from simulations.networks.rollouts import Rollout, sample
+from simulations.networks.sequence_counts import PHASES, SequenceCounts
+from simulations.networks.sequence_step import Loss, SequenceStep, policy_gradient_loss
+from simulations.networks.transformer import Transformer
 from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile, working_for
 from simulations.reversal.config import GATED, STREAMS, ReversalConfig
 from simulations.reversal.objectives import (
@@ -63,7 +66,7 @@ def run_one(
     -------
     curve : DataFrame
         One row an evaluation (at update 0, every ``eval_every`` and at the end): update; the fields of
-        :class:`simulations.networks.sequence_step.SequenceCounts`, cumulative, evaluation not counted; train_reward
+        :class:`simulations.networks.sequence_counts.SequenceCounts`, cumulative, evaluation not counted; train_reward
         (mean since the last evaluation, NaN at update 0); token_error, sequence_error (sampled), greedy_token_error,
         greedy_sequence_error.
     timings : DataFrame
@@ -99,8 +102,8 @@ class ReversalRun:
         self.config, self.device = config, device
         seeds = config.streams()
         self.generators = {name: torch.Generator(device).manual_seed(seeds[name]) for name in STREAMS[1:]}
-        positions = 2 * config.length - 1
-        policy = Transformer(config.vocab_size, positions, config.network, seed=seeds["initialisation"]).to(device)
+        n_positions = 2 * config.length - 1
+        policy = Transformer(config.vocab_size, n_positions, config.network, seed=seeds["initialisation"]).to(device)
         # Fused: a tenth of the default's time on a network this small, and no state on the default device.
         optimizer = torch.optim.Adam(policy.parameters(), lr=config.learning_rate, fused=True)
         self.step = SequenceStep(
@@ -126,15 +129,16 @@ class ReversalRun:
             self.step.update(*batch)
         self.update += 1
 
-    def screened_batch(self) -> tuple[Rollout, Tensor, Tensor, Loss]:
-        """Sample a batch and screen it; return what :meth:`SequenceStep.update` takes."""
+    def screened_batch(self) -> tuple[Rollout, Tensor, Selection, Loss]:
+        """Sample a batch and select from it; return what :meth:`SequenceStep.update` takes."""
         config, step = self.config, self.step
         rollout = step.sample(self._prompts(config.prompts, "prompts"), config.length, config.answers)
         point = points(rollout.prompts, rollout.answers, config.reward)
         advantage = group_advantage(point, config.answers, config.length, rollout.log_policy.dtype)
-        keep = step.screen(rollout, advantage)
+        selection = step.select(rollout, advantage)
         self.rewards.append(point.double().mean() / config.length)
-        return rollout, keep, *objective(config, rollout, advantage)
+        coefficient, loss = objective(config, rollout, advantage)
+        return rollout, coefficient, selection, loss
 
     def evaluate(self) -> None:
         """Append the row of this update."""

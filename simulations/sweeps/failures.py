@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from simulations.results.tables import ResultError, atomic_path
+from simulations.errors import ResultError
+from simulations.results.atomic import atomic_path
 from simulations.sweeps.compute import Failure
 
 __all__ = ["FAILURES", "MOST_TRACEBACKS", "report_failures"]

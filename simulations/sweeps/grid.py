@@ -20,13 +20,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
-import numpy as np
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-
 from kondo_theory.words import nearest
 from simulations.results.shards import CELL_KEY
 from simulations.resuming.fingerprint import code_version
 from simulations.resuming.moved import present_name, stored_name
+from simulations.sweeps.keywords import Scalar, arrow_type, checked_values, is_nullable, scalar_type
 
 __all__ = ["MOST_CELLS", "Cell", "Grid", "Kind", "Sweep", "load_cell"]
 
@@ -35,15 +33,12 @@ MOST_CELLS = 1_000_000
 
 _LONGEST_NAME = 100
 
-Scalar = bool | int | float | str | None
 Config = Mapping[str, Scalar]
 Grid = Mapping[str, Sequence[Scalar]]
 """Axes by name; their product is the grid, the last axis running fastest."""
 
 Kind = Literal["analytical", "simulated", "experiment"]
 """Closed forms alone; Numba kernels beside closed forms; networks."""
-
-_SCALARS = {bool: "bool", int: "int64", float: "float64", str: "string"}
 
 
 @dataclass(frozen=True)
@@ -102,13 +97,12 @@ class Sweep:
     def __post_init__(self) -> None:
         short = 0 < len(self.name) <= _LONGEST_NAME
         if not short or not self.name.replace("-", "").replace("_", "").isalnum():
-            raise ValueError(
-                f"a sweep's name must be at most {_LONGEST_NAME} letters, digits, - and _, got {_shown(self.name)}"
-            )
+            allowed = f"at most {_LONGEST_NAME} letters, digits, - and _"
+            raise ValueError(f"a sweep's name must be {allowed}, got {reprlib.repr(self.name)}")
         if self.name == "index" or self.name.startswith("cells-"):
             raise ValueError(f"a sweep's name must not be index or cells-…, which name its files, got {self.name}")
         if not isinstance(self.grids, tuple | list) or not all(isinstance(grid, Mapping) for grid in self.grids):
-            raise TypeError(f"sweep {self.name}: grids must be a tuple of mappings, got {_shown(self.grids)}")
+            raise TypeError(f"sweep {self.name}: grids must be a tuple of mappings, got {reprlib.repr(self.grids)}")
         object.__setattr__(self, "grids", tuple(types.MappingProxyType(dict(grid)) for grid in self.grids))
 
     @cached_property
@@ -133,7 +127,7 @@ class Sweep:
             if name not in hints or name == CELL_KEY:
                 what = "needs an annotation" if name not in hints else "has a name that is taken"
                 raise TypeError(f"cell function {self.function_name}: parameter {name} {what}")
-            _scalar_type(hints[name], name)
+            scalar_type(hints[name], name)
         return {name: hints[name] for name in inspect.signature(self.function).parameters}
 
     @property
@@ -151,11 +145,11 @@ class Sweep:
     @cached_property
     def column_types(self) -> dict[str, str]:
         """Arrow's type of each keyword's column."""
-        return {name: _SCALARS[_scalar_type(hint, name)] for name, hint in self.parameters.items()}
+        return {name: arrow_type(hint, name) for name, hint in self.parameters.items()}
 
     def is_nullable(self, name: str) -> bool:
         """Whether a keyword may be None."""
-        return type(None) in _members(self.parameters[name])
+        return is_nullable(self.parameters[name])
 
     @cached_property
     def version(self) -> str:
@@ -187,25 +181,11 @@ class Sweep:
                 raise ValueError(f"sweep {self.name}: {name} needs a value")
             else:
                 values = (defaults[name].default,)
-            adapter = _adapter(hint)
-            full[name] = tuple(self._checked_value(adapter, name, value) for value in values)
+            try:
+                full[name] = checked_values(hint, values)
+            except ValueError as error:
+                raise ValueError(f"sweep {self.name}: {name} is {error}") from None
         return full
-
-    def _checked_value(self, adapter: TypeAdapter[Any], name: str, value: Scalar) -> Scalar:
-        plain = value.item() if isinstance(value, np.generic) else value
-        try:
-            checked: Scalar = adapter.validate_python(plain)
-        except ValidationError as error:
-            problem = error.errors()[0]["msg"]
-            problem = problem[:1].lower() + problem[1:]
-            raise ValueError(f"sweep {self.name}: {name} is {_shown(value)}: {problem}") from None
-        if isinstance(checked, float) and math.isnan(checked):
-            raise ValueError(f"sweep {self.name}: {name} is nan: input should be a number")
-        if isinstance(checked, float) and isinstance(plain, int) and checked != plain:
-            raise ValueError(f"sweep {self.name}: {name} is {_shown(value)}: no float holds it exactly")
-        if isinstance(checked, int) and not -(2**63) <= checked < 2**63:
-            raise ValueError(f"sweep {self.name}: {name} is {_shown(value)}: whole numbers must fit 64 bits")
-        return 0.0 if isinstance(checked, float) and checked == 0 else checked  # -0.0 would be another cell
 
     def _require_known(self, name: str) -> None:
         if name not in self.parameters:
@@ -295,33 +275,3 @@ def cell_key(config: Config, function: str, version: str) -> str:
     """Return the hash of a configuration and the code that computes it."""
     text = json.dumps([function, version, config], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _shown(value: object) -> str:
-    """Return a value as a message may show it: in one line of bounded length."""
-    return reprlib.repr(value)
-
-
-def _adapter(hint: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(hint, config=ConfigDict(strict=True, allow_inf_nan=True))
-
-
-def _scalar_type(hint: Any, name: str) -> type:
-    """Return the one scalar type behind an annotation, None apart."""
-    found = {kind for kind in _members(hint) if kind is not type(None)}
-    if len(found) != 1 or not found <= set(_SCALARS):
-        raise TypeError(f"parameter {name} must be bool, int, float or str, with or without None, got {hint}")
-    return found.pop()
-
-
-def _members(hint: Any) -> Iterator[type]:
-    origin = typing.get_origin(hint)
-    if origin is typing.Annotated:
-        yield from _members(typing.get_args(hint)[0])
-    elif origin is Literal:
-        yield from (type(value) for value in typing.get_args(hint))
-    elif origin in (typing.Union, types.UnionType):
-        for member in typing.get_args(hint):
-            yield from _members(member)
-    else:
-        yield hint

@@ -28,6 +28,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
+from simulations.errors import ResultError
+from simulations.results.atomic import atomic_path
+from simulations.results.provenance import provenance
 from simulations.results.shards import (
     CELL_KEY,
     INDEX,
@@ -42,13 +45,13 @@ from simulations.results.shards import (
     to_frame,
     wide_columns,
 )
-from simulations.results.tables import SWEEP, ResultError, Table, atomic_path, load, provenance, save
+from simulations.results.tables import SWEEP, Table, load, save
 from simulations.sweeps.grid import Sweep
 
 __all__ = ["Store", "done_cells", "require_table"]
 
 _TEMPORARY = re.compile(r"\..+\.(parquet|json)\.\w+(\.(parquet|json))?")
-"""Names of :func:`~simulations.results.tables.atomic_path`."""
+"""Names of :func:`~simulations.results.atomic.atomic_path`."""
 
 
 class Store:

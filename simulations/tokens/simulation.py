@@ -10,6 +10,7 @@ from kondo_theory.gate import kept_count
 from kondo_theory.words import choice
 from simulations.randomness.streams import FloatArray, IntArray, in_chunks, replicate_states
 from simulations.tokens import kernels
+from simulations.tokens.ranking import RULE_CODES
 
 __all__ = ["TokenGate", "TokenTask", "simulate_drift", "simulate_rewards"]
 
@@ -31,15 +32,15 @@ class TokenGate:
 
     def __post_init__(self) -> None:
         choice("gate", self.kind, _GATES)
-        choice("rule", self.rule, kernels.RULE_CODES)
+        choice("rule", self.rule, RULE_CODES)
         if not 0 < self.rate <= 1:
             raise ValueError(f"rate must be in (0, 1], got {self.rate!r}")
 
-    def arguments(self, batch_size: int, n_tokens: int) -> tuple[int, int, float, float]:
-        """Return gate, rule, temperature and number kept, as the kernels take them."""
+    def code(self, batch_size: int, n_tokens: int) -> kernels.Gate:
+        """Return the gate as the kernels take it."""
         samples = batch_size * (1 if self.kind == "row" else n_tokens)
         kept = float(kept_count(self.rate, samples))
-        return _GATES[self.kind], kernels.RULE_CODES[self.rule], float(self.temperature), kept
+        return kernels.Gate(_GATES[self.kind], RULE_CODES[self.rule], float(self.temperature), kept)
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class TokenTask:
     batch_mean: bool = False
 
     @property
+    def rows(self) -> kernels.Rows:
+        """Size and baseline of the batches, as the kernels take them."""
+        return kernels.Rows(self.batch_size, self.batch_mean)
+
+    @property
     def logits(self) -> FloatArray:
         """Initial logits, (T, M); the right token is number 0."""
         logits = np.zeros((self.n_tokens, self.vocab_size))
@@ -69,16 +75,9 @@ def simulate_drift(
     task: TokenTask, gate: TokenGate, n_batches: int, n_replicates: int, seed: int, n_threads: int = 1
 ) -> FloatArray:
     """Return the mean gradient on the right token's logit over the positions and ``n_batches``, (n_replicates,)."""
-    (found,) = in_chunks(
-        kernels.token_drifts,
-        replicate_states(seed, n_replicates),
-        n_threads,
-        task.logits,
-        task.batch_size,
-        n_batches,
-        *gate.arguments(task.batch_size, task.n_tokens),
-        task.batch_mean,
-    )
+    states = replicate_states(seed, n_replicates)
+    arguments = (task.logits, task.rows, gate.code(task.batch_size, task.n_tokens), n_batches)
+    found = in_chunks(kernels.token_drifts, states, n_threads, *arguments)
     return np.asarray(found.mean(axis=1))
 
 
@@ -92,15 +91,7 @@ def simulate_rewards(
     n_threads: int = 1,
 ) -> FloatArray:
     """Train and return the exact mean reward after each of ``record_steps`` updates, (n_replicates, n_records)."""
-    (found,) = in_chunks(
-        kernels.token_learning,
-        replicate_states(seed, n_replicates),
-        n_threads,
-        task.logits,
-        task.batch_size,
-        float(learning_rate),
-        *gate.arguments(task.batch_size, task.n_tokens),
-        task.batch_mean,
-        record_steps,
-    )
-    return found
+    states = replicate_states(seed, n_replicates)
+    code = gate.code(task.batch_size, task.n_tokens)
+    arguments = (task.logits, task.rows, code, float(learning_rate), record_steps)
+    return in_chunks(kernels.token_learning, states, n_threads, *arguments)

@@ -1,21 +1,22 @@
 """What ``kondo verify`` found: one outcome a claim, the report of all, and the JSON that other tools read.
 
-The fields of the JSON are those of ``to_json`` here, of :class:`simulations.verification.checks.evidence.Simulated`
-and
-``Measured``, of :class:`kondo_theory.derivations.proof.Derivation`, and of
-:func:`simulations.verification.verdicts.criteria_json`. Infinite values, which JSON lacks, are null: an open end of a
+The fields of the JSON are those of ``to_json`` here, of :mod:`simulations.verification.evidence_json`, and of
+:class:`kondo_theory.derivations.proof.Derivation`. Infinite values, which JSON lacks, are null: an open end of a
 region or of an interval.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from html import escape
 from typing import Any
 
 from kondo_theory.claims import FAMILIES, SOURCES, Claim, Verdict
+from kondo_theory.words import one_line
 from simulations.verification.checks.evidence import Measured, Simulated
-from simulations.verification.verdicts import criteria_json
+from simulations.verification.evidence_json import criteria_json, measured_json, simulated_json
 
 __all__ = ["SCHEMA", "Broken", "Outcome", "Report"]
 
@@ -40,6 +41,9 @@ class Broken:
     message: str
     where: str
     traceback: str
+
+    def __repr__(self) -> str:
+        return one_line(self, self.type, self.message, where=self.where)
 
     def __str__(self) -> str:
         return f"{self.type}: {self.message} ({self.where})"
@@ -70,6 +74,10 @@ class Outcome:
     seconds: float = 0.0
     broken: Broken | None = None
 
+    def __repr__(self) -> str:
+        counts = {"simulated": len(self.simulated), "measured": len(self.measured)}
+        return one_line(self, self.claim.id, self.verdict, reason=self.reason, **counts)
+
     @property
     def conclusive(self) -> bool:
         """False if ours disagrees with ours, an exception ended the claim, or a check was too noisy to decide."""
@@ -87,8 +95,8 @@ class Outcome:
             "published": claim.published,
             "regime": claim.regime,
             "derived": None if self.derived is None else dict(self.derived),
-            "simulated": [row.to_json() for row in self.simulated],
-            "measured": [row.to_json() for row in self.measured],
+            "simulated": list(map(simulated_json, self.simulated)),
+            "measured": list(map(measured_json, self.measured)),
             "tables": [asdict(source) for source in sources],
             "criteria": criteria_json(claim, self.measured),
             "rule": {
@@ -130,6 +138,19 @@ class Report:
     chosen: Sequence[str] = ()
     date: str = ""
     options: str = ""
+
+    def __repr__(self) -> str:
+        counts = Counter(outcome.verdict for outcome in self.outcomes)
+        verdicts = ", ".join(f"{n} {verdict}" for verdict, n in counts.items())
+        done = len(self.outcomes) if self.complete else f"{len(self.outcomes)} of {len(self.chosen)}"
+        return one_line(self, self.preset, claims=done, verdicts=verdicts, device=self.device)
+
+    def _repr_html_(self) -> str:
+        """Return the verdicts as a notebook shows them, one row a claim."""
+        head = f"preset {self.preset}, {self.device}, commit {self.commit[:12]}, {self.date}"
+        rows = [("claim", "verdict", "reason"), *((o.claim.id, o.verdict, o.reason) for o in self.outcomes)]
+        cells = ("".join(f"<td>{escape(text)}</td>" for text in row) for row in rows)
+        return f"<p>{escape(head)}</p><table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
 
     @property
     def complete(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +29,15 @@ _COLOURS = {
 }
 
 
-def console(*, stderr: bool = False) -> Console:
-    """Return a console for standard output, wide enough for the tables where the output is not a terminal."""
-    found = Console(stderr=stderr)
-    return found if found.is_terminal else Console(stderr=stderr, width=118)
+def console(*, stderr: bool = False, quiet: bool = False) -> Console:
+    """Return a console for standard output, or one that prints nothing.
+
+    It is as wide as the terminal or as ``COLUMNS`` says, and wide enough for the tables where there is neither.
+    """
+    found = Console(stderr=stderr, quiet=quiet)
+    if found.is_terminal or os.environ.get("COLUMNS", "").isdigit():
+        return found
+    return Console(stderr=stderr, quiet=quiet, width=118)
 
 
 def time_left(report: Report) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from kondo_theory.claims import Claim, Criterion, Verdict
-from simulations.verification.checks.evidence import Measured, Simulated, finite_row
+from simulations.verification.checks.evidence import Measured, Simulated
 
-__all__ = ["criteria_json", "judge"]
+__all__ = ["judge", "too_small"]
 
 
 def judge(
@@ -47,22 +45,6 @@ def judge(
     return verdict, reason
 
 
-def criteria_json(claim: Claim, measured: Iterable[Measured]) -> list[dict[str, Any]]:
-    """Return the claim's criteria for the JSON report, each with its own judgement.
-
-    The judgement is null where the quantity was not measured, or at sizes below those that can judge it.
-    """
-    rows = {row.quantity: row for row in measured}
-    entries = []
-    for criterion in claim.rule.criteria:
-        row, smallest = rows.get(criterion.quantity), dict(claim.rule.smallest(criterion))
-        judged = row is not None and not _too_small(row.all_sizes, smallest)
-        judgement = criterion.judge(row.low, row.high) if row is not None and judged else None
-        entry = finite_row(asdict(criterion)) | {"judged_from": smallest}
-        entries.append(entry | {"text": str(criterion), "judgement": judgement})
-    return entries
-
-
 def _judge_criteria(claim: Claim, measured: Sequence[Measured], support: str) -> tuple[Verdict, str]:
     rows = {row.quantity: row for row in measured}
     verdicts = {str(c): c.judge(rows[c.quantity].low, rows[c.quantity].high) for c in claim.rule.criteria}
@@ -88,7 +70,7 @@ def _shortfall(claim: Claim, measured: Sequence[Measured]) -> str:
     for criterion in claim.rule.criteria:
         smallest = claim.rule.smallest(criterion)
         for row in _standing_for(criterion, rows, smallest):
-            if found := _too_small(row.all_sizes, smallest):
+            if found := too_small(row.all_sizes, smallest):
                 asked = _in_words({name: smallest[name] for name in found}, short=True)
                 return f"{_in_words(found)}; the rule asks for {asked}"
         if criterion.quantity not in rows:  # a slip of ours, not a verdict
@@ -107,7 +89,7 @@ def _standing_for(
     return [row for row in rows.values() if set(smallest) <= set(row.all_sizes)]
 
 
-def _too_small(sizes: Mapping[str, int], smallest: Mapping[str, int]) -> dict[str, int]:
+def too_small(sizes: Mapping[str, int], smallest: Mapping[str, int]) -> dict[str, int]:
     """Return the sizes that are too small; one that was not measured at all counts as 0."""
     found = {name: sizes.get(name, 0) for name in smallest}
     return {name: size for name, size in found.items() if size < smallest[name]}

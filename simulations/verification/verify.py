@@ -127,7 +127,7 @@ def verify(
         or data that are not there.
     """
     from simulations.devices import available_cores, describe, resolve
-    from simulations.results.tables import provenance
+    from simulations.results.provenance import provenance
 
     choice("preset", preset, PRESETS)
     chosen = get_claims(claims)

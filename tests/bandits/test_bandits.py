@@ -18,7 +18,6 @@ from simulations.bandits.simulation import (
     simulate_dynamics,
     simulate_moments,
 )
-from simulations.benchmark import suite as benchmark
 
 PG, DG, ZERO = Gate("pg"), Gate("dg"), Gate("zero-price")
 CONTEXT = Context.symmetric(0.3, 5, 0.5, PG)
@@ -227,10 +226,3 @@ def test_records():
     np.testing.assert_array_equal(whole.p_correct[:, result.steps], result.p_correct)
     np.testing.assert_array_equal(whole.backward[:, result.steps], result.backward)
     np.testing.assert_array_equal(whole.backward[0], 10 * np.arange(26))
-
-
-def test_benchmark_runs_and_prints():
-    rows = benchmark.run(repeats=1, quick=True)
-    assert {row.variant for row in rows} >= {"kernel", "NumPy, every sample", "NumPy, counts"}
-    assert all(row.seconds > 0 for row in rows)
-    assert benchmark.main_table(rows).row_count == len(rows)

@@ -20,14 +20,21 @@ def run(capsys, *arguments):
 def test_help_and_version(capsys):
     code, out, _ = run(capsys, "--help")
     assert code == 0
-    for name in ("verify", "derive", "figures", "experiment", "data", "bench"):
+    for name in ("verify", "derive", "figures", "sweep", "experiment", "data", "bench"):
         assert re.search(rf"^  {name} ", out, re.MULTILINE)
     assert run(capsys, "--version")[1].startswith("kondo, version ")
     assert run(capsys)[0] == 0
 
 
 MISTAKES = [
-    (("nope",), "No such command 'nope'"),
+    (("nope",), "No such command 'nope' among verify, derive, figures, sweep, experiment, data, bench$"),
+    (("verfy",), "No such command 'verfy' .*; did you mean 'verify'"),
+    (("experiment", "mnits"), "No such command 'mnits' .*; did you mean 'mnist'"),
+    (("data", "fetsh"), "No such command 'fetsh' .*; did you mean 'fetch'"),
+    (("verify", "--clam", "gate-law"), "No such option.*--clam.*--claim"),
+    (("experiment", "mnist", "--lerning-rate", "1"), "No such option.*--lerning-rate.*--learning-rate"),
+    (("verify", "--quite"), "No such option.*--quite.*--quiet"),
+    (("bench", "--json", "."), "cannot write .*: it is a directory"),
     (("verify", "--preset", "huge"), "'huge' is not one of 'smoke', 'quick', 'paper'"),
     (("verify", "--claim", "nope"), "claim must be one of gate-law, .*, got 'nope'"),
     (("verify", "--device", "tpu"), "'tpu' is not one of 'auto', 'cpu', 'cuda'"),
@@ -174,6 +181,31 @@ def test_data_check(capsys):
     code, out, _ = run(capsys, "data", "check")
     assert code == 0
     assert out.count("ok ") == 4
+
+
+@pytest.mark.parametrize("slip", [TypeError, ValueError, KeyError])
+def test_a_slip_of_our_own_while_drawing_reads_as_no_bad_input(monkeypatch, tmp_path, slip):
+    from paper_figs import drawing
+
+    def draw(*arguments, **named):
+        yield tmp_path / "first.pdf"
+        raise slip("ours")
+
+    monkeypatch.setattr(drawing, "_draw", draw)
+    with pytest.raises(slip, match="ours"):
+        cli.main(["figures", "gate-law", "--out", str(tmp_path)])
+
+
+def test_a_disk_that_is_full_while_drawing_is_one_line(capsys, monkeypatch, tmp_path):
+    from paper_figs import drawing
+
+    def draw(*arguments, **named):
+        yield tmp_path / "first.pdf"
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(drawing, "_draw", draw)
+    code, _, err = run(capsys, "figures", "gate-law", "--out", tmp_path)
+    assert (code, err) == (2, f"kondo: cannot write {tmp_path}: No space left on device\n")
 
 
 def test_figures_list(capsys):

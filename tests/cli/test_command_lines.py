@@ -5,6 +5,7 @@
 
 import random
 
+import click
 from command_lines import light_work, problem, random_command_line, workplace
 
 from simulations.cli import main as cli
@@ -30,7 +31,7 @@ def test_negative_control_the_fuzzer_sees_what_may_not_be(tmp_path, monkeypatch)
         raise SystemExit(2)
 
     def two_lines(arguments):
-        cli.click.echo("kondo: a\nb", err=True)
+        click.echo("kondo: a\nb", err=True)
         raise SystemExit(2)
 
     def silent(arguments):
@@ -50,7 +51,7 @@ def test_negative_control_the_fuzzer_sees_what_may_not_be(tmp_path, monkeypatch)
 
     def late(arguments):
         (tmp_path / "y" / "z").mkdir(parents=True)
-        cli.click.echo("kondo: no", err=True)
+        click.echo("kondo: no", err=True)
         raise SystemExit(2)
 
     assert run(late).startswith("stray: ")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from simulations.cli.terminal import in_plain_letters
+from simulations.cli.letters import in_plain_letters
 
 RUN = """
 import json, os, sys, traceback

@@ -7,7 +7,7 @@ import pytest
 
 from kondo_theory.claims import CLAIMS
 from simulations.cli import main as cli
-from simulations.cli import verify_command
+from simulations.cli import verifying
 from simulations.errors import ReportedError
 from simulations.verification import report, verify
 from simulations.verification.checks.evidence import Simulated
@@ -42,8 +42,8 @@ def read(path):
 
 def test_each_claim_is_written_and_then_printed_when_it_is_done(kondo, tmp_path, capsys, monkeypatch):
     file, seen, events = tmp_path / "report.json", [], []
-    monkeypatch.setattr(verify_command, "_write", lambda found, path, write=verify_command._write: (
-        write(found, path), events.append(("written", len(found.outcomes)))
+    monkeypatch.setattr(verifying, "write_json", lambda value, path, write=verifying.write_json: (
+        write(value, path), events.append(("written", len(value["claims"])))
     ))  # fmt: skip
     monkeypatch.setattr(report, "show_outcome", lambda found, screen, show=report.show_outcome: (
         events.append(("printed", len(found.outcomes))), show(found, screen)

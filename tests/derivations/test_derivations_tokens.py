@@ -39,6 +39,15 @@ def test_the_counterexamples_are_those_that_are_sampled():
         assert mass @ value == pytest.approx(PREDICTED[name], rel=1e-12)
 
 
+def test_the_delight_of_a_row_is_its_advantage_times_its_surprisal():
+    chances, vocab_size = (sp.Rational(3, 5), sp.Rational(1, 10)), 50
+    p = np.array([0.6, 0.1])
+    for row in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        found = row_gate._row_delight(row, chances, vocab_size)
+        tokens = np.where(row, p, (1 - p) / (vocab_size - 1))
+        assert float(found) == pytest.approx((np.mean(row) - p.mean()) * -np.log(tokens).sum(), rel=1e-12)
+
+
 def test_results_agree_with_the_closed_forms():
     critical = derived_trap.derive().results["two_token_critical_rate"]
     assert trap.critical_rate(1000, 2) == pytest.approx(float(critical), abs=1e-9)

@@ -18,6 +18,57 @@ def error(r, gate="zero-price", eta=1.0):
     return gambling.log_fixed_point(r, gate, eta) - float(gambling.log_small_noise_floor(r, gate, eta))
 
 
+def test_the_temperature_is_one_unless_given():
+    for call in (
+        lambda *eta: gambling.fixed_point(0.7, "dg", *eta),
+        lambda *eta: gambling.log_fixed_point(0.7, "dg", *eta),
+        lambda *eta: float(gambling.drift(0.2, 0.7, "dg", *eta)),
+        lambda *eta: float(gambling.dg_threshold(0.7, *eta)),
+        lambda *eta: float(gambling.log_small_noise_floor(0.7, "dg", *eta)),
+    ):
+        assert call() == call(1.0) != call(2.0)
+
+
+def test_without_a_fixed_point_there_is_no_logarithm_of_one():
+    for r, gate in ((gambling.CRITICAL_NOISE_RATIO, "zero-price"), (3.0, "zero-price"), (1.0, "pg")):
+        assert gambling.log_fixed_point(r, gate) is None
+        assert gambling.fixed_point(r, gate) is None
+
+
+@pytest.mark.parametrize("distance", [1e-9, 1e-12])
+def test_next_to_the_critical_ratio_the_fixed_point_keeps_its_digits(distance):
+    """1 − x* = 2(1 − r/r_c) to first order; a search would have as many digits as 1 − x* has above rounding."""
+    r = gambling.CRITICAL_NOISE_RATIO * (1 - distance)
+    gap = 2 * (1 - r / gambling.CRITICAL_NOISE_RATIO)
+    assert gambling.log_fixed_point(r) == pytest.approx(-gap, rel=20 * distance, abs=0)
+
+
+def test_the_threshold_of_dg_on_both_sides_of_one_and_far_beyond():
+    """In k = 2η/r²: one up to k = 1, the smaller root of x = e^{−k(1−x)} above, e^{−k} for large k."""
+    k = np.array([0.3, 1.0, 1.01, 1.5, 2.0, 5.0, 39.0, 45.0, 700.0])
+    x = gambling.dg_threshold(1.0, k / 2)
+    assert x.dtype == np.float64
+    np.testing.assert_array_equal(x[:2], 1)
+    assert (np.diff(x[1:]) < 0).all()
+    np.testing.assert_allclose(np.log(x[2:]), -k[2:] * (1 - x[2:]), rtol=1e-12)
+    np.testing.assert_allclose(x[-2:], np.exp(-k[-2:]), rtol=1e-13)
+
+
+def test_false_positives_in_logarithms_are_those_of_the_probability():
+    x, r = np.linspace(0, 1, 9), np.array([[0.2], [1.0], [30.0]])
+    found = gambling.log_false_positive_probability(x, r)
+    np.testing.assert_allclose(found, np.log(gambling.false_positive_probability(x, r)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("gate", gambling.GATES)
+def test_drifts_have_the_shape_of_all_arguments_together(gate):
+    for shapes in ((3, 1, 1), (1, 3, 1), (1, 1, 3)):
+        x, r, eta = (np.full(shape, value) for shape, value in zip(shapes, (0.2, 0.7, 1.5), strict=True))
+        found = gambling.drift(x, r, gate, eta)
+        assert found.shape == (3,)
+        np.testing.assert_array_equal(found, gambling.drift(0.2, 0.7, gate, 1.5))
+
+
 def test_the_zero_price_floor_is_approached_like_three_r_squared():
     for r in (0.02, 0.05, 0.1):
         assert error(r) / r**2 == pytest.approx(-3, rel=10 * r**2)

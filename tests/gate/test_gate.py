@@ -187,6 +187,28 @@ def test_selection_is_the_sorted_definition_in_numpy_and_torch(scores, n_kept, s
         assert_array_equal(gate.select_exactly(tensors[0], n_kept, tensors[1], check=check).numpy(), expected)
 
 
+def test_selections_refuse_nan_unless_told_not_to_look():
+    chi, ties = np.array([0.0, math.nan, 1.0]), np.zeros(3)
+    rng = np.random.default_rng(0)
+    for call in (
+        lambda **check: gate.select(chi, 0.5, rng, **check),
+        lambda **check: gate.select_exactly(chi, 2, ties, **check),
+        lambda **check: gate.quantile_price(chi, 0.5, **check),
+        lambda **check: gate.calibrated_price(chi, 0.5, 0.0, **check),
+    ):
+        for check in ({}, {"check": True}):
+            with pytest.raises(ValueError, match=r"^score must be a number, got nan \(sample 1"):
+                call(**check)
+        assert not np.isnan(call(check=False)).any()
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.5, 1.0])
+def test_batches_of_one_keep_it(rate):
+    for chi in (torch.zeros((3, 1)), np.zeros((3, 1))):
+        generator = torch.Generator() if isinstance(chi, torch.Tensor) else np.random.default_rng(0)
+        assert np.asarray(gate.select(chi, rate, generator)).tolist() == [[True]] * 3
+
+
 def test_equal_tie_breakers_still_keep_exactly_k():
     mask = gate.select_exactly(np.zeros((2, 9)), 4, np.zeros((2, 9)))
     assert_array_equal(mask, [[True] * 4 + [False] * 5] * 2)
@@ -250,6 +272,15 @@ def test_sample_gate_frequencies():
         assert abs(share - p) < 4 * math.sqrt(p * (1 - p) / 40_000)
 
 
+def test_a_closed_gate_stays_closed_and_an_open_one_open_at_the_ends_of_what_is_drawn():
+    class Lowest(np.random.Generator):
+        def random(self, shape):
+            return np.zeros(shape)
+
+    lowest = Lowest(np.random.PCG64(0))
+    assert gate.sample_gate(np.array([0.0, 5e-324, 1.0]), lowest).tolist() == [False, True, True]
+
+
 # --- the setting --------------------------------------------------------------------------------------------------
 
 
@@ -289,10 +320,15 @@ def test_the_default_gate_is_hard():
 @pytest.mark.parametrize("temperature", [0.0, 0.5])
 def test_probability_refuses_nan(temperature):
     for chi in (np.array([[0.0, 1.0], [math.nan, 2.0]]), torch.tensor([[0.0, 1.0], [math.nan, 2.0]])):
-        with pytest.raises(
-            ValueError, match=r"delight must be a number, got nan \(sample 2 of the flattened batch\)"
-        ):
+        with pytest.raises(ValueError, match=r"score must be a number, got nan \(sample 2 of the flattened batch\)"):
             gate.gate_probability(chi, 0.0, temperature)
+
+
+def test_a_soft_gate_whose_price_is_out_of_range_refuses_it():
+    chi = np.array([0.0, 1.0])
+    with pytest.raises(FloatingPointError, match=r"opens 0\.97 of the batch"):
+        Gate(rate=0.97, temperature=1e308)(chi, np.random.default_rng(0))
+    assert Gate(rate=0.97, temperature=1e308)(chi, np.random.default_rng(0), check=False).shape == (2,)
 
 
 @pytest.mark.parametrize(
@@ -302,7 +338,7 @@ def test_probability_refuses_nan(temperature):
         ({"rate": 0.1, "price": 0.0}, "either a rate or a price"),
         ({"rate": 0.0}, r"rate must be in \(0, 1\], got 0.0"),
         ({"rate": 1.5}, r"rate must be in \(0, 1\], got 1.5"),
-        ({"price": math.nan}, "price must be a number, got nan"),
+        ({"price": math.nan}, "^price must be a number, got nan$"),
         ({"price": 0.0, "temperature": -1.0}, "temperature must be finite and at least 0, got -1.0"),
     ],
 )
@@ -317,7 +353,7 @@ def test_gate_refuses_bad_settings(settings, message):
 @pytest.mark.parametrize(
     ("bad", "error", "message"),
     [
-        (np.array([1.0, math.nan]), ValueError, "delight must be a number, got nan"),
+        (np.array([1.0, math.nan]), ValueError, "score must be a number, got nan"),
         (np.zeros((3, 0)), ValueError, r"at least one sample on its last axis, got shape \(3, 0\)"),
         (np.float64(1.0), ValueError, r"at least one sample on its last axis, got shape \(\)"),
         (np.zeros(3, dtype=np.int64), TypeError, "real floating dtype, got int64"),
@@ -335,7 +371,7 @@ def test_wrong_generators_are_named():
         gate.select(np.zeros(3), 0.5)
     with pytest.raises(TypeError, match=r"torch.Generator on cpu or None for a tensor, got Generator"):
         gate.select(torch.zeros(3), 0.5, np.random.default_rng(0))
-    with pytest.raises(ValueError, match="tie_breakers must have the shape of delight"):
+    with pytest.raises(ValueError, match="tie_breakers must have the shape of score"):
         gate.select_exactly(np.zeros(3), 1, np.zeros(2))
     with pytest.raises(ValueError, match="n_kept must be between 1 and the batch size 3, got 4"):
         gate.select_exactly(np.zeros(3), 4, np.zeros(3))
@@ -366,8 +402,22 @@ def test_temperatures_and_scores_at_the_edge_of_the_dtype_stay_numbers():
     assert math.isfinite(gate.calibrated_price(huge, 0.5, 1.0))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("temperature", [0.0, 0.5])
+def test_probabilities_have_the_dtype_of_the_scores(dtype, temperature):
+    """Whatever the price's own; a price for the gate is float64 whatever the scores."""
+    chi = np.array([[0.5, -0.5, math.inf]], dtype)
+    for array, prices in ((chi, np.zeros((1, 1))), (torch.from_numpy(chi), torch.zeros((1, 1), dtype=torch.float64))):
+        for price in (0.0, prices):
+            assert gate.gate_probability(array, price, temperature).dtype == array.dtype
+        assert gate.calibrated_price(array, 0.5, 0.5).dtype == prices.dtype
+
+
 def test_numbers_and_lists_join_the_other_arguments_library():
     assert torch.equal(gate.delight(0.5, torch.ones(3)), torch.full((3,), 0.5))
+    assert torch.equal(gate.delight(torch.ones(2), [1.0, 2.0]), torch.tensor([1.0, 2.0]))
+    ties = gate.select_exactly(torch.zeros(2), 1, [0.9, 0.1])
+    assert ties.tolist() == [False, True]
     assert torch.equal(gate.delight([1.0, 2.0], torch.ones(2)), torch.tensor([1.0, 2.0]))
     for mixed in ((np.ones(2), torch.ones(2)), (torch.ones(2), np.ones(2))):
         with pytest.raises(TypeError, match="of the other argument's library"):

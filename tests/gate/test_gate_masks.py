@@ -48,7 +48,7 @@ def test_a_nan_score_is_a_score_of_minus_infinity(setting, as_array):
         assert not kept[bad].any()
         assert_array_equal(kept, np.asarray(setting(ruled_out, generator(spoiled, seed), check=True)))
         assert_array_equal(kept[0], np.asarray(setting(whole, generator(spoiled, seed)))[0])
-    with pytest.raises(ValueError, match=r"delight must be a number, got nan \(sample 13"):
+    with pytest.raises(ValueError, match=r"score must be a number, got nan \(sample 13"):
         setting(spoiled, generator(spoiled))
 
 
@@ -67,7 +67,7 @@ def test_the_probability_of_a_nan_score_is_zero(temperature, as_array):
     chi = as_array(np.array([math.nan, 1.0, -1.0]))
     found = gate.gate_probability(chi, -math.inf, temperature, check=False)
     assert found.tolist() == [0, 1, 1]
-    with pytest.raises(ValueError, match="delight must be a number, got nan"):
+    with pytest.raises(ValueError, match="score must be a number, got nan"):
         gate.gate_probability(chi, 0.0, temperature)
     prices = as_array(np.array([math.nan, math.nan, 0.0]))
     assert gate.gate_probability(as_array(np.ones(3)), prices, temperature, check=False).tolist()[:2] == [0, 0]
@@ -181,7 +181,7 @@ def test_every_gate_takes_a_mask(setting, as_array):
     whole = as_array(chi)
     alone = setting(whole, generator(whole))
     assert_array_equal(np.asarray(alone), np.asarray(setting(whole, generator(whole), mask=whole == whole)))
-    with pytest.raises(ValueError, match="delight must be a number, got nan"):
+    with pytest.raises(ValueError, match="score must be a number, got nan"):
         setting(padded, generator(padded), mask=as_array(np.ones_like(mask)))
 
 
@@ -265,7 +265,7 @@ def test_arrays_with_a_mask_of_their_own_are_refused(name):
 @pytest.mark.filterwarnings("ignore:The PyTorch API of MaskedTensors")
 def test_masked_tensors_are_refused():
     masked = torch.masked.masked_tensor(torch.ones(2), torch.tensor([True, False]))
-    with pytest.raises(TypeError, match="delight must be a plain array, got MaskedTensor"):
+    with pytest.raises(TypeError, match="score must be a plain array, got MaskedTensor"):
         Gate(rate=0.5)(masked)
 
 

@@ -14,8 +14,7 @@ from kondo_theory import gate
 from kondo_theory.gate import Gate
 from kondo_theory.gate import prices as _prices
 from kondo_theory.gate.prices import kept_counts
-from simulations.gambling.kernels import Gamble
-from simulations.networks.stacked import open_gate
+from simulations.gambling.gamble import Gamble
 from simulations.tokens.simulation import TokenGate
 
 # --- how many are kept --------------------------------------------------------------------------------------------
@@ -87,11 +86,11 @@ def test_the_rates_of_the_experiments_keep_what_they_kept():
 
 
 def test_the_simulations_keep_the_same_number():
-    assert TokenGate("token", 0.29).arguments(10, 5)[-1] == 15
-    assert TokenGate("row", 0.29).arguments(50, 5)[-1] == 15
-    assert Gamble(1.0, "rate", rate=0.29).arguments(50)[-1] == 15
+    assert TokenGate("token", 0.29).code(10, 5).n_kept == 15
+    assert TokenGate("row", 0.29).code(50, 5).n_kept == 15
+    assert Gamble(1.0, "rate", rate=0.29).arguments(50)[1].n_kept == 15
     numbers = torch.linspace(0, 0.9, 50)
-    assert open_gate(Gate(rate=0.29), numbers, numbers).sum() == 15
+    assert Gate(rate=0.29)(numbers, numbers).sum() == 15
 
 
 @pytest.mark.parametrize(("size", "message"), [(0, "got batch size 0"), (2.5, "must be whole, got 2.5")])
@@ -213,6 +212,54 @@ def test_a_price_beyond_the_range_is_refused_and_named():
     with pytest.raises(FloatingPointError, match=r"opens 0.97 of the batch .* nearest opens 0.85\d* \(batch 0"):
         gate.calibrated_price(chi, 0.97, 1e308)
     assert_array_equal(gate.calibrated_price(chi, 0.97, 1e308, check=False), [-np.finfo(float).max] * 2)
+
+
+def test_what_a_price_beyond_the_range_opens_counts_what_is_always_open():
+    """The first batch has a price; the second, with two of six scores +∞, needs it log 3 temperatures below zero."""
+    chi = np.array([[0.0, 0, 0, 1, 1, 1], [math.inf, math.inf, 0, 0, 0, 0]])
+    opened = (2 + 4 / (1 + math.exp(np.finfo(float).max / 1.7e308))) / 6
+    message = rf"^no price .* opens 0\.5 of the batch .* nearest opens {opened:g} \(batch 1 of the stack\)$"
+    for array in (chi, torch.from_numpy(chi)):
+        with pytest.raises(FloatingPointError, match=message):
+            gate.calibrated_price(array, 0.5, 1.7e308)
+
+
+def test_the_nearest_price_is_that_of_scores_far_from_zero_too():
+    opened = 1 / (1 + math.exp(np.finfo(float).max / 1e308 - 1))
+    with pytest.raises(FloatingPointError, match=rf"opens 0\.3 of the batch .* nearest opens {opened:g} "):
+        gate.calibrated_price(np.full(2, 1e308), 0.3, 1e308)
+
+
+def test_at_temperature_zero_the_price_is_the_quantile_with_every_option():
+    chi = np.random.default_rng(8).standard_normal((4, 10))
+    mask = np.random.default_rng(9).random(chi.shape) < 0.6
+    for options in ({}, {"keepdims": True}, {"keepdims": True, "mask": mask}, {"mask": mask, "check": False}):
+        assert_array_equal(
+            gate.calibrated_price(chi, 0.3, 0.0, **options), gate.quantile_price(chi, 0.3, **options), strict=True
+        )
+
+
+def test_a_batch_with_one_valid_sample_has_the_price_of_a_batch_of_one():
+    chi, mask = np.array([[3.0, 1.0], [3.0, 1.0]]), np.array([[True, False], [False, False]])
+    assert gate.calibrated_price(chi, 1.0, 0.5, mask=mask).tolist() == [-math.inf, math.inf]
+    assert gate.calibrated_price(chi, 0.5, 0.5, mask=mask)[0] == 3.0
+
+
+@pytest.mark.parametrize("as_array", [np.asarray, torch.from_numpy])
+def test_the_kth_largest_by_every_way(monkeypatch, as_array):
+    """One rank for all or one for each batch; a rank beyond an end is that of the end; libraries with sort alone."""
+    values = np.random.default_rng(10).standard_normal((2, 3, 7))
+    falling, array = np.sort(values)[..., ::-1], as_array(values)
+    xp = _prices.api.array_namespace(array)
+    for k in range(1, 8):
+        assert_array_equal(np.asarray(_prices.kth_largest(xp, array, k)), falling[..., k - 1 : k])
+    ranks = np.array([[[0], [3], [9]], [[1], [7], [8]]])
+    expected = np.take_along_axis(falling, ranks.clip(1, 7) - 1, -1)
+    assert_array_equal(np.asarray(_prices.kth_largest(xp, array, as_array(ranks))), expected)
+    for kind in ("is_numpy_array", "is_torch_array"):
+        monkeypatch.setattr(_prices.api, kind, lambda x: False)
+    for k in range(1, 8):
+        assert_array_equal(np.asarray(_prices.kth_largest(xp, array, k)), falling[..., k - 1 : k])
 
 
 def test_a_search_that_is_cut_short_is_refused(monkeypatch):

@@ -185,6 +185,7 @@ def test_timings_of_the_model_meet_every_criterion():
     assert "30 %" in worst.origin
 
 
+@pytest.mark.control("mnist-savings")
 @pytest.mark.parametrize(
     ("change", "missed"),
     [
@@ -238,6 +239,7 @@ def test_a_seed_of_pg_that_never_arrives_makes_a_lower_bound():
         speedup_rows(curves().query("label != 'DG'"), "test")
 
 
+@pytest.mark.control("mnist-savings")
 def test_negative_control_a_gate_as_slow_as_pg_misses_the_published_speedup():
     rows = speedup_rows(curves(gate=(0.9, 0.3, 0.2, 0.04), dg=(0.9, 0.3, 0.2, 0.04)), "test")
     assert verdicts(rows)["speed-up to 5 % error over PG, DG, any c, at least"] == "fails"

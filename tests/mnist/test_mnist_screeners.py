@@ -159,10 +159,10 @@ def kept_gradient(found, exactly):
     """The gradient that autograd finds for the last update of each seed, advantages exact or the screener's."""
     network, update, seen = found.step.network, found.step.update, {}
 
-    def spy(screening, actions, coefficient, keep, advantage=None):
-        seen.update(screening=screening, actions=actions, reward=coefficient, keep=keep)
+    def spy(screening, actions, coefficient, selection, advantage=None):
+        seen.update(screening=screening, actions=actions, reward=coefficient, keep=selection.keep)
         seen["policies"] = [network.policy(seed) for seed in range(len(SEEDS))]
-        update(screening, actions, coefficient, keep, advantage)
+        update(screening, actions, coefficient, selection, advantage)
 
     found.step.update = spy
     found.update()

@@ -17,8 +17,9 @@ from simulations.mnist.screeners import Int8
 from simulations.mnist.screeners import _product as int8_product
 from simulations.mnist.screeners import _quantised as quantised
 from simulations.mnist.training import SeedProgram
+from simulations.networks.rollouts import Rollout, sample
 from simulations.networks.sequence_step import SequenceStep
-from simulations.networks.transformer import Architecture, Rollout, Transformer, sample
+from simulations.networks.transformer import Architecture, Transformer
 from simulations.randomness.seed_streams import Draws
 from simulations.resuming.checkpoints import CheckpointFile
 from simulations.reversal.config import ReversalConfig
@@ -104,9 +105,10 @@ def reversal_gradient(config, device, dtype, rollout):
     part = Rollout(rollout.tokens.to(device), rollout.log_policy.to(device, dtype))
     point = points(part.prompts, part.answers, "fraction")
     advantage = group_advantage(point, 10, 10, dtype)
-    keep = step.screen(part, advantage)
-    step.update(part, keep, *objective(config, part, advantage))
-    return [parameter.grad for parameter in policy.parameters()], keep.cpu()
+    coefficient, loss = objective(config, part, advantage)
+    selection = step.select(part, advantage)
+    step.update(part, coefficient, selection, loss)
+    return [parameter.grad for parameter in policy.parameters()], selection.keep.cpu()
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +117,7 @@ def rollout():
     torch.nn.init.normal_(policy.head.weight, std=0.1, generator=torch.Generator().manual_seed(1))
     generator = torch.Generator().manual_seed(2)
     prompts = torch.randint(2, (10, 10), generator=generator)
-    return sample(policy.double(), prompts, 10, answers=10, generator=generator)
+    return sample(policy.double(), prompts, 10, n_answers=10, generator=generator)
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=str)
@@ -159,7 +161,7 @@ def sampled_bits(device, bias):
     policy = Transformer(2, 3, seed=0)
     torch.nn.init.normal_(policy.head.weight, std=0.1, generator=torch.Generator().manual_seed(1))
     prompts = torch.tensor([[0, 1], [1, 1]], device=device)
-    drawn = sample(policy.to(device), prompts, 2, answers=20_000, generator=torch.Generator(device).manual_seed(4))
+    drawn = sample(policy.to(device), prompts, 2, n_answers=20_000, generator=torch.Generator(device).manual_seed(4))
     probability = drawn.log_policy[..., 1].double().exp() + bias
     ones = (drawn.answers == 1).double()
     return ((ones - probability).sum(0) / (probability * (1 - probability)).sum(0).sqrt()).cpu()
@@ -172,7 +174,7 @@ def test_answers_follow_the_policy_and_the_cache_changes_nothing(device):
     policy = Transformer(2, 19, seed=0)
     torch.nn.init.normal_(policy.head.weight, std=0.1, generator=torch.Generator().manual_seed(1))
     prompts = torch.randint(2, (10, 10), generator=torch.Generator().manual_seed(2)).to(device)
-    drawn = sample(policy.to(device), prompts, 10, answers=10, generator=torch.Generator(device).manual_seed(3))
+    drawn = sample(policy.to(device), prompts, 10, n_answers=10, generator=torch.Generator(device).manual_seed(3))
     with torch.no_grad():
         full = policy(drawn.tokens[:, :-1], 10).log_softmax(-1)
     torch.testing.assert_close(drawn.log_policy, full, rtol=0, atol=1e-5)

@@ -2,6 +2,7 @@
 
 import math
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -9,8 +10,10 @@ import torch
 
 from kondo_theory.gate import Gate, kept_count
 from kondo_theory.screening import RULES
-from simulations.networks.sequence_step import SequenceStep, policy_gradient_loss, scores
-from simulations.networks.transformer import Architecture, Rollout, Transformer, sample
+from simulations.networks.rollouts import Rollout, sample
+from simulations.networks.sequence_scores import scores
+from simulations.networks.sequence_step import SequenceStep, policy_gradient_loss
+from simulations.networks.transformer import Architecture, Transformer
 
 SMALL = Architecture(width=12, heads=3, layers=2, feed_forward=20)
 EVERYTHING, NOTHING = Gate(price=-1e9), Gate(price=1e9)
@@ -61,9 +64,10 @@ def gradients(gate, granularity, length=4, keep_of=lambda keep: keep, scale=1.0)
     rollout, advantage = make_batch(step, length)
     if length == 1:
         advantage = advantage + 0.1  # answers of one token often agree: leave no batch without an advantage
-    keep = step.screen(rollout, advantage)
+    selection = step.select(rollout, advantage)
+    keep = selection.keep
     coefficient = advantage[:, None].expand_as(keep)
-    step.update(rollout, keep_of(keep), coefficient)
+    step.update(rollout, coefficient, replace(selection, keep=keep_of(keep)))
     found = [scale * parameter.grad for parameter in policy.parameters()]
     return found, masked_gradient(policy, rollout, keep * coefficient), keep, step
 
@@ -86,7 +90,7 @@ def test_the_rows_are_cut_after_the_last_kept_token():
     keep = torch.zeros(P * S, 4, dtype=torch.bool)
     keep[1, 0] = keep[7, 1] = keep[7, 0] = True
     coefficient = advantage[:, None].expand_as(keep)
-    step.update(rollout, keep, coefficient)
+    step.update(rollout, coefficient, replace(step.select(rollout, advantage), keep=keep))
     counts = step.counts
     assert (counts.backward_tokens, counts.backward_rows, counts.processed_tokens) == (3, 2, 2 * (4 + 2 - 1))
     assert counts.training_flops == 3 * SMALL.forward_flops(2, 5, 2, 3)
@@ -116,9 +120,11 @@ def test_an_empty_batch_steps_with_a_zero_gradient(optimizer_type):
         step = make_step(None, policy=policy, optimizer=optimizer_type(policy.parameters(), lr=0.1, **options))
         rollout, advantage = make_batch(step)
         coefficient = advantage[:, None].expand(P * S, 4)
-        everything = torch.ones(P * S, 4, dtype=torch.bool)
-        step.update(rollout, everything, coefficient)
-        step.update(rollout, everything if mask_by_hand else ~everything, coefficient * (not mask_by_hand))
+        everything = step.select(rollout, advantage)
+        assert everything.keep.all()
+        step.update(rollout, coefficient, everything)
+        masked = everything if mask_by_hand else replace(everything, keep=~everything.keep)
+        step.update(rollout, coefficient * (not mask_by_hand), masked)
         results.append([parameter.detach().clone() for parameter in policy.parameters()])
     for mine, reference in zip(*results, strict=True):
         torch.testing.assert_close(mine, reference, rtol=1e-12, atol=1e-14)
@@ -156,7 +162,7 @@ def test_entropy_is_that_of_the_policy_at_each_position():
 def test_every_rule_keeps_exactly_k(rule, granularity):
     step = make_step(Gate(rate=0.1), granularity, rule)
     rollout, advantage = make_batch(step)
-    keep = step.screen(rollout, advantage)
+    keep = step.select(rollout, advantage).keep
     units = P * S * (4 if granularity == "token" else 1)
     kept = keep.sum() if granularity == "token" else keep[:, 0].sum()
     assert kept == kept_count(0.1, units)
@@ -170,7 +176,7 @@ def test_every_rule_keeps_exactly_k(rule, granularity):
 def test_zero_price_keeps_the_tokens_of_better_than_average_rows():
     step = make_step(Gate(price=0.0))
     rollout, advantage = make_batch(step)
-    keep = step.screen(rollout, advantage)
+    keep = step.select(rollout, advantage).keep
     assert torch.equal(keep, (advantage > 0)[:, None].expand_as(keep))
     assert 0 < keep.sum() < keep.numel()
 
@@ -183,7 +189,7 @@ def test_screening_with_the_sampler_s_log_probabilities_is_exact_on_policy_and_r
             rollout, advantage = make_batch(step)
             if moved:
                 step.policy.head.weight.data.mul_(-1)
-            masks[moved, on_policy] = step.screen(rollout, advantage, on_policy=on_policy)
+            masks[moved, on_policy] = step.select(rollout, advantage, on_policy=on_policy).keep
             renewed = 0 if on_policy else SMALL.forward_flops(P * S, 7, 4, 3)
             assert step.counts.screening_flops == renewed
     assert torch.equal(masks[False, False], masks[False, True])
@@ -195,8 +201,7 @@ def test_what_a_batch_costs_is_counted():
     step = make_step(Gate(rate=0.1), "row")
     for _ in range(2):
         rollout, advantage = make_batch(step)
-        keep = step.screen(rollout, advantage)
-        step.update(rollout, keep, advantage[:, None].expand_as(keep))
+        step.update(rollout, advantage[:, None].expand(P * S, 4), step.select(rollout, advantage))
     counts = step.counts
     assert counts.optimizer_steps == 2
     assert (counts.forward_rows, counts.forward_tokens, counts.full_tokens) == (40, 160, 2 * 20 * 7)
@@ -211,8 +216,9 @@ def test_a_scattered_token_costs_more_than_its_share():
     """Two tokens of 80, in two rows: logically 1/40, physically up to both whole rows of 20."""
     step = make_step(Gate(rate=2 / 80))
     rollout, advantage = make_batch(step)
-    keep = step.screen(rollout, advantage)
-    step.update(rollout, keep, advantage[:, None].expand_as(keep))
+    selection = step.select(rollout, advantage)
+    keep = selection.keep
+    step.update(rollout, advantage[:, None].expand_as(keep), selection)
     assert step.counts.logical_share == 1 / 40
     rows, length = int(keep.any(1).sum()), 1 + int(keep.any(0).nonzero().max())
     assert step.counts.processed_tokens == rows * (3 + length)
@@ -224,11 +230,11 @@ def test_a_policy_of_nan_is_refused_before_it_does_harm():
     rollout, advantage = make_batch(step)
     broken = Rollout(rollout.tokens, rollout.log_policy * math.nan)
     with pytest.raises(FloatingPointError, match="log-probabilities are not finite"):
-        step.screen(broken, advantage)
+        step.select(broken, advantage)
     before = [parameter.clone() for parameter in step.policy.parameters()]
-    keep = step.screen(rollout, advantage)
+    selection = step.select(rollout, advantage)
     with pytest.raises(FloatingPointError, match="the loss is inf"):
-        step.update(rollout, keep, torch.full((P * S, 4), math.inf))
+        step.update(rollout, torch.full((P * S, 4), math.inf), selection)
     for mine, reference in zip(step.policy.parameters(), before, strict=True):
         assert torch.equal(mine, reference)
 
@@ -238,9 +244,16 @@ def test_a_policy_of_nan_is_refused_before_it_does_harm():
     [
         (lambda s, r, a: make_step(None, "column"), "granularity must be one of token, row, got 'column'"),
         (lambda s, r, a: make_step(None, rule="joy"), "rule must be one of delight, .*, got 'joy'"),
-        (lambda s, r, a: s.screen(r, a[:, None]), r"a value for each of the 20 rows, got \(20, 1\)"),
-        (lambda s, r, a: s.update(r, torch.ones(20) > 0, a), r"keep must have the shape .* \(20, 4\), got \(20,\)"),
-        (lambda s, r, a: s.update(r, torch.ones(20, 4) > 0, a), r"coefficient must have the shape .* got \(20,\)"),
+        (lambda s, r, a: s.select(r, a[:, None]), r"a value for each of the 20 rows, got \(20, 1\)"),
+        (
+            lambda s, r, a: s.update(r, a, s.select(r, a)),
+            r"coefficient must have .* \(20, 4\), got \(20,\)",
+        ),
+        (
+            lambda s, r, a: s.update(r, r.surprisal, s.select(r.part(slice(2), 4), a[:2])),
+            r"keep .* got \(2, 4\)",
+        ),
+        (lambda s, r, a: s.backward(r, r.surprisal, s.select(r, a), scale=math.nan), "scale must be finite, got nan"),
     ],
 )
 def test_bad_input_is_refused(call, message):
@@ -262,9 +275,9 @@ def test_a_step_makes_no_tensor_on_the_default_device(gate, granularity):
         with torch.device("meta") if elsewhere else nullcontext():
             rollout = step.sample(prompts, 4, S)
             advantage = (rollout.answers == rollout.prompts.flip(1)).double().mean(1) - 0.3
-            keep = step.screen(rollout, advantage, on_policy=False)
-            step.update(rollout, keep, advantage[:, None].expand_as(keep), policy_gradient_loss)
+            selection = step.select(rollout, advantage, on_policy=False)
+            step.update(rollout, advantage[:, None].expand(P * S, 4), selection, policy_gradient_loss)
             greedy = sample(policy, prompts, 4, greedy=True)
-        results.append([keep, greedy.log_policy, *policy.parameters()])
+        results.append([selection.keep, greedy.log_policy, *policy.parameters()])
     for plain, other in zip(*results, strict=True):
         assert torch.equal(plain, other)

@@ -1,14 +1,13 @@
 """Seeds side by side against one run a seed of the screened step, method by method; counts, memory, padding."""
 
-import math
 import weakref
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
+from steps import Stacked
+from waiting import Waits
 
 from kondo_theory.gate import Gate, delight, gate_probability
 from kondo_theory.screening import RULES
@@ -17,9 +16,8 @@ from simulations.mnist.config import MnistConfig
 from simulations.mnist.images import load_mnist
 from simulations.mnist.training import SeedProgram
 from simulations.networks import stacked
-from simulations.networks.mlp import PolicyMLP, StackedMLP
-from simulations.networks.stacked import kept_rows, open_gate
-from simulations.randomness.seed_streams import SeedStreams, draw_actions
+from simulations.networks.mlp import PolicyMLP
+from simulations.randomness.seed_streams import SeedStreams
 
 CPU = torch.device("cpu")
 SEEDS = (0, 1, 2)
@@ -54,9 +52,9 @@ def stacked_run(config, data, n_updates=20, seeds=SEEDS, swap_draws=False):
         program.streams = SeedStreams(streams, len(program.train_images), config.batch_size, CPU)
     masks, update = [], program.step.update
 
-    def spy(screening, actions, coefficient, keep):
-        masks.append(keep)
-        update(screening, actions, coefficient, keep)
+    def spy(screening, actions, coefficient, selection):
+        masks.append(None if selection is None else selection.keep)
+        update(screening, actions, coefficient, selection)
 
     program.step.update = spy
     for _ in range(n_updates):
@@ -110,8 +108,8 @@ def test_each_seed_is_the_run_that_it_would_be_alone(data, config):
         if config.gate is not None:
             assert torch.equal(torch.stack([mask[place] for mask in masks]), torch.stack(expected_masks))
         assert largest_difference(parameters[place], expected) < 1e-10
-        assert program.step.forward_samples == counts.forward_samples
-        assert int(program.step.backward_samples[place]) == counts.backward_samples
+        assert program.step.counts.forward_samples == counts.forward_samples
+        assert int(program.step.counts.backward_samples[place]) == counts.backward_samples
 
 
 @pytest.mark.parametrize("config", METHODS[:4], ids=lambda config: config.label)
@@ -194,11 +192,11 @@ def test_the_gradient_does_not_depend_on_whether_activations_were_kept(data, mon
         program.step._last_share = share
         program.update()
         gradients.append([parameter.grad for parameter in program.step.network.parameters()])
-        flops.append(program.step.flops)
+        flops.append(program.step.counts.flops)
     assert largest_difference(gradients[0], gradients[1]) < 1e-14
     assert largest_difference(gradients[0], gradients[2]) < 1e-14
     assert torch.equal(flops[1], flops[2])
-    network, kept = program.step.network, program.step.backward_samples
+    network, kept = program.step.network, program.step.counts.backward_samples
     screening = config.batch_size * network.forward_flops
     assert torch.equal(flops[2], screening + kept * network.backward_flops)
     most_of_it = config.batch_size * network.backward_flops
@@ -206,115 +204,35 @@ def test_the_gradient_does_not_depend_on_whether_activations_were_kept(data, mon
     assert torch.equal(flops[0], screening + again)
 
 
-def test_the_stacked_gradient_is_autograds():
-    network = StackedMLP([PolicyMLP((7, 6, 5, 4), seed=seed).to(torch.float64) for seed in SEEDS])
-    generator = torch.Generator().manual_seed(0)
-    observations = torch.randn(3, 11, 7, generator=generator, dtype=torch.float64)
-    logit_gradient = torch.randn(3, 11, 4, generator=generator, dtype=torch.float64)
-    inputs = []
-    logits = network.forward(observations, inputs)
-    network.backward(inputs, logit_gradient)
-    for place in range(3):
-        policy = network.policy(place)
-        expected = policy(observations[place])
-        assert torch.allclose(logits[place], expected, rtol=0, atol=1e-14)
-        expected.backward(logit_gradient[place])
-        for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
-            assert torch.allclose(weight.grad[place].T, policy.layers[layer].weight.grad, rtol=0, atol=1e-13)
-            assert torch.allclose(bias.grad[place, 0], policy.layers[layer].bias.grad, rtol=0, atol=1e-13)
-
-
-def test_flops_are_those_that_the_counter_sees():
-    policy = PolicyMLP(seed=0)
-    network = StackedMLP([policy])
-    with FlopCounterMode(display=False) as forward:
-        logits = policy(torch.rand(3, 784))
-    with FlopCounterMode(display=False) as backward:
-        logits.sum().backward()
-    assert network.forward_flops == forward.get_total_flops() / 3
-    assert network.backward_flops == backward.get_total_flops() / 3
-
-
-def test_policies_of_two_shapes_are_refused():
-    with pytest.raises(ValueError, match="of one shape, got the shapes"):
-        StackedMLP([PolicyMLP((4, 3), seed=0), PolicyMLP((4, 2), seed=0)])
-    with pytest.raises(ValueError, match="at least one"):
-        StackedMLP([])
-
-
-def test_kept_rows_are_in_order_and_padded():
-    keep = torch.tensor([[0, 1, 0, 1, 1], [1, 0, 0, 0, 0], [0, 0, 0, 0, 0]], dtype=torch.bool)
-    rows, present = kept_rows(keep, 3)
-    assert [row[mask].tolist() for row, mask in zip(rows, present, strict=True)] == [[1, 3, 4], [0], []]
-    assert rows.max() < 5
-    assert [tuple(tensor.shape) for tensor in kept_rows(keep[2:], 0)] == [(1, 0), (1, 0)]
-
-
-def test_actions_follow_the_policy():
-    """Frequencies within 4 standard errors; a policy in another order is more than 4 away."""
-    policy = torch.tensor([0.5, 0.3, 0.15, 0.05], dtype=torch.float64)
-    n = 40_000
-    uniforms = torch.rand(n, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    share = torch.bincount(draw_actions(policy.expand(n, -1), uniforms), minlength=4) / n
-    error = (policy * (1 - policy) / n).sqrt()
-    assert ((share - policy).abs() < 4 * error).all()
-    assert ((share - policy.flip(0)).abs() > 4 * error).all()
-    low = torch.tensor([[0.4, 0.3, 0.2]])  # rounding left a gap at the top
-    assert draw_actions(low, torch.tensor([0.99])).tolist() == [2]
-    assert draw_actions(torch.tensor([[0.0, 1.0]]), torch.tensor([0.0])).tolist() == [1], "no action of probability 0"
-
-
-def test_streams_continue_where_they_stood():
-    seeds = [MnistConfig("pg", seed=seed).streams() for seed in SEEDS]
-    one, other = (SeedStreams(seeds, 1000, 3_000, CPU) for _ in range(2))  # three updates a block
-    for _ in range(4):
-        one.next()
-    other.restore(one.state())
+@pytest.mark.parametrize("small", [True, False], ids=["activations kept", "two passes"])
+def test_a_soft_gate_at_a_rate_backpropagates_all_that_it_draws(monkeypatch, small):
+    """It draws how many are kept: in some update of each seed more than the rate's share."""
+    monkeypatch.setattr(stacked, "KEPT_BYTES", 2**24 * small)
+    driver = Stacked(Gate(rate=0.25, temperature=0.5))
+    most = 0
     for _ in range(5):
-        for mine, theirs in zip(one.next(), other.next(), strict=True):
-            assert torch.equal(mine, theirs)
-    assert not torch.equal(one.next().images, one.next().images)
+        policies = [driver.network.policy(seed) for seed in (0, 1)]
+        advantage = driver.screen()
+        keep = driver.update(advantage).view(2, -1)
+        most = max(most, int(keep.sum(-1).max()))
+        for place, policy in enumerate(policies):
+            log_prob = (
+                policy(driver.observations[place]).log_softmax(-1).gather(1, driver.actions[place, :, None])[:, 0]
+            )
+            loss = -(keep[place] * advantage.view(2, -1)[place] * log_prob).mean()
+            expected = torch.autograd.grad(loss, policy.layers[0].weight)[0].T
+            torch.testing.assert_close(driver.network.weights[0].grad[place], expected, rtol=1e-10, atol=1e-12)
+    assert most > 0.25 * keep.shape[1], "negative control: as many places as the rate's share are too few"
 
 
-def test_streams_of_seeds_are_their_own():
-    draws = SeedStreams([MnistConfig("pg", seed=seed).streams() for seed in SEEDS], 60_000, 100, CPU).next()
-    for numbers in draws:
-        assert not torch.equal(numbers[0], numbers[1])
-    assert not torch.equal(draws.actions, draws.gate)
-
-
-def test_a_soft_gate_at_a_rate_is_refused():
-    with pytest.raises(ValueError, match="must have temperature 0 here"):
-        open_gate(Gate(rate=0.1, temperature=1.0), torch.zeros(3), torch.zeros(3))
-
-
-def test_a_bernoulli_gate_opens_as_often_as_its_probability():
-    score = torch.full((1, 40_000), 0.3, dtype=torch.float64)
-    uniforms = torch.rand(1, 40_000, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    p = 1 / (1 + math.exp(-0.2 / 0.5))
-    opened = open_gate(Gate(price=0.1, temperature=0.5), score, uniforms).to(torch.float64).mean()
-    error = math.sqrt(p * (1 - p) / 40_000)
-    assert abs(float(opened) - p) < 4 * error
-    assert abs(float(opened) - 0.5) > 4 * error
-
-
-class Waits(TorchDispatchMode):
-    """Counts what would make the host wait for a GPU: values read, and shapes that depend on values."""
-
-    NAMES = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal")
-
-    def __init__(self):
-        super().__init__()
-        self.seen = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        name = func.overloadpacket.__name__
-        masked = name in ("index", "index_put", "index_put_") and any(
-            isinstance(index, torch.Tensor) and index.dtype == torch.bool for index in args[1]
-        )
-        if name in self.NAMES or masked:
-            self.seen.append(name)
-        return func(*args, **(kwargs or {}))
+def test_counts_and_screenings_read_in_one_line():
+    driver = Stacked(Gate(rate=0.25))
+    driver.update(driver.screen())
+    counts = "StackedCounts(updates=1, forward_samples=20, backward_samples=(2,), flops=(2,), invalid_samples=0, "
+    assert repr(driver.step.counts).startswith(counts)
+    driver.screen()
+    shapes = "observations=(2, 20, 6), log_policy=(2, 20, 4), inputs=[(2, 20, 6), (2, 20, 8)]"
+    assert repr(driver.screening) == f"StackedScreening({shapes})"
 
 
 @pytest.mark.parametrize("config", METHODS, ids=lambda config: config.label)

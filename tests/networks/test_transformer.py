@@ -8,14 +8,15 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from simulations.networks.transformer import Architecture, Rollout, Transformer, sample
+from simulations.networks.rollouts import Rollout, sample
+from simulations.networks.transformer import Architecture, Transformer
 
 SMALL = Architecture(width=12, heads=3, layers=2, feed_forward=20)
 
 
-def make_policy(vocab_size=3, positions=9, dtype=torch.float64, size=SMALL, seed=0):
+def make_policy(vocab_size=3, n_positions=9, dtype=torch.float64, size=SMALL, seed=0):
     """A policy with a random head: the protocol's head starts at zero, where every test would pass."""
-    policy = Transformer(vocab_size, positions, size, seed=seed)
+    policy = Transformer(vocab_size, n_positions, size, seed=seed)
     with torch.no_grad():
         policy.head.weight.normal_(std=3 / math.sqrt(size.width), generator=torch.Generator().manual_seed(seed))
     return policy.to(dtype)
@@ -72,7 +73,7 @@ def test_the_cache_changes_nothing(dtype, tolerance, length, answer, answers):
     """The sampler's log-probabilities are those of a full pass over what it wrote."""
     policy = make_policy(dtype=dtype)
     prompts = make_prompts(6, length)
-    rollout = sample(policy, prompts, answer, answers=answers, generator=torch.Generator().manual_seed(2))
+    rollout = sample(policy, prompts, answer, n_answers=answers, generator=torch.Generator().manual_seed(2))
     assert rollout.tokens.shape == (6 * answers, length + answer)
     assert torch.equal(rollout.prompts, prompts.repeat_interleave(answers, 0))
     with torch.no_grad():
@@ -84,7 +85,7 @@ def test_the_cache_changes_nothing(dtype, tolerance, length, answer, answers):
 
 def test_the_protocol_s_network_in_single_precision():
     policy = make_policy(2, 19, torch.float32, Architecture())
-    rollout = sample(policy, make_prompts(10, 10, 2), 10, answers=10, generator=torch.Generator().manual_seed(2))
+    rollout = sample(policy, make_prompts(10, 10, 2), 10, n_answers=10, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
         full = policy(rollout.tokens[:, :-1], 10).log_softmax(-1)
     torch.testing.assert_close(rollout.log_policy, full, rtol=0, atol=1e-5)
@@ -154,7 +155,7 @@ def frequency_z_scores(claimed_bias=0.0):
         rows = torch.cat([prompt.expand(25, 3), torch.cartesian_prod(torch.arange(5), torch.arange(5))], 1)
         log_policy = written_out(policy, rows[:, :-1])[:, -2:].log_softmax(-1)
         probability = log_policy.gather(-1, rows[:, 3:, None]).squeeze(-1).sum(1).exp()
-    rollout = sample(policy, prompt, 2, answers=n, generator=torch.Generator().manual_seed(5))
+    rollout = sample(policy, prompt, 2, n_answers=n, generator=torch.Generator().manual_seed(5))
     probability[probability.argmax()] += claimed_bias
     frequency = torch.bincount(rollout.answers[:, 0] * 5 + rollout.answers[:, 1], minlength=25) / n
     return ((frequency - probability) / (probability * (1 - probability) / n).sqrt()).abs()
@@ -210,7 +211,7 @@ def test_flops_against_torch_s_counter(size, vocab_size):
     with torch.no_grad():
         assert counted(lambda: policy(tokens, 5)) == forward
     assert counted(lambda: policy(tokens, 5).sum().backward()) == 3 * forward
-    sampled = counted(lambda: sample(policy, tokens[:2, :5], 5, answers=3))
+    sampled = counted(lambda: sample(policy, tokens[:2, :5], 5, n_answers=3))
     assert sampled == size.sampling_flops(2, 3, 5, 5, vocab_size)
 
 
@@ -234,7 +235,7 @@ def chunk(length, start, rows=2):
         (lambda: Architecture(layers=0), "layers must be at least 1, got 0"),
         (lambda: Architecture(width=10, heads=4), "width must be a multiple of heads, got width 10 and 4 heads"),
         (lambda: Transformer(0, 3, seed=0), "vocab_size must be at least 1, got 0"),
-        (lambda: Transformer(2, 0, seed=0), "positions must be at least 1, got 0"),
+        (lambda: Transformer(2, 0, seed=0), "n_positions must be at least 1, got 0"),
         (lambda: make_policy()(make_prompts(2, 3), 4), "n_logits must be from 0 to the 3 positions given, got 4"),
         (lambda: make_policy()(make_prompts(2, 3), -1), "n_logits must be from 0 to the 3 positions given, got -1"),
         (lambda: make_policy()(make_prompts(2, 3), start=2), "start must be 0 without a cache .*, got 2"),
@@ -248,7 +249,7 @@ def chunk(length, start, rows=2):
         (lambda: Rollout(make_prompts(2, 3), torch.zeros(2, 2)), r"must be \(B, H \+ T\) and .* \(2, 2\)"),
         (lambda: sample(make_policy(), make_prompts(2, 0), 1), r"at least one token, got shape \(2, 0\)"),
         (lambda: sample(make_policy(), make_prompts(2, 5), 6), "at most 9 positions, got 1 answers of 6 tokens"),
-        (lambda: sample(make_policy(), make_prompts(2, 5), 2, answers=0), "at least 1 .*, got 0 answers"),
+        (lambda: sample(make_policy(), make_prompts(2, 5), 2, n_answers=0), "at least 1 .*, got 0 answers"),
     ],
 )
 def test_bad_input_is_refused(make, message):

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from paper_figs import tables
-from paper_figs.catalogue import FIGURES, draw
+from paper_figs.catalogue import FIGURES
+from paper_figs.drawing import draw
 from paper_figs.style import paper_style
 from simulations.cli.main import main
 from simulations.results.tables import SWEEP, ResultError, load, save

@@ -1,5 +1,6 @@
 """Compiled kernels on disk: never those of other sources, and none where the cache cannot be written."""
 
+import ast
 import os
 import shutil
 import subprocess
@@ -10,14 +11,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 INNER = """
-from simulations.randomness.streams import inlined
+from simulations.randomness.compiling import inlined
 @inlined
 def inner(x):
     return x + {step}
 """
 OUTER = """
 from simulations.inner_kernel import inner
-from simulations.randomness.streams import kernel
+from simulations.randomness.compiling import kernel
 @kernel
 def outer(x):
     return inner(x)
@@ -30,7 +31,7 @@ def project(tmp_path):
     """Return a copy of this project's kernels whose inlined one can be edited; it runs with a cache directory."""
     package = tmp_path / "copy" / "simulations"
     (package / "randomness").mkdir(parents=True)
-    for name in ("__init__.py", "randomness/__init__.py", "randomness/streams.py"):
+    for name in ("__init__.py", "randomness/__init__.py", "randomness/compiling.py"):
         shutil.copy(ROOT / "simulations" / name, package / name)
     (package / "outer_kernel.py").write_text(OUTER)
 
@@ -69,15 +70,54 @@ def test_the_control_a_cache_that_can_be_written_is_used_and_sees_the_edit(tmp_p
 
 
 def test_sources_that_cannot_be_read_leave_no_cache(monkeypatch, tmp_path, caplog):
-    from simulations.randomness import streams
+    from simulations.randomness import compiling
 
     monkeypatch.delenv("KONDO_NO_KERNEL_CACHE_SAID", raising=False)
-    monkeypatch.setattr(streams, "__file__", str(tmp_path / "archive.zip" / "streams.py"))
-    streams._cache_directory.cache_clear()
+    monkeypatch.setattr(compiling, "__file__", str(tmp_path / "archive.zip" / "compiling.py"))
+    compiling._cache_directory.cache_clear()
     try:
-        assert streams._cache_directory() is None
+        assert compiling._cache_directory() is None
         assert "no source of a kernel can be read" in caplog.text
     finally:
         monkeypatch.undo()
-        streams._cache_directory.cache_clear()
+        compiling._cache_directory.cache_clear()
         os.environ.pop("KONDO_NO_KERNEL_CACHE_SAID", None)
+
+
+def kernel_modules(root):
+    """Sources in the cache's hash, by module."""
+    sources = {path: path.read_text(encoding="utf-8") for path in (root / "simulations").rglob("*.py")}
+    kernels = {path: text for path, text in sources.items() if "simulations.randomness.compiling" in text}
+    return {".".join(path.relative_to(root).with_suffix("").parts): ast.parse(text) for path, text in kernels.items()}
+
+
+def frozen_elsewhere(modules):
+    """Names that the kernels of these modules take from modules of the project that are not among them."""
+    found = []
+    for module, tree in modules.items():
+        places = {
+            alias.asname or alias.name: node.module
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        kernels = [f for f in tree.body if isinstance(f, ast.FunctionDef) and is_kernel(f)]
+        names = {n.id for f in kernels for n in ast.walk(f) if isinstance(n, ast.Name)} & places.keys()
+        ours = {name for name in names if places[name].startswith(("simulations.", "kondo_theory."))}
+        found += [f"{module}: {name}" for name in sorted(ours) if places[name] not in modules]
+    return found
+
+
+def is_kernel(function):
+    return any(isinstance(d, ast.Name) and d.id in ("kernel", "inlined") for d in function.decorator_list)
+
+
+def test_all_that_a_kernel_freezes_is_in_the_hash_of_the_cache():
+    modules = kernel_modules(ROOT)
+    assert {"simulations.bandits.kernels.learning", "simulations.tokens.kernels"} <= modules.keys()
+    assert frozen_elsewhere(modules) == []
+
+
+def test_negative_control_a_constant_from_elsewhere_is_found():
+    source = "from simulations.errors import CODE\n@kernel\ndef f(x):\n    return x + CODE\n"
+    assert frozen_elsewhere({"simulations.sample": ast.parse(source)}) == ["simulations.sample: CODE"]

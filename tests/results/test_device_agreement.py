@@ -51,6 +51,7 @@ def test_the_committed_curves_agree_and_every_method_of_the_gpu_is_compared():
     assert all("cuda: NVIDIA H200" in row.origin for row in rows.values())
 
 
+@pytest.mark.control("device-agreement")
 @pytest.mark.parametrize("label", ["DG", "DG-K(1 %)", "DG-K(3 %)", "DG-K(10 %)", "cross-entropy"])
 def test_negative_control_a_method_with_more_error_is_noticed(label):
     def worse(frame):
@@ -61,6 +62,7 @@ def test_negative_control_a_method_with_more_error_is_noticed(label):
     assert rows[f"final error, GPU / CPU, {label}, MNIST"].origin.startswith("own.parquet")
 
 
+@pytest.mark.control("device-agreement")
 def test_negative_control_one_method_taken_for_another_is_noticed():
     names = {"DG": "DG-K(3 %)", "DG-K(3 %)": "DG"}
     found, rows = verdict(own("mnist-paper", lambda frame: frame.assign(label=frame["label"].replace(names))))

@@ -12,6 +12,7 @@ from simulations.mnist.config import KIND
 from simulations.results import tables as results
 from simulations.results.merging import MeasuredTables
 from simulations.results.tables import load
+from simulations.verification.evidence_json import measured_json
 from simulations.verification.verify import verify
 
 COMMITTED = results.COMMITTED / "mnist-quick.parquet"
@@ -70,11 +71,12 @@ def test_a_claim_is_judged_by_the_merged_table_and_says_so(tmp_path):
     assert outcome.verdict == CLAIMS["mnist-quality"].success  # at smoke size it would be "not run"
     assert all(row.origin.startswith("gpu-box.parquet, 2026-") for row in outcome.measured)
     assert all("cuda: A100" in row.origin for row in outcome.measured)
-    row = outcome.measured[0].to_json()
+    row = measured_json(outcome.measured[0])
     assert (row["table"], row["preset"], row["device"]) == ("gpu-box.parquet", "quick", "cuda: A100")
     assert (row["seeds"], row["updates"], row["date"][:5], len(row["commit"])) == (10, 3_000, "2026-", 40)
 
 
+@pytest.mark.control("mnist-quality")
 def test_negative_control_other_numbers_give_another_verdict(tmp_path):
     frame = load(COMMITTED).frame.copy()
     frame.loc[frame["label"] == "DG-K(3 %)", "test_error"] += 0.2

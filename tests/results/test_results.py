@@ -7,8 +7,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from simulations.errors import ResultError
 from simulations.results import tables as results
-from simulations.results.tables import ResultError
+from simulations.results.atomic import atomic_path, require_writable
+from simulations.results.provenance import provenance
 
 FRAME = pd.DataFrame({"seed": [0, 1], "test_error": [0.5, 0.25]})
 CONFIG = {"preset": "smoke", "runs": [{"method": "pg"}]}
@@ -54,7 +56,7 @@ def test_a_failure_leaves_neither_half_a_table_nor_a_temporary_file(tmp_path, mo
 def test_an_unwritable_place_is_refused_early(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ResultError, match="cannot write"):
-        results.require_writable(tmp_path / "file" / "t.parquet", overwrite=False)
+        require_writable(tmp_path / "file" / "t.parquet", overwrite=False)
 
 
 def test_foreign_and_damaged_files_are_refused_by_name(tmp_path):
@@ -98,14 +100,14 @@ def test_a_file_in_the_sidecars_place_is_not_overwritten(tmp_path):
 
 def test_a_directory_is_refused_early(tmp_path):
     with pytest.raises(ResultError, match="it is a directory"):
-        results.require_writable(tmp_path, overwrite=True)
+        require_writable(tmp_path, overwrite=True)
 
 
 def test_of_two_runs_that_end_together_neither_is_lost(tmp_path):
     path = tmp_path / "t.parquet"
 
     def write_late():
-        with results.atomic_path(path, overwrite=False) as temporary:
+        with atomic_path(path, overwrite=False) as temporary:
             temporary.write_text("late")
             path.write_text("early")
 
@@ -136,7 +138,7 @@ def test_another_schema_and_an_altered_configuration_are_refused(tmp_path):
 
 
 def test_provenance_names_versions_commit_and_device():
-    record = results.provenance("cpu: x")
+    record = provenance("cpu: x")
     assert record["device"] == "cpu: x"
     assert {"python", "numpy", "torch", "kondo-theory"} <= set(record["versions"])
     assert record["commit"] == "unknown" or len(record["commit"].removesuffix("-dirty")) == 40

@@ -8,7 +8,7 @@ from simulations.cli import main as cli
 from simulations.mnist import experiment
 from simulations.mnist import runs as mnist_runs
 from simulations.results.tables import load, save
-from simulations.reversal import experiment as reversal_experiment
+from simulations.reversal import plan as reversal_plan
 from simulations.reversal import training as reversal
 
 MNIST = ("experiment", "mnist", "--updates", "10", "--method", "dg-k", "--method", "zero-price", "--workers", "1")
@@ -41,7 +41,7 @@ def trained(monkeypatch):
 
     monkeypatch.setattr(mnist_runs, "train", noted_train)
     monkeypatch.setattr(reversal, "run_one", noted_run)
-    for module in (experiment, reversal_experiment):
+    for module in (experiment, reversal_plan):
         monkeypatch.setattr(module, "code_version", lambda function: "code")
     return seen
 

@@ -30,7 +30,7 @@ import math
 
 from kondo_theory import approximate, cost
 from kondo_theory.gate import Gate, kept_count
-from simulations.bandits import kernels
+from simulations.bandits.kernels import batches as kernels
 from simulations.bandits.simulation import Context, simulate_moments
 from simulations.results.tables import load
 

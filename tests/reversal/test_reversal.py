@@ -9,7 +9,8 @@ import torch
 
 from kondo_theory.screening import RULES
 from simulations.errors import ReportedError
-from simulations.networks.transformer import Architecture, Rollout
+from simulations.networks.rollouts import Rollout
+from simulations.networks.transformer import Architecture
 from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile
 from simulations.reversal import training as reversal
 from simulations.reversal.config import PRESETS, QUALITY_METHODS, ReversalConfig, preset_configs

@@ -16,10 +16,11 @@ from simulations.cli import main as cli
 from simulations.networks.transformer import Architecture
 from simulations.results.tables import load
 from simulations.resuming.checkpoints import CheckpointDirectory
-from simulations.reversal import experiment as reversal_experiment
+from simulations.reversal import plan as reversal_plan
 from simulations.reversal import summary as reversal_summary
 from simulations.reversal.config import QUALITY_METHODS, ReversalConfig
-from simulations.reversal.experiment import plan_reversal, run_reversal, study_kind
+from simulations.reversal.experiment import run_reversal
+from simulations.reversal.plan import plan_reversal, study_kind
 from simulations.reversal.scaling import Scale
 from simulations.reversal.studies import STUDIES
 from simulations.sweeps.cells.reversal import reversal as cell
@@ -257,7 +258,7 @@ def test_the_scaling_study_writes_its_table(tmp_path, monkeypatch):
         for m in methods
     ]
     scale = Scale((1_600,), (160,), seeds=1, most=2, longest=tuple(small), broadest=tuple(small))
-    monkeypatch.setattr(reversal_experiment, "SCALES", {"smoke": scale})
+    monkeypatch.setattr(reversal_plan, "SCALES", {"smoke": scale})
     chosen = plan(tmp_path, study="scaling")
     table = load(run_reversal(chosen, command="kondo"), kind="reversal-scaling")
     assert len(table.frame) == 2 * 2 * 2

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from simulations.networks.rollouts import Rollout
 from simulations.networks.sequence_step import policy_gradient_loss
-from simulations.networks.transformer import Rollout
 from simulations.reversal.objectives import (
     REWARDS,
     group_advantage,

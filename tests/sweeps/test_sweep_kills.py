@@ -101,7 +101,7 @@ WRITER = """
 import os, signal, sys
 from contextlib import contextmanager
 from pathlib import Path
-import simulations.results.tables, simulations.sweeps.run as runs
+import simulations.results.provenance, simulations.sweeps.run as runs
 import sweep_cells as cells
 from simulations.sweeps import Sweep
 from simulations.sweeps.compute import compute_in_worker
@@ -113,7 +113,7 @@ def here(workers, scheduler, *, at_once):
 
 runs.executor, runs._FLUSH_SECONDS, runs._LARGEST_CHUNK = here, 0.0, 4
 sweep = Sweep("product", cells.product, ({"a": (1, 2, 3), "b": (1.0,)},))
-simulations.results.tables.commit = lambda: "unknown"
+simulations.results.provenance.commit = lambda: "unknown"
 sweep.version  # read once: copies of this process know it
 
 def run(directory, last):

@@ -585,7 +585,7 @@ def test_a_grid_of_a_million_million_cells_ends_at_once(tmp_path, capsys, monkey
 
 def test_failing_cells_exit_1(tmp_path, capsys, monkeypatch):
     failing = Sweep("half", cells.fails_on_odd, ({"a": (0, 1, 2)},))
-    monkeypatch.setattr("simulations.cli.sweep_command.SWEEPS", {"half": failing})
+    monkeypatch.setattr("simulations.cli.sweeping.SWEEPS", {"half": failing})
     code, _, errors = kondo(capsys, "sweep", "half", "--out", tmp_path / "out", "--workers", 1)
     assert code == 1
     assert "1 of 3 cells failed" in errors

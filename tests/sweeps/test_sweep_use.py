@@ -13,7 +13,7 @@ import sweep_cells as cells
 from fuzzing import fuzz_files, fuzz_settings
 
 from simulations.cli.main import main
-from simulations.cli.sweep_command import choose
+from simulations.cli.sweeping import choose
 from simulations.results.tables import load, save, table_path
 from simulations.sweeps import Sweep, run_sweep
 from simulations.sweeps.estimate import estimate
@@ -194,10 +194,12 @@ def test_functions_of_a_notebook_run_in_workers_and_a_change_of_what_they_use_is
 # Ctrl-C.
 
 SLOW = """
+import signal
 import sys
 import simulations.sweeps.run as runs
 import sweep_cells as cells
 from simulations.sweeps import Sweep
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would inherit that it is ignored
 runs._FLUSH_SECONDS, runs._CHUNK_SECONDS = 1e9, 0.02
 sweep = Sweep("slow", cells.product, ({"a": tuple(range(500)), "b": (1.0,), "pause": (0.02,)},))
 runs.run_sweep(sweep, "out", workers=2, progress=lambda done, total: print(done, flush=True))

@@ -10,6 +10,7 @@ import pytest
 
 from kondo_theory import token_trap as trap
 from kondo_theory.screening import RULES
+from kondo_theory.token_trap import drifts
 from kondo_theory.token_trap.groups import group_drift
 from kondo_theory.token_trap.rows import binomial_masses
 
@@ -167,6 +168,69 @@ def test_group_baselines():
     np.testing.assert_allclose(group_drift(p, 3, 5, 1.0, 4, "row"), 0.75 * p * (1 - p) / 3, rtol=1e-12)
 
 
+def test_the_temperature_is_one_unless_given():
+    assert trap.drift(0.3, 5, 4, gate="dg") == trap.drift(0.3, 5, 4, gate="dg", temperature=1.0)
+    assert trap.drift(0.3, 5, 4, gate="dg") != trap.drift(0.3, 5, 4, gate="dg", temperature=2.0)
+    stall = trap.stall_point(None, 10_000, 64, "dg")
+    assert stall is not None
+    assert stall == trap.stall_point(None, 10_000, 64, "dg", 1.0) != trap.stall_point(None, 10_000, 64, "dg", 2.0)
+
+
+def test_stalls_at_the_edge_of_the_stalling_rates():
+    """There the drift is negative at one point of the coarse grid, or between two of them."""
+    edge = trap.critical_rate(10, 3)
+    assert trap.stall_point(edge * (1 - 1e-5), 10, 3) == pytest.approx(0.5777, abs=1e-4)
+    assert trap.stall_point(trap.critical_rate(100, 2) * (1 - 1e-4), 100, 2) == pytest.approx(0.3837, abs=1e-4)
+    assert trap.stall_point(edge * (1 + 1e-5), 10, 3) is None
+
+
+def test_a_drift_of_zero_is_no_stall_before_it_turns_negative():
+    """A rule that keeps nothing until p = 1/4 and from there ranks by delight, which stalls: learning rests there."""
+    turn, (n_tokens, vocab_size) = 0.25, (10, 10)
+    before = trap.stall_point(0.03, vocab_size, n_tokens)
+    assert before < turn
+    still = -turn * np.log(turn) - (1 - turn) * np.log((1 - turn) / (vocab_size - 1))
+
+    def rule(advantage, surprisal, policy_entropy):
+        return np.where(policy_entropy > still, -np.inf, advantage * surprisal)
+
+    assert trap.drift(turn - 1e-9, n_tokens, vocab_size, 0.03, rule=rule) == 0
+    assert trap.drift(turn + 1e-9, n_tokens, vocab_size, 0.03, rule=rule) < 0
+    assert trap.stall_point(0.03, vocab_size, n_tokens, rule=rule) == pytest.approx(turn, abs=1e-9)
+
+
+@pytest.mark.parametrize(("vocab_size", "n_tokens"), [(2, 1), (100, 1), (2, 2)])
+def test_where_no_drift_can_be_negative_nothing_stalls(vocab_size, n_tokens):
+    assert trap.stalling_temperatures(vocab_size, n_tokens) == trap.stalling_rates(vocab_size, n_tokens) == ()
+    assert not trap.low_rates_stall(vocab_size, n_tokens)
+    for gate in trap.GATES:
+        assert trap.stall_point(0.03, vocab_size, n_tokens, gate, 0.1) is None
+
+
+def test_dg_has_no_rate_to_stall_at():
+    for call in (trap.stalling_rates, trap.critical_rate):
+        with pytest.raises(ValueError, match="gate must be one of token, row, zero-price, got 'dg'"):
+            call(100, 32, "dg")
+
+
+@pytest.mark.parametrize(("n_tokens", "n_points"), [(10, 64), (1000, 64)])
+def test_the_search_grid_leaves_no_gap_in_log_odds(n_tokens, n_points):
+    grid = drifts._search_grid(n_tokens, 10_000, n_points)
+    low, high = 1 / 10_000, 1 - 1 / n_tokens
+    assert low < grid[0]
+    assert grid[-1] < high
+    places = np.concatenate([[low], grid, [high]])
+    log_odds = np.log(places / (1 - places))
+    assert np.diff(log_odds).max() <= (log_odds[-1] - log_odds[0]) / (n_points + 1) * (1 + 1e-9)
+
+
+def test_a_gate_that_is_registered_alone_is_not_taken_for_another(monkeypatch):
+    monkeypatch.setattr(drifts, "GATES", (*trap.GATES, "new"))
+    message = r"^gate 'new' is not treated here: only token, row, zero-price, dg$"
+    with pytest.raises(ValueError, match=message):
+        trap.drift(0.3, 5, 4, 0.1, "new")
+
+
 def test_many_tokens():
     point = trap.stall_point(0.03, 10, 10_000)
     assert point is not None
@@ -182,7 +246,7 @@ def test_many_tokens():
         ((0.5, 2, 1, 0.1), r"vocab_size must be an integer ≥ 2, got 1"),
         ((1.0, 2, 10, 0.1), r"p must be in \(0, 1\), got 1.0"),
         ((0.5, 2, 10, 0.0), r"rate must be in \(0, 1\], got 0.0"),
-        ((0.5, 2, 10, None), r"rate must be in \(0, 1\], got None"),
+        ((0.5, 2, 10, None), r"^rate must be in \(0, 1\], got None$"),
         ((0.5, 2, 10, 0.1, "soft"), r"gate must be one of token, row, zero-price, dg, got 'soft'"),
         ((0.5, 2, 10, 0.1, "dg", 0.0), r"temperature must be in \(0, inf\), got 0.0"),
     ],

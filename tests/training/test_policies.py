@@ -168,10 +168,10 @@ def test_a_transformer_with_dropout_is_refused(granularity):
     driver = Sequence(Gate(rate=0.25), policy=policy, granularity=granularity)
     driver.screen()
     advantage = torch.linspace(-1, 1, N, dtype=torch.float64)
-    keep = driver.step.screen(driver.rollout, advantage)
+    selection = driver.step.select(driver.rollout, advantage)
     before = copies(driver)
     with pytest.raises(ValueError, match=r"must be one policy, within .* Likely causes: dropout"):
-        driver.step.update(driver.rollout, keep, advantage[:, None].expand_as(keep))
+        driver.step.update(driver.rollout, advantage[:, None].expand_as(selection.keep), selection)
     assert all(torch.equal(before[name], parameter) for name, parameter in copies(driver).items())
 
 

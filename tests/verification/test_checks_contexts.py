@@ -10,7 +10,8 @@ from scipy.special import ndtr
 
 from kondo_theory import approximate, contexts, cost
 from kondo_theory.claims import CLAIMS
-from simulations.bandits import context_kernels as kernels
+from simulations.bandits.kernels import contexts as kernels
+from simulations.bandits.kernels.statistics import EVERY, Batches
 from simulations.bandits.many_contexts import METHODS
 from simulations.randomness.streams import in_chunks, replicate_states
 from simulations.tokens.keeps import keep_patterns
@@ -55,6 +56,7 @@ def one_population(monkeypatch):
     monkeypatch.setattr(context_checks, "POPULATIONS", context_checks.POPULATIONS[:1])
 
 
+@pytest.mark.control("context-allocation")
 @pytest.mark.usefixtures("one_population")
 def test_negative_control_wrong_weights_and_wrong_methods_fail():
     assert verdict("context-allocation", context_checks.context_allocation(SMOKE, wrong_weights)) == "contradicted"
@@ -68,6 +70,7 @@ def logical_everywhere(rate, backward_cost, accounting="physical", **_):
     return 1 + np.asarray(rate) * backward_cost
 
 
+@pytest.mark.control("step-cost")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -91,6 +94,7 @@ def absolute(p, n_arms, baseline, noise, kind="additive", *, price=0.0):
     return approximate.noisy_rate(p, n_arms, baseline, noise, "additive", price=price)
 
 
+@pytest.mark.control("approximate-delight")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -107,19 +111,24 @@ def test_negative_control_wrong_noise_fails(wrong):
     assert verdict("approximate-delight", rows) == "contradicted"
 
 
+def noisy(kind, size, batch_size, n_batches):
+    context, batches = kernels.SymmetricContext(0.3, 5, 0.4), Batches(batch_size, EVERY, n_batches, 0.9)
+    return context, 0.0, kernels.DelightError(kind, size), batches
+
+
 def test_negative_control_errors_above_the_bound_change_decisions():
-    arguments = (0.3, 5, 0.4, 0.0, 1.2, kernels.BOUNDED, 100, 20)
-    differing = kernels.noisy_batches(replicate_states(1, 4), *arguments)[1]
+    differing = kernels.noisy_batches(replicate_states(1, 4), *noisy(kernels.BOUNDED, 1.2, 100, 20))[1]
     # Uniform on ±1.2: the error passes −1 with probability 1/12.
     assert differing.mean() == pytest.approx(1 / 12, abs=0.02)
 
 
 def test_results_do_not_depend_on_threads():
     population = context_checks.POPULATIONS[0]
-    arguments = (population.p, population.arms, population.baselines(0.5).copy(), kernels.DG, 0.0, 1.0, 50)
+    contexts = kernels.Contexts(population.p, population.arms, population.baselines(0.5).copy())
+    arguments = (contexts, kernels.ContextGate(kernels.DG, 0.0, 1.0), 50)
     one, two = (in_chunks(kernels.context_gradients, replicate_states(3, 9), n, *arguments) for n in (1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
-    batches = (0.3, 5, 0.4, 0.0, 0.5, kernels.ADDITIVE, 20, 5)
+    batches = noisy(kernels.ADDITIVE, 0.5, 20, 5)
     first, second = (in_chunks(kernels.noisy_batches, replicate_states(4, 9), n, *batches) for n in (1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 

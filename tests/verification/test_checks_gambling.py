@@ -9,7 +9,8 @@ import pytest
 from scipy.special import ndtr
 
 from kondo_theory.claims import CLAIMS
-from simulations.gambling.kernels import Gamble, simulate_drift, simulate_learning
+from simulations.gambling.gamble import Gamble, simulate_drift, simulate_learning
+from simulations.gambling.kernels import GAMBLE_WEIGHT, SAFE_WEIGHT
 from simulations.gambling.simulation import expected_drift
 from simulations.verification import verify
 from simulations.verification.checks import Context
@@ -59,6 +60,9 @@ CONTROLS = {
 }
 
 
+@pytest.mark.control(
+    "gambling-false-positives", "gambling-fixed-point", "gambling-dg-floor", "gambling-top-rate", "equal-noise"
+)
 @pytest.mark.parametrize("control", CONTROLS)
 def test_negative_control_a_wrong_gate_or_formula_fails_the_claim(control):
     claim, wrong = CONTROLS[control]
@@ -76,5 +80,5 @@ def test_results_do_not_depend_on_threads():
 @pytest.mark.parametrize("equal", [False, True])
 def test_exactly_k_are_kept(equal):
     estimates = simulate_drift(Gamble(1.0, "rate", rate=0.13, equal_noise=equal), 0.3, 100, 50, 20, 3)
-    kept = 0.7 * estimates[:, 2] + 0.3 * estimates[:, 3]
+    kept = 0.7 * estimates[:, SAFE_WEIGHT] + 0.3 * estimates[:, GAMBLE_WEIGHT]
     assert kept == pytest.approx(0.13, abs=1e-12)

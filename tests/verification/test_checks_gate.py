@@ -38,6 +38,7 @@ def test_the_claim_holds_at_smoke(claim, check):
     assert verdict(claim, rows) == "holds in regime"
 
 
+@pytest.mark.control("gate-law")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -54,6 +55,7 @@ def test_negative_control_a_wrong_law(wrong):
         assert verdict("gate-law", gate_law(SMOKE, wrong)) == "contradicted"
 
 
+@pytest.mark.control("price-rate-duality")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -69,6 +71,7 @@ def test_negative_control_a_wrong_selection(wrong):
     assert verdict("price-rate-duality", price_rate_duality(SMOKE, wrong)) == "contradicted"
 
 
+@pytest.mark.control("quality-cost-frontier")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -83,6 +86,7 @@ def test_negative_control_a_wrong_gate_on_the_frontier(wrong):
     assert verdict("quality-cost-frontier", quality_cost_frontier(SMOKE, wrong)) == "contradicted"
 
 
+@pytest.mark.control("exact-k-or-price")
 @pytest.mark.parametrize(
     "wrong",
     [

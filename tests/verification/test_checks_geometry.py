@@ -137,6 +137,14 @@ WRONG = {
 }  # fmt: skip
 
 
+@pytest.mark.control(
+    "dg-noise-ratio",
+    "baseline-dependence",
+    "forward-efficiency",
+    "graded-rewards",
+    "backward-passes-to-align",
+    "learning-time",
+)
 @pytest.mark.parametrize(("claim", "wrong"), [(claim, name) for claim in WRONG for name in WRONG[claim]])
 def test_negative_control_a_wrong_gate_or_formula_fails_the_claim(claim, wrong):
     rows = SIMULATIONS[claim](SMOKE, **WRONG[claim][wrong])

@@ -79,6 +79,7 @@ def at(label, column, value):
     return lambda row: row | {column: value} if row["label"] == label else row
 
 
+@pytest.mark.control("mnist-approximate-delight")
 @pytest.mark.parametrize(
     ("change", "missed"),
     [

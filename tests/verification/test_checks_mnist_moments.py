@@ -10,9 +10,9 @@ import torch
 
 from kondo_theory.claims import CLAIMS
 from kondo_theory.screening import RULES
-from simulations.mnist import decomposition as paths
-from simulations.mnist.decomposition import PathConfig
+from simulations.mnist import decomposition, paths
 from simulations.mnist.images import load_mnist
+from simulations.mnist.paths import PathConfig
 from simulations.networks.image_bandits import DIRECTIONS
 from simulations.results.merging import MeasuredTables
 from simulations.results.sources import Source
@@ -35,7 +35,7 @@ def data():
 @pytest.fixture(scope="module")
 def measured(data):
     """One real path of each kind, tiny."""
-    return pd.concat([paths.measure_path(PathConfig(path, **TINY), data, CPU) for path in paths.PATHS])
+    return pd.concat([decomposition.measure_path(PathConfig(path, **TINY), data, CPU) for path in paths.PATHS])
 
 
 def test_checkpoints_are_the_first_policies_at_an_accuracy(data):
@@ -69,7 +69,7 @@ def test_paths_share_their_streams_and_seeds_do_not():
 def test_the_table_is_tidy_and_the_gate_of_the_path_matters(measured):
     keys = ["path", "seed", "target", "model", "label", "direction"]
     assert not measured.duplicated(keys).any()
-    assert set(measured["model"]) == set(paths.MODELS)
+    assert set(measured["model"]) == set(decomposition.MODELS)
     assert np.isfinite(measured.select_dtypes("number").drop(columns=["rate", "alpha"])).all().all()
     network = measured[measured["model"] == "network"]
     screened = network[(network["kind"] == "rate") & network["alpha"].isna()]
@@ -84,12 +84,12 @@ def test_the_same_seeds_give_the_same_table_for_any_number_of_workers(data):
     configs = [PathConfig(seed=seed, **TINY) for seed in (0, 1)]
     tables = []
     for workers in (1, 2):
-        found = dict(paths.measure_paths(configs, workers=workers, data=data))
+        found = dict(decomposition.measure_paths(configs, workers=workers, data=data))
         tables.append(pd.concat([found[0], found[1]], ignore_index=True))
     pd.testing.assert_frame_equal(*tables, check_exact=True)
     assert set(tables[0]["seed"]) == {0, 1}
     with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
-        list(paths.measure_paths(configs, workers=0, data=data))
+        list(decomposition.measure_paths(configs, workers=0, data=data))
 
 
 def test_a_path_makes_no_tensor_on_the_default_device(data):
@@ -98,9 +98,9 @@ def test_a_path_makes_no_tensor_on_the_default_device(data):
     config = PathConfig(**TINY | {"accuracies": (0.05,), "max_updates": 10})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.optim, "Adam", torch.optim.SGD)
-        plain = paths.measure_path(config, data, CPU)
+        plain = decomposition.measure_path(config, data, CPU)
         with torch.device("meta"):
-            elsewhere = paths.measure_path(config, data, CPU)
+            elsewhere = decomposition.measure_path(config, data, CPU)
     pd.testing.assert_frame_equal(plain, elsewhere, check_exact=True)
 
 
@@ -129,7 +129,7 @@ def world(change=lambda row: row, n_seeds=5):
     for path in paths.PATHS:
         for seed in range(n_seeds):
             for target in TARGETS:
-                for model in paths.MODELS:
+                for model in decomposition.MODELS:
                     for direction in DIRECTIONS:
                         key = {"path": path, "seed": seed, "target": target, "model": model, "direction": direction}
                         for label, (across, own) in parts.items():
@@ -146,7 +146,7 @@ def screened(direction):
     """Delight captures most: 1 against 0.9 of every rule, and 0.5 of every α; the oracle 2."""
     captures = {"DG-K(3 %)": 1.0, f"oracle, {direction}(3 %)": 2.0}
     captures |= {f"{rule}(3 %)": 0.9 for rule in RULES if rule != "delight"}
-    captures |= {f"additive, α = {alpha:g}(3 %)": 0.5 for alpha in paths.ALPHAS}
+    captures |= {f"additive, α = {alpha:g}(3 %)": 0.5 for alpha in decomposition.ALPHAS}
     rate = {"var_parallel": 0.1, "var_perpendicular": 1.0, "var_own_perpendicular": 0.1, "cosine": 0.5}
     return [{"label": k, "signal": 0.03 * v, "backward_rate": 0.03} | rate for k, v in captures.items()]
 
@@ -185,6 +185,7 @@ def at(target, label, column, value, *, model="network", path="DG-K(3 %)"):
     return lambda row: row | {column: value} if all(row[k] == v for k, v in where.items()) else row
 
 
+@pytest.mark.control("mnist-decomposition", "mnist-screening")
 @pytest.mark.parametrize(
     ("change", "failed"),
     [
@@ -242,7 +243,7 @@ def test_a_real_table_has_every_quantity_that_the_claims_demand(measured):
 
 def test_a_table_measured_elsewhere_is_used(tmp_path):
     config = {"preset": "quick"}
-    save(world(), tmp_path / "t.parquet", kind=paths.KIND, config=config, sidecar={})
+    save(world(), tmp_path / "t.parquet", kind=decomposition.KIND, config=config, sidecar={})
     context = Context("smoke", "cpu", 1, lambda _: None, MeasuredTables([load(tmp_path / "t.parquet")]))
     rows = screening(context)
     assert {row.sources for row in rows} == {(Source("t.parquet", "quick", device="device unknown"),)}
@@ -252,7 +253,7 @@ def test_a_table_measured_elsewhere_is_used(tmp_path):
 
 def test_the_figures_are_drawn_from_the_committed_table_without_torch(tmp_path):
     code = (
-        "import sys, pathlib; from paper_figs.catalogue import draw;"
+        "import sys, pathlib; from paper_figs.drawing import draw;"
         "list(draw(['mnist-decomposition', 'mnist-screening'], pathlib.Path(sys.argv[1])));"
         "sys.exit('torch' in sys.modules)"
     )
@@ -263,4 +264,4 @@ def test_the_figures_are_drawn_from_the_committed_table_without_torch(tmp_path):
 def test_write_table_refuses_what_it_could_not_write_before_it_measures(tmp_path):
     (tmp_path / "t.parquet").write_text("")
     with pytest.raises(ValueError, match="exists: pass --overwrite"):
-        paths.write_table("smoke", tmp_path / "t.parquet")
+        decomposition.write_table("smoke", tmp_path / "t.parquet")

@@ -22,8 +22,8 @@ from simulations.results.tables import load, save
 from simulations.resuming.checkpoints import CheckpointFile
 from simulations.reversal import scaling as reversal_scaling
 from simulations.reversal.config import ReversalConfig
-from simulations.reversal.experiment import study_kind
-from simulations.reversal.scaling import Attempt, Attempts
+from simulations.reversal.plan import study_kind
+from simulations.reversal.search import Attempt, Attempts, largest
 from simulations.reversal.studies import ABOVE, BELOW, FRESH, STUDIES, Setting
 from simulations.reversal.summary import progress, stalled
 from simulations.reversal.tables import SHARED, Curves, committed_curves, with_shared
@@ -160,6 +160,7 @@ def is_row(rule, settings=BELOW):
     return lambda c: c.method == "row-gate" and c.rule == rule and at(settings)(c)
 
 
+@pytest.mark.control("reversal-token-trap", "reversal-row-gate", "reversal-screening", "reversal-physical-cost")
 @pytest.mark.parametrize(
     ("claim", "change"),
     [
@@ -468,10 +469,10 @@ def test_a_table_without_a_setting_is_refused():
 
 def test_what_the_smallest_sizes_say_need_not_be_in_order():
     solved = {2, 3, 4, 5, 6}
-    assert reversal_scaling.largest(lambda n: n in solved, 100) == 6
-    assert reversal_scaling.largest(lambda n: n in {4}, 100) == 4
-    assert reversal_scaling.largest(lambda n: n in {3}, 100) == 0
-    assert reversal_scaling.largest(lambda n: n in {2, 3}, 3) == 3
+    assert largest(lambda n: n in solved, 100) == 6
+    assert largest(lambda n: n in {4}, 100) == 4
+    assert largest(lambda n: n in {3}, 100) == 0
+    assert largest(lambda n: n in {2, 3}, 3) == 3
 
 
 @pytest.mark.parametrize("most", [1, 2, 7, 8, 100])
@@ -483,7 +484,7 @@ def test_bisection_finds_the_largest_size(most):
             asked.append(n)
             return n <= limit
 
-        assert reversal_scaling.largest(solved, most) == min(limit, most)
+        assert largest(solved, most) == min(limit, most)
         assert len(asked) == len(set(asked))
         assert max(asked) <= most
         assert len(asked) <= 2 * math.log2(max(2, min(limit, most))) + 3

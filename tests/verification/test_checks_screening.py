@@ -44,6 +44,7 @@ WRONG_RULES = {
 }
 
 
+@pytest.mark.control("additive-threshold", "additive-never-fixed")
 @pytest.mark.parametrize("wrong", WRONG_RULES)
 @pytest.mark.parametrize(
     ("claim", "check"),
@@ -53,6 +54,7 @@ def test_negative_control_a_wrong_rule(claim, check, wrong):
     assert verdict(claim, check(SMOKE, WRONG_RULES[wrong])) == "contradicted"
 
 
+@pytest.mark.control("additive-threshold")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -66,6 +68,7 @@ def test_negative_control_a_wrong_threshold(wrong):
     assert verdict("additive-threshold", additive_threshold_turn(SMOKE, threshold=wrong)) == "contradicted"
 
 
+@pytest.mark.control("additive-never-fixed")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -79,6 +82,7 @@ def test_negative_control_a_wrong_odds_limit(wrong):
     assert verdict("additive-never-fixed", additive_never_fixed(SMOKE, limit=wrong)) == "contradicted"
 
 
+@pytest.mark.control("screening-at-rate")
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -8,7 +8,7 @@ from kondo_theory.claims import CLAIMS
 from kondo_theory.gate import select
 from kondo_theory.screening import RULES
 from simulations.randomness.streams import replicate_states
-from simulations.tokens import kernels
+from simulations.tokens import kernels, ranking
 from simulations.tokens.simulation import TokenGate, TokenTask, simulate_drift
 from simulations.verification.checks import Context
 from simulations.verification.checks.tokens import drifts as checks
@@ -44,6 +44,7 @@ def short(monkeypatch):
         monkeypatch.setattr(checks, name, getattr(checks, name)[runs])
 
 
+@pytest.mark.control("token-trap", "row-gate", "token-dg", "token-screening")
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("claim", ["token-trap", "row-gate", "token-dg", "token-screening"])
 def test_negative_control_a_wrong_formula_fails(claim):
@@ -51,6 +52,7 @@ def test_negative_control_a_wrong_formula_fails(claim):
     assert verdict(claim, rows) == "contradicted"
 
 
+@pytest.mark.control("token-trap", "row-gate", "token-dg")
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize(
     ("claim", "wrong"), [("token-trap", "row"), ("row-gate", "token"), ("token-dg", "zero-price")]
@@ -63,6 +65,7 @@ def test_negative_control_a_wrong_gate_fails(claim, wrong):
     assert {"share", "end"} & kinds, "and so would training"
 
 
+@pytest.mark.control("token-screening")
 @pytest.mark.parametrize("rule", ["delight", "surprisal"])
 def test_negative_control_a_wrong_rule_fails(rule):
     rows = checks.token_screening(SMOKE, rule=rule)
@@ -74,35 +77,36 @@ def test_negative_control_a_wrong_rule_fails(rule):
 def test_scores_are_those_of_the_package():
     rng = np.random.default_rng(0)
     advantage, surprisal, entropy = rng.normal(size=60), rng.exponential(size=60), np.repeat(rng.random(6), 10)
-    low, high = (kernels.entropy_quantile(entropy[::10].copy(), 10, level) for level in (0.25, 0.75))
-    for name, code in kernels.RULE_CODES.items():
+    low, high = (ranking.entropy_quantile(entropy[::10].copy(), 10, level) for level in (0.25, 0.75))
+    for name, code in ranking.RULE_CODES.items():
         found = [
-            kernels.score(code, a, s, h, low, high) for a, s, h in zip(advantage, surprisal, entropy, strict=True)
+            ranking.score(code, a, s, h, (low, high)) for a, s, h in zip(advantage, surprisal, entropy, strict=True)
         ]
         np.testing.assert_allclose(found, RULES[name](advantage, surprisal, entropy), rtol=1e-12, err_msg=name)
-    assert set(kernels.RULE_CODES) == set(RULES)
+    assert set(ranking.RULE_CODES) == set(RULES)
 
 
 def test_the_kept_set_is_that_of_the_package():
     rng = np.random.default_rng(1)
     scores = rng.normal(size=200)
-    kept = kernels.keep_top(scores, np.ones(200), 17.0)
+    kept = ranking.keep_top(scores, np.ones(200), 17.0)
     np.testing.assert_array_equal(kept == 1, select(scores, 17 / 200, rng))
-    tied = kernels.keep_top(np.array([1.0, 0.0, 0.0, -np.inf]), np.array([2.0, 3.0, 1.0, 5.0]), 4.0)
+    tied = ranking.keep_top(np.array([1.0, 0.0, 0.0, -np.inf]), np.array([2.0, 3.0, 1.0, 5.0]), 4.0)
     np.testing.assert_allclose(tied, [2.0, 1.5, 0.5, 0.0])
-    assert kernels.keep_top(np.array([-np.inf, 1.0]), np.ones(2), 2.0).tolist() == [0.0, 1.0]
+    assert ranking.keep_top(np.array([-np.inf, 1.0]), np.ones(2), 2.0).tolist() == [0.0, 1.0]
 
 
 def test_one_batch_against_a_plain_loop():
     """The kernel's gradient of one batch, from the arms it drew, computed token by token."""
     n_tokens, vocab_size, batch_size, kept = 4, 3, 50, 30
     logits = np.random.default_rng(2).normal(size=(n_tokens, vocab_size))
-    (found,) = kernels.token_drifts(
-        replicate_states(5, 1), logits, batch_size, 1, kernels.TOKEN, 0, 1.0, float(kept), True
-    )
+    rows, gate = kernels.Rows(batch_size, True), kernels.Gate(kernels.TOKEN, ranking.DELIGHT, 1.0, float(kept))
+    found = kernels.token_drifts(replicate_states(5, 1), logits, rows, gate, 1)
     policy = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    arms = np.empty((batch_size, n_tokens), dtype=np.int64)
-    kernels._draw_rows(replicate_states(5, 1)[0], policy, arms, np.empty(batch_size, dtype=np.int64))
+    scratch = kernels._new_scratch(logits, batch_size)
+    scratch.policy[:] = policy
+    kernels._draw_rows(replicate_states(5, 1)[0], scratch)
+    arms = scratch.arms
     reward = (arms == 0).mean(axis=1)
     advantage = np.repeat((reward - reward.mean())[:, None], n_tokens, axis=1)
     chosen = policy[np.arange(n_tokens), arms]

@@ -8,7 +8,8 @@ from scipy import stats
 
 from kondo_theory.claims.registry import Criterion
 from simulations.statistics import bootstrap, mean_and_error
-from simulations.verification.checks.evidence import Measured, Simulated, named_values
+from simulations.verification.checks.evidence import Measured, Simulated
+from simulations.verification.evidence_json import measured_json, named_values, simulated_json
 
 
 @pytest.mark.parametrize(
@@ -40,15 +41,15 @@ from simulations.verification.checks.evidence import Measured, Simulated, named_
 )
 def test_the_rule_for_simulated_checks(row, within):
     assert row.within is within
-    assert row.to_json()["within"] is within
-    assert set(row.to_json()) == {
+    assert simulated_json(row)["within"] is within
+    assert set(simulated_json(row)) == {
         *("quantity", "predicted", "estimate", "standard_error", "distance", "within", "not_finite"),
         "parameters",
     }
 
 
 def test_infinite_measurements_become_null_in_json():
-    row = Measured("backward samples", math.inf, 1.0, math.inf, 5, None, "now").to_json()
+    row = measured_json(Measured("backward samples", math.inf, 1.0, math.inf, 5, None, "now"))
     assert row["value"] is None
     assert row["high"] is None
     assert row["low"] == 1.0
@@ -56,11 +57,11 @@ def test_infinite_measurements_become_null_in_json():
 
 
 def test_a_reader_of_the_json_can_tell_infinities_from_nan():
-    row = Simulated("broken", 1.0, math.nan, math.inf).to_json()
+    row = simulated_json(Simulated("broken", 1.0, math.nan, math.inf))
     assert (row["estimate"], row["standard_error"], row["within"]) == (None, None, None)
     assert row["not_finite"] == {"estimate": "nan", "standard_error": "inf", "distance": "nan"}
-    assert Measured("x", -math.inf, -math.inf, 1.0, 5, None, "now").to_json()["not_finite"]["value"] == "-inf"
-    assert Simulated("fine", 1.0, 1.0, 0.0).to_json()["not_finite"] == {}
+    assert measured_json(Measured("x", -math.inf, -math.inf, 1.0, 5, None, "now"))["not_finite"]["value"] == "-inf"
+    assert simulated_json(Simulated("fine", 1.0, 1.0, 0.0))["not_finite"] == {}
 
 
 @pytest.mark.parametrize(
@@ -187,7 +188,7 @@ def test_the_values_in_a_name_are_fields_of_their_own():
 
 def test_a_simulated_row_says_its_point_in_full():
     row = Simulated("x at p=0.333, K=3", 1.0, 1.0, 0.001, parameters={"p": 1 / 3, "rule": "delight", "b": math.inf})
-    found = row.to_json()
+    found = simulated_json(row)
     assert found["parameters"] == {"p": 1 / 3, "K": 3, "rule": "delight", "b": "inf"}
 
 

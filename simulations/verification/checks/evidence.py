@@ -9,15 +9,13 @@ estimate of its sign alone.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
-from simulations.results.sources import Source, joined_fields
+from kondo_theory.words import one_line
+from simulations.results.sources import Source
 
-__all__ = ["Measured", "Simulated", "finite_row"]
+__all__ = ["Measured", "Simulated", "Value"]
 
 N_STANDARD_ERRORS = 4.0
 RELATIVE_RESOLUTION = 0.01
@@ -28,26 +26,6 @@ ABSOLUTE_ROUNDING = 1e-6
 
 
 Value = str | int | float | bool | None
-_NAMED = re.compile(r"((?:[^\W\d][\w−]*=)+)([^\s,()]+)")
-
-
-def named_values(quantity: str) -> dict[str, Value]:
-    """Return the values in the name of a quantity by symbol: ``{"K": 10, "p": 0.3}`` of ``… at K=10, p=0.3``.
-
-    A value that is no number is text; ``b=p=0.3`` gives both.
-    """
-    found: dict[str, Value] = {}
-    for names, text in _NAMED.findall(quantity):
-        for name in names.split("=")[:-1]:
-            found[name] = _parsed(text)
-    return found
-
-
-def _parsed(text: str) -> int | float | str:
-    for kind in (int, float):
-        with suppress(ValueError):
-            return kind(text)
-    return text
 
 
 @dataclass(frozen=True)
@@ -79,6 +57,10 @@ class Simulated:
     standard_error: float
     resolution: float = 0.0
     parameters: Mapping[str, Value] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        numbers = {"predicted": self.predicted, "estimate": self.estimate, "standard_error": self.standard_error}
+        return one_line(self, self.quantity, **numbers, within=self.within)
 
     def __post_init__(self) -> None:
         if self.standard_error < 0:
@@ -119,13 +101,6 @@ class Simulated:
         allowed = max(RELATIVE_RESOLUTION * abs(self.predicted), self.resolution)
         return True if self.standard_error <= allowed else None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the row as ``kondo verify --json`` writes it."""
-        row = asdict(self) | {"distance": self.distance, "within": self.within}
-        del row["resolution"], row["parameters"]
-        point = {k: v if not isinstance(v, float) or math.isfinite(v) else str(v) for k, v in self.parameters.items()}
-        return finite_row(row) | {"parameters": named_values(self.quantity) | point}
-
 
 @dataclass(frozen=True)
 class Measured:
@@ -146,22 +121,13 @@ class Measured:
     sizes: Mapping[str, int] = field(default_factory=dict)
     sources: tuple[Source, ...] = ()
 
+    def __repr__(self) -> str:
+        numbers = {"value": self.value, "low": self.low, "high": self.high, "published": self.published}
+        return one_line(self, self.quantity, **numbers, seeds=self.seeds)
+
     @property
     def all_sizes(self) -> dict[str, int]:
         """The sizes; a row that has a value for fewer seeds than there are is as small as that."""
         if not self.sizes:
             return {"seeds": self.seeds}
         return {name: min(size, self.seeds) if name == "seeds" else size for name, size in self.sizes.items()}
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the row as ``kondo verify --json`` writes it."""
-        row = {name: getattr(self, name) for name in ("quantity", "value", "low", "high", "seeds", "published")}
-        updates = self.sizes.get("updates")
-        sizes = {"origin": self.origin, "updates": updates, "sizes": self.all_sizes}
-        return finite_row(row) | sizes | joined_fields(self.sources)
-
-
-def finite_row(row: dict[str, Any]) -> dict[str, Any]:
-    """Replace infinite values and NaN, which JSON lacks, by None; ``not_finite`` says which was which, by name."""
-    lacking = {name: str(v) for name, v in row.items() if isinstance(v, float) and not math.isfinite(v)}
-    return row | dict.fromkeys(lacking) | {"not_finite": lacking}

@@ -8,7 +8,8 @@ from scipy.special import expit, logit
 
 from kondo_theory.gambling import expected_path, false_positive_probability
 from simulations.bandits.simulation import Estimate
-from simulations.gambling.kernels import Gamble, simulate_drift, simulate_learning
+from simulations.gambling.gamble import Gamble, simulate_drift, simulate_learning
+from simulations.gambling.kernels import GAMBLE_WEIGHT
 from simulations.gambling.simulation import estimate_drift, expected_drift, learned_end, schedule, stable_points
 from simulations.randomness.cell_seeds import stream_seed
 from simulations.statistics import mean_and_error
@@ -75,7 +76,8 @@ def gambling_kept(
     """
     stream = stream_seed(**locals())
     found = simulate_drift(Gamble(noise_ratio), x, batch_size, n_batches, n_replicates, stream)
-    return [row("kept gambles", float(false_positive_probability(x, noise_ratio)), Estimate.of(found[:, 3]))]
+    kept = Estimate.of(found[:, GAMBLE_WEIGHT])
+    return [row("kept gambles", float(false_positive_probability(x, noise_ratio)), kept)]
 
 
 def gambling_end(

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from kondo_theory import gambling as closed
-from simulations.gambling.kernels import Gamble, simulate_drift, simulate_learning
+from simulations.gambling.gamble import Gamble, simulate_drift, simulate_learning
+from simulations.gambling.kernels import GAMBLE_PULL, GAMBLE_WEIGHT
 from simulations.gambling.simulation import expected_drift, stable_points
 from simulations.statistics import mean_and_error
 from simulations.verification.checks import Context
@@ -46,7 +47,8 @@ def gambling_false_positives(
         predicted = float(probability(x, r))
         draws = {"smoke": 2e4, "quick": 1e5, "paper": 1e6}[context.preset] / min(0.5, max(predicted, 1e-3))
         found = simulate_drift(Gamble(r, gate), x, int(draws / 100), 1, 100, 10_000 + number, context.workers)
-        rows.append(Simulated(f"P(U > 0 | gamble) at x={x:g}, r={r:g}", predicted, *mean_and_error(found[:, 3])))
+        name = f"P(U > 0 | gamble) at x={x:g}, r={r:g}"
+        rows.append(Simulated(name, predicted, *mean_and_error(found[:, GAMBLE_WEIGHT])))
     return rows
 
 
@@ -87,7 +89,7 @@ def gambling_dg_floor(context: Context, gate: str = "dg", drift: Drift = expecte
         x = float(closed.dg_threshold(r, eta))
         found = simulate_drift(Gamble(r, gate, eta), x, 2_000, draws, 100, 31_000 + number, context.workers)
         name = f"E[Uσ(Uℓ/η) | gamble] at its threshold x={x:.4g}, r={r:g}, η={eta:g}"
-        rows.append(Simulated(name, 0.0, *mean_and_error(found[:, 1]), 1e-3, {"gate": "dg", "x": x}))
+        rows.append(Simulated(name, 0.0, *mean_and_error(found[:, GAMBLE_PULL]), 1e-3, {"gate": "dg", "x": x}))
     resting = []
     for r, eta in ((0.9, 1.0), (2.0, 0.1), (3.5, 1.0)):
         target = closed.fixed_point(r, "dg", eta) or math.nan

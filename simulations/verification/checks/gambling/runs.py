@@ -13,7 +13,7 @@ from functools import partial
 from scipy.special import expit
 
 from kondo_theory.gambling import expected_path
-from simulations.gambling.kernels import Gamble
+from simulations.gambling.gamble import Gamble
 from simulations.gambling.simulation import estimate_drift, learned_end, schedule
 from simulations.verification.checks import Context
 from simulations.verification.checks.evidence import Simulated, Value

@@ -11,10 +11,11 @@ import pandas as pd
 
 from kondo_theory.cost import PUBLISHED_SPEEDUPS
 from kondo_theory.gate import kept_count
+from simulations.errors import ResultError
 from simulations.mnist.config import KIND as CURVES
 from simulations.mnist.tables import LEARNING_CURVES, committed, speedups
 from simulations.results.table_sizes import sizes_of, sizes_of_steps
-from simulations.results.tables import ResultError, Table, with_seconds
+from simulations.results.tables import Table, with_seconds
 from simulations.statistics import Interval, bootstrap
 from simulations.verification.checks import Context, attributed
 from simulations.verification.checks.evidence import Measured

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from kondo_theory.screening import RULES
-from simulations.mnist.decomposition import ALPHAS, INITIALISATION, KIND, RATE, measure_paths, preset_configs
+from simulations.mnist.decomposition import ALPHAS, KIND, RATE, measure_paths
+from simulations.mnist.paths import INITIALISATION, preset_configs
 from simulations.networks.image_bandits import DIRECTIONS, Weighting
 from simulations.results.table_sizes import sizes_of, sizes_of_paths
 from simulations.statistics import bootstrap

@@ -1,0 +1,101 @@
+"""What gated steps of one policy share: their settings, the agreement of two passes, how a gradient is written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from kondo_theory.gate import Gate
+from kondo_theory.training.agreement import require_tolerance, rounding
+from kondo_theory.training.policies import (
+    require_graph,
+    require_independent_rows,
+    require_trainable,
+    zero_gradient,
+)
+
+__all__ = ["GatedStep", "require_scale"]
+
+
+class _Counts(Protocol):
+    def add_step(self) -> None: ...
+
+
+class GatedStep:
+    """A policy, its optimizer and a gate; kinds of batches add how they are screened and backpropagated.
+
+    Parameters and errors as for :class:`~kondo_theory.training.ScreenedStep`.
+    """
+
+    counts: _Counts
+
+    def __init__(
+        self,
+        policy: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        gate: Gate | None,
+        *,
+        generator: torch.Generator | None,
+        gate_generator: torch.Generator | None,
+        check: bool,
+        tolerance: float | None,
+    ) -> None:
+        require_trainable(policy)
+        require_independent_rows(policy)
+        self.policy, self.optimizer, self.gate = policy, optimizer, gate
+        self.generator, self.gate_generator = generator, gate_generator or generator
+        self.check, self.tolerance = check, require_tolerance(tolerance)
+
+    def step(self, by: Callable[[torch.optim.Optimizer], Any] | None = None) -> None:
+        """Step the optimizer and count the update; gradients stay until somebody clears them.
+
+        Parameters
+        ----------
+        by : callable, optional
+            What steps the optimizer, such as a ``GradScaler``'s ``step``; by default the optimizer's own.
+        """
+        if by is None:
+            self.optimizer.step()
+        else:
+            by(self.optimizer)
+        self.counts.add_step()
+
+    def _allowed_gap(self, logits: Tensor, *, own: bool) -> Tensor | float | None:
+        """Return how far two passes may differ, nats; ``own``: this step screened, and the policy is the same."""
+        if self.tolerance is not None:
+            return self.tolerance
+        return rounding(logits, self.policy) if self.check and own else None
+
+    def _write(self, output: Tensor, *, scale: Tensor | float, clear: bool, empty: bool) -> None:
+        """Add the gradient of scale · output to the parameters' own, when nothing can be refused any more.
+
+        Parameters
+        ----------
+        output : tensor
+            The loss, 0-d; where nothing is kept, logits of a few rows, which tell what the policy depends on.
+        scale : float or 0-d tensor
+        clear : bool
+            Clear the optimizer's earlier gradients first.
+        empty : bool
+            Nothing is kept: what the output depends on gets a gradient of zero where it has none.
+        """
+        require_graph(output)
+        if clear:
+            self.optimizer.zero_grad(set_to_none=True)
+        if empty:
+            zero_gradient(self.policy, output)
+        else:
+            (output * scale).backward()  # type: ignore[no-untyped-call]
+
+
+def require_scale(scale: Tensor | float) -> None:
+    """Refuse a number that is not finite, and a tensor of several; a tensor's value would have to be waited for."""
+    if isinstance(scale, Tensor):
+        if scale.numel() != 1:
+            raise ValueError(f"scale must be a single number, got a tensor of shape {tuple(scale.shape)}")
+    elif not math.isfinite(scale):
+        raise ValueError(f"scale must be finite, got {scale}")

@@ -1,0 +1,42 @@
+"""``kondo bench``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from simulations.cli import options
+
+__all__ = ["bench"]
+
+
+@click.command()
+@click.option("--repeats", type=click.IntRange(min=1), default=7, show_default=True, help="Interleaved repetitions.")
+@click.option("--quick", is_flag=True, help="Small sizes: to see that it runs.")
+@options.json_file("Also write the rows here: times in seconds and microseconds, memory in bytes")
+@options.QUIET
+def bench(repeats: int, quick: bool, json_file: Path | None, quiet: bool) -> int:
+    """Time the kernels against plain NumPy.
+
+    All variants run in turn, so that a drifting machine slows them alike; medians and ratios are printed.
+    """
+    from dataclasses import asdict
+
+    from simulations.benchmark import suite as benchmark
+    from simulations.cli.json_files import write_json
+    from simulations.results.atomic import require_writable
+    from simulations.verification import report
+
+    to_output = json_file == options.STANDARD_OUTPUT
+    with options.user_input():
+        if json_file is not None and not to_output:
+            require_writable(json_file, overwrite=True)
+    rows = benchmark.run(repeats=repeats, quick=quick)
+    out = report.console(stderr=to_output, quiet=quiet)
+    out.print(benchmark.main_table(rows))
+    if not quick:  # at small sizes the overhead of a call is all there is to see
+        out.print(benchmark.target_table(rows))
+    if json_file is not None:
+        write_json([asdict(row) for row in rows], json_file)
+    return 0

@@ -1,0 +1,110 @@
+"""What the shell completes, against what the modules hold, and that completing loads nothing heavy."""
+
+import inspect
+import os
+import subprocess
+import sys
+
+import pytest
+from click.shell_completion import ShellComplete
+
+from kondo_theory.claims import CLAIMS
+from kondo_theory.screening import RULES
+from paper_figs.catalogue import FIGURES
+from simulations.cli import names
+from simulations.cli.main import kondo
+from simulations.mnist import config as mnist
+from simulations.mnist.studies import STUDIES as MNIST_STUDIES
+from simulations.reversal import config as reversal
+from simulations.reversal.objectives import REWARDS
+from simulations.reversal.studies import STUDIES as REVERSAL_STUDIES
+from simulations.sweeps.grid import load_cell
+from simulations.sweeps.named.catalogue import SWEEPS
+
+
+def completed(line, incomplete=""):
+    """The words that the shell offers after a line."""
+    shell = ShellComplete(kondo, {}, "kondo", "_KONDO_COMPLETE")
+    return [item.value for item in shell.get_completions(line.split(), incomplete) if item.type == "plain"]
+
+
+DERIVED = [claim.id for claim in CLAIMS.values() if claim.derived]
+WHOLE = {
+    "": ["verify", "derive", "figures", "sweep", "experiment", "data", "bench"],
+    "experiment": ["mnist", "reversal"],
+    "data": ["check", "fetch"],
+    "verify --claim": list(CLAIMS),
+    "verify --claim gate-law --claim": list(CLAIMS),
+    "derive": DERIVED,
+    "figures": list(FIGURES),
+    "figures gate-law": [name for name in FIGURES if name != "gate-law"],
+    "sweep --preset": ["smoke", "quick", "paper"],
+    "verify --device": ["auto", "cpu", "cuda"],
+    "experiment mnist --method": list(mnist.METHODS),
+    "experiment mnist --rule": list(RULES),
+    "experiment mnist --study": list(MNIST_STUDIES),
+    "experiment reversal --method": list(reversal.METHODS),
+    "experiment reversal --rule": list(RULES),
+    "experiment reversal --reward": list(REWARDS),
+    "experiment reversal --study": [*REVERSAL_STUDIES, "scaling", "step-times"],
+}
+
+
+@pytest.mark.parametrize("line", WHOLE)
+def test_every_name_is_offered(line):
+    assert completed(line) == WHOLE[line]
+
+
+@pytest.mark.parametrize(
+    ("line", "incomplete", "words"),
+    [
+        ("verify --claim", "gate", ["gate-law"]),
+        ("figures", "mnist-q", ["mnist-quality"]),
+        ("sweep", "gate", ["gate-frequency"]),
+        ("sweep gate-frequency --set", "ex", ["excess="]),
+        ("sweep --set", "exces", ["excess="]),
+        ("verify", "--res", ["--results"]),
+        ("verify --claim", "χ", []),
+    ],
+)
+def test_what_begins_so_is_offered(line, incomplete, words):
+    assert completed(line, incomplete) == words
+
+
+def test_every_sweep_and_every_keyword_of_its_cell_is_offered():
+    assert sorted(completed("sweep")) == sorted(SWEEPS)
+    for name, sweep in SWEEPS.items():
+        keys = inspect.signature(load_cell(sweep.function_name)).parameters
+        assert completed(f"sweep {name} --set") == [f"{key}=" for key in keys], name
+
+
+def test_where_no_sweep_begins_so_it_may_be_a_file():
+    shell = ShellComplete(kondo, {}, "kondo", "_KONDO_COMPLETE")
+    assert [(item.value, item.type) for item in shell.get_completions(["sweep"], "my")] == [("my", "file")]
+
+
+def test_what_is_not_there_has_no_names(tmp_path):
+    assert names.keys_of("simulations.mnist.config", "NOTHING") == []
+    assert names.parameters_of("simulations.sweeps.cells.mnist:nothing") == []
+
+
+def test_completing_loads_nothing_heavy_and_the_shell_gets_it():
+    lines = ["verify --claim", "derive", "figures", "sweep", "sweep --set", *(f"experiment mnist {o}" for o in
+             ("--method", "--rule", "--study"))]  # fmt: skip
+    code = f"""
+import os, sys
+from simulations.cli.main import main
+for line in {lines!r}:
+    words = ["kondo", *line.split()]
+    os.environ.update(COMP_WORDS=" ".join([*words, ""]), COMP_CWORD=str(len(words)), _KONDO_COMPLETE="bash_complete")
+    try:
+        main([])
+    except SystemExit as ended:
+        assert not ended.code, line
+heavy = {{"numpy", "scipy", "pandas", "torch", "numba", "sympy", "matplotlib", "rich"}} & set(sys.modules)
+sys.exit(", ".join(heavy) or 0)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ)
+    assert (run.returncode, run.stderr) == (0, "")
+    offered = set(run.stdout.split())
+    assert {f"plain,{word}" for word in (*CLAIMS, *FIGURES, *SWEEPS, *RULES, *mnist.METHODS, "excess=")} <= offered

@@ -1,0 +1,180 @@
+"""A call of every public function of the closed forms, for tests that go through all of them.
+
+Of an argument that broadcasts there are three values, as a tuple; anything else is handed on as it is. A value that
+is an array has axes of its own, last (the arms of a policy, say), and broadcasts before them.
+"""
+
+import numpy as np
+
+from kondo_theory import approximate, contexts, cost, gambling, moments, screening, token_trap
+from kondo_theory.gambling import equal_noise, means, roots, top_rate
+from kondo_theory.geometry import alignment, exact_rate, graded, learning, symmetric
+from kondo_theory.geometry.quality_cost import (
+    arm_delight,
+    efficiency_per_backward,
+    expected_rate,
+    frontier,
+    rate_value,
+    surprisal,
+)
+from kondo_theory.token_trap import groups, rows, sets
+
+
+def vectors(*values):
+    return tuple(np.array(value) for value in values)
+
+
+POLICY = vectors([0.5, 0.3, 0.2], [0.1, 0.3, 0.6], [0.2, 0.2, 0.6])
+VALUES = vectors([0.5, -0.5, -0.25], [1.0, 0.5, -1.0], [-0.2, 0.6, 0.1])
+REWARDS = vectors([1.0, 0.0, 0.5], [0.0, 1.0, 0.25], [0.3, 0.0, 1.0])
+CHANCES = vectors([0.1, 0.5, 0.75], [0.75, 0.9, 0.5], [0.2, 0.6, 0.95])
+SECOND = vectors([1.0, 2.0, 1.5], [1.0, 1.0, 1.2], [3.0, 1.0, 1.0])
+KEPT = vectors([True, False, True], [True, True, False], [False, True, False])
+ARMS = vectors([3, 10, 4], [2, 5, 5], [7, 7, 7])
+P, K, BASELINE, ETA, RATE = (0.2, 0.3, 0.6), (3, 10, 4), (0.1, 0.25, 0.5), (0.5, 1.0, 2.0), (0.03, 0.25, 0.5)
+NOISE, X, TOKENS, WORDS, PRICE = (0.5, 1.0, 1.5), (0.1, 0.3, 0.7), (2, 3, 4), (5, 10, 20), (0.0, 0.1, 0.2)
+COSINE, SURE, MANY = (0.5, 0.8, 0.9), (0.5, 0.9, 0.95), (1, 10, 50)
+MOMENTS = symmetric.pg_moments(0.3, 10, 0.25)
+LEARNING = {"method": "dg", "n_arms": K, "baseline": BASELINE, "temperature": ETA}
+
+ONE = {"p_correct": P, "n_arms": K, "baseline": BASELINE}
+BATCH = {"batch_size": (10, 25, 40), "n_kept": (1, 4, 10)}
+METHOD = {"method": "dg", **ONE, "temperature": ETA}
+NOISY = {**ONE, "noise": NOISE, "kind": "additive", "price": PRICE}
+STEP = {"rate": RATE, "backward_cost": (1.0, 2.0, 4.0), "accounting": "physical", "screening_cost": (0.25, 0.5, 1.0)}
+ROWS = {"rate": RATE, "n_tokens": TOKENS, "correlation": (0.0, 0.3, 0.6)}
+ATOMS = {"delight": VALUES, "probability": POLICY}
+GRADED = {"policy": POLICY, "rewards": REWARDS, "baseline": (0.2, 0.3, 0.4)}
+PLACE, GAMBLE = {"x": X, "noise_ratio": NOISE}, {"noise_ratio": NOISE, "gate": "dg", "temperature": ETA, "n_arms": K}
+TRAP, GROUP = {"vocab_size": WORDS, "n_tokens": TOKENS}, {"group_size": (2, 3, 4), "gate": "token", "rate": RATE}
+SMALL = {"vocab_size": (2, 3, 5), "n_tokens": TOKENS}
+WEIGHTED = {"weights": VALUES, "p_correct": CHANCES, "n_arms": ARMS}
+
+BROADCAST = {
+    approximate.delight_scale: ONE,
+    approximate.gaussian_recall: {"rate": RATE, "relative_noise": NOISE},
+    approximate.noisy_keep: {"delight": (-1.0, 0.5, 2.0), "noise": NOISE, "price": PRICE},
+    approximate.noisy_moments: NOISY,
+    approximate.noisy_rate: NOISY,
+    approximate.noisy_weights: NOISY,
+    approximate.rms_cosine: {"moments": MOMENTS, "batch_size": MANY},
+    approximate.surprisal_error_bound: {"logit_error": NOISE},
+    approximate.undecided_band: {"price": PRICE, "relative_error": RATE},
+    contexts.best_price: {"p_correct": CHANCES, "n_arms": ARMS, "baseline": vectors([0.1], [0.3], [0.5])},
+    contexts.context_weights: METHOD,
+    contexts.cosine_to_cross_entropy: WEIGHTED,
+    contexts.critical_probability: {"p_correct": CHANCES, "n_arms": ARMS, "kept": KEPT},
+    contexts.dg_closer_limit: {"n_arms": K, "baseline": BASELINE, "temperature": ETA},
+    contexts.gap_to_cross_entropy: WEIGHTED,
+    cost.activation_memory: {"rate": RATE},
+    cost.break_even_rate: {"backward_cost": STEP["backward_cost"], "screening_cost": STEP["screening_cost"]},
+    cost.expected_prefix: ROWS,
+    cost.implied_sample_ratio: {"observed_speedup": (2.0, 6.0, 10.0), **STEP},
+    cost.speedup: {"n_reference": (1e3, 2e3, 3e3), "n_gate": (1e3, 5e3, 1e4), **STEP, "acting_cost": PRICE},
+    cost.step_cost: {**STEP, "acting_cost": PRICE},
+    cost.surviving_rows: ROWS,
+    cost.surviving_rows_exact: {"n_rows": (5, 7, 9), "n_tokens": TOKENS, "n_kept": (1, 3, 8)},
+    cost.token_share: {**ROWS, "prompt_length": (0, 5, 10)},
+    equal_noise.equal_noise_drift: {**PLACE, "gate": "dg", "temperature": ETA},
+    equal_noise.equal_noise_fixed_point: {"noise_ratio": NOISE, "gate": "dg", "temperature": ETA},
+    equal_noise.equal_noise_floor_ratio: {"rate": RATE},
+    equal_noise.equal_noise_top_rate_drift: {**PLACE, "rate": RATE},
+    gambling.dg_threshold: {"noise_ratio": NOISE, "temperature": ETA},
+    gambling.drift: {"x": X, **GAMBLE},
+    gambling.false_positive_bound: PLACE,
+    gambling.false_positive_probability: PLACE,
+    gambling.fixed_point: GAMBLE,
+    gambling.log_false_positive_probability: PLACE,
+    gambling.log_fixed_point: GAMBLE,
+    gambling.log_small_noise_floor: {"noise_ratio": NOISE, "gate": "dg", "temperature": ETA},
+    alignment.alignment_probability: {**METHOD, "n_samples": MANY, "cosine": COSINE},
+    alignment.backward_passes_to_align: {**METHOD, "cosine": COSINE, "confidence": SURE},
+    alignment.forward_samples_to_align: {**METHOD, "cosine": COSINE, "confidence": SURE},
+    alignment.mean_cosine: {**METHOD, "n_samples": MANY},
+    exact_rate.exact_rate_moments: {**ONE, **BATCH},
+    exact_rate.finite_rate_value: {"delight": VALUES[0], "probability": POLICY[0], **BATCH},
+    exact_rate.kept_successes: {"p_correct": P, **BATCH},
+    exact_rate.price_weights: {"p_correct": P, "rate": RATE},
+    exact_rate.smooth_rate_gap: {"rate": RATE, "density": NOISE, "batch_size": MANY},
+    exact_rate.variance_gap: {**ONE, "rate": RATE},
+    arm_delight: {"policy": POLICY, "advantage": VALUES},
+    efficiency_per_backward: {"moments": MOMENTS, "rate": RATE, "n_backward": MANY},
+    expected_rate: {**ATOMS, "price": PRICE, "temperature": ETA},
+    rate_value: {**ATOMS, "rate": RATE},
+    surprisal: {"pi": POLICY},
+    graded.ascent_guaranteed: GRADED,
+    graded.direction_kept: GRADED,
+    graded.zero_price_cosine: GRADED,
+    learning.learning_time: {**LEARNING, "p_end": (0.7, 0.8, 0.9), "p_start": P},
+    symmetric.confidence_baseline: {"p_correct": P, "n_arms": K},
+    symmetric.cosine_gap: {**METHOD, "batch_size": MANY},
+    symmetric.dg_noise_ratio: {**ONE, "temperature": ETA},
+    symmetric.dg_weights: {**ONE, "temperature": ETA},
+    symmetric.forward_efficiency: METHOD,
+    symmetric.optimal_pg_baseline: {"p_correct": P, "n_arms": K},
+    symmetric.pg_moments: ONE,
+    symmetric.symmetric_moments: {**ONE, "weight_correct": NOISE, "weight_wrong": RATE},
+    symmetric.value_baseline: {"p_correct": P},
+    symmetric.zero_price_moments: ONE,
+    means.isoperimetric: {"share": P},
+    means.log_positive_part: {"s": NOISE},
+    means.normal_density: {"x": np.array(0.5)},
+    means.positive_part: {"s": NOISE},
+    means.soft_part: {"s": NOISE, "sharpness": ETA},
+    means.soft_part_log: {"s": NOISE, "sharpness": ETA},
+    moments.gradient_moments: {"policy": POLICY, "advantage": VALUES, "first": CHANCES, "second": SECOND},
+    screening.additive_odds_limit: {"alpha": P, "n_arms": K, "reward_gap": ETA},
+    screening.additive_threshold: {"p_correct": (0.4, 0.6, 0.9), "n_arms": K, "reward_gap": ETA},
+    screening.kept_at_rate: {"policy": POLICY, "score": VALUES, "rate": RATE},
+    screening.screen_context: {"policy": POLICY, "advantage": VALUES, "rule": "delight", "rate": RATE},
+    token_trap.critical_rate: TRAP,
+    token_trap.critical_temperature: {"vocab_size": WORDS},
+    token_trap.drift: {"p": X, **TRAP, "rate": RATE, "gate": "token"},
+    token_trap.low_rates_stall: SMALL,
+    token_trap.stall_point: {"rate": RATE, **TRAP},
+    groups.group_drift: {"p": X, **SMALL, **GROUP},
+    groups.group_stall_point: {**SMALL, **GROUP},
+    top_rate.corner_noise_ratio: {"rate": P},
+    top_rate.log_top_rate_floor: {"noise_ratio": NOISE, "rate": RATE},
+    top_rate.top_rate_drift: {**PLACE, "rate": RATE, "n_arms": K},
+}
+
+OTHERWISE = [
+    (contexts.context_weights, {"method": "kondo", **ONE, "price": PRICE}),
+    (cost.step_cost, {**STEP, "accounting": "full"} | {"screening_cost": 1.0}),
+    (gambling.drift, {"x": X, **GAMBLE, "gate": "zero-price"}),
+    (gambling.drift, {"x": X, **GAMBLE, "gate": "pg"}),
+    (gambling.fixed_point, {**GAMBLE, "gate": "zero-price"}),
+    (equal_noise.equal_noise_drift, {**PLACE, "gate": "zero-price", "temperature": ETA}),
+    (learning.learning_time, {**LEARNING, "method": "pg", "p_end": (0.7, 0.8, 0.9)} | {"temperature": 1.0}),
+    (token_trap.drift, {"p": X, **TRAP, "gate": "dg", "temperature": ETA}),
+    (token_trap.stall_point, {"rate": None, "vocab_size": 100, "n_tokens": TOKENS, "gate": "dg", "temperature": ETA}),
+]
+"""The same under other methods, where other arguments count."""
+
+SLOW = {groups.group_stall_point}
+
+SCALARS = {
+    approximate.guaranteed_recall: {"delight": VALUES[0], "n_kept": (2,), "relative_error": (0.1,)},
+    approximate.top_rate_recall: {"delight": VALUES[0], "probability": POLICY[0], "rate": (0.3,), "noise": (0.5,)},
+    contexts.spread_probabilities: {"centre": (0.0,), "spread": (1.0,), "n_contexts": (5,)},
+    equal_noise.equal_noise_top_rate_points: {"noise_ratio": (1.0,), "rate": (0.2,)},
+    gambling.expected_path: {"speed": lambda x: 1.0, "x_start": (0.3,), "learning_rate": (0.1,), "n_steps": (3,)},
+    graded.evenly_graded: {"n_arms": (4,), "p_best": (0.3,), "baseline": (0.5,)},
+    graded.graded_worst_case: {"n": (3,)},
+    symmetric.symmetric_arms: {"n_arms": (4,), "p_correct": (0.3,), "baseline": (0.5,)},
+    token_trap.stalling_rates: {"vocab_size": (10,), "n_tokens": (3,)},
+    token_trap.stalling_temperatures: {"vocab_size": (10,), "n_tokens": (3,)},
+    top_rate.top_rate_points: {"noise_ratio": (1.0,), "rate": (0.2,), "n_arms": (2,)},
+}
+"""Arguments that must be scalars have one value, as a tuple."""
+
+SHAPES_OF_THEIR_OWN = {
+    contexts.self_consistent_counts: "(N,) arrays",
+    frontier: "``(..., *S)``",
+    screening.score_function: "the rule of this name",
+}
+"""And the words of their docstrings that say so."""
+
+INNER = (rows, sets, roots)
+"""What the others are made of, on vectors (P,) or on scalars, whose callers have checked what they hand on."""
