@@ -5,6 +5,7 @@
 the figures; it must never know how a claim is checked or trained, nor the command line.
 """
 
-from simulations.report.page import report_from_json, write_report
+from simulations.report.document import read_document
+from simulations.report.page import report_from_json, require_page, write_report
 
-__all__ = ["report_from_json", "write_report"]
+__all__ = ["read_document", "report_from_json", "require_page", "write_report"]

@@ -21,7 +21,7 @@ from simulations.report.pictures import Picture, draw_pictures
 from simulations.results.atomic import atomic_path, require_writable
 from simulations.results.merging import MeasuredTables
 
-__all__ = ["report_from_json", "write_report"]
+__all__ = ["report_from_json", "require_page", "write_report"]
 
 GENERATOR = '<meta name="generator" content="kondo report">'
 """By this line a page of ours is known, which may be replaced."""
@@ -66,25 +66,37 @@ def report_from_json(path: Path, directory: Path, tables: MeasuredTables | Path 
     return _write(Document.of(read_document(path), str(path)), directory, tables)
 
 
-def _write(document: Document, directory: Path, tables: MeasuredTables | Path | None) -> Path:
+def require_page(directory: Path) -> Path:
+    """Return ``directory/index.html``, and refuse early what could not be written in the end.
+
+    Raises
+    ------
+    ResultError
+        If the directory cannot be made or written, or has an ``index.html`` that is no report.
+    """
     page = directory / "index.html"
     require_writable(page, overwrite=True)
-    _require_ours(page)
-    own = MeasuredTables.read(tables) if isinstance(tables, Path) else tables
-    names = [name for claim in document.claims for name in figures_of(claim.id)]
-    text = render(document, draw_pictures(names, own))
-    with atomic_path(page) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return page
-
-
-def _require_ours(page: Path) -> None:
     try:
         ours = not page.exists() or GENERATOR in page.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise ResultError(f"cannot read {page}: {error.strerror or error}") from error
     if not ours:
         raise ResultError(f"{page} exists and is no report of kondo: name another directory")
+    return page
+
+
+def _write(document: Document, directory: Path, tables: MeasuredTables | Path | None) -> Path:
+    own = MeasuredTables.read(tables) if isinstance(tables, Path) else tables
+    page = require_page(directory)
+    names = [name for claim in document.claims for name in figures_of(claim.id)]
+    text = render(document, draw_pictures(names, own))
+    try:
+        with atomic_path(page) as temporary:
+            # The name of a table's file can hold bytes that are no text.
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise ResultError(f"cannot write {page}: {error.strerror or error}") from error
+    return page
 
 
 @dataclass(frozen=True)
