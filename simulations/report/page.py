@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from markupsafe import Markup
 
 from paper_figs.catalogue import figures_of
 from simulations.errors import ResultError
-from simulations.report import wording
+from simulations.report import answers, wording
 from simulations.report.document import ClaimEntry, Document, Measured, Simulated, TableEntry, read_document
 from simulations.report.formulas import mathml
 from simulations.report.pictures import Picture, draw_pictures
@@ -29,8 +30,8 @@ GENERATOR = '<meta name="generator" content="kondo report">'
 SHOWN = 5  # rows of a table that is folded beyond
 FOLDED_FROM = 12  # rows from which a table is folded
 OTHER = "Other claims"
-ANSWERED = {"zero-price-geometry", "mnist-quality", "step-cost", "mnist-savings", "token-trap", "row-gate"}
-"""Claims that the summary in short names: without all of them it is left out."""
+FORMULA_FONT = Path(__file__).with_name("vendor") / "stix-two-math-subset.woff"
+"""A part of STIX Two Math: signs of formulas, with brackets that grow. Not every machine has such a font."""
 
 
 def write_report(document: Mapping[str, Any], directory: Path, tables: MeasuredTables | Path | None = None) -> Path:
@@ -183,7 +184,8 @@ def render(document: Document, pictures: Mapping[str, Picture]) -> str:
             measured=sum(len(claim.measured) for claim in document.claims),
             criteria=[criterion for claim in document.claims for criterion in claim.criteria],
             seconds=sum(claim.seconds for claim in document.claims),
-            answered={claim.id for claim in document.claims} >= ANSWERED,
+            answered={claim.id for claim in document.claims} >= answers.CLAIMS,
+            numbers=answers.numbers_that_hold(document),
         )
     )
 
@@ -200,11 +202,13 @@ def _environment() -> Environment:
     environment.globals |= {
         "verdicts": wording.VERDICTS,
         "as_it_is": lambda name: Markup(source(environment, name)[0]),
+        "formula_font": base64.b64encode(FORMULA_FONT.read_bytes()).decode("ascii"),
     }
     environment.filters |= {
         "number": wording.number,
         "sizes": wording.sizes,
         "duration": wording.duration,
         "mathml": mathml,
+        "notation": wording.notation,
     }
     return environment

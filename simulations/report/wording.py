@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["VERDICTS", "VerdictWording", "duration", "number", "sizes"]
+from markupsafe import Markup, escape
+
+__all__ = ["VERDICTS", "VerdictWording", "duration", "notation", "number", "sizes"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,10 @@ VERDICTS: Mapping[str, VerdictWording] = {
     "not run": VerdictWording("open", "–", "measured at smaller sizes than the rule asks for"),
 }
 
+_WORD = "[A-Za-z0-9α-ωΑ-Ω]+"
+_POWER = re.compile(rf"\^(?:\{{([^{{}}]*)\}}|(−?{_WORD}|∞))")
+_INDEXED = r"(?<![A-Za-z_])(?:Var|drift|max|[dsx]?[^\W\d_])|[∫Σ‖²]"
+_INDEX = re.compile(rf"({_INDEXED})_(?:\{{([^{{}}]*)\}}|({_WORD}|[∥⊥])(?![A-Za-z0-9_]|\.\w))")
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
@@ -62,6 +69,18 @@ def number(value: float | None) -> str:
     mantissa, _, exponent = f"{value:.4g}".partition("e")
     power = f"×10{str(int(exponent)).translate(_SUPERSCRIPTS)}" if exponent else ""
     return mantissa.replace("-", "−") + power
+
+
+def notation(text: str) -> Markup:
+    """Return a text of a claim with its powers and indices raised and lowered.
+
+    Examples
+    --------
+    >>> notation("e^{−x/η} < Var_⊥"), notation("a_table.parquet, x²")
+    (Markup('e<sup>−x/η</sup> &lt; Var<sub>⊥</sub>'), Markup('a_table.parquet, x²'))
+    """
+    raised = _POWER.sub(r"<sup>\1\2</sup>", str(escape(text)))
+    return Markup(_INDEX.sub(r"\1<sub>\2\3</sub>", raised))
 
 
 def sizes(found: Mapping[str, int]) -> str:
