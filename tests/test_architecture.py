@@ -102,7 +102,7 @@ ROOMS = {
         "simulations.verification.checks",
     },
     "paper_figs": {*THEORY, *GROUND, *EXPERIMENTS, "kondo_theory.claims"},
-    "simulations.report": {*GROUND, "kondo_theory.claims", "paper_figs"},
+    "simulations.report": {*THEORY, *GROUND, "kondo_theory.claims", "paper_figs"},
     "simulations.cli": {
         *GROUND, *EXPERIMENTS, "kondo_theory.words", "kondo_theory.claims", "simulations.benchmark",
         "simulations.sweeps", "simulations.sweeps.named", "simulations.verification", "paper_figs",

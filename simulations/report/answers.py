@@ -17,6 +17,7 @@ CLAIMS = {
 
 QUANTITIES = {
     "fewer": ("mnist-quality", "backward samples to 5 % error, PG / DG-K(3 %), at least"),
+    "above": ("mnist-quality", "final test error, DG-K(3 %) − DG (percentage points)"),
     "large": ("mnist-savings", "seconds a step, screened / full, highest from B = 1,000 on"),
     "worst": ("mnist-savings", "seconds a step, screened / full, highest of all"),
     "stall": ("reversal-token-trap", "share of runs below the critical rate that stall"),

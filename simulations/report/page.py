@@ -17,6 +17,7 @@ from paper_figs.catalogue import figures_of
 from simulations.errors import ResultError
 from simulations.report import answers, wording
 from simulations.report.document import ClaimEntry, Document, Measured, Simulated, TableEntry, read_document
+from simulations.report.explorers import explorers
 from simulations.report.formulas import mathml
 from simulations.report.pictures import Picture, draw_pictures
 from simulations.results.atomic import atomic_path, require_writable
@@ -30,7 +31,8 @@ GENERATOR = '<meta name="generator" content="kondo report">'
 SHOWN = 5  # rows of a table that is folded beyond
 FOLDED_FROM = 12  # rows from which a table is folded
 OTHER = "Other claims"
-FORMULA_FONT = Path(__file__).with_name("vendor") / "stix-two-math-subset.woff"
+VENDORED = Path(__file__).with_name("vendor")
+FORMULA_FONT = VENDORED / "stix-two-math-subset.woff"
 """A part of STIX Two Math: signs of formulas, with brackets that grow. Not every machine has such a font."""
 
 
@@ -184,6 +186,8 @@ def render(document: Document, pictures: Mapping[str, Picture]) -> str:
             measured=sum(len(claim.measured) for claim in document.claims),
             criteria=[criterion for claim in document.claims for criterion in claim.criteria],
             seconds=sum(claim.seconds for claim in document.claims),
+            ids={claim.id for claim in document.claims},
+            explorers=explorers(),
             answered={claim.id for claim in document.claims} >= answers.CLAIMS,
             numbers=answers.numbers_that_hold(document),
         )
@@ -202,6 +206,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "verdicts": wording.VERDICTS,
         "as_it_is": lambda name: Markup(source(environment, name)[0]),
+        "vendored": lambda name: Markup((VENDORED / name).read_text(encoding="utf-8")),
         "formula_font": base64.b64encode(FORMULA_FONT.read_bytes()).decode("ascii"),
     }
     environment.filters |= {

@@ -14,7 +14,7 @@ from simulations.report.formulas import mathml
 ROOT = Path(__file__).resolve().parents[2]
 PROOFS = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "proofs").glob("*.md")}
 FORMULAS = {claim: re.findall(r"^ +\$\$\n +(.*?)\n +\$\$$", text, re.MULTILINE) for claim, text in PROOFS.items()}
-"""What derivations write: another test holds the pages to the proofs, and to derive them again takes half a minute."""
+"""What derivations write: another test holds the pages to the proofs, and deriving takes half a minute."""
 
 TAG = "{http://www.w3.org/1998/Math/MathML}"
 
