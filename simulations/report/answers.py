@@ -43,11 +43,11 @@ def numbers_that_hold(document: Document) -> Mapping[str, Number]:
     found = {}
     claims = {claim.id: claim for claim in document.claims}
     for name, (claim_id, quantity) in QUANTITIES.items():
-        claim = claims.get(claim_id)
-        for criterion in claim.criteria if claim else ():
-            judgements = {"fails"} if name in FAILING else {"holds"}
-            if criterion.quantity == quantity and criterion.judgement in judgements:
-                row = next(row for row in claim.measured if row.quantity == quantity)
-                if row.value is not None:
-                    found[name] = Number(row.value, row.seeds)
+        if (claim := claims.get(claim_id)) is None:
+            continue
+        wanted = "fails" if name in FAILING else "holds"
+        judged = {criterion.quantity for criterion in claim.criteria if criterion.judgement == wanted}
+        for row in claim.measured:
+            if row.quantity == quantity and quantity in judged and row.value is not None:
+                found[name] = Number(row.value, row.seeds)
     return found

@@ -138,11 +138,11 @@ def _space(element: Element) -> None:
     for place in range(len(children) - 1, -1, -1):
         if not _is_function(children[place]):
             continue
-        after = children[place + 1] if place + 1 < len(children) else None
-        if after is not None and _first(after).tag in ("mi", "mn", "mfrac", "msqrt"):
+        after = children[place + 1] if place + 1 < len(children) else Element("mo")
+        if _first(after).tag in ("mi", "mn", "mfrac", "msqrt"):
             element.insert(place + 1, Element("mspace", width=_THIN))
-        before = children[place - 1] if place > 0 else None
-        if before is not None and (before.tag not in ("mo", "mspace", "mtext") or before.text in _CLOSING):
+        before = children[place - 1] if place > 0 else Element("mo")
+        if before.tag not in ("mo", "mspace", "mtext") or before.text in _CLOSING:
             element.insert(place, Element("mspace", width=_THIN))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -78,7 +79,8 @@ def test_every_verdict_has_its_word_and_sign(tree):
 
 
 def test_text_is_escaped(tree, document):
-    assert sum(tag == "script" for tag, _ in tree.elements) == 1
+    scripts = [attributes.get("type") for tag, attributes in tree.elements if tag == "script"]
+    assert Counter(scripts) == {None: 1, "application/json": 3}
     assert document["claims"][0]["statement"] in "".join(tree.text), "and says what it said"
 
 

@@ -6,10 +6,8 @@
 
 from functools import cache
 
-from simulations.report.explorers.gambling import gambling
-from simulations.report.explorers.geometry import geometry
+from simulations.report.explorers import gambling, geometry, tokens
 from simulations.report.explorers.grids import Explorer
-from simulations.report.explorers.tokens import tokens
 
 __all__ = ["Explorer", "explorers"]
 
@@ -17,4 +15,4 @@ __all__ = ["Explorer", "explorers"]
 @cache
 def explorers() -> tuple[Explorer, ...]:
     """Return the explorers in the order of the page; computing their grids takes seconds, once."""
-    return geometry(), gambling(), tokens()
+    return geometry.explorer(), gambling.explorer(), tokens.explorer()

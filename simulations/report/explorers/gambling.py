@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from kondo_theory.gambling import CRITICAL_NOISE_RATIO, drift, fixed_point
+from kondo_theory.gambling.roots import RestPoint
 from kondo_theory.gambling.top_rate import top_rate_drift, top_rate_points
-from simulations.report.explorers.grids import Curve, Explorer, Panel, Readout, Slider, evaluated, texts
+from simulations.report.explorers.grids import Curve, Explorer, Panel, Readout, Slider, evaluated, percent, texts
 
-__all__ = ["gambling"]
+__all__ = ["explorer"]
 
 Function = Callable[..., NDArray[np.float64]]
 
@@ -24,11 +26,11 @@ _TICKS = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
 _MOST_RESTS = 4
 
 
-def gambling() -> Explorer:
+def explorer() -> Explorer:
     """Return the explorer of the gamble."""
-    noise = Slider("noise_ratio", "Noise over gap, r = σ/Δ", NOISE_RATIOS, 6, [f"{r:g}" for r in NOISE_RATIOS])
-    temperature = Slider("temperature", "Temperature of DG, η", TEMPERATURES, 5, [f"{eta:g}" for eta in TEMPERATURES])
-    rate = Slider("rate", "Rate of the gate, ρ", RATES, 2, [f"{100 * rho:g} %" for rho in RATES])
+    noise = Slider.of("noise_ratio", "Noise over gap, r = σ/Δ", NOISE_RATIOS, 0.9, "{:g}".format)
+    temperature = Slider.of("temperature", "Temperature of DG, η", TEMPERATURES, 1.0, "{:g}".format)
+    rate = Slider.of("rate", "Rate of the gate, ρ", RATES, 0.1, percent)
     curves = [
         _curve("zero price", "zero-price", [noise], _zero_price, _zero_price_rests),
         _curve("DG at η", "dg", [noise, temperature], _dg, _dg_rests),
@@ -83,8 +85,13 @@ def _dg_rests(noise_ratio: float, temperature: float) -> NDArray[np.float64]:
     return _rests(fixed_point(noise_ratio, "dg", temperature))
 
 
+@cache
+def _points(noise_ratio: float, rate: float) -> tuple[RestPoint, ...]:
+    return top_rate_points(noise_ratio, rate)
+
+
 def _top_rests(noise_ratio: float, rate: float) -> NDArray[np.float64]:
-    return np.array([point.x for point in top_rate_points(noise_ratio, rate) if point.stable])
+    return np.array([point.x for point in _points(noise_ratio, rate) if point.stable])
 
 
 def _share(x: float) -> str:
@@ -104,7 +111,7 @@ def _dg_said(noise_ratio: float, temperature: float) -> str:
 
 
 def _top_said(noise_ratio: float, rate: float) -> str:
-    points = top_rate_points(noise_ratio, rate)
+    points = _points(noise_ratio, rate)
     if not points:
         return "the gambling arm takes all"
     said = "the gambling arm keeps " + " or ".join(_share(point.x) for point in points if point.stable)

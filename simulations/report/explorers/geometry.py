@@ -10,7 +10,9 @@ from kondo_theory.geometry import cosine_gap, dg_weights, pg_moments, symmetric_
 from kondo_theory.moments import GradientMoments
 from simulations.report.explorers.grids import Curve, Explorer, Panel, Slider
 
-__all__ = ["BATCH_SIZE", "METHODS", "TEMPERATURE", "cosine", "geometry", "moments"]
+__all__ = ["explorer"]
+
+FloatArray = NDArray[np.float64]
 
 METHODS = {"pg": ("PG", "pg"), "dg": ("DG, η = 1", "dg"), "zero-price": ("zero price", "zero-price")}
 TEMPERATURE = 1.0
@@ -22,7 +24,7 @@ BASELINES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 _TICKS = (0.01, 0.1, 0.5, 0.9, 0.99)
 
 
-def moments(method: str, p_correct: NDArray[np.float64], n_arms: float, baseline: float) -> GradientMoments:
+def _moments(method: str, p_correct: FloatArray, n_arms: FloatArray, baseline: FloatArray) -> GradientMoments:
     """Return the moments of one sample's gradient, by the closed form of the method."""
     if method == "pg":
         return pg_moments(p_correct, n_arms, baseline)
@@ -31,28 +33,28 @@ def moments(method: str, p_correct: NDArray[np.float64], n_arms: float, baseline
     return symmetric_moments(p_correct, n_arms, baseline, *dg_weights(p_correct, n_arms, baseline, TEMPERATURE))
 
 
-def cosine(method: str, p_correct: NDArray[np.float64], n_arms: float, baseline: float) -> NDArray[np.float64]:
+def _cosine(method: str, p_correct: FloatArray, n_arms: FloatArray, baseline: FloatArray) -> FloatArray:
     """Return the cosine of a batch's gradient with the true one."""
     gap = cosine_gap(method, p_correct, n_arms, baseline, BATCH_SIZE, temperature=TEMPERATURE)
     return np.asarray(1 - gap)
 
 
-def geometry() -> Explorer:
+def explorer() -> Explorer:
     """Return the explorer of gradient geometry."""
     sliders = [
-        Slider(
-            "p_correct", "Probability of the right arm, p", P_CORRECT.tolist(), 12, [f"{p:.3f}" for p in P_CORRECT]
+        Slider.of(
+            "p_correct", "Probability of the right arm, p", P_CORRECT.tolist(), float(P_CORRECT[12]), "{:.3f}".format
         ),
-        Slider("n_arms", "Number of arms, K", N_ARMS, 3, [f"{k:,}" for k in N_ARMS]),
-        Slider("baseline", "Baseline, b", BASELINES, 5, [f"{b:g}" for b in BASELINES]),
+        Slider.of("n_arms", "Number of arms, K", N_ARMS, 10, "{:,}".format),
+        Slider.of("baseline", "Baseline, b", BASELINES, 0.5, "{:g}".format),
     ]
     arms, baselines = np.array(N_ARMS)[:, None, None], np.array(BASELINES)[None, :, None]
-    found = {method: moments(method, P_CORRECT, arms, baselines) for method in METHODS}
+    found = {method: _moments(method, P_CORRECT, arms, baselines) for method in METHODS}
     shape = (len(N_ARMS), len(BASELINES), P_CORRECT.size)
     quantities = {
         "Signal: mean gradient along ∇J, per sample": {m: found[m].signal for m in METHODS},
         "Noise across ∇J, per sample: √Var⊥": {m: np.sqrt(found[m].var_perpendicular) for m in METHODS},
-        f"Cosine of a batch of {BATCH_SIZE} with ∇J": {m: cosine(m, P_CORRECT, arms, baselines) for m in METHODS},
+        f"Cosine of a batch of {BATCH_SIZE} with ∇J": {m: _cosine(m, P_CORRECT, arms, baselines) for m in METHODS},
     }
     panels = []
     for title, values in quantities.items():

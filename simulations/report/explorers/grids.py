@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Curve", "Explorer", "Panel", "Readout", "Slider", "evaluated", "texts"]
+__all__ = ["Curve", "Explorer", "Panel", "Readout", "Slider", "evaluated", "percent", "texts"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ class Slider:
     values: Sequence[float]
     start: int
     shown: Sequence[str]
+
+    @classmethod
+    def of(cls, name: str, label: str, values: Sequence[float], start: float, say: Callable[[float], str]) -> Slider:
+        """Return a slider that starts at a value."""
+        return cls(name, label, values, list(values).index(start), [say(value) for value in values])
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,8 +151,13 @@ def evaluated(
     found = np.full((*(len(slider.values) for slider in sliders), length), np.nan)
     for place, given in _positions(sliders):
         values = np.asarray(function(**given), dtype=float)
-        found[(*place, slice(values.size))] = values
+        found[place][: values.size] = values
     return found
+
+
+def percent(share: float) -> str:
+    """Return a share in percent, the sign kept with its number."""
+    return f"{100 * share:g}\xa0%"
 
 
 def texts(sliders: Sequence[Slider], function: Callable[..., str]) -> list[str]:
@@ -156,5 +166,5 @@ def texts(sliders: Sequence[Slider], function: Callable[..., str]) -> list[str]:
 
 
 def _positions(sliders: Sequence[Slider]) -> list[tuple[tuple[int, ...], Mapping[str, float]]]:
-    places = product(*(range(len(slider.values)) for slider in sliders))
+    places: list[tuple[int, ...]] = list(product(*(range(len(slider.values)) for slider in sliders)))
     return [(place, {s.name: s.values[i] for s, i in zip(sliders, place, strict=True)}) for place in places]

@@ -9,23 +9,23 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from kondo_theory.token_trap import drift, stall_point, stalling_rates
-from simulations.report.explorers.grids import Curve, Explorer, Panel, Readout, Slider, evaluated, texts
+from simulations.report.explorers.grids import Curve, Explorer, Panel, Readout, Slider, evaluated, percent, texts
 
-__all__ = ["tokens"]
+__all__ = ["explorer"]
 
 PROBABILITIES = expit(np.linspace(logit(0.002), logit(0.998), 121))
 VOCABULARIES = (2, 5, 10, 100, 1000)
 TOKENS = (2, 4, 10, 30, 100)
-RATES = (0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5)
+RATES = (0.01, 0.03, 0.1, 0.2, 0.3, 0.5)
 _TICKS = (0.002, 0.01, 0.1, 0.5, 0.9, 0.99)
 
 
-def tokens() -> Explorer:
+def explorer() -> Explorer:
     """Return the explorer of the token trap."""
     sliders = [
-        Slider("vocab_size", "Vocabulary, M", VOCABULARIES, 2, [f"{m:,}" for m in VOCABULARIES]),
-        Slider("n_tokens", "Tokens that share an advantage, T", TOKENS, 2, [f"{t:,}" for t in TOKENS]),
-        Slider("rate", "Rate of the gate, ρ", RATES, 1, [f"{100 * rho:g} %" for rho in RATES]),
+        Slider.of("vocab_size", "Vocabulary, M", VOCABULARIES, 10, "{:,}".format),
+        Slider.of("n_tokens", "Tokens that share an advantage, T", TOKENS, 10, "{:,}".format),
+        Slider.of("rate", "Rate of the gate, ρ", RATES, 0.03, percent),
     ]
     names = [slider.name for slider in sliders]
     curves = [
