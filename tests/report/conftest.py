@@ -47,7 +47,7 @@ def document():
 
 @pytest.fixture(scope="session")
 def few_figures():
-    """Only the figures of three claims are drawn, and once, and the token trap has a small grid: all take a minute."""
+    """Figures of three claims alone are drawn, and once, and the token trap has a small grid: all take a minute."""
     figures_of = page.figures_of
     draw_pictures = page.draw_pictures
     draw = cache(lambda names: draw_pictures(names, None))

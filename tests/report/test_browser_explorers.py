@@ -116,9 +116,9 @@ def test_sliders_are_reached_and_moved_by_keys(tab):
 
 
 def test_dark_plots_have_other_colours(tab):
-    pixel = "document.querySelector('#explore-gambling canvas').toDataURL()"
-    light = tab.evaluate(pixel)
+    pixels = "document.querySelector('#explore-gambling canvas').toDataURL()"
+    light = tab.evaluate(pixels)
     tab.emulate_media(color_scheme="dark")
-    assert tab.evaluate(pixel) != light
+    tab.wait_for_function(f"light => {pixels} !== light", arg=light)
     tab.emulate_media(color_scheme="light")
-    assert tab.evaluate(pixel) == light
+    tab.wait_for_function(f"light => {pixels} === light", arg=light)
