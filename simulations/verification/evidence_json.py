@@ -22,7 +22,7 @@ __all__ = ["criteria_json", "measured_json", "simulated_json"]
 
 def simulated_json(row: Simulated) -> dict[str, Any]:
     """Return a simulated quantity beside its prediction, with the point of the grid by symbol."""
-    values = asdict(row) | {"within": row.within}
+    values = asdict(row) | {"distance": row.distance, "within": row.within}
     del values["resolution"], values["parameters"]
     return _finite(values) | {"parameters": _parameters(row.parameters)}
 
