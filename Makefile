@@ -14,7 +14,7 @@ READY := $(VENV)/.ready
 .PHONY: help setup data verify test tables figures bench lint mutate long lowest clean new-claim new-rule new-figure new-sweep
 
 help:
-	@echo "make verify   derive, simulate and measure every claim (PRESET=smoke|quick|paper)"
+	@echo "make verify   derive, simulate and measure every claim, and write report/index.html (PRESET=smoke|quick|paper)"
 	@echo "make test     run the tests"
 	@echo "make tables   compute the committed tables of the named sweeps again (minutes)"
 	@echo "make figures  draw every figure into figures/"
@@ -42,7 +42,7 @@ data: $(READY)
 	@$(BIN)/kondo data fetch
 
 verify: data
-	$(BIN)/kondo verify --preset $(PRESET)
+	$(BIN)/kondo verify --preset $(PRESET) --report report
 
 test: data
 	$(BIN)/python -m pytest -n auto

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["FIGURES", "FigureEntry"]
+__all__ = ["FIGURES", "FigureEntry", "figures_of"]
 
 
 @dataclass(frozen=True)
@@ -10,12 +10,14 @@ class FigureEntry:
     """A figure: what it shows, the ``module:function`` that draws it (imported only to draw), and what it reads.
 
     ``reads`` are kinds of tables, ``sweep NAME`` for that of a named sweep. A table is found by what it holds,
-    as in ``kondo verify``, never by its file's name.
+    as in ``kondo verify``, never by its file's name. ``claims`` are those it shows, where it is not named after the
+    only one.
     """
 
     title: str
     function: str
     reads: tuple[str, ...]
+    claims: tuple[str, ...] = ()
 
 
 FIGURES = {
@@ -76,6 +78,7 @@ FIGURES = {
         "where additive scores rank failures above successes, and what it costs (and additive-never-fixed)",
         "paper_figs.bandits.screening:additive_scores",
         ("sweep additive-top",),
+        claims=("additive-threshold", "additive-never-fixed"),
     ),
     "screening-at-rate": FigureEntry(
         "what every screening rule keeps at a rate, and what it is worth",
@@ -171,11 +174,13 @@ FIGURES = {
         "the digits with the highest and the lowest delight, early and late in training",
         "paper_figs.mnist.approximate:mnist_digits",
         ("mnist-digits",),
+        claims=("mnist-approximate-delight",),
     ),
     "mnist-learning-rate": FigureEntry(
         "final test error on the MNIST bandit against the learning rate",
         "paper_figs.learning_rates:mnist_learning_rate",
         ("sweep mnist-learning-rate",),
+        claims=("mnist-quality",),
     ),
     "reversal-quality": FigureEntry(
         "token error on token reversal against rows, kept tokens, processed positions and seconds",
@@ -186,6 +191,7 @@ FIGURES = {
         "final token error on token reversal with every screening rule, and by the reward",
         "paper_figs.reversal.sensitivity:reversal_sensitivity",
         ("reversal-screening", "reversal-reward", "reversal-quality"),
+        claims=("reversal-quality",),
     ),
     "reversal-screening": FigureEntry(
         "where the transformer's token gates stall by other screening rules, and the errors of those that learn",
@@ -196,11 +202,13 @@ FIGURES = {
         "final token error on token reversal against the learning rate",
         "paper_figs.learning_rates:reversal_learning_rate",
         ("reversal-learning-rate",),
+        claims=("reversal-quality",),
     ),
     "reversal-token-trap": FigureEntry(
         "where the transformer's token gates stall, against predictions (and reversal-row-gate)",
         "paper_figs.reversal.trap:reversal_token_trap",
         ("reversal-token-trap", "reversal-quality"),
+        claims=("reversal-token-trap", "reversal-row-gate"),
     ),
     "reversal-physical-cost": FigureEntry(
         "what the gates keep and what they process, an update's time by phase and by the size of the batch",
@@ -218,3 +226,8 @@ FIGURES = {
         ("mnist-learning-curves", "reversal-quality"),
     ),
 }
+
+
+def figures_of(claim: str) -> list[str]:
+    """Return the names of the figures that show a claim, its own one first; empty if there is none."""
+    return [name for name, figure in FIGURES.items() if claim in (figure.claims or (name,))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,39 @@ from paper_figs.catalogue import FIGURES
 from simulations.errors import ResultError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from paper_figs.tables import Reading
     from simulations.results.merging import MeasuredTables
 
-__all__ = ["draw"]
+__all__ = ["draw", "drawn"]
+
+
+@contextmanager
+def drawn(name: str, own: MeasuredTables | None = None) -> Iterator[tuple[Figure, Reading]]:
+    """Draw a figure from a user's own tables or the committed ones; yield it in its style, with what it has read.
+
+    Raises
+    ------
+    ResultError
+        If a table that it needs is missing or cannot be read.
+    """
+    import matplotlib as mpl
+
+    mpl.use("Agg")  # no window, whatever the machine
+    from matplotlib import pyplot as plt
+
+    from paper_figs.style import paper_style
+    from paper_figs.tables import results_from
+
+    module, function = FIGURES[name].function.split(":")
+    with paper_style():
+        with results_from(own) as reading:
+            figure = getattr(importlib.import_module(module), function)()
+        try:
+            yield figure, reading
+        finally:
+            plt.close(figure)
 
 
 def draw(
@@ -76,22 +107,11 @@ def _unfed(name: str, own: MeasuredTables, why: str = "") -> ResultError:
 def _draw(
     wanted: Sequence[str], out: Path, own: MeasuredTables | None, say: Callable[[str], object], *, named: bool
 ) -> Iterator[Path]:
-    import matplotlib as mpl
-
-    mpl.use("Agg")  # no window, whatever the machine
-    from matplotlib import pyplot as plt
-
-    from paper_figs.style import paper_style
-    from paper_figs.tables import results_from
     from simulations.results.atomic import atomic_path
 
     for name in wanted:
-        module, function = FIGURES[name].function.split(":")
-        with paper_style():
-            with results_from(own) as reading:
-                figure = getattr(importlib.import_module(module), function)()
+        with drawn(name, own) as (figure, reading):
             if own is not None and not reading.own:
-                plt.close(figure)
                 if named:
                     raise _unfed(name, own, ", and none of those that are there can be shown")
                 continue
@@ -102,7 +122,6 @@ def _draw(
                 with atomic_path(path) as temporary:
                     figure.savefig(temporary, metadata=metadata)
                 yield path
-        plt.close(figure)
         if own is not None:
             shown = [f"{source} from {files}" for source, files in reading.own.items()]
             say(f"{name}: {'; '.join([*shown, *(f'{source} as committed' for source in reading.committed)])}")

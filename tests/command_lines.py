@@ -7,6 +7,7 @@ The heavy work is replaced: what is tried is all that happens before it, and wha
 import contextlib
 import importlib
 import io
+import json
 import os
 import random
 import shutil
@@ -27,6 +28,7 @@ from simulations.mnist.config import METHODS
 from simulations.results import tables as results
 from simulations.sweeps.named.catalogue import SWEEPS
 from simulations.verification.checks.evidence import Simulated
+from simulations.verification.outcomes import Report
 
 __all__ = ["light_work", "problem", "random_command_line", "workplace"]
 
@@ -58,6 +60,7 @@ WORDS = [
 ]
 # fmt: on
 FILES = ["none.toml", "dir.toml", "bad.toml", "good.toml", ".toml", "file"]
+REPORTS = ["none.json", "dir", "cut.json", "good.json", "other.json", "file", "taken.parquet"]
 CONTEXT = click.Context(cli.kondo)
 ASKED = ("--list", "--latex", "--markdown", "--dry-run", "--json", "--help", "check")
 """What is printed in spite of ``--quiet``."""
@@ -77,7 +80,7 @@ def random_command_line(rng: random.Random) -> list[str]:
     parts = [_option(rng.choice(options), rng) for _ in range(rng.choice((0, 1, 1, 2, 2, 3, 4, 6))) if options]
     for param in command.params:
         if isinstance(param, click.Argument):
-            names = list(SWEEPS) + FILES if "sweep" in words else list(CLAIMS)
+            names = {"sweep": list(SWEEPS) + FILES, "report": REPORTS}.get(words[0], list(CLAIMS))
             parts += [
                 [rng.choice(names if rng.random() < 0.8 else WORDS)] for _ in range(rng.choice((0, 1, 1, 1, 2)))
             ]
@@ -117,6 +120,9 @@ def workplace(directory: Path):
     (directory / "file").write_text("")
     (directory / "bad.toml").write_text("sweep = [")
     (directory / "good.toml").write_text('sweep = "gate-frequency"\n[grid]\nexcess = [0.5]\ntemperature = [1.0]\n')
+    good = json.dumps(Report("smoke", "cpu", "c", {}, [], date="2026-01-02").to_json())
+    for name, text in {"good": good, "cut": good[:-20], "other": '{"schema": 1, "claims": []}'}.items():
+        (directory / f"{name}.json").write_text(text)
     (directory / "damaged" / "t.parquet").write_bytes(b"PAR1")
     frame = pd.DataFrame({"x": [1]})
     for path in (directory / "taken.parquet", directory / "tables" / "x.parquet"):
@@ -172,6 +178,7 @@ def light_work():
         "simulations.reversal.experiment.run_reversal": ran("reversal"),
         "simulations.mnist.studies.run_study": ran("mnist"),
         "simulations.reversal.times.write_table": ran("mnist"),
+        "simulations.report.page.figures_of": lambda claim: [],
         "paper_figs.drawing._draw": lambda wanted, out, *rest, **named: iter(
             [out / f"{name}.png" for name in wanted]
         ),
@@ -223,6 +230,9 @@ def problem(arguments: list[str], directory: Path) -> str:
     kept = files if code != 2 else new
     with_json = code != 2 and {"verify", "bench"} & {*arguments}
     written = {Path(word.removeprefix("--json=")) for word in arguments if with_json}
+    if code != 2 and {"verify", "report"} & {*arguments}:
+        places = {word.removeprefix("--report=").removeprefix("--out=") for word in arguments}
+        written |= {Path(place, "index.html") for place in (*places, "report")}
     stray = {path for path in kept if path not in written}
     return f"stray: {', '.join(map(repr, map(str, stray)))}" if stray else ""
 

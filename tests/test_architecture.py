@@ -103,10 +103,11 @@ ROOMS = {
         "simulations.verification.checks",
     },
     "paper_figs": {*THEORY, *GROUND, *EXPERIMENTS, "kondo_theory.claims"},
+    "simulations.report": {*THEORY, *GROUND, "kondo_theory.claims", "paper_figs"},
     "simulations.cli": {
         *GROUND, *EXPERIMENTS, "kondo_theory.words", "kondo_theory.claims", "kondo_theory.advice",
         "simulations.benchmark", "simulations.sweeps", "simulations.sweeps.named", "simulations.verification",
-        "paper_figs",
+        "paper_figs", "simulations.report",
     },
 }  # fmt: skip
 

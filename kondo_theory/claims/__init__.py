@@ -31,14 +31,36 @@ from kondo_theory.words import choice
 if TYPE_CHECKING:
     from kondo_theory.derivations.proof import Derivation
 
-__all__ = ["CLAIMS", "SOURCES", "Claim", "Criterion", "DecisionRule", "Verdict", "derive", "get_claims"]
+__all__ = [
+    "CLAIMS",
+    "FAMILIES",
+    "SOURCES",
+    "Claim",
+    "Criterion",
+    "DecisionRule",
+    "Verdict",
+    "derive",
+    "get_claims",
+]
 
-CLAIMS: Mapping[str, Claim] = {
-    claim.id: claim
-    for family in (gate, geometry, screening, gambling, contexts, cost, tokens, mnist, reversal, devices)
-    for claim in family.CLAIMS
+_TITLES = {
+    "The gate": gate,
+    "One context": geometry,
+    "Screening rules": screening,
+    "Gambling": gambling,
+    "Many contexts": contexts,
+    "What a step costs": cost,
+    "Tokens that share an advantage": tokens,
+    "Measured on MNIST": mnist,
+    "Measured on token reversal": reversal,
+    "Measured on two devices": devices,
 }
+
+CLAIMS: Mapping[str, Claim] = {claim.id: claim for family in _TITLES.values() for claim in family.CLAIMS}
 """All claims by id, in the order in which they are verified and printed."""
+
+FAMILIES: Mapping[str, str] = {claim.id: title for title, family in _TITLES.items() for claim in family.CLAIMS}
+"""The title of each claim's family, by id."""
 
 
 def get_claims(ids: Iterable[str] | None = None) -> list[Claim]:

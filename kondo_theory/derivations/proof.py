@@ -69,6 +69,7 @@ class Step:
             "text": self.text,
             "latex": self.latex,
             "kind": self.kind,
+            "how": self.how,
             "argument": self.argument,
             "points": self.points,
             "ok": self.ok,

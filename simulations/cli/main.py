@@ -63,6 +63,7 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
     cls=LazyGroup,
     helps={
         "verify": "Derive, simulate and measure every claim, and judge it.",
+        "report": "Write the page of all claims from the JSON of kondo verify.",
         "derive": "Print the checked derivation of a claim, step by step.",
         "figures": "Draw figures as PDF and PNG.",
         "sweep": "Compute a grid of cells into a directory; run again to resume.",

@@ -16,7 +16,7 @@ from simulations.results.merging import MeasuredTables
 from simulations.verification import report
 from simulations.verification.verify import CHECKS, Report, verify
 
-__all__ = ["list_claims", "verify_and_report"]
+__all__ = ["Growing", "list_claims", "verify_and_report"]
 
 
 def list_claims() -> list[str]:
@@ -32,25 +32,15 @@ def list_claims() -> list[str]:
 
 
 def verify_and_report(
-    preset: str,
-    *,
-    device: str,
-    claims: Sequence[str],
-    workers: int | None,
-    tables: MeasuredTables,
-    json_file: Path | None,
-    quiet: bool = False,
+    preset: str, growing: Growing, *, device: str, claims: Sequence[str], workers: int | None
 ) -> int:
-    """Verify the claims, write and print each when it is done, and return the exit code.
-
-    If ``quiet``, only the claims whose checks failed are named, in a line each on standard error.
+    """Verify the claims, let the report grow with each that is done, and return the exit code.
 
     Raises
     ------
     ReportedError
-        Once every claim is done, if one could not use what it was given; if the JSON cannot be written.
+        Once every claim is done, if one could not use what it was given; if the report cannot be written.
     """
-    growing = _Growing(json_file, tables, quiet=quiet)
     with growing.status:
         try:
             found = verify(
@@ -59,7 +49,7 @@ def verify_and_report(
                 claims=claims,
                 workers=workers,
                 progress=growing.progress,
-                tables=tables,
+                tables=growing.tables,
                 each=growing.add,
             )
         except KeyboardInterrupt:
@@ -74,11 +64,29 @@ def verify_and_report(
     return found.exit_code
 
 
-class _Growing:
-    """The report as it grows: on disk after each claim, and then on the screen."""
+class Growing:
+    """The report as it grows: on disk after each claim, and then on the screen.
 
-    def __init__(self, json_file: Path | None, tables: MeasuredTables, *, quiet: bool) -> None:
-        self._file, self._tables, self._quiet = json_file, tables, quiet
+    Parameters
+    ----------
+    tables : MeasuredTables
+        A user's own, by which claims are judged and from which the page's figures are drawn.
+    json_file, page_directory : Path, optional
+        Where the JSON and the page are written.
+    quiet : bool
+        Only the claims whose checks failed are named, in a line each on standard error.
+    """
+
+    def __init__(
+        self,
+        tables: MeasuredTables,
+        *,
+        json_file: Path | None = None,
+        page_directory: Path | None = None,
+        quiet: bool = False,
+    ) -> None:
+        self.tables = tables
+        self._file, self._page_directory, self._quiet = json_file, page_directory, quiet
         self._replaces = json_file is not None and json_file.exists()
         self._errors = Console(stderr=True, quiet=quiet)
         self._screen = report.console(stderr=json_file == STANDARD_OUTPUT, quiet=quiet)
@@ -106,21 +114,20 @@ class _Growing:
         self.status.start()
 
     def finish(self) -> None:
-        """Say what no claim used, print the table of verdicts, and name the JSON."""
+        """Say what no claim used, print the table of verdicts, name the JSON, and write the page."""
         if self._report is None:
             return
-        for path in self._tables.unused:
-            self._errors.print(f"no chosen claim is judged by {path}", markup=False, soft_wrap=True)
+        for path in self.tables.unused:
+            self._say(f"no chosen claim is judged by {path}")
         if self._file == STANDARD_OUTPUT:
             write_json(self._report.to_json(), STANDARD_OUTPUT)
         report.show_verdicts(self._report, self._screen)
         if self._file not in (None, STANDARD_OUTPUT):
-            self._errors.print(
-                f"{'replaced' if self._replaces else 'wrote'} {self._file}", markup=False, soft_wrap=True
-            )
+            self._say(f"{'replaced' if self._replaces else 'wrote'} {self._file}")
+        self._write_page(self._report)
 
     def interrupted(self) -> None:
-        """Say what is kept."""
+        """Say what is kept, and write the page of it."""
         if self._report is None:
             return
         kept = f"{len(self._report.outcomes)} of {len(self._report.chosen)} claims are done"
@@ -128,4 +135,18 @@ class _Growing:
             write_json(self._report.to_json(), STANDARD_OUTPUT)
         elif self._file is not None:
             kept += f" and kept in {self._file}"
-        self._errors.print(kept, markup=False, soft_wrap=True)
+        self._say(kept)
+        self._write_page(self._report)
+
+    def _write_page(self, found: Report) -> None:
+        if self._page_directory is None:
+            return
+        from simulations.report import write_report
+
+        own = None if self.tables.directory is None else self.tables
+        with self._errors.status("drawing the figures of the report"):
+            page = write_report(found.to_json(), self._page_directory, own)
+        self._say(f"the report is {page}")
+
+    def _say(self, text: str) -> None:
+        self._errors.print(text, markup=False, soft_wrap=True)

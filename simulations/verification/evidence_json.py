@@ -24,7 +24,7 @@ _NAMED = re.compile(r"((?:[^\W\d][\w−]*=)+)([^\s,()]+)")
 
 def simulated_json(row: Simulated) -> dict[str, Any]:
     """Return a simulated quantity beside its prediction, with the point of the grid by symbol."""
-    values = asdict(row) | {"within": row.within}
+    values = asdict(row) | {"distance": row.distance, "within": row.within}
     del values["resolution"], values["parameters"]
     point = {k: v if not isinstance(v, float) or math.isfinite(v) else str(v) for k, v in row.parameters.items()}
     return _finite(values) | {"parameters": named_values(row.quantity) | point}

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
 
-from kondo_theory.claims import SOURCES, Claim, Verdict
+from kondo_theory.claims import FAMILIES, SOURCES, Claim, Verdict
 from kondo_theory.words import one_line
 from simulations.verification.checks.evidence import Measured, Simulated
 from simulations.verification.evidence_json import criteria_json, measured_json, simulated_json
@@ -89,6 +89,7 @@ class Outcome:
         sources = dict.fromkeys(source for row in self.measured for source in row.sources)
         return {
             "id": claim.id,
+            "family": FAMILIES.get(claim.id),
             "statement": claim.statement,
             "source": claim.source,
             "published": claim.published,

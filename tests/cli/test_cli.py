@@ -20,14 +20,14 @@ def run(capsys, *arguments):
 def test_help_and_version(capsys):
     code, out, _ = run(capsys, "--help")
     assert code == 0
-    for name in ("verify", "derive", "figures", "sweep", "experiment", "data", "bench", "advise"):
+    for name in ("verify", "report", "derive", "figures", "sweep", "experiment", "data", "bench", "advise"):
         assert re.search(rf"^  {name} ", out, re.MULTILINE)
     assert run(capsys, "--version")[1].startswith("kondo, version ")
     assert run(capsys)[0] == 0
 
 
 MISTAKES = [
-    (("nope",), "No such command 'nope' among verify, derive, figures, sweep, experiment, data, bench, advise$"),
+    (("nope",), "No such command 'nope' among verify, report, derive, figures, sweep, experiment, data, bench, advise$"),
     (("verfy",), "No such command 'verfy' .*; did you mean 'verify'"),
     (("experiment", "mnits"), "No such command 'mnits' .*; did you mean 'mnist'"),
     (("data", "fetsh"), "No such command 'fetsh' .*; did you mean 'fetch'"),
@@ -42,6 +42,12 @@ MISTAKES = [
     (("verify", "--json", "."), "cannot write .*: it is a directory"),
     (("verify", "--json", "x" * 300), "x: File name too long"),
     (("verify", "--results", "x" * 300), "x: File name too long"),
+    (("verify", "--report", "{file}"), "cannot write .*file/index.html: (File exists|Not a directory)"),
+    (("verify", "--report", "x" * 300), "x/index.html: File name too long"),
+    (("report",), "Missing argument 'FILE'"),
+    (("report", "none.json"), "cannot read none.json: No such file"),
+    (("report", "{file}"), "file is not JSON: Expecting value"),
+    (("report", "x" * 300), "cannot read x+: File name too long"),
     (("verify", "--claim", "mnist-qualty"), "got 'mnist-qualty'; did you mean 'mnist-quality'"),
     (("verify", "--workers", "0"), "0 is not in the range x>=1"),
     (("derive", "nope"), "got 'nope'"),

@@ -30,7 +30,7 @@ def completed(line, incomplete=""):
 
 DERIVED = [claim.id for claim in CLAIMS.values() if claim.derived]
 WHOLE = {
-    "": ["verify", "derive", "figures", "sweep", "experiment", "data", "bench", "advise"],
+    "": ["verify", "report", "derive", "figures", "sweep", "experiment", "data", "bench", "advise"],
     "experiment": ["mnist", "reversal"],
     "data": ["check", "fetch"],
     "verify --claim": list(CLAIMS),

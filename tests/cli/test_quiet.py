@@ -8,9 +8,11 @@ import pytest
 from simulations.cli import main as cli
 from simulations.verification import verify
 from simulations.verification.checks.evidence import Simulated
+from simulations.verification.outcomes import Report
 
 QUIET = {
     "verify": ("verify", "--claim", "gate-law"),
+    "report": ("report", "verify.json"),
     "derive": ("derive", "forward-efficiency"),
     "figures": ("figures", "step-cost", "--out", "figures"),
     "sweep": (
@@ -54,6 +56,8 @@ def run(capfd, *arguments):
 @pytest.mark.parametrize("command", QUIET)
 def test_a_command_that_succeeds_says_nothing(capfd, tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
+    empty = Report("smoke", "cpu", "c", {}, [], date="2026-01-02").to_json()
+    (tmp_path / "verify.json").write_text(json.dumps(empty))
     assert run(capfd, *QUIET[command], "--quiet") == (0, "", "")
 
 

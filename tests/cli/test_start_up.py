@@ -60,6 +60,7 @@ def test_negative_control_what_is_loaded_is_seen():
     ("arguments", "files"),
     [
         (["verify", "--help"], {"verify"}),
+        (["report", "--help"], {"report"}),
         (["experiment", "--help"], {"experiment"}),
         (["experiment", "mnist", "--help"], {"experiment", "mnist"}),
         (["data", "--help"], {"data"}),

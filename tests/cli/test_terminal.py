@@ -61,6 +61,8 @@ COMMANDS = {
     ("verify", "--claim", "gate-law", "--claim", "row-gate", "--json", "{place}/report.json"): 1,
     ("verify", "--claim", "χ"): 2,
     ("verify", "--list"): 0,
+    ("report", "{place}/holds.json", "--out", "{place}/page"): 0,
+    ("report", "{place}/nothing.json"): 2,
     ("derive", "forward-efficiency"): 0,
     ("derive", "forward-efficiency", "--latex"): 0,
     ("figures", "--list"): 0,

@@ -43,7 +43,8 @@ def test_the_rule_for_simulated_checks(row, within):
     assert row.within is within
     assert simulated_json(row)["within"] is within
     assert set(simulated_json(row)) == {
-        *("quantity", "predicted", "estimate", "standard_error", "within", "not_finite", "parameters")
+        *("quantity", "predicted", "estimate", "standard_error", "distance", "within", "not_finite"),
+        "parameters",
     }
 
 
@@ -58,7 +59,7 @@ def test_infinite_measurements_become_null_in_json():
 def test_a_reader_of_the_json_can_tell_infinities_from_nan():
     row = simulated_json(Simulated("broken", 1.0, math.nan, math.inf))
     assert (row["estimate"], row["standard_error"], row["within"]) == (None, None, None)
-    assert row["not_finite"] == {"estimate": "nan", "standard_error": "inf"}
+    assert row["not_finite"] == {"estimate": "nan", "standard_error": "inf", "distance": "nan"}
     assert measured_json(Measured("x", -math.inf, -math.inf, 1.0, 5, None, "now"))["not_finite"]["value"] == "-inf"
     assert simulated_json(Simulated("fine", 1.0, 1.0, 0.0))["not_finite"] == {}
 

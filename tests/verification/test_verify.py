@@ -163,8 +163,8 @@ def test_the_report_has_the_stated_schema(tmp_path):
     assert (report["schema"], report["complete"], report["exit_code"]) == (2, True, 0)
     (entry,) = report["claims"]
     assert list(entry) == [
-        "id", "statement", "source", "published", "regime", "derived", "simulated", "measured", "tables", "criteria",
-        "rule", "verdict", "reason", "broken", "seconds", "command",
+        "id", "family", "statement", "source", "published", "regime", "derived", "simulated", "measured", "tables",
+        "criteria", "rule", "verdict", "reason", "broken", "seconds", "command",
     ]  # fmt: skip
     assert entry["derived"]["ok"] is True
     assert entry["derived"]["proved"] == len(entry["derived"]["steps"]) > 5
