@@ -27,7 +27,10 @@ def test_help_and_version(capsys):
 
 
 MISTAKES = [
-    (("nope",), "No such command 'nope' among verify, report, derive, figures, sweep, experiment, data, bench, advise$"),
+    (
+        ("nope",),
+        "No such command 'nope' among verify, report, derive, figures, sweep, experiment, data, bench, advise$",
+    ),
     (("verfy",), "No such command 'verfy' .*; did you mean 'verify'"),
     (("experiment", "mnits"), "No such command 'mnits' .*; did you mean 'mnist'"),
     (("data", "fetsh"), "No such command 'fetsh' .*; did you mean 'fetch'"),
