@@ -1,6 +1,6 @@
 """Redraw a figure for a paper: another width, and a panel of one's own beside it.
 
-    python examples/figure.py [DIRECTORY]
+python examples/figure.py [DIRECTORY]
 """
 
 import sys

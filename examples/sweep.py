@@ -14,7 +14,7 @@ from simulations.sweeps import Sweep, run_sweep
 
 
 def stall(*, vocab_size: int, n_tokens: int, rate: float) -> dict[str, float]:
-    """Return the reward at which the top ``rate`` of the tokens, ranked by delight, stop learning; NaN if they do not."""
+    """Return the reward at which the top ``rate`` of the tokens by delight stop learning; NaN if they do not."""
     found = stall_point(rate, vocab_size, n_tokens)
     return {"stalls_at": float("nan") if found is None else found}
 

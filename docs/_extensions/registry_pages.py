@@ -75,7 +75,9 @@ def api(package: ModuleType, what: str) -> str:
         if module.__name__ == name or not module.__all__:
             continue
         lines += [module.__name__, "-" * len(module.__name__), "", doc, ""]
-        own = [each for each in module.__all__ if getattr(getattr(module, each), "__module__", None) == module.__name__]
+        own = [
+            each for each in module.__all__ if getattr(getattr(module, each), "__module__", None) == module.__name__
+        ]
         for each in own:
             kind = "autoclass" if isinstance(getattr(module, each), type) else "autofunction"
             if callable(getattr(module, each)):
