@@ -1,4 +1,4 @@
-"""Pages that are written from the package itself: the theory from the registry of claims, the API from the modules."""
+"""Pages written from the package itself: the theory from the registry of claims, the API from the modules."""
 
 from __future__ import annotations
 
@@ -75,13 +75,11 @@ def api(package: ModuleType, what: str) -> str:
         if module.__name__ == name or not module.__all__:
             continue
         lines += [module.__name__, "-" * len(module.__name__), "", doc, ""]
-        own = [
-            each for each in module.__all__ if getattr(getattr(module, each), "__module__", None) == module.__name__
-        ]
-        for each in own:
-            kind = "autoclass" if isinstance(getattr(module, each), type) else "autofunction"
-            if callable(getattr(module, each)):
-                lines += [f".. {kind}:: {module.__name__}.{each}", ""]
+        for name_of in module.__all__:
+            value = getattr(module, name_of)
+            if callable(value) and getattr(value, "__module__", None) == module.__name__:
+                kind = "autoclass" if isinstance(value, type) else "autofunction"
+                lines += [f".. {kind}:: {module.__name__}.{name_of}", ""]
     return "\n".join(lines)
 
 
