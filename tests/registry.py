@@ -112,7 +112,7 @@ def missing_of_claim(claim: Claim) -> list[str]:
     derived = not claim.derived or find_spec(str(claim.derivation_module)) is not None
     compared = not claim.derived or name in closed_forms.collect("CLOSED_FORMS")
     drawn = name in FIGURES or any(f"and {name})" in entry.title for entry in FIGURES.values())
-    listed = re.search(rf"^│ {re.escape(name)} ", read("README.md"), flags=re.MULTILINE)
+    listed = re.search(rf"^│ {re.escape(name)} ", read("docs/results.md"), flags=re.MULTILINE)
     parts = {
         f"derivation: derive() in kondo_theory/derivations/{module}.py": derived,
         f"closed forms: CLOSED_FORMS[{name!r}] in a module of tests/closed_forms/": compared,
@@ -124,7 +124,7 @@ def missing_of_claim(claim: Claim) -> list[str]:
         },
         f"negative control: a test_negative_control_… marked @pytest.mark.control({name!r})": name in controls(),
         f"figure: an entry of paper_figs/catalogue.py, or '(and {name})' in the title of one that shows it": drawn,
-        f"row in the docs: what `kondo verify --claim {name}` prints, in the table of README.md": listed,
+        f"row in the docs: what `kondo verify --claim {name}` prints, in the table of docs/results.md": listed,
     }
     return [part for part, there in parts.items() if not there]
 
@@ -194,7 +194,7 @@ def last_cell(sweep: str) -> str:
 def to_fill(root: Path) -> list[str]:
     """Return the lines that a template has left open: ``file:line: text``."""
     patterns = ("kondo_theory/**/*.py", "simulations/**/*.py", "paper_figs/**/*.py", "tests/**/*.py", "docs/*.md")
-    paths = [path for pattern in patterns for path in sorted(root.glob(pattern))] + [root / "README.md"]
+    paths = [path for pattern in patterns for path in sorted(root.glob(pattern))]
     return [
         f"{path.relative_to(root)}:{number}: {line.strip()}"
         for path in paths

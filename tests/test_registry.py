@@ -121,6 +121,5 @@ def test_negative_control_a_test_that_is_not_run_or_judges_no_claim_controls_not
 
 def test_negative_control_an_open_line_is_found(tmp_path):
     (tmp_path / "docs").mkdir()
-    (tmp_path / "README.md").write_text("done\n")
     (tmp_path / "docs" / "page.md").write_text(f"done\n  {TO_FILL}: a row\n")
     assert to_fill(tmp_path) == [f"docs/page.md:2: {TO_FILL}: a row"]

@@ -19,7 +19,7 @@ from pieces import FAMILIES, KINDS, ROOT, Family, Piece
 from places import ScaffoldError, with_item, with_row
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
-LONGEST = 25  # the column of ids in the table of README.md
+LONGEST = 25  # the column of ids in the table of docs/results.md
 
 
 def names_of(kind: str, name: str, family: str) -> dict[str, str]:

@@ -94,7 +94,7 @@ def claim(new: Mapping[str, str], family: Family) -> list[Piece]:
         Piece(f"check{measured}.py.in", new["check_file"]),
         Piece("check.line", "simulations/verification/verify.py", name="CHECKS"),
         Piece(f"control{measured}.py.in", new["control_file"]),
-        Piece("claim.row", "README.md", row_after=last_of(ROOT / entries, "CLAIMS", "id")),
+        Piece("claim.row", "docs/results.md", row_after=last_of(ROOT / entries, "CLAIMS", "id")),
     ]
     if family.theory:
         pieces += [
