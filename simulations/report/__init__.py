@@ -1,8 +1,9 @@
 """The page of all claims: one self-contained HTML file, made from the JSON of ``kondo verify`` and from tables.
 
 ``document`` says what the JSON must hold, ``formulas`` turns LaTeX into MathML, ``pictures`` draws the figures,
-``wording`` says numbers and verdicts, ``page`` puts them into ``templates/``. May import words, claims, results and
-the figures; it must never know how a claim is checked or trained, nor the command line.
+``explorers`` computes their grids from closed forms, ``wording`` and ``answers`` say numbers and verdicts, ``page``
+puts them into ``templates/``, with what ``vendor/`` has of others. May import theory, claims, results and figures; it
+must never know how a claim is checked or trained, nor the command line.
 """
 
 from simulations.report.document import read_document

@@ -65,6 +65,8 @@ def violations(tab, context=None, **options):
 
 def test_accessibility(open_tab):
     open_tab.set_viewport_size({"width": 1280, "height": 900})
+    open_tab.evaluate("document.querySelectorAll('.steps > li').forEach((e, i) => i > 1 && e.remove())")  # all alike
+    open_tab.evaluate("document.querySelectorAll('.results > div').forEach((e, i) => i > 1 && e.remove())")
     assert violations(open_tab) == []
     open_tab.emulate_media(color_scheme="dark")
     assert violations(open_tab, runOnly=["color-contrast"]) == [], "all that the scheme changes"

@@ -178,6 +178,12 @@ def test_the_page_reads_the_schema_that_verify_writes():
     assert SCHEMA == outcomes.SCHEMA
 
 
+def test_powers_and_indices_are_raised_and_lowered():
+    assert wording.notation("½e^{−s²/2}·p_t") == "½e<sup>−s²/2</sup>·p<sub>t</sub>"
+    assert wording.notation("∫₀^∞ Var_⊥(DG), ℓ_wrong.") == "∫₀<sup>∞</sup> Var<sub>⊥</sub>(DG), ℓ<sub>wrong</sub>."
+    assert wording.notation("<b> a_table.parquet") == "&lt;b&gt; a_table.parquet"
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(None, "–"), (float("nan"), "not a number"), (float("-inf"), "−∞"), (0.0, "0"), (-1234.0, "−1,234"),
