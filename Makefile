@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data verify test tables figures bench lint mutate long lowest clean new-claim new-rule new-figure new-sweep
+.PHONY: help setup data verify test tables figures bench docs lint mutate long lowest clean new-claim new-rule new-figure new-sweep
 
 help:
 	@echo "make verify   derive, simulate and measure every claim, and write report/index.html (PRESET=smoke|quick|paper)"
@@ -19,6 +19,7 @@ help:
 	@echo "make tables   compute the committed tables of the named sweeps again (minutes)"
 	@echo "make figures  draw every figure into figures/"
 	@echo "make bench    time the kernels in one interleaved run"
+	@echo "make docs     build the documentation, with the API, into docs/_build/html"
 	@echo "make lint     ruff and mypy"
 	@echo "make mutate   plant faults in the theory and count those that the tests find (hours; resumes)"
 	@echo "make long     the long jobs of docs/reliability.md (an hour; COUNT=100000 and KILLS=1000 of each)"
@@ -64,6 +65,11 @@ figures: $(READY)
 
 bench: $(READY)
 	$(BIN)/kondo bench
+
+docs: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_INSTALL_ARGS) -c constraints.txt -e '.[docs]'
+	$(BIN)/python -m sphinx -W --keep-going -q -j auto docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
 
 lint: $(READY)
 	$(BIN)/ruff check .

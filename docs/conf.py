@@ -1,7 +1,7 @@
 """How Sphinx builds the documentation: ``make docs``."""
 
 import sys
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -9,7 +9,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE / "_extensions")]
 
 project = "kondo-theory"
 author = "the kondo-theory developers"
-release = version("kondo-theory")
+release = metadata.version("kondo-theory")
 html_title = f"kondo-theory {release}"
 
 extensions = [

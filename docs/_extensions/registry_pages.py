@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,7 +24,18 @@ PACKAGES = {
 def setup(app: Any) -> dict[str, bool]:
     """Write the pages before Sphinx reads its sources."""
     app.connect("builder-inited", lambda app: write(Path(app.srcdir)))
+    app.connect("autodoc-process-docstring", _absolute_values)
     return {"parallel_read_safe": True}
+
+
+def _absolute_values(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Let |x| in a docstring be an absolute value, which reStructuredText takes for a substitution."""
+    lines[:] = [
+        "".join(
+            part if odd % 2 else part.replace("|", r"\|") for odd, part in enumerate(re.split(r"(``.*?``)", line))
+        )
+        for line in lines
+    ]
 
 
 def write(docs: Path) -> None:
