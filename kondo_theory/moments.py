@@ -95,7 +95,7 @@ def gradient_moments(
     first, second : (..., K) array or scalar
         E[weight | a] and E[weight² | a]: w and w² for soft weights, w and w for a Bernoulli gate of probability w,
         1 and 1 for plain policy gradient. c₁ = first·U and c₂ = second·U². Where ``second`` is within four units
-        in the last place of ``first``² (and not equal to ``first``) the weight counts as deterministic. For noisy
+        in the last place of ``first**2`` (and not equal to ``first``) the weight counts as deterministic. For noisy
         rewards pass advantage = 1 with c₁, c₂ themselves and a direction.
     direction : (..., K) array, optional
         t with g·u = C·φ_a·t, that is t = J_x u for a unit vector u in parameter space (J_x = ∂z/∂θ; without a
@@ -114,7 +114,7 @@ def gradient_moments(
     Raises
     ------
     ValueError
-        If the policy, the kernel or the direction is out of its domain, ``second`` < ``first``², or the true
+        If the policy, the kernel or the direction is out of its domain, ``second`` < ``first**2``, or the true
         gradient is zero and no direction is given.
     TypeError
         If an argument is not real.

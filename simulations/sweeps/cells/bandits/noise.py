@@ -96,7 +96,7 @@ def survival(
     rate, n_tokens : float, int
         ρ in (0, 1] and T.
     correlation, clustering : float, str
-        Correlation of two keeps, in [0, 1]: of all pairs of a ``row``, or of neighbours in ``run``s.
+        Correlation of two keeps, in [0, 1]: of all pairs of a ``row``, or of neighbours with ``run``.
     n_rows, n_replicates, seed : int
         Rows a replicate, replicates, and the entropy of their streams.
     """
