@@ -28,6 +28,7 @@ def pdf_of(figure):
     """A figure as the bytes of a PDF."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="pdf")
+    figure.draw_without_rendering()  # a PDF has 72 dots an inch: places on the sheet are asked for at its own
     return buffer.getvalue()
 
 
