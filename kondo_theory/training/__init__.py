@@ -14,12 +14,15 @@ The only package that imports torch.
 """
 
 from kondo_theory.advantage import group_advantage
+from kondo_theory.training.answers import Answers, AnswerStep
 from kondo_theory.training.flops import FlopsPerSample, measure_flops
 from kondo_theory.training.records import Screening, StepCounts
 from kondo_theory.training.selection import Selection, select_samples
 from kondo_theory.training.step import ScreenedStep
 
 __all__ = [
+    "AnswerStep",
+    "Answers",
     "FlopsPerSample",
     "ScreenedStep",
     "Screening",
