@@ -39,8 +39,9 @@ class Answers:
         anything. None leaves it to the step to compute.
     entropy : (B, L) tensor or None
         The policy's entropy where each answer token was drawn, nats. Some screening rules need it.
-    made_at : tuple of int or None
-        Set by a step's own ``screen`` alone: the state of the policy then.
+    made_at : int or None
+        Set by a step's own ``screen`` alone: the updates before it. Until the next one such answers must agree with
+        the second forward pass; those from elsewhere, or from earlier, need not.
 
     Raises
     ------
@@ -55,7 +56,7 @@ class Answers:
     answer_mask: Tensor
     log_prob: Tensor | None = None
     entropy: Tensor | None = None
-    made_at: tuple[int, ...] | None = None
+    made_at: int | None = None
 
     def __post_init__(self) -> None:
         values = {field.name: getattr(self, field.name) for field in fields(self)[:5]}
@@ -112,12 +113,10 @@ class Answers:
         attended, answered = self.attended, self.answered
         before = torch.nn.functional.pad(attended[:, :-1], (1, 0))
         self._refuse(answered & ~attended, "answer_mask must lie within attention_mask, an answer token is padding")
+        again = attended & ~before & (attended.cumsum(1) > 1)
+        self._refuse(again, "attention_mask must be one run of tokens in each row, another begins")
         message = "each answer token needs an attended token before it, which predicts it; there is none"
         self._refuse(answered & ~before, message)
-        again = attended & ~before & (attended.cumsum(1) > 1)
-        self._refuse(
-            again, "attention_mask must be one run of tokens in each row, padding on either side; another run"
-        )
         self._refuse(attended & (self.tokens < 0), "tokens must be at least 0 where they are attended", self.tokens)
         if self.log_prob is not None:
             most = math.sqrt(torch.finfo(self.log_prob.dtype).eps)

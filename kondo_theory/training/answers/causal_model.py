@@ -11,7 +11,7 @@ itself, and from there on they are read by chunks as well.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -114,7 +114,7 @@ class CausalModel:
         with ExitStack() as stack:
             stack.enter_context(torch.random.fork_rng(devices=devices))
             stack.enter_context(fresh_casts())
-            for module in self.model.modules():
+            for module in _uncompiled(self.model):
                 if isinstance(module, nn.Linear) or module is own:
                     note = module.register_forward_hook(lambda *call: calls.append(call))
                     stack.callback(note.remove)
@@ -127,6 +127,14 @@ class CausalModel:
             return None
         at_each_position = len(args) == 1 and isinstance(args[0], Tensor) and args[0].shape[:-1] == tokens.shape
         return head if at_each_position else None
+
+
+def _uncompiled(model: nn.Module) -> Iterator[nn.Module]:
+    """Yield the modules that no compiled one holds: within those, hooks would be compiled too."""
+    if not (hasattr(model, "_orig_mod") or getattr(model, "_compiled_call_impl", None)):
+        yield model
+        for child in model.children():
+            yield from _uncompiled(child)
 
 
 def _innermost(model: nn.Module) -> nn.Module:

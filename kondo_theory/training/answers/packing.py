@@ -19,8 +19,8 @@ from kondo_theory.training.answers.batch import Answers
 
 __all__ = ["MicroBatch", "first_row", "pack", "to_host"]
 
-Mask = NDArray[np.bool_]
-Indices = NDArray[np.int64]
+_Mask = NDArray[np.bool_]
+_Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,13 +48,13 @@ class MicroBatch:
     n_positions: int
 
 
-def to_host(*masks: Tensor) -> list[Mask]:
+def to_host(*masks: Tensor) -> list[_Mask]:
     """Return boolean tensors of one shape as NumPy arrays, by one transfer: the one that waits for the device."""
-    together: Mask = torch.stack(masks).cpu().numpy()
+    together: _Mask = torch.stack(masks).cpu().numpy()
     return list(together)
 
 
-def pack(answers: Answers, wanted: Mask, attended: Mask, micro_tokens: int) -> Iterator[MicroBatch]:
+def pack(answers: Answers, wanted: _Mask, attended: _Mask, micro_tokens: int) -> Iterator[MicroBatch]:
     """Yield micro-batches of the rows that hold a wanted token, each cut before its last wanted token.
 
     The longest rows come first. A micro-batch has at most ``micro_tokens`` positions, its padding included, or is a
@@ -89,7 +89,7 @@ def pack(answers: Answers, wanted: Mask, attended: Mask, micro_tokens: int) -> I
         first += size
 
 
-def first_row(answers: Answers, attended: Mask) -> MicroBatch:
+def first_row(answers: Answers, attended: _Mask) -> MicroBatch:
     """Return the first row that is not all padding, and any token of it: it tells what a model depends on."""
     row = int(attended.any(1).argmax())
     columns = np.flatnonzero(attended[row])[:-1] if attended[row].sum() > 1 else np.zeros(1, np.int64)
@@ -99,7 +99,7 @@ def first_row(answers: Answers, attended: Mask) -> MicroBatch:
     return MicroBatch(tokens, at[1], at[2], tokens[0, -1:], len(columns))
 
 
-def _require_runs(wanted: Mask, attended: Mask, rows: Indices) -> None:
+def _require_runs(wanted: _Mask, attended: _Mask, rows: _Indices) -> None:
     before = np.pad(attended[:, :-1], ((0, 0), (1, 0)))
     unread = wanted & ~(attended & before)
     broken = (attended & ~before).sum(1) > 1
@@ -111,7 +111,7 @@ def _require_runs(wanted: Mask, attended: Mask, rows: Indices) -> None:
         )
 
 
-def _micro_batch(answers: Answers, rows: Indices, wanted: Mask, start: Indices, length: Indices) -> MicroBatch:
+def _micro_batch(answers: Answers, rows: _Indices, wanted: _Mask, start: _Indices, length: _Indices) -> MicroBatch:
     width, longest = answers.tokens.shape[1], int(length.max())
     read = start[:, None] + np.minimum(np.arange(longest), length[:, None] - 1)
     row, column = np.nonzero(wanted)
@@ -122,7 +122,7 @@ def _micro_batch(answers: Answers, rows: Indices, wanted: Mask, start: Indices, 
     return MicroBatch(flat[source], at[0], at[1], flat[at[0]], int(length.sum()))
 
 
-def _to_device(device: torch.device, *arrays: Indices) -> list[Tensor]:
+def _to_device(device: torch.device, *arrays: _Indices) -> list[Tensor]:
     """Return arrays as tensors there, without waiting: copies from pageable memory would."""
     tensors = [torch.from_numpy(np.ascontiguousarray(array)) for array in arrays]
     if device.type == "cuda":

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from kondo_theory.training.agreement import compare_passes, state_of
+from kondo_theory.training.agreement import compare_passes
 from kondo_theory.training.answers.batch import Answers
 from kondo_theory.training.answers.causal_model import CausalModel
 from kondo_theory.training.answers.counts import AnswerCounts
@@ -56,7 +56,7 @@ class AnswerPasses(GatedStep):
         if self.check and bool(log_prob.isnan().any()):
             raise ValueError("the model's logits must be numbers below +∞, one of a position above −∞, got nan")
         entropy = _spread(answers, batches, [each.entropy for each in read]) if with_entropy else None
-        return replace(answers, log_prob=log_prob, entropy=entropy, made_at=self._state())
+        return replace(answers, log_prob=log_prob, entropy=entropy, made_at=self.counts.updates)
 
     def _write_kept(
         self,
@@ -85,7 +85,7 @@ class AnswerPasses(GatedStep):
 
     def _loss(self, batch: MicroBatch, screened: Answers, coefficient: Tensor) -> Tensor:
         """Return the sum of a micro-batch's losses, refusing or counting the gap of its two passes."""
-        own = screened.made_at is not None and screened.made_at == self._state()
+        own = screened.made_at == self.counts.updates
         read = self._model.log_prob(batch, with_largest=own and self.check and self.tolerance is None)
         require_graph(read.log_prob)
         if screened.log_prob is None:
@@ -99,9 +99,6 @@ class AnswerPasses(GatedStep):
             logits = read.log_prob if read.largest is None else read.largest
             compare_passes(self.counts, read.log_prob, old, self._allowed_gap(logits.unsqueeze(-1), own=own))
         return self.loss(read.log_prob, old, coefficient).sum()
-
-    def _state(self) -> tuple[int, ...]:
-        return (self.counts.updates, *state_of(self.policy))
 
 
 def _spread(answers: Answers, batches: Sequence[MicroBatch], values: Sequence[Tensor | None]) -> Tensor:

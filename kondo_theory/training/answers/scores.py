@@ -98,9 +98,9 @@ def select_answers(
     """
     choice("level", level, LEVELS)
     choice("row_surprisal", row_surprisal, ROW_SURPRISALS)
+    coefficient = token_coefficient(answers, advantage, weight)  # (B, L)
     if level != "token" and advantage.ndim == 2:
         raise ValueError(f"advantage must have a value for each answer at the level of {level}s, got one a token")
-    coefficient = token_coefficient(answers, advantage, weight)  # (B, L)
     if level == "token":
         valid, U = answers.answered, token_coefficient(answers, advantage)
     else:

@@ -18,7 +18,7 @@ from kondo_theory.training.policies import pick, wide
 
 __all__ = ["TokenLogProb", "token_log_prob"]
 
-Head = Callable[[Tensor], Tensor]
+_Head = Callable[[Tensor], Tensor]
 
 
 class TokenLogProb(NamedTuple):
@@ -43,7 +43,7 @@ def token_log_prob(
     hidden: Tensor,
     positions: Tensor,
     targets: Tensor,
-    head: Head,
+    head: _Head,
     parameters: Sequence[Tensor],
     *,
     chunk_tokens: int,
@@ -94,7 +94,7 @@ class _Autocast(NamedTuple):
 
 
 class _Reading(NamedTuple):
-    head: Head
+    head: _Head
     chunk_tokens: int
     with_entropy: bool
     with_largest: bool
