@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,16 +11,17 @@ from torch import Tensor
 from kondo_theory.gate import Gate
 from kondo_theory.screening import Rule, score_function
 from kondo_theory.training.answers.batch import Answers
+from kondo_theory.training.answers.groups import group_places, over_groups
 from kondo_theory.training.selection import Selection, select_samples
 from kondo_theory.words import choice
 
 __all__ = [
     "LEVELS",
     "ROW_SURPRISALS",
-    "group_places",
-    "groups_without_spread",
+    "Ranked",
     "needs_entropy",
     "needs_log_prob",
+    "rank_answers",
     "select_answers",
     "token_coefficient",
 ]
@@ -39,6 +40,87 @@ def needs_log_prob(rule: str | Rule) -> bool:
 def needs_entropy(rule: str | Rule) -> bool:
     """Return whether a screening rule looks at the policy's entropy; a function is taken not to."""
     return rule in _BY_ENTROPY
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Ranked:
+    """What a gate is going to rank: n tokens, rows or groups of B rows of L tokens, padding among them.
+
+    Tokens are the B·L places of the batch, rows the B of it. Groups have B places too, of which as many are valid as
+    there are groups.
+
+    Attributes
+    ----------
+    score : (n,) tensor
+        −∞ for what is never kept, NaN for what is no number.
+    coefficient : (n,) tensor
+        Not finite where what is going to be multiplied is not.
+    mask : (n,) boolean tensor
+        True where there is a token, an answer or a group.
+    answered : (B, L) boolean tensor
+        Which tokens are those of answers.
+    eligible : (B,) boolean tensor or None
+        Which rows are kept with their group; None where rows or tokens are ranked.
+    place : (B,) tensor of int64 or None
+        The place of each row's group.
+    """
+
+    score: Tensor
+    coefficient: Tensor
+    mask: Tensor
+    answered: Tensor
+    eligible: Tensor | None = None
+    place: Tensor | None = None
+
+    def select(
+        self, gate: Gate | None, rng: torch.Generator | Tensor | None = None, *, check: bool = True
+    ) -> Selection:
+        """Gate what is ranked; ``keep`` of the selection is of the tokens, everything else of what is ranked.
+
+        Parameters as for :func:`select_answers`.
+        """
+        # A price of −∞ keeps all that are eligible, for their scores are finite.
+        opened, given = gate or Gate(price=-math.inf), {"coefficient": self.coefficient, "mask": self.mask}
+        selection = select_samples(self.score, opened, rng, check=check, **given)
+        return replace(selection, keep=self.tokens(selection.keep), gate=gate)
+
+    def tokens(self, keep: Tensor) -> Tensor:
+        """Return the tokens, (B, L) boolean, of what is kept of the ranked, (n,) boolean."""
+        if self.place is not None and self.eligible is not None:
+            keep = keep[self.place] & self.eligible
+        rows = len(self.answered)
+        return (keep.unsqueeze(1) if len(keep) == rows else keep.view(rows, -1)) & self.answered
+
+
+def rank_answers(
+    answers: Answers,
+    advantage: Tensor,
+    *,
+    level: str = "row",
+    rule: str | Rule | None = "delight",
+    row_surprisal: str = "sum",
+    groups: int | Tensor | None = None,
+    weight: Tensor | None = None,
+) -> Ranked:
+    """Return what a gate is going to rank; parameters and errors as for :func:`select_answers`.
+
+    ``rule`` None ranks by the advantage, where everything that is eligible is going to be kept.
+    """
+    choice("level", level, LEVELS)
+    choice("row_surprisal", row_surprisal, ROW_SURPRISALS)
+    coefficient = token_coefficient(answers, advantage, weight)  # (B, L)
+    if level != "token" and advantage.ndim == 2:
+        raise ValueError(f"advantage must have a value for each answer at the level of {level}s, got one a token")
+    if level == "token":
+        valid, U = answers.answered, token_coefficient(answers, advantage)
+    else:
+        valid, U, coefficient = answers.present, advantage.detach(), coefficient.abs().amax(1)
+    score = U if rule is None else _score(answers, U, valid, rule, row_surprisal)
+    score = score.masked_fill((coefficient == 0) | ~valid, -math.inf)
+    if level == "group":
+        place, eligible = group_places(groups, answers), score > -math.inf
+        return Ranked(*over_groups(place, score, coefficient, valid), answers.answered, eligible, place)
+    return Ranked(score.flatten(), coefficient.flatten(), valid.flatten(), answers.answered)
 
 
 def select_answers(
@@ -96,30 +178,16 @@ def select_answers(
     ValueError
         If the rule needs what the answers lack, the level needs ``groups``, or a name is unknown.
     """
-    choice("level", level, LEVELS)
-    choice("row_surprisal", row_surprisal, ROW_SURPRISALS)
-    coefficient = token_coefficient(answers, advantage, weight)  # (B, L)
-    if level != "token" and advantage.ndim == 2:
-        raise ValueError(f"advantage must have a value for each answer at the level of {level}s, got one a token")
-    if level == "token":
-        valid, U = answers.answered, token_coefficient(answers, advantage)
-    else:
-        valid, U, coefficient = answers.present, advantage.detach(), coefficient.abs().amax(1)
-    score = _score(answers, U, valid, rule, row_surprisal) if gate is not None else U
-    score = score.masked_fill((coefficient == 0) | ~valid, -math.inf)
-    place, eligible = None, score > -math.inf
-    if level == "group":
-        place = group_places(groups, answers)
-        score, coefficient, valid = _over_groups(place, score, coefficient, valid)
-    # A price of −∞ keeps all that are eligible, for their scores are finite.
-    opened, factor, mask = gate or Gate(price=-math.inf), coefficient.flatten(), valid.flatten()
-    selection = select_samples(score.flatten(), opened, rng, coefficient=factor, mask=mask, check=check)
-    keep = selection.keep.view(valid.shape)
-    if place is not None:
-        keep = keep[place] & eligible
-    if level != "token":
-        keep = keep.unsqueeze(1) & answers.answered
-    return replace(selection, keep=keep, gate=gate)
+    rank = rank_answers(
+        answers,
+        advantage,
+        level=level,
+        rule=None if gate is None else rule,
+        row_surprisal=row_surprisal,
+        groups=groups,
+        weight=weight,
+    )
+    return rank.select(gate, rng, check=check)
 
 
 def token_coefficient(answers: Answers, advantage: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -137,38 +205,6 @@ def token_coefficient(answers: Answers, advantage: Tensor, weight: Tensor | None
         product = product * _per_token("weight", weight, answers)
     zero = torch.zeros((), dtype=product.dtype, device=product.device)
     return torch.where(answers.answered, product, zero)
-
-
-def group_places(groups: int | Tensor | None, answers: Answers) -> Tensor:
-    """Return a place from 0 to B − 1 for each row, (B,) int64, equal within a group and different between them.
-
-    Raises
-    ------
-    TypeError
-        If ``groups`` is neither an integer nor an integer tensor.
-    ValueError
-        If it is None, does not divide B, or has another shape.
-    """
-    B, device = len(answers.tokens), answers.tokens.device
-    if isinstance(groups, int) and not isinstance(groups, bool):
-        if groups < 1 or B % groups:
-            raise ValueError(f"groups must divide the {B} rows, got {groups}")
-        return torch.arange(B, device=device) // groups
-    if groups is None:
-        raise ValueError("groups must be given: the size of the groups, neighbours, or an integer for each row")
-    if not isinstance(groups, Tensor) or groups.dtype.is_floating_point or groups.dtype.is_complex:
-        raise TypeError(f"groups must be a size or an integer tensor, got {getattr(groups, 'dtype', type(groups))}")
-    if tuple(groups.shape) != (B,):
-        raise ValueError(f"groups must have a number for each of the {B} rows, got shape {tuple(groups.shape)}")
-    return torch.searchsorted(groups.sort().values, groups)
-
-
-def groups_without_spread(groups: int | Tensor, answers: Answers, advantage: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the numbers of groups, and of those in which every answer has advantage zero; 0-d, without waiting."""
-    place, present = group_places(groups, answers), answers.present
-    alive = token_coefficient(answers, advantage).abs().amax(1) != 0
-    there, spread = (_any(place, each) for each in (present, alive & present))
-    return there.sum(), (there & ~spread).sum()
 
 
 def _score(answers: Answers, U: Tensor, valid: Tensor, rule: str | Rule, row_surprisal: str) -> Tensor:
@@ -198,23 +234,6 @@ def _settled(values: Tensor, answers: Answers, U: Tensor, row_surprisal: str) ->
         return values
     total = values.sum(1)
     return total if row_surprisal == "sum" else total / answers.answered.sum(1).clamp(min=1)
-
-
-def _over_groups(place: Tensor, score: Tensor, coefficient: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return score, coefficient and validity of the groups, (B,) each; places without a group are not valid.
-
-    One row that is no number makes its group none.
-    """
-    total = torch.zeros_like(score).scatter_add_(0, place, score.clamp(min=0.0).masked_fill(~valid, 0.0))
-    eligible = _any(place, (score > -math.inf) | score.isnan())
-    unknown = _any(place, ~coefficient.isfinite() & valid)
-    coefficient = torch.ones_like(coefficient).masked_fill(unknown, math.nan)
-    return total.masked_fill(~eligible, -math.inf), coefficient, _any(place, valid)
-
-
-def _any(place: Tensor, mask: Tensor) -> Tensor:
-    """Return for each place whether the mask is True on any of its rows, (B,)."""
-    return torch.zeros_like(mask, dtype=torch.int64).index_add_(0, place, mask.long()) > 0
 
 
 def _per_token(name: str, values: Tensor, answers: Answers) -> Tensor:

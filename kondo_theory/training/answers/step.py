@@ -10,15 +10,15 @@ from torch import Tensor, nn
 from kondo_theory.gate import Gate
 from kondo_theory.screening import Rule, score_function
 from kondo_theory.training.answers.batch import Answers
+from kondo_theory.training.answers.groups import groups_without_spread
 from kondo_theory.training.answers.losses import TokenLoss, policy_loss
 from kondo_theory.training.answers.passes import AnswerPasses
 from kondo_theory.training.answers.scores import (
     LEVELS,
     ROW_SURPRISALS,
-    groups_without_spread,
     needs_entropy,
     needs_log_prob,
-    select_answers,
+    rank_answers,
     token_coefficient,
 )
 from kondo_theory.training.gated import require_scale
@@ -75,7 +75,8 @@ class AnswerStep(AnswerPasses):
     loss : callable
         The loss of each token: :func:`~kondo_theory.training.answers.policy_loss`,
         :func:`~kondo_theory.training.answers.ppo_loss`, :func:`~kondo_theory.training.answers.truncated_loss`, or
-        another like them. Importance ratios are against ``Answers.log_prob``, or the step's own screening.
+        another like them. Importance ratios are against ``Answers.log_prob``, or the step's own screening; for
+        several updates on a batch without a sampler's, screen it once: ``answers = step.screen(answers)``.
     micro_tokens : int
         The most positions of a micro-batch, padding included; a longer row is one by itself.
     chunk_tokens : int
@@ -194,18 +195,16 @@ class AnswerStep(AnswerPasses):
             self.counts.add_groups(*groups_without_spread(groups, answers, advantage))
         if answers.log_prob is None and self.gate is not None and needs_log_prob(self.rule):
             self._screened[answers] = self._screen(answers, with_entropy=needs_entropy(self.rule))
-        selection = select_answers(
+        ranked = rank_answers(
             self.screened(answers),
             advantage,
-            self.gate,
             level=self.level,
-            rule=self.rule,
+            rule=None if self.gate is None else self.rule,
             row_surprisal=self.row_surprisal,
             groups=groups,
             weight=weight,
-            rng=self.gate_generator,
-            check=self.check,
         )
+        selection = ranked.select(self.gate, self.gate_generator, check=self.check)
         self.counts.add_selection(answers, selection)
         return selection
 
