@@ -94,7 +94,7 @@ class CausalModel:
         def read(module: nn.Module, _args: Any, _output: Any) -> Tensor:
             learning = tuple(each for each in module.parameters() if each.requires_grad)
             found.append(self._read(hidden[-1].flatten(0, 1), batch, module.forward, learning, options))
-            return found[-1].log_prob.view(1, -1, 1)
+            return found[-1].log_prob.view(1, -1, 1).clone()  # sharding wants no views as outputs
 
         with ExitStack() as hooks:
             hooks.callback(head.register_forward_pre_hook(withhold).remove)
