@@ -117,6 +117,16 @@ def test_every_rule_ranks_every_level_without_looking_at_padding(level, rule):
     assert not selection.n_invalid
 
 
+@pytest.mark.parametrize("level", ["token", "row"])
+def test_padding_has_no_place_among_the_quantiles_of_entropies(level):
+    answers, U = screened(), advantages(zero=())
+    entropy = torch.where(answers.answered, answers.entropy, 0.0)
+    found = entropy[answers.answered] if level == "token" else entropy.sum(1)[answers.present]
+    low, high = found.quantile(0.25), found.quantile(0.75)
+    selection = select(Gate(price=-1.0), answers, U, level=level, rule="entropy-band")
+    assert int(selection.n_kept) == int(((found >= low) & (found <= high)).sum()) < len(found)
+
+
 @pytest.mark.parametrize("rule", sorted(RULES))
 def test_what_a_rule_needs_is_what_it_looks_at(rule):
     """One sample's value changed to NaN changes its score, or does not."""
@@ -178,6 +188,9 @@ def test_groups_without_spread_are_counted():
     advantage[[5, 6, 11]] = 0.0
     found = groups_without_spread(SIZES, ragged(), advantage)
     assert [int(each) for each in found] == [4, 2]
+    advantage[[0, 1, 2, 4]] = 0.0  # and row 3, which is no answer, counts nowhere
+    assert [int(each) for each in groups_without_spread(SIZES, ragged(), advantage)] == [4, 3]
+    advantage = torch.where(torch.arange(B) < 5, advantages(), advantage)
     model = small_model()
     step = AnswerStep(model, sgd(model.parameters()), Gate(rate=0.5))
     for _ in range(2):

@@ -63,6 +63,27 @@ def test_passes_that_disagree_in_a_later_micro_batch_leave_everything_as_before(
     assert other.grad is None, "an update clears what its optimizer steps"
 
 
+class Dropout(nn.Module):
+    """Not one policy in two passes."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = small_model()
+
+    def forward(self, tokens):
+        return nn.functional.dropout(self.inner(tokens), 0.1)
+
+
+def test_dropout_is_refused_where_the_step_screened_and_counted_elsewhere():
+    model = Dropout()
+    step = AnswerStep(model, sgd(model.parameters()), Gate(rate=0.5))
+    with pytest.raises(ValueError, match="must be one policy, within .* Likely causes: dropout"):
+        step.update(ragged(), advantages())
+    assert step.counts.updates == 0
+    step.update(dataclasses.replace(step.screen(ragged()), made_at=None), advantages())
+    assert step.counts.largest_gap > 1e-3
+
+
 def test_a_loss_that_is_no_number_is_refused_before_it_is_written():
     model = small_model()
     step = AnswerStep(model, sgd(model.parameters()), Gate(rate=1.0), loss=lambda log_prob, *_: log_prob / 0.0)

@@ -57,7 +57,7 @@ def over_groups(place: Tensor, score: Tensor, coefficient: Tensor, valid: Tensor
 
     One row that is no number makes its group none.
     """
-    total = torch.zeros_like(score).scatter_add_(0, place, score.clamp(min=0.0).masked_fill(~valid, 0.0))
+    total = torch.zeros_like(score).scatter_add_(0, place, score.clamp(min=0.0))
     eligible = _any(place, (score > -math.inf) | score.isnan())
     unknown = _any(place, ~coefficient.isfinite() & valid)
     coefficient = torch.ones_like(coefficient).masked_fill(unknown, math.nan)
