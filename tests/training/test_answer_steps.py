@@ -77,7 +77,7 @@ class Dropout(nn.Module):
 def test_dropout_is_refused_where_the_step_screened_and_counted_elsewhere():
     model = Dropout()
     step = AnswerStep(model, sgd(model.parameters()), Gate(rate=0.5))
-    with pytest.raises(ValueError, match="must be one policy, within .* Likely causes: dropout"):
+    with pytest.raises(ValueError, match=r"must be one policy, within .* Likely causes: dropout"):
         step.update(ragged(), advantages())
     assert step.counts.updates == 0
     step.update(dataclasses.replace(step.screen(ragged()), made_at=None), advantages())
