@@ -2,7 +2,7 @@
 
 The front door, ``import kondo_theory as kt``: what one needs first, and the rooms behind it. A name is imported when
 it is used, so that the door itself loads nothing: NumPy comes with the gate, SciPy with the closed forms, torch with
-:class:`ScreenedStep` and :func:`measure_flops`, SymPy with :func:`derive`.
+:class:`ScreenedStep`, :class:`AnswerStep` and :func:`measure_flops`, SymPy with :func:`derive`.
 
 A name that two rooms share is called by its room: ``kt.gambling.drift``, ``kt.token_trap.drift``.
 """
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from kondo_theory.moments import gradient_moments
     from kondo_theory.screening import RULES, screen_context
     from kondo_theory.token_trap import critical_rate, stall_point
-    from kondo_theory.training import ScreenedStep, measure_flops
+    from kondo_theory.training import Answers, AnswerStep, ScreenedStep, measure_flops
 
 __version__ = "0.1.0"
 
@@ -55,7 +55,7 @@ _NAMES = {
     "moments": ("gradient_moments",),
     "screening": ("RULES", "screen_context"),
     "token_trap": ("critical_rate", "stall_point"),
-    "training": ("ScreenedStep", "measure_flops"),
+    "training": ("AnswerStep", "Answers", "ScreenedStep", "measure_flops"),
 }
 """Each room, and what the door takes from it; the imports above say the same to type checkers (a test compares)."""
 
@@ -64,6 +64,8 @@ _ROOM_OF = {name: room for room, names in _NAMES.items() for name in names}
 __all__ = [
     "CLAIMS",
     "RULES",
+    "AnswerStep",
+    "Answers",
     "Gate",
     "ScreenedStep",
     "advantage",

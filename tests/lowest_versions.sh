@@ -12,5 +12,5 @@ else
 fi
 [ -x "$venv/bin/python" ] || "${PYTHON:-python3}" -m venv "$venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check ${PIP_INSTALL_ARGS:-} -c constraints-lowest.txt \
-  -e '.[cluster]' hypothesis mpmath pytest pytest-xdist
+  -e '.[cluster,hf]' hypothesis mpmath pytest pytest-xdist
 "$venv/bin/python" -m pytest -p no:cacheprovider "$@"

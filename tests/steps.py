@@ -7,13 +7,14 @@ have ``select(advantage)``, ``backward(advantage, selection)``, ``part(units)`` 
 """
 
 import copy
+import dataclasses
 
 import torch
 
 from kondo_theory.gate import delight
-from kondo_theory.training import ScreenedStep, Screening
+from kondo_theory.training import Answers, AnswerStep, ScreenedStep, Screening
 from simulations.networks.mlp import PolicyMLP, StackedMLP
-from simulations.networks.rollouts import Rollout
+from simulations.networks.rollouts import Rollout, sample
 from simulations.networks.sequence_step import SequenceStep
 from simulations.networks.stacked import StackedScreening, StackedStep
 from simulations.networks.transformer import Architecture, Transformer
@@ -164,4 +165,70 @@ class Stacked:
         return {str(place): parameter for place, parameter in enumerate(self.network.parameters())}
 
 
-STEPS = (Screened, Sequence, Stacked)
+class Answering:
+    """``AnswerStep`` on a transformer, by whole answers of three tokens behind prompts padded on the left."""
+
+    checks = True
+    a_frozen_part = "blocks.0"
+
+    def __init__(self, gate, *, optimizer=sgd, dtype=torch.float64, frozen=(), policy=None, **options):
+        policy = policy or Transformer(5, 6, SMALL, seed=0)
+        with torch.no_grad():
+            policy.head.weight.normal_(std=0.3, generator=torch.Generator().manual_seed(0))
+        self.policy = freeze(policy.to(dtype), frozen)
+        self.generator = torch.Generator().manual_seed(2)
+        options = {"generator": torch.Generator().manual_seed(3), "micro_tokens": 100, "chunk_tokens": 30} | options
+        self.step = AnswerStep(self.policy, optimizer(self.policy.parameters()), gate, **options)
+
+    def screen(self):
+        prompts = torch.randint(5, (N // 4, 3), generator=torch.Generator().manual_seed(1))
+        rollout = sample(self.policy, prompts, 3, n_answers=4, generator=self.generator)
+        padding = torch.arange(N).remainder(3)[:, None]  # of two columns, which the policy reads two tokens later
+        columns = torch.arange(8)
+        tokens = rollout.tokens.gather(1, (columns - padding).clamp(0, 5))
+        attended = (columns >= padding) & (columns < padding + 6)
+        self.answers = self.step.screen(Answers(tokens, attended, attended & (columns >= padding + 3)))
+        return (rollout.answers == 0).to(self.answers.log_prob.dtype).mean(1) - 0.25
+
+    def elsewhere(self, shift):
+        self.answers = dataclasses.replace(self.answers, log_prob=self.answers.log_prob - shift, made_at=None)
+
+    def part(self, units):
+        part, answers = copy.copy(self), self.answers
+        values = (answers.tokens, answers.attention_mask, answers.answer_mask, answers.log_prob)
+        part.answers = Answers(*(each[units] for each in values))
+        return part
+
+    def select(self, advantage):
+        return self.step.select(self.answers, advantage)
+
+    def backward(self, advantage, selection, **options):
+        self.step.backward(self.answers, advantage, selection, **options)
+
+    def masked_loss(self, advantage, keep):
+        return masked_loss(self.policy, self.answers, advantage, keep) / self.answers.answered.sum()
+
+    def update(self, advantage):
+        return self.step.update(self.answers, advantage).keep.any(1)
+
+    def parameters(self):
+        return dict(self.policy.named_parameters())
+
+
+def masked_loss(policy, answers, advantage, keep):
+    """The reference: rows without their padding and whole, dropped tokens multiplied by zero; summed."""
+    total = 0.0
+    for length in answers.attended.sum(1).unique().tolist():
+        rows = (answers.attended.sum(1) == length).nonzero()
+        places = answers.attended[rows[:, 0]].nonzero()[:, 1].view(-1, length)
+        tokens = answers.tokens[rows, places]
+        output = policy(tokens)
+        log_policy = getattr(output, "logits", output)[:, :-1].log_softmax(-1)
+        log_prob = log_policy.gather(-1, tokens[:, 1:, None])[..., 0]
+        coefficient = advantage if advantage.ndim == 2 else advantage[:, None].expand_as(keep)
+        total = total - ((keep * coefficient)[rows, places][:, 1:] * log_prob).sum()
+    return total
+
+
+STEPS = (Screened, Sequence, Stacked, Answering)
+ONE_POLICY = (Screened, Sequence, Answering)

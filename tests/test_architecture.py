@@ -95,7 +95,8 @@ ROOMS = {
     "simulations.sweeps.cells": {*THEORY, *GROUND, *KERNELS, *EXPERIMENTS, "simulations.randomness"},
     "simulations.sweeps.named": {"simulations.sweeps", "simulations.sweeps.cells"},
     "simulations.benchmark": {
-        *GROUND, *KERNELS, *EXPERIMENTS, "kondo_theory.training", "simulations.networks", "simulations.randomness",
+        *GROUND, *KERNELS, *EXPERIMENTS, "kondo_theory.gate", "kondo_theory.training", "simulations.networks",
+        "simulations.randomness",
     },
     "simulations.verification.checks": {*THEORY, *GROUND, *KERNELS, *EXPERIMENTS, "simulations.networks"},
     "simulations.verification": {

@@ -31,7 +31,16 @@ ROOMS = {
 }
 NAMES = {
     *("Gate", "delight", "gate_probability", "select", "quantile_price", "calibrated_price", "group_advantage"),
-    *("ScreenedStep", "measure_flops", "RULES", "screen_context", "gradient_moments", "backward_passes_to_align"),
+    *(
+        "AnswerStep",
+        "Answers",
+        "ScreenedStep",
+        "measure_flops",
+        "RULES",
+        "screen_context",
+        "gradient_moments",
+        "backward_passes_to_align",
+    ),
     *("forward_efficiency", "learning_time", "fixed_point", "stall_point", "critical_rate", "speedup"),
     *("CLAIMS", "get_claims", "derive", "advise"),
 }

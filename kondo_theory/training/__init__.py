@@ -3,6 +3,7 @@
 A gated update needs the whole batch only forward. :class:`ScreenedStep` runs that forward without a graph, gates it,
 and then runs forward *and* backward on the kept rows alone, so activations are stored, and gradients computed, for
 k rows instead of B. Its gradient is that of the masked full batch, normalised by B and not by k.
+:class:`AnswerStep` (:mod:`.answers`) does so for the answers of a causal language model.
 
 A gated update is always: score, select, backpropagate what was kept, step. :func:`select_samples` is the selection of
 all steps, for one batch or batches side by side; :mod:`.gated` is what steps of one policy share, whatever their
@@ -14,12 +15,15 @@ The only package that imports torch.
 """
 
 from kondo_theory.advantage import group_advantage
+from kondo_theory.training.answers import Answers, AnswerStep
 from kondo_theory.training.flops import FlopsPerSample, measure_flops
 from kondo_theory.training.records import Screening, StepCounts
 from kondo_theory.training.selection import Selection, select_samples
 from kondo_theory.training.step import ScreenedStep
 
 __all__ = [
+    "AnswerStep",
+    "Answers",
     "FlopsPerSample",
     "ScreenedStep",
     "Screening",

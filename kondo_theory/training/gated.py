@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import torch
@@ -69,6 +70,24 @@ class GatedStep:
         if self.tolerance is not None:
             return self.tolerance
         return rounding(logits, self.policy) if self.check and own else None
+
+    @contextmanager
+    def _held_aside(self, clear: bool) -> Iterator[None]:
+        """Write gradients beside the earlier ones, and bring these back: in place of the new after an error."""
+        optimized = {each for group in self.optimizer.param_groups for each in group["params"]}
+        parameters = optimized | set(self.policy.parameters())
+        held = {each: each.grad for each in parameters if each.grad is not None}
+        for each in held:
+            each.grad = None
+        try:
+            yield
+        except BaseException:
+            for each in parameters:
+                each.grad = held.get(each)
+            raise
+        for each, earlier in held.items():
+            if not (clear and each in optimized):
+                each.grad = earlier if each.grad is None else earlier.add_(each.grad)
 
     def _write(self, output: Tensor, *, scale: Tensor | float, clear: bool, empty: bool) -> None:
         """Add the gradient of scale · output to the parameters' own, when nothing can be refused any more.

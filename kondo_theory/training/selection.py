@@ -49,6 +49,14 @@ class Selection:
     mask: Tensor | None = None
 
     @cached_property
+    def n_eligible(self) -> Tensor:
+        """Those of them that could be kept, (...) int64: their score is above −∞.
+
+        At a rate min(``kept_count(rate, n_valid)``, n_eligible) are kept.
+        """
+        return (self.score > -math.inf).sum(-1)
+
+    @cached_property
     def rows(self) -> Tensor:
         """Places in the batch of what is kept, in order, (k,) int64: of a keep (B, ...) the rows that hold any.
 

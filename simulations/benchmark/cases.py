@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["BenchmarkRow", "Case"]
+from simulations.devices import single_thread
+
+__all__ = ["BenchmarkRow", "Case", "one_threaded"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class BenchmarkRow:
         Time a unit over that of the case's first variant, the one-thread kernel of a bandit.
     peak_bytes : int or None
         Most memory that Python and NumPy held at once; Numba's scratch space, some kilobytes, is not seen, the arrays
-        that its kernels return are counted. None of compilation, which other processes do.
+        that its kernels return are counted. Of answers, the activations that a step holds. None of compilation, which
+        other processes do.
     """
 
     case: str
@@ -39,8 +42,22 @@ class BenchmarkRow:
 
 @dataclass(frozen=True)
 class Case:
-    """Callables of one case, by variant, each with the number of units it does."""
+    """Callables of one case, by variant, each with the number of units it does.
+
+    ``memory`` measures the bytes that a callable holds; None measures Python and NumPy.
+    """
 
     name: str
     unit: str
     variants: dict[str, tuple[int, Callable[[], Any]]]
+    memory: Callable[[Callable[[], Any]], int] | None = None
+
+
+def one_threaded(call: Callable[..., object], *arguments: Any) -> Callable[[], None]:
+    """Return a call with these arguments on one thread."""
+
+    def run() -> None:
+        with single_thread():
+            call(*arguments)
+
+    return run

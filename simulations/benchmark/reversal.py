@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulations.benchmark.cases import BenchmarkRow, Case
-from simulations.devices import single_thread
+from simulations.benchmark.cases import BenchmarkRow, Case, one_threaded
 from simulations.networks.rollouts import sample
 from simulations.networks.transformer import Transformer
 from simulations.reversal.config import QUALITY_METHODS
@@ -26,9 +25,9 @@ def cases(quick: bool) -> list[Case]:
     """Return the cases of ``kondo bench``: updates by method, and ways of sampling; ``quick`` makes them tiny."""
     small: dict[str, Any] = {"length": 3, "prompts": 2, "answers": 2} if quick else {}
     runs = [ReversalRun(replace(config, **small), torch.device("cpu")) for config in QUALITY_METHODS]
-    updates = {state.config.label: (1, _alone(state.train_batch)) for state in runs}
-    sampling = {name: (1, _alone(call)) for name, call in _samplers(runs[0]).items()}
-    training = {state.config.label: (1, _alone(_training(state))) for state in runs if state.config.passes == 1}
+    updates = {state.config.label: (1, one_threaded(state.train_batch)) for state in runs}
+    sampling = {name: (1, one_threaded(call)) for name, call in _samplers(runs[0]).items()}
+    training = {state.config.label: (1, one_threaded(_training(state))) for state in runs if state.config.passes == 1}
     return [Case(UPDATE, "update", updates), Case(TRAINING, "batch", training), Case(SAMPLING, "batch", sampling)]
 
 
@@ -45,14 +44,6 @@ def targets(rows: Iterable[BenchmarkRow]) -> list[tuple[str, float, str]]:
         (f"{case}: {over} / {under}", time_of[case, over] / time_of[case, under], required)
         for case, over, under, required in promises
     ]
-
-
-def _alone(call: Callable[[], object]) -> Callable[[], None]:
-    def on_one_thread() -> None:
-        with single_thread():
-            call()
-
-    return on_one_thread
 
 
 def _training(state: ReversalRun) -> Callable[[], None]:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from steps import SMALL, Screened, Sequence, Stacked
+from steps import ONE_POLICY, SMALL, Answering, Screened, Sequence, Stacked
 from test_steps import TWO_PASSES, each_step
 
 from kondo_theory.gate import Gate
@@ -17,7 +17,7 @@ from simulations.randomness.seed_streams import draw_actions
 @pytest.mark.parametrize("gate", TWO_PASSES, ids=str)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("autocast", [False, True])
-@pytest.mark.parametrize("kind", [Screened, Sequence])
+@pytest.mark.parametrize("kind", ONE_POLICY)
 def test_rounding_is_not_refused(kind, dtype, autocast, gate):
     """Matrix products of another batch size round otherwise; so does a sampler that decodes from a cache."""
     driver = kind(gate, dtype=dtype)
@@ -39,7 +39,7 @@ class CachedCast(torch.nn.Linear):
         return torch.nn.functional.linear(x, type(self).cache)
 
 
-@pytest.mark.parametrize("kind", [Screened, Sequence])
+@pytest.mark.parametrize("kind", ONE_POLICY)
 def test_a_cast_without_a_graph_does_not_serve_the_backward_pass(kind, monkeypatch):
     monkeypatch.setattr(torch, "clear_autocast_cache", lambda: setattr(CachedCast, "cache", None))
     CachedCast.cache = None
@@ -54,14 +54,14 @@ def test_a_cast_without_a_graph_does_not_serve_the_backward_pass(kind, monkeypat
         assert layer.weight.grad.any()
 
 
-@pytest.mark.parametrize("kind", [Screened, Sequence])
+@pytest.mark.parametrize("kind", ONE_POLICY)
 def test_under_autocast_every_weight_has_the_gradient_of_bfloat16(kind):
     found = []
     for enabled in (True, False):
         driver = kind(Gate(rate=0.25), dtype=torch.float32)
         advantage = driver.screen()  # the same batch twice: draws differ under autocast
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled), torch.no_grad():
-            driver.policy(*([driver.observations] if kind is Screened else [driver.rollout.tokens[:, :-1]]))
+            driver.policy(driver.observations if kind is Screened else torch.zeros(2, 5, dtype=torch.int64))
             with torch.enable_grad():
                 driver.update(advantage)
         found.append(torch.cat([parameter.grad.flatten() for parameter in driver.parameters().values()]))
@@ -80,6 +80,9 @@ def test_a_policy_in_half_precision_is_read_and_drawn_from_in_single(kind, dtype
     )
     driver = kind(Gate(rate=0.25), dtype=dtype)
     driver.screen()
+    if kind is Answering:
+        assert driver.answers.log_prob.dtype == torch.float32
+        return
     log_policy = (driver.rollout if kind is Sequence else driver.screening).log_policy
     assert log_policy.dtype == torch.float32
     assert set(seen) == ({torch.float32} if kind is not Stacked else set())

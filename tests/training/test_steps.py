@@ -1,10 +1,11 @@
 """What every screened step must do: NaN, frozen parameters, two passes of one policy."""
 
+import dataclasses
 import math
 
 import pytest
 import torch
-from steps import STEPS, N, Screened, Sequence, Stacked
+from steps import ONE_POLICY, STEPS, Answering, N, Screened, Sequence, Stacked
 from waiting import Waits
 
 from kondo_theory.gate import Gate
@@ -90,8 +91,8 @@ def test_negative_control_numbers_are_not_counted_as_invalid(kind):
 @pytest.mark.parametrize(
     ("kind", "waits"),
     # The rows of a mask must be known. A sequence step also looks whether the policy and the loss are numbers, and
-    # where the last kept token is; it counts the kept tokens.
-    [(Screened, ["nonzero"]), (Stacked, []), (Sequence, None)],
+    # where the last kept token is; it counts the kept tokens. A step on answers takes its masks to the host at once.
+    [(Screened, ["nonzero"]), (Stacked, []), (Sequence, None), (Answering, [])],
 )
 def test_counting_waits_for_nothing(kind, waits):
     seen = []
@@ -128,7 +129,7 @@ class WithUnused(torch.nn.Module):
         self.spare = torch.nn.Parameter(torch.ones(3, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("kind", [Screened, Sequence])
+@pytest.mark.parametrize("kind", ONE_POLICY)
 def test_where_nothing_is_kept_frozen_and_unused_parameters_have_no_gradient_and_do_not_decay(kind):
     """The gradient of an empty keep is that of a masked full batch: a coefficient of zero everywhere."""
     results = []
@@ -152,7 +153,7 @@ def test_where_nothing_is_kept_frozen_and_unused_parameters_have_no_gradient_and
 
 
 @pytest.mark.parametrize("gate", [Gate(price=1e9), Gate(price=-1e9), None], ids=str)
-@pytest.mark.parametrize("kind", [Screened, Sequence])
+@pytest.mark.parametrize("kind", ONE_POLICY)
 def test_a_policy_that_was_frozen_since_is_refused(kind, gate):
     driver = kind(gate, check=False)
     advantage = driver.screen()
@@ -224,12 +225,16 @@ def test_the_gap_of_a_screening_from_elsewhere_is_counted_and_limited_on_demand(
         kind(Gate(rate=0.25), tolerance=-1)
 
 
-@pytest.mark.parametrize("kind", [Screened, Sequence])
-def test_log_probabilities_in_place_of_surprisals_are_refused(kind):
+@pytest.mark.parametrize("kind", ONE_POLICY)
+def test_log_probabilities_in_place_of_surprisals_are_refused_and_the_other_way_round(kind):
     driver = kind(Gate(rate=0.25))
     advantage = driver.screen()
+    message = r"surprisal must be finite and at least 0, .*got -\S+; are these log-probabilities\?"
     if kind is Screened:
         driver.screening = type(driver.screening)(driver.screening.actions, -driver.screening.surprisal)
-    else:
+    elif kind is Sequence:
         driver.rollout = type(driver.rollout)(driver.rollout.tokens, -driver.rollout.log_policy)
-    refused(driver, advantage, r"surprisal must be finite and at least 0, .*got -\S+; are these log-probabilities\?")
+    else:
+        driver.answers = dataclasses.replace(driver.answers, log_prob=-driver.answers.log_prob)
+        message = r"log_prob must be finite and at most 0 .*\(surprisals have the other sign\), got \d"
+    refused(driver, advantage, message)

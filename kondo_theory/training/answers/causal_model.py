@@ -1,0 +1,146 @@
+"""How a causal language model is called, and how its head is kept from making logits that nobody asked for.
+
+Both are found out once: the call from the signature of ``forward``, the head from a forward pass over two tokens. A
+head is a module whose output *is* the model's logits, the same tensor, and that acts on each position by itself: a
+linear layer, or what ``get_output_embeddings`` of a Hugging Face model returns, wrapped for LoRA or not. Then the
+model runs without it, and it is applied to the hidden states that count, a chunk at a time. Where something follows
+the head (logits that are scaled or capped) or the model is compiled, the model makes the logits of a micro-batch
+itself, and from there on they are read by chunks as well.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kondo_theory.training.answers.packing import MicroBatch
+from kondo_theory.training.answers.token_log_prob import TokenLogProb, token_log_prob
+from kondo_theory.training.policies import fresh_casts, logits_of
+
+__all__ = ["CausalModel"]
+
+
+class CausalModel:
+    """A causal language model as a function from micro-batches to the log-probabilities of their tokens.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Returns logits (B, L, V), or an object with ``.logits``. Called with ``input_ids=`` if its ``forward`` names
+        that, and with the tokens alone otherwise; ``use_cache=False`` goes along where it is named too. Rows are
+        aligned at their first token, so no mask and no positions are needed.
+    chunk_tokens : int
+        Tokens whose logits exist at once.
+    """
+
+    def __init__(self, model: nn.Module, chunk_tokens: int) -> None:
+        self.model, self.chunk_tokens = model, chunk_tokens
+        named = inspect.signature(_innermost(model).forward).parameters
+        self._by_name = "input_ids" in named
+        self._options = {"use_cache": False} if self._by_name and "use_cache" in named else {}
+        self._head: nn.Module | None = None
+        self._looked = False
+
+    def log_prob(self, batch: MicroBatch, *, with_entropy: bool = False, with_largest: bool = False) -> TokenLogProb:
+        """Return what :class:`TokenLogProb` has of the tokens that count, (n,), with a graph where gradients are on.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the model does not return logits (R, N, V) for tokens (R, N).
+        """
+        if not self._looked:
+            self._head, self._looked = self._find_head(batch.tokens[:1, :2]), True
+        options: dict[str, Any] = {"with_entropy": with_entropy, "with_largest": with_largest}
+        with fresh_casts():
+            if self._head is None:
+                logits = logits_of(self._call(batch.tokens), *batch.tokens.shape).flatten(0, 1)
+                return self._read(logits, batch, lambda chosen: chosen, (), options)
+            return self._behind_the_body(self._head, batch, options)
+
+    def _call(self, tokens: Tensor) -> Any:
+        return self.model(input_ids=tokens, **self._options) if self._by_name else self.model(tokens)
+
+    def _read(
+        self,
+        hidden: Tensor,
+        batch: MicroBatch,
+        head: Callable[[Tensor], Tensor],
+        parameters: tuple[Tensor, ...],
+        options: dict[str, Any],
+    ) -> TokenLogProb:
+        return token_log_prob(
+            hidden, batch.positions, batch.targets, head, parameters, chunk_tokens=self.chunk_tokens, **options
+        )
+
+    def _behind_the_body(self, head: nn.Module, batch: MicroBatch, options: dict[str, Any]) -> TokenLogProb:
+        """Run the model with the log-probabilities, (1, n, 1), in place of the head's logits.
+
+        They are made within the call of the head, so that what wraps its modules (sharded parameters, for one) finds
+        it called once and its output among those of the model.
+        """
+        hidden: list[Tensor] = []
+        found: list[TokenLogProb] = []
+
+        def withhold(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+            hidden.append(args[0])
+            return (args[0][:, :0], *args[1:])
+
+        def read(module: nn.Module, _args: Any, _output: Any) -> Tensor:
+            learning = tuple(each for each in module.parameters() if each.requires_grad)
+            found.append(self._read(hidden[-1].flatten(0, 1), batch, module.forward, learning, options))
+            return found[-1].log_prob.view(1, -1, 1).clone()  # sharding wants no views as outputs
+
+        with ExitStack() as hooks:
+            hooks.callback(head.register_forward_pre_hook(withhold).remove)
+            hooks.callback(head.register_forward_hook(read, prepend=True).remove)
+            output = self._call(batch.tokens)
+        if len(found) != 1:
+            raise RuntimeError(f"the model's head must be called once a forward pass, got {len(found)} calls")
+        log_prob = logits_of(output, 1, len(batch.positions))[0, :, 0]
+        return found[0]._replace(log_prob=log_prob)
+
+    @torch.no_grad()
+    def _find_head(self, tokens: Tensor) -> nn.Module | None:
+        """Return the module that makes the logits of a few tokens (1, N), or None; no random stream moves."""
+        own = getattr(_innermost(self.model), "get_output_embeddings", lambda: None)()
+        calls: list[tuple[nn.Module, Any, Any]] = []
+        devices = sorted({each.device for each in self.model.parameters() if each.device.type == "cuda"}, key=str)
+        with ExitStack() as stack:
+            stack.enter_context(torch.random.fork_rng(devices=devices))
+            stack.enter_context(fresh_casts())
+            for module in _uncompiled(self.model):
+                if isinstance(module, nn.Linear) or module is own:
+                    note = module.register_forward_hook(lambda *call: calls.append(call))
+                    stack.callback(note.remove)
+            logits = logits_of(self._call(tokens), *tokens.shape)
+        heads = [(module, args) for module, args, output in calls if output is logits]
+        if not heads:
+            return None
+        head, args = heads[-1]  # the outermost, of wrappers that hand on what is in them
+        if sum(module is head for module, *_ in calls) != 1:
+            return None
+        at_each_position = len(args) == 1 and isinstance(args[0], Tensor) and args[0].shape[:-1] == tokens.shape
+        return head if at_each_position else None
+
+
+def _uncompiled(model: nn.Module) -> Iterator[nn.Module]:
+    """Yield the modules that no compiled one holds: within those, hooks would be compiled too."""
+    if not (hasattr(model, "_orig_mod") or getattr(model, "_compiled_call_impl", None)):
+        yield model
+        for child in model.children():
+            yield from _uncompiled(child)
+
+
+def _innermost(model: nn.Module) -> nn.Module:
+    """Return the model behind wrappers: of data parallelism, compilation, low-rank adapters."""
+    for name in ("module", "_orig_mod"):
+        if isinstance(inner := getattr(model, name, None), nn.Module):
+            return _innermost(inner)
+    base = getattr(model, "get_base_model", None)
+    return _innermost(base()) if callable(base) and base() is not model else model

@@ -1,0 +1,69 @@
+"""Groups of answers to the same prompt, of any size, told by one size or by an integer for each row."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from kondo_theory.training.answers.batch import Answers
+
+__all__ = ["group_places", "groups_without_spread", "over_groups"]
+
+
+def group_places(groups: int | Tensor | None, answers: Answers) -> Tensor:
+    """Return a place from 0 to B − 1 for each row, (B,) int64, equal within a group and different between them.
+
+    Raises
+    ------
+    TypeError
+        If ``groups`` is neither an integer nor an integer tensor.
+    ValueError
+        If it is None, does not divide B, or has another shape.
+    """
+    B, device = len(answers.tokens), answers.tokens.device
+    if isinstance(groups, int) and not isinstance(groups, bool):
+        if groups < 1 or B % groups:
+            raise ValueError(f"groups must divide the {B} rows, got {groups}")
+        return torch.arange(B, device=device) // groups
+    if groups is None:
+        raise ValueError("groups must be given: the size of the groups, neighbours, or an integer for each row")
+    if not isinstance(groups, Tensor) or groups.dtype.is_floating_point or groups.dtype.is_complex:
+        raise TypeError(f"groups must be a size or an integer tensor, got {getattr(groups, 'dtype', type(groups))}")
+    if tuple(groups.shape) != (B,):
+        raise ValueError(f"groups must have a number for each of the {B} rows, got shape {tuple(groups.shape)}")
+    return torch.searchsorted(groups.sort().values, groups)
+
+
+def groups_without_spread(groups: int | Tensor, answers: Answers, advantage: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the numbers of groups, and of those in which every answer has advantage zero; 0-d, without waiting.
+
+    Parameters
+    ----------
+    groups, answers
+        As for :func:`group_places`; rows without an answer count nowhere.
+    advantage : (B,) or (B, L) tensor
+    """
+    alive = advantage != 0
+    alive = alive if alive.ndim == 1 else (alive & answers.answered).any(1)
+    place = group_places(groups, answers)
+    there, spread = (_any(place, each) for each in (answers.present, alive & answers.present))
+    return there.sum(), (there & ~spread).sum()
+
+
+def over_groups(place: Tensor, score: Tensor, coefficient: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return score, coefficient and validity of the groups, (B,) each; places without a group are not valid.
+
+    One row that is no number makes its group none.
+    """
+    total = torch.zeros_like(score).scatter_add_(0, place, score.clamp(min=0.0))
+    eligible = _any(place, (score > -math.inf) | score.isnan())
+    unknown = _any(place, ~coefficient.isfinite() & valid)
+    coefficient = torch.ones_like(coefficient).masked_fill(unknown, math.nan)
+    return total.masked_fill(~eligible, -math.inf), coefficient, _any(place, valid)
+
+
+def _any(place: Tensor, mask: Tensor) -> Tensor:
+    """Return for each place whether the mask is True on any of its rows, (B,)."""
+    return torch.zeros_like(mask, dtype=torch.int64).index_add_(0, place, mask.long()) > 0

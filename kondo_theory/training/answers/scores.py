@@ -1,0 +1,249 @@
+"""What a gate ranks of answers, token by token, answer by answer or group by group, and what it keeps of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from kondo_theory.gate import Gate
+from kondo_theory.screening import Rule, score_function
+from kondo_theory.training.answers.batch import Answers
+from kondo_theory.training.answers.groups import group_places, over_groups
+from kondo_theory.training.selection import Selection, select_samples
+from kondo_theory.words import choice
+
+__all__ = [
+    "LEVELS",
+    "ROW_SURPRISALS",
+    "Ranked",
+    "needs_entropy",
+    "needs_log_prob",
+    "rank_answers",
+    "select_answers",
+    "token_coefficient",
+]
+
+LEVELS = ("row", "token", "group")
+ROW_SURPRISALS = ("sum", "mean")
+_BY_ADVANTAGE = ("advantage", "abs-advantage", "uniform")
+_BY_ENTROPY = ("abs-advantage-entropy", "entropy-band")
+
+
+def needs_log_prob(rule: str | Rule) -> bool:
+    """Return whether a screening rule looks at log-probabilities or entropies at all; a function is taken to."""
+    return rule not in _BY_ADVANTAGE
+
+
+def needs_entropy(rule: str | Rule) -> bool:
+    """Return whether a screening rule looks at the policy's entropy; a function is taken not to."""
+    return rule in _BY_ENTROPY
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Ranked:
+    """What a gate is going to rank: n tokens, rows or groups of B rows of L tokens, padding among them.
+
+    Tokens are the B·L places of the batch, rows the B of it. Groups have B places too, of which as many are valid as
+    there are groups.
+
+    Attributes
+    ----------
+    score : (n,) tensor
+        −∞ for what is never kept, NaN for what is no number.
+    coefficient : (n,) tensor
+        Not finite where what is going to be multiplied is not.
+    mask : (n,) boolean tensor
+        True where there is a token, an answer or a group.
+    answered : (B, L) boolean tensor
+        Which tokens are those of answers.
+    eligible : (B,) boolean tensor or None
+        Which rows are kept with their group; None where rows or tokens are ranked.
+    place : (B,) tensor of int64 or None
+        The place of each row's group.
+    """
+
+    score: Tensor
+    coefficient: Tensor
+    mask: Tensor
+    answered: Tensor
+    eligible: Tensor | None = None
+    place: Tensor | None = None
+
+    def select(
+        self, gate: Gate | None, rng: torch.Generator | Tensor | None = None, *, check: bool = True
+    ) -> Selection:
+        """Gate what is ranked; ``keep`` of the selection is of the tokens, everything else of what is ranked.
+
+        Parameters as for :func:`select_answers`.
+        """
+        # A price of −∞ keeps all that are eligible, for their scores are finite.
+        opened, given = gate or Gate(price=-math.inf), {"coefficient": self.coefficient, "mask": self.mask}
+        selection = select_samples(self.score, opened, rng, check=check, **given)
+        return replace(selection, keep=self.tokens(selection.keep), gate=gate)
+
+    def tokens(self, keep: Tensor) -> Tensor:
+        """Return the tokens, (B, L) boolean, of what is kept of the ranked, (n,) boolean."""
+        if self.place is not None and self.eligible is not None:
+            keep = keep[self.place] & self.eligible
+        rows = len(self.answered)
+        return (keep.unsqueeze(1) if len(keep) == rows else keep.view(rows, -1)) & self.answered
+
+
+def rank_answers(
+    answers: Answers,
+    advantage: Tensor,
+    *,
+    level: str = "row",
+    rule: str | Rule | None = "delight",
+    row_surprisal: str = "sum",
+    groups: int | Tensor | None = None,
+    weight: Tensor | None = None,
+) -> Ranked:
+    """Return what a gate is going to rank; parameters and errors as for :func:`select_answers`.
+
+    ``rule`` None ranks by the advantage, where everything that is eligible is going to be kept.
+    """
+    choice("level", level, LEVELS)
+    choice("row_surprisal", row_surprisal, ROW_SURPRISALS)
+    coefficient = token_coefficient(answers, advantage, weight)  # (B, L)
+    if level != "token" and advantage.ndim == 2:
+        raise ValueError(f"advantage must have a value for each answer at the level of {level}s, got one a token")
+    if level == "token":
+        valid, U = answers.answered, token_coefficient(answers, advantage)
+    else:
+        valid, U, coefficient = answers.present, advantage.detach(), coefficient.abs().amax(1)
+    score = U if rule is None else _score(answers, U, valid, rule, row_surprisal)
+    score = score.masked_fill((coefficient == 0) | ~valid, -math.inf)
+    if level == "group":
+        place, eligible = group_places(groups, answers), score > -math.inf
+        return Ranked(*over_groups(place, score, coefficient, valid), answers.answered, eligible, place)
+    return Ranked(score.flatten(), coefficient.flatten(), valid.flatten(), answers.answered)
+
+
+def select_answers(
+    answers: Answers,
+    advantage: Tensor,
+    gate: Gate | None,
+    *,
+    level: str = "row",
+    rule: str | Rule = "delight",
+    row_surprisal: str = "sum",
+    groups: int | Tensor | None = None,
+    weight: Tensor | None = None,
+    rng: torch.Generator | Tensor | None = None,
+    check: bool = True,
+) -> Selection:
+    """Gate tokens, answers or groups of answers, whose log-probabilities are known; no policy is needed.
+
+    At a rate k = ``kept_count(rate, n_valid)`` of the valid tokens, answers or groups are kept, those of zero
+    advantage included in ``n_valid``; these, padding and what is no number are never kept, so that all of those that
+    are eligible are kept where they are fewer.
+
+    Parameters
+    ----------
+    answers : Answers
+        With ``log_prob``, and ``entropy``, where the rule needs them; what the gate ranks is made of them.
+    advantage : (B,) tensor, or (B, L) at the level of tokens
+        U of each answer, or of each token.
+    gate : Gate or None
+        None keeps all that are eligible.
+    level : {"row", "token", "group"}
+        What the gate keeps or drops. A row's score is the rule's of its advantage and the sums of its tokens'
+        surprisals and entropies. A group's is the sum of its rows' positive scores, −∞ if none of them is eligible.
+    rule : str or callable
+        A name in :data:`kondo_theory.screening.RULES`, or a function like them.
+    row_surprisal : {"sum", "mean"}
+        How a row's surprisal and entropy are made of its tokens': the sum, −log π(answer), grows with the length, so
+        that delight favours long answers; the mean does not.
+    groups : int or (B,) integer tensor, optional
+        As in :func:`kondo_theory.advantage.group_advantage`; the level of groups needs it.
+    weight : (B,) or (B, L) tensor, optional
+        What a row or token is going to be multiplied by beside its advantage; where the product is not finite, or
+        zero, it is never kept.
+    rng : torch.Generator, tensor of uniform numbers or None
+        As in :func:`kondo_theory.training.select_samples`: (B·L,) of them for tokens, (B,) for rows and groups.
+    check : bool
+        Let the gate check its price at a temperature, which waits for the device.
+
+    Returns
+    -------
+    Selection
+        ``keep`` is of the tokens, (B, L); everything else is of what is gated.
+
+    Raises
+    ------
+    ValueError
+        If the rule needs what the answers lack, the level needs ``groups``, or a name is unknown.
+    """
+    rank = rank_answers(
+        answers,
+        advantage,
+        level=level,
+        rule=None if gate is None else rule,
+        row_surprisal=row_surprisal,
+        groups=groups,
+        weight=weight,
+    )
+    return rank.select(gate, rng, check=check)
+
+
+def token_coefficient(answers: Answers, advantage: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Return advantage · weight for each token, (B, L), zero off the answers, without a graph.
+
+    Raises
+    ------
+    TypeError
+        If a dtype is not a real floating one.
+    ValueError
+        If a shape is neither (B,) nor (B, L).
+    """
+    product = _per_token("advantage", advantage, answers)
+    if weight is not None:
+        product = product * _per_token("weight", weight, answers)
+    zero = torch.zeros((), dtype=product.dtype, device=product.device)
+    return torch.where(answers.answered, product, zero)
+
+
+def _score(answers: Answers, U: Tensor, valid: Tensor, rule: str | Rule, row_surprisal: str) -> Tensor:
+    """Return the rule's score of each token, (B, L), or row, (B,); anything where not valid."""
+    if needs_log_prob(rule) and answers.log_prob is None:
+        raise ValueError(f"rule {rule!r} needs log-probabilities: give log_prob, or let a step's screen compute them")
+    if needs_entropy(rule) and answers.entropy is None:
+        raise ValueError(
+            f"rule {rule!r} needs the policy's entropies, got log-probabilities alone: give entropy too, or pass"
+            " answers without log_prob, or what a step's screen returns"
+        )
+    log_prob = answers.log_prob
+    surprisal: Tensor = torch.zeros_like(U) if log_prob is None else _settled(-log_prob, answers, U, row_surprisal)
+    entropy = None
+    if answers.entropy is not None:
+        entropy = _settled(answers.entropy, answers, U, row_surprisal)
+        entropy = entropy.masked_fill(~valid, math.nan).flatten()  # padding has no place among quantiles
+    score: Tensor = score_function(rule)(U.flatten(), surprisal.flatten(), entropy)
+    return score.view(U.shape)
+
+
+def _settled(values: Tensor, answers: Answers, U: Tensor, row_surprisal: str) -> Tensor:
+    """Return values of tokens in the shape of U, zero off the answers: as they are, or over each row."""
+    zero = torch.zeros((), dtype=values.dtype, device=values.device)
+    values = torch.where(answers.answered, values.detach(), zero)
+    if U.ndim == 2:
+        return values
+    total = values.sum(1)
+    return total if row_surprisal == "sum" else total / answers.answered.sum(1).clamp(min=1)
+
+
+def _per_token(name: str, values: Tensor, answers: Answers) -> Tensor:
+    shape = tuple(answers.tokens.shape)
+    if not isinstance(values, Tensor) or not values.is_floating_point():
+        kind = values.dtype if isinstance(values, Tensor) else type(values).__name__
+        raise TypeError(f"{name} must be a tensor of a real floating dtype, got {kind}")
+    if tuple(values.shape) not in (shape, shape[:1]):
+        raise ValueError(
+            f"{name} must have a value for each row, {shape[:1]}, or token, {shape}, got {tuple(values.shape)}"
+        )
+    values = values.detach()
+    return values if values.ndim == 2 else values.unsqueeze(1).expand(shape)
