@@ -65,7 +65,7 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
         "verify": "Derive, simulate and measure every claim, and judge it.",
         "report": "Write the page of all claims from the JSON of kondo verify.",
         "derive": "Print the checked derivation of a claim, step by step.",
-        "figures": "Draw figures as PDF and PNG.",
+        "figures": "Draw figures as PDF, PNG and SVG, with their captions.",
         "sweep": "Compute a grid of cells into a directory; run again to resume.",
         "experiment": "Train networks and write their learning curves.",
         "data": "Fetch and check the MNIST images.",

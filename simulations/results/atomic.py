@@ -6,7 +6,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from simulations.errors import ResultError
@@ -23,7 +23,7 @@ class TakenError(ResultError):
 
 
 def require_writable(path: Path, *, overwrite: bool) -> None:
-    """Refuse early, before hours of work, what could not be written in the end.
+    """Refuse early, before hours of work, what could not be written in the end; nothing is left behind.
 
     Raises
     ------
@@ -36,12 +36,17 @@ def require_writable(path: Path, *, overwrite: bool) -> None:
         raise ResultError(f"cannot write {path}: it is no regular file")
     if path.exists() and not overwrite:
         raise ResultError(f"{path} exists: pass --overwrite to replace it, or name another place")
+    made = [parent for parent in path.parents if not parent.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
             pass
     except OSError as error:
         raise ResultError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        for parent in made:  # the innermost first; another process may have put something there since
+            with suppress(OSError):
+                parent.rmdir()
 
 
 @contextmanager

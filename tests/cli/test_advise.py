@@ -30,7 +30,7 @@ def test_json_to_standard_output_is_json_alone():
     ("arguments", "message"),
     [
         (("--vocab", "1", "--tokens", "3"), "1 is not in the range x>=2"),
-        (("--vocab", "10", "--tokens", "3", "--rate", "0"), "0.0 is not in the range 0<x<=1"),
+        (("--vocab", "10", "--tokens", "3", "--rate", "0"), "rate must be in (0, 1], got 0.0"),
         (
             ("--vocab", "10", "--tokens", "3", "--start-reward", "0.01"),
             r"start must be in [1/M, 1) = [0.1, 1), got 0.01",

@@ -6,9 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from paper_figs import tables
-from paper_figs.learning_rates import mnist_learning_rate
-from paper_figs.style import paper_style
+from paper_figs import draw
 from simulations.mnist.digits import DigitsConfig, extreme_digits, write_table
 from simulations.mnist.images import load_mnist
 from simulations.results.tables import SWEEP, save
@@ -90,16 +88,16 @@ def learning_rates(directory):
                 for update in range(100, 1_100, 100):
                     late = error * place if update > 500 else 0.9
                     row = {"label": label, "learning_rate": learning_rate, "seed": seed, "update": update}
-                    rows.append(row | {"method": "x", "rate": 0.03, "test_error": late})
+                    rows.append(row | {"method": "x", "rate": 0.03, "batch_size": 100, "test_error": late})
     save(pd.DataFrame(rows), directory / "mnist-learning-rate.parquet", kind=SWEEP, config={}, sidecar={})
 
 
 def test_the_figure_of_the_learning_rate_shows_the_mean_of_the_last_five_evaluations(tmp_path):
     learning_rates(tmp_path)
-    with paper_style(), tables.results_from(tmp_path):
-        (ax,) = mnist_learning_rate().axes
+    figure = draw("mnist-learning-rate", tmp_path)
+    (ax,) = figure.axes
     named = {line.get_label(): line.get_ydata() for line in ax.lines}
     np.testing.assert_allclose(named["DG-K(3 %)"], (2, 4, 6))
     pale = [line for line in ax.lines if line.get_alpha() is not None]
     assert [len(line.get_ydata()) for line in pale] == [9, 9], "every seed at every rate"
-    assert "3 seeds" in ax.get_title()
+    assert "3 seeds" in figure.caption

@@ -27,7 +27,7 @@ __all__ = ["advise"]
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=float,
     default=0.03,
     show_default=True,
     metavar="ρ",
