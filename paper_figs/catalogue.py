@@ -129,9 +129,9 @@ FIGURES = {
         ("sweep noise",),
     ),
     "token-trap": FigureEntry(
-        "where a fixed-rate gate on tokens stalls: rate against tokens, and the stall point",
+        "the rate below which a gate on tokens stalls over tokens and vocabulary, its drift, and the stall point",
         "paper_figs.tokens.trap:token_trap",
-        ("sweep token-windows", "sweep token-runs", "sweep token-trap"),
+        ("reversal-token-trap", "sweep token-runs", "sweep token-trap"),
     ),
     "row-gate": FigureEntry(
         "drift of the token, row and zero-price gates, and the row gate with a group's mean as the baseline",
