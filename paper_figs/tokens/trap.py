@@ -29,7 +29,7 @@ _SHADE = 0.22
 
 
 def token_trap() -> Figure:
-    """Map the critical rate with the transformer's runs on it, the drift, and where training ends against the rate."""
+    """Map the critical rate with the transformer's runs, the drift, and where training ends against the rate."""
     figure, (rates, drifts, ends) = panels(3, height=2.5, width_ratios=(1.5, 1, 1))
     _critical_rates(rates)
     _drifts(drifts)
@@ -38,7 +38,8 @@ def token_trap() -> Figure:
         critical rate ρ_c in percent, below which training stalls (exact; 0: small rates learn). Below them the
         transformer's runs on token reversal (filled, measured on networks, T its prompt): left those with ρ < ρ_c,
         right those with ρ > ρ_c, full if they stalled, ringed if they learnt. (b) Drift of three gates over PG's,
-        M = T = 10, ρ = 0.1. (c) Mean reward at which training ends, M = 10. Lines: exact. {simulated("token-runs")}""")
+        M = T = 10, ρ = 0.1. (c) Mean reward at which training ends, M = 10. Lines: exact.
+        {simulated("token-runs")}""")
     return figure
 
 
