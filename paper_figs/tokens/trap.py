@@ -9,6 +9,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from kondo_theory import token_trap as closed
 from kondo_theory.token_trap.groups import group_drift
@@ -22,6 +23,7 @@ from simulations.reversal.summary import progress
 
 __all__ = ["row_gate", "token_dg", "token_trap"]
 
+FloatArray = NDArray[np.float64]
 _VOCABULARIES = (2, 10, 100, 1000)
 _MAP_VOCABULARIES = (2, 3, 5, 10, 30, 100, 1000)
 _MAP_TOKENS = (2, 3, 4, 6, 10, 16, 32, 64)
@@ -127,55 +129,77 @@ def _drifts(ax: Axes) -> None:
 def row_gate() -> Figure:
     """Show the row gate's drift at several rates, what a group's mean as the baseline does, and training."""
     figure, axes = panels(3, height=2.4)
-    p = np.linspace(0.005, 0.995, 397)
-    scale = p * (1 - p) / 10
-    for rate, opacity in ((0.03, 0.35), (0.1, 0.65), (0.3, 1.0)):
-        for name, gate in (("token gate", "token"), ("row gate", "row")):
-            speed = closed.drift(p, 10, 10, rate, gate) / scale
-            look: Any = {"color": method_style(name).colour, "alpha": opacity}
-            axes[0].plot(p, speed, label=f"{name}, ρ = {rate:g}", **look)
-    reference(axes[0], y=0)
-    axes[0].set(xlabel="probability that a token is right, p", ylabel="drift, in units of PG's", ylim=(-0.6, 2.0))
-    finding(axes[0], "M = T = 10, exact mean as baseline")
+    _rates(axes[0])
     _groups(axes[1])
     _training(axes[2])
-    legend_below(axes)
-    caption(f"""Drift over PG's of gates that keep a share ρ of tokens or of whole answers (rows), against the
-        probability p that a token is right, M = T = 10 (a); of the row gate with the mean of S answers as the
-        baseline, ρ = 0.03 (b); and mean reward of simulated training at ρ = 0.1, learning rate 10 (c, bands: 95 %
-        intervals, dotted: the predicted stall). Lines in (a, b): exact. {simulated("token-learning")}""")
+    caption(f"""Drift over PG's of gates that keep a share ρ of whole answers (rows) or of tokens, against the
+        probability p that a token is right, M = T = 10, with the exact mean as the baseline (a); of the row gate with
+        the mean of S answers as the baseline, ρ = 3 % (b). Lines: exact. (c) Mean reward of simulated training at
+        ρ = 10 %, learning rate 10; bands: 95 % intervals, dotted: the predicted stall.
+        {simulated("token-learning")}""")
     return figure
+
+
+def _speed(p: FloatArray, rate: float, gate: str) -> FloatArray:
+    """Return a gate's drift over PG's for M = T = 10."""
+    return np.asarray(closed.drift(p, 10, 10, rate, gate) / (p * (1 - p) / 10))
+
+
+def _rates(ax: Axes) -> None:
+    """Draw the row gate's drift at three rates, and the token gate's at the middle one."""
+    p = np.linspace(0.005, 0.995, 397)
+    token = _speed(p, 0.1, "token")
+    ax.plot(p, token, color=method_style("token gate").colour, label="token gate, ρ = 10 %")
+    lowest = []
+    for rate, colour in zip((0.03, 0.1, 0.3), shades(3), strict=True):
+        speed = _speed(p, rate, "row")
+        ax.plot(p, speed, color=colour, label=f"row gate, ρ = {100 * rate:g} %")
+        lowest.append(float(speed.min()))
+    reference(ax, y=0)
+    ax.set(xlabel="P(token is right), p", ylabel="drift, in units of PG's", ylim=(-0.4, 1.75))
+    ax.set_xlim(0, 1)
+    turned = "never drifts" if min(lowest) > -1e-9 else f"drifts at most {number(-min(lowest))}"
+    finding(ax, f"The row gate {turned} away from the answer, the token gate by up to {number(-float(token.min()))}")
+    ax.legend(loc="upper right", borderaxespad=0)
 
 
 def _groups(ax: Axes) -> None:
     """Draw the row gate's drift with the mean of S answers as the baseline."""
     p = np.linspace(0.02, 0.98, 97)
-    for size, colour in zip((2, 3, 4, 10), shades(4), strict=True):
+    back = {}
+    for size, colour in zip((2, 4, 10), shades(4)[1:], strict=True):
         speed = group_drift(p, 10, 10, 0.03, size, "row") / (p * (1 - p) / 10)
         ax.plot(p, speed, color=colour, label=f"S = {size}")
-    speed = group_drift(p, 10, 10, 0.03, 2, "row", "advantage") / (p * (1 - p) / 10)
-    ax.plot(p, speed, color=method_style("advantage").colour, label="S = 2, by advantage")
+        back[size] = p[speed < 0]
+    advantage = group_drift(p, 10, 10, 0.03, 2, "row", "advantage") / (p * (1 - p) / 10)
+    ax.plot(p, advantage, color=method_style("advantage").colour, label="S = 2, by advantage", lw=2)
     reference(ax, y=0)
-    ax.set(xlabel="probability that a token is right, p", ylabel="drift, in units of PG's", ylim=(-0.03, 0.22))
-    finding(ax, "Row gate, mean of S answers, ρ = 0.03")
+    ax.set(xlabel="P(token is right), p", ylabel="drift, in units of PG's", ylim=(-0.03, 0.25))
+    ax.set_xlim(0, 1)
+    by = "does not" if float(advantage.min()) >= 0 else "does so too"
+    finding(ax, f"With S = 2 it drifts away from p = {number(float(back[2].min()))} on; by advantage it {by}")
+    ax.legend(loc="upper right", borderaxespad=0)
 
 
 def _training(ax: Axes) -> None:
     """Draw training from the uniform policy under each gate at the same rate."""
+    places = {"zero-price": (2.2, 0.62), "row": (60, 0.62), "token": (60, 0.12)}
+    ends = {}
     for name, gate in (("token gate", "token"), ("row gate", "row"), ("zero price", "zero-price")):
         style = method_style(name)
         context = {"vocab_size": 10, "n_tokens": 10, "rate": 0.1, "learning_rate": 10.0}
         found = points("token-learning", "reward", gate=gate, **context)
         look: Any = {"marker": style.marker, "mfc": "white", "markevery": 4}
-        ax.plot(found["update"], found["estimate"], color=style.colour, label=name, **look)
+        ax.plot(found["update"], found["estimate"], color=style.colour, **look)
         ax.fill_between(found["update"], found["low"], found["high"], color=style.colour, alpha=_SHADE, lw=0)
-    runs = found["n_replicates"].iloc[0]
+        ax.text(*places[gate], name, color=style.colour)
+        ends[gate] = float(found["estimate"].iloc[-1])
     stall = closed.stall_point(0.1, 10, 10)
     assert stall is not None
     reference(ax, y=stall)
-    ax.text(1.1, stall + 0.02, "predicted stall", color="0.3")
-    ax.set(xscale="log", xlabel="updates (learning rate 10)", ylabel="mean reward", ylim=(0, 1))
-    finding(ax, f"Training at ρ = 0.1, {runs} seeds")
+    ax.text(1, stall + 0.02, "predicted", color="0.3")
+    ax.set(xscale="log", xlabel="updates", ylabel="mean reward", ylim=(0, 1))
+    finding(ax, f"Trained at ρ = 10 % on rows it ends at {number(ends['row'])}, on tokens at {number(ends['token'])}")
 
 
 def token_dg() -> Figure:
