@@ -131,7 +131,7 @@ FIGURES = {
     "token-trap": FigureEntry(
         "the rate below which a gate on tokens stalls over tokens and vocabulary, its drift, and the stall point",
         "paper_figs.tokens.trap:token_trap",
-        ("reversal-token-trap", "sweep token-runs", "sweep token-trap"),
+        ("reversal-token-trap", "reversal-quality", "sweep token-runs", "sweep token-trap"),
     ),
     "row-gate": FigureEntry(
         "drift of the token, row and zero-price gates, and the row gate with a group's mean as the baseline",
