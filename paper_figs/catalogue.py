@@ -129,9 +129,9 @@ FIGURES = {
         ("sweep noise",),
     ),
     "token-trap": FigureEntry(
-        "where a fixed-rate gate on tokens stalls: rate against tokens, and the stall point",
+        "the rate below which a gate on tokens stalls over tokens and vocabulary, its drift, and the stall point",
         "paper_figs.tokens.trap:token_trap",
-        ("sweep token-windows", "sweep token-runs", "sweep token-trap"),
+        ("reversal-token-trap", "reversal-quality", "sweep token-runs", "sweep token-trap"),
     ),
     "row-gate": FigureEntry(
         "drift of the token, row and zero-price gates, and the row gate with a group's mean as the baseline",
@@ -187,9 +187,15 @@ FIGURES = {
         claims=("mnist-quality",),
     ),
     "reversal-quality": FigureEntry(
-        "token error on token reversal against rows, kept tokens, processed positions and seconds",
+        "token error on token reversal of five methods against answers sampled and tokens kept",
         "paper_figs.reversal.quality:reversal_quality",
+        ("reversal-quality",),
+    ),
+    "reversal-quality-supplement": FigureEntry(
+        "token error on token reversal of every method against answers, kept tokens, processed positions and seconds",
+        "paper_figs.reversal.quality:reversal_quality_supplement",
         ("reversal-quality", "reversal-step-times"),
+        claims=("reversal-quality",),
     ),
     "reversal-sensitivity": FigureEntry(
         "final token error on token reversal with every screening rule, and by the reward",

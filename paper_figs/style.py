@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
+import seaborn as sns
 
 from kondo_theory.words import choice
 
@@ -104,11 +104,18 @@ def shown(label: object) -> str:
 
 def shades(n: int) -> list[Colour]:
     """Return colours of a sequence, dark to light, for values of a parameter; methods have colours of their own."""
-    found = mpl.colormaps["viridis"](np.linspace(0.05, 0.68, n))
-    return [(float(red), float(green), float(blue)) for red, green, blue, _ in found]
+    whole = sns.color_palette("viridis", 101)
+    return [whole[round(5 + 54 * place / max(1, n - 1))] for place in range(n)]
 
 
 _SETTINGS: Any = {  # matplotlib types the keys as literals
+    **sns.axes_style("ticks"),
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same bytes wherever a figure is drawn
+    "axes.edgecolor": "black",
+    "text.color": "black",
+    "axes.labelcolor": "black",
+    "xtick.color": "black",
+    "ytick.color": "black",
     "figure.dpi": 200,
     "savefig.dpi": 200,
     "pdf.fonttype": 42,  # a PDF's text stays text

@@ -48,7 +48,7 @@ def read(path: str) -> str:
 
 @cache
 def documents() -> str:
-    """Return the pages of docs/ but for the lists of all claims: what is said of a figure, a rule or a sweep by itself."""
+    """Return the pages of docs/ but for the lists of all claims."""
     pages = [path for path in sorted((ROOT / "docs").glob("*.md")) if path.name not in ("results.md", "theory.md")]
     return "\n".join(path.read_text(encoding="utf-8") for path in pages)
 

@@ -45,6 +45,8 @@ NOISE_LABEL = "noise ratio, r = σ/Δ"
 SHARE_LABEL = "probability of the gamble, x"
 DRIFT_LABEL = "drift to the better arm, f (Δ)"
 RATES = {0.03: "DG-K(3 %)", 0.1: "DG-K(10 %)", 0.3: "DG-K(30 %)"}
+_LEAST = 1e-6
+"""The smallest share of the gamble that is drawn."""
 ALONE = {"equal_noise": False}  # noise on the gambling arm alone
 
 
@@ -184,33 +186,54 @@ def _speed(r: float, x: float) -> float:
 
 def gambling_dg_floor() -> Figure:
     """Show DG's floor against noise and temperature, with its small-noise forms, and DG's drift."""
-    figure, axes = panels(2, height=2.3)
-    noise = np.geomspace(0.1, 30, 140)
-    for eta, grey in zip((0.05, 0.2, 1.0, 4.0), GREYS, strict=True):
-        axes[0].plot(
-            noise,
-            np.array([fixed_point(float(r), "dg", eta) for r in noise], dtype=np.float64),
-            color=grey,
-            label=f"η = {eta:g}",
-        )
-        small = noise[noise < 0.5]
-        form = np.exp(log_small_noise_floor(small, "dg", eta))
-        axes[0].plot(small, form, ":", color=method_style("DG").colour, lw=2, zorder=3, gid=REFERENCE)
-        found = points("gambling", "x at rest", gate="dg", temperature=eta, **ALONE)
-        draw_rows(axes[0], found, "noise_ratio", MethodStyle(grey, "s"))
-    axes[0].plot([], [], ":", color=method_style("DG").colour, lw=2, gid=REFERENCE, label="small-noise form")
-    axes[0].set(xscale="log", yscale="log", xlabel=NOISE_LABEL, ylabel="stable share x*", ylim=(1e-62, 1e2))
-    finding(axes[0], "DG's floor: every r, every η (units of Δ)")
-    axes[0].legend(loc="lower right")
-    lines = np.linspace(0.001, 0.999, 300)
-    for grey, r in zip(GREYS, (10.0, 4.0, 2.0, 0.5), strict=True):
-        axes[1].plot(lines, drift(lines, r, "dg"), color=grey, label=f"r = {r:g}")
-        draw_drifts(axes[1], grey, "s", gate="dg", noise_ratio=r, **ALONE)
-    reference(axes[1], y=0)
-    axes[1].set(xlabel=SHARE_LABEL, ylabel=DRIFT_LABEL, ylim=(-4.2, 1.25))
-    finding(axes[1], "DG's drift, η = 1: one zero")
-    axes[1].legend(loc="center left", bbox_to_anchor=(0.0, 0.35))
+    figure, (floors, drifts) = panels(2, height=2.3)
+    _dg_floors(floors)
+    _dg_drifts(drifts)
     caption(f"""DG on a gambling arm that is worse on average by Δ, with noise σ = rΔ: its stable share x* of the
-        gamble at four temperatures η, with the form for small noise (a), and its drift (b, η = 1). Lines: exact.
+        gamble at four temperatures η in units of Δ, dotted: the form for small noise (a), and its drift (b, η = 1).
+        Shares below {number(_LEAST)} are not drawn: they do not show in a million samples. Lines: exact.
         {simulated("gambling")}""")
     return figure
+
+
+def _dg_floors(ax: Axes) -> None:
+    """Draw DG's stable share of the gamble against the noise at four temperatures."""
+    noise = np.geomspace(0.1, 30, 140)
+    at_one = {}
+    for eta, grey in zip((0.05, 0.2, 1.0, 4.0), shades(4), strict=True):
+        floor = np.array([fixed_point(float(r), "dg", eta) for r in noise], dtype=np.float64)
+        ax.plot(noise, floor, color=grey, label=f"η = {eta:g}")
+        small = noise[noise < 0.5]
+        form = np.exp(log_small_noise_floor(small, "dg", eta))
+        ax.plot(small, form, ":", color="black", lw=1.2, zorder=3, gid=REFERENCE)
+        found = points("gambling", "x at rest", gate="dg", temperature=eta, **ALONE)
+        draw_rows(ax, found, "noise_ratio", MethodStyle(grey, "s"))
+        at_one[eta] = float(np.interp(1.0, noise, floor))
+    ax.plot([], [], ":", color="black", lw=1.2, gid=REFERENCE, label="small-noise form")
+    ax.set(
+        xscale="log", yscale="log", xlabel=NOISE_LABEL, ylabel="stable share x*", ylim=(_LEAST, 2), xlim=(0.15, 30)
+    )
+    finding(ax, f"At r = 1 DG keeps {percent(at_one[1.0])} gambles with η = 1, "
+                f"{percent(at_one[4.0])} with η = 4")  # fmt: skip
+    ax.legend(loc="lower right")
+
+
+def _dg_drifts(ax: Axes) -> None:
+    """Draw DG's drift to the better arm at four noise ratios."""
+    lines = np.linspace(0.001, 0.999, 300)
+    turns, changes = {}, []
+    for colour, r in zip(shades(4), (10.0, 4.0, 2.0, 0.5), strict=True):
+        speed = drift(lines, r, "dg")
+        ax.plot(lines, speed, color=colour)
+        draw_drifts(ax, colour, "s", gate="dg", noise_ratio=r, **ALONE)
+        above = r < 1
+        ax.text(0.27, float(speed[81]) + (0.15 if above else -0.1), f"r = {r:g}", color=colour,
+                va="bottom" if above else "top", ha="center")  # fmt: skip
+        turns[r] = float(lines[np.flatnonzero(speed > 0)[0]])
+        changes.append(int((np.diff(np.sign(speed)) != 0).sum()))
+    reference(ax, y=0)
+    ax.set(xlabel=SHARE_LABEL, ylabel=DRIFT_LABEL, ylim=(-4.2, 1.4), xlim=(-0.02, 1.02))
+    often = "once" if max(changes) == 1 else f"up to {max(changes)} times"
+    finding(
+        ax, f"DG's drift turns {often}, at x* = {number(turns[2.0])} for r = 2 and {number(turns[10.0])} for r = 10"
+    )

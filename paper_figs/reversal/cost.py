@@ -9,97 +9,106 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from kondo_theory.cost import surviving_rows
-from paper_figs.marks import reference
-from paper_figs.panels import caption, finding, panels
+from paper_figs.marks import draw_measured, named, reference
+from paper_figs.panels import caption, finding, legend_below, panels
 from paper_figs.reversal.style import PROTOCOL_ANSWERS, TOTAL, protocol_seconds, reversal_style
-from paper_figs.style import method_style, shown
+from paper_figs.style import shown
 from paper_figs.tables import reversal_curves, step_times
-from paper_figs.wording import count
+from paper_figs.wording import count, number, percent
 from simulations.results.tables import Table, with_seconds
 from simulations.statistics import bootstrap
 
 __all__ = ["reversal_physical_cost"]
 
 _COMPARED = ("row gate(3 %)", "token gate(3 %)", "zero-price")
+_ALIKE = "row gate(3 %, advantage)"
+"""Keeps, processes and takes what the row gate by delight does."""
 
 
 def reversal_physical_cost() -> Figure:
     """Draw what the gates keep and process, against independent keeps; an update by phase; its time by batch size."""
     frame, times = reversal_curves("quality").frame, step_times()
-    figure, axes = panels(3, height=2.5, columns=1)
+    frame = frame[frame["label"] != _ALIKE]
+    figure, axes = panels(3, height=2.3)
     _shares(axes[0], frame)
     _phases(axes[1], protocol_seconds(with_seconds(times["CPU"])))
     _batch_sizes(axes[2], times)
-    caption(f"""What gates on token reversal keep (pale) and what an update processes (strong) as shares of the full
-        step, median of {count(frame.groupby("label")["seed"].nunique())} seeds with 95 % bootstrap intervals, and the
-        rows that independent keeps would leave (a); milliseconds of an update of {PROTOCOL_ANSWERS} answers by phase
-        on one CPU thread, with its time over PG's (b); and an update's time over PG's by the size of its batch, on a
-        CPU (strong) and other devices (pale) (c). Filled points and bars: measured on networks.""")
+    caption(f"""Gates on token reversal. (a) Tokens kept and positions processed in an update, as shares of the full
+        step, median of {count(frame.groupby("label")["seed"].nunique())} seeds (95 % bootstrap intervals are
+        narrower than the points); the black line marks the rows that independent keeps would leave. (b) Milliseconds
+        of an update of {PROTOCOL_ANSWERS} answers on one CPU thread by phase, sampling pale, screening dark, training
+        in the method's colour; number: time over PG's. (c) An update's time over PG's by the size of its batch, on
+        each device. Filled points and bars: measured on networks.""")
     return figure
 
 
 def _shares(ax: Axes, frame: pd.DataFrame) -> None:
+    """Draw the shares that are kept and processed as two points a gate, joined where they differ."""
     labels = [label for label in frame["label"].unique() if label.startswith(("token", "row", "zero"))]
     last = frame.sort_values("update").groupby(["label", "seed"]).last()
-    looks = (
-        ("backward_tokens", "forward_tokens", "tokens kept", 0.35),
-        ("processed_tokens", "full_tokens", "positions processed", 1.0),
-    )
+    shares = {}
     for place, label in enumerate(labels):
         run, style = last.loc[label], reversal_style(label)
-        for number, (part, whole, _, alpha) in enumerate(looks):
-            share = bootstrap((run[part] / run[whole]).to_numpy())
-            y = place + 0.2 * (2 * number - 1)
-            ax.barh(y, share.value, 0.38, color=style.colour, alpha=alpha)
-            ax.errorbar(
-                share.value, y, xerr=[[share.value - share.low], [share.high - share.value]], color="0.2", capsize=2
-            )
-            ax.text(share.value * 1.06, y, f"{100 * share.value:.3g} %", size=7, va="center")
+        kept = bootstrap((run["backward_tokens"] / run["forward_tokens"]).to_numpy()).value
+        processed = bootstrap((run["processed_tokens"] / run["full_tokens"]).to_numpy()).value
+        shares[label] = kept, processed
+        ax.plot([kept, processed], [place, place], color=style.colour, lw=0.8)
+        ax.plot(kept, place - 0.1, "o", color=style.colour, ms=4)
+        ax.plot(processed, place + 0.1, "s", color=style.colour, ms=4)
+        ax.text(kept, place - 0.2, percent(kept), ha="center", va="bottom")
+        ax.text(processed, place + 0.23, percent(processed), ha="center", va="top")
         if label.startswith("token"):
             rate, length = float(run["rate"].iloc[0]), int(run["length"].iloc[0])
-            ax.plot(float(surviving_rows(rate, length)), place + 0.2, "k|", ms=12, mew=1.5)
-    ax.set_yticks(range(len(labels)), [shown(label).replace(", ", ",\n") for label in labels])
-    ax.invert_yaxis()
-    handles: list[Any] = [Line2D([], [], color="0.4", alpha=alpha, lw=6, label=name) for _, _, name, alpha in looks]
-    handles.append(Line2D([], [], color="k", marker="|", ls="", ms=10, mew=1.5, label="rows, independent keeps"))
-    ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    ax.set(xscale="log", xlim=(0.02, 2.2), xlabel="share of the full step")
-    finding(ax, "Logical and physical cost")
+            independent = float(surviving_rows(rate, length))
+            ax.plot(independent, place, "|", color="black", ms=10, mew=1.5)
+            ax.text(independent, place + 0.28, f"{percent(independent)} if\nindependent", ha="center", va="top")
+    ax.set_yticks(range(len(labels)), [shown(label) for label in labels])
+    ax.set(
+        xscale="log",
+        xlim=(0.015, 1.3),
+        ylim=(len(labels) - 0.05, -0.6),
+        xlabel="share\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}the\N{NO-BREAK SPACE}full\N{NO-BREAK SPACE}step",
+    )
     ax.set_xticks([0.03, 0.1, 0.3, 1], ["3 %", "10 %", "30 %", "100 %"])
     ax.minorticks_off()
+    for name, marker in (("kept", "o"), ("processed", "s")):
+        ax.plot([], [], marker, color="0.3", label=name)
+    ax.legend(loc="upper right", borderaxespad=0, handletextpad=0.1)
+    kept, processed = shares["token gate(3 %)"]
+    finding(ax, f"The token gate keeps {percent(kept)} of the tokens but processes {percent(processed)}")
 
 
 def _phases(ax: Axes, rounds: Mapping[str, NDArray[np.float64]]) -> None:
+    """Draw an update's phases as parts of a bar from zero, with its time over PG's."""
+    rounds = {label: seconds for label, seconds in rounds.items() if label != _ALIKE}
     phases = [1_000 * np.median(seconds, axis=0) for seconds in rounds.values()]
     left = np.zeros(len(rounds))
     places: Any = np.arange(len(rounds))
-    for number, (phase, shade) in enumerate((("sampling", "0.75"), ("screening", "0.5"), ("training", None))):
+    for place_of_phase, shade in enumerate(("0.75", "0.35", None)):
         colours: Any = shade or [reversal_style(label).colour for label in rounds]
-        width = np.array([parts[number] for parts in phases])
-        ax.barh(places, width, 0.62, left, color=colours, label=phase if shade else None)
+        width = np.array([parts[place_of_phase] for parts in phases])
+        ax.barh(places, width, 0.62, left, color=colours, linewidth=0)
         left = left + width
-    for place, (end, seconds) in enumerate(zip(left, rounds.values(), strict=True)):
-        ratio = float(np.median(seconds[:, TOTAL] / rounds["PG"][:, TOTAL]))
-        ax.text(end + 1, place, f"{ratio:.2f}", size=7, va="center")
-    ax.set_yticks(places, [shown(label).replace(", ", ",\n") for label in rounds])
+    ratios = {
+        label: float(np.median(seconds[:, TOTAL] / rounds["PG"][:, TOTAL])) for label, seconds in rounds.items()
+    }
+    for place, end, ratio in zip(places, left, ratios.values(), strict=True):
+        ax.text(end + 1.5, place, f"{ratio:.2f}", va="center")
+    ax.set_yticks(places, [shown(label) for label in rounds])
     ax.invert_yaxis()
-    ax.set(xlabel="milliseconds an update, one CPU thread", xlim=(0, 1.12 * left.max()))
-    finding(ax, f"An update of {PROTOCOL_ANSWERS} answers by phase")
-    handles: list[Any] = [
-        Line2D([], [], color="0.75", lw=6, label="sampling"),
-        Line2D([], [], color="0.5", lw=6, label="screening"),
-        Line2D([], [], color=method_style("PG").colour, lw=6, label="training; number:\ntime over PG's"),
-    ]
-    ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    ax.set(xlabel="milliseconds\N{NO-BREAK SPACE}an\N{NO-BREAK SPACE}update", xlim=(0, 1.2 * left.max()))
+    row = list(rounds).index("row gate(3 %)")
+    finding(ax, f"With the row gate an update takes {number(ratios['row gate(3 %)'])} of PG's time, "
+                f"{percent(float(phases[row][0] / left[row]))} of it sampling")  # fmt: skip
 
 
 def _batch_sizes(ax: Axes, times: Mapping[str, Table]) -> None:
-    """Draw an update's time over PG's against the size of the batch, each method a colour, each device a line."""
-    pale = dict(zip(times, (1.0, 0.5, 0.35, 0.25), strict=False))  # of more than four devices the first are drawn
+    """Draw an update's time over PG's against the size of the batch, each method a colour, each device a shade."""
+    pale = dict(zip(times, (1.0, 0.55, 0.4, 0.3), strict=False))  # of more than four devices the first are drawn
+    first = {}
     for device, alpha in pale.items():
         rows = with_seconds(times[device]).iterrows()
         seconds = {(row["answers"], str(row["label"])): np.array(row["seconds"]) for _, row in rows}
@@ -107,20 +116,20 @@ def _batch_sizes(ax: Axes, times: Mapping[str, Table]) -> None:
         for label in _COMPARED:
             ratios = [bootstrap(seconds[n, label][:, TOTAL] / seconds[n, "PG"][:, TOTAL]) for n in answers]
             style = reversal_style(label)
-            value = np.array([ratio.value for ratio in ratios])
-            spread = [value - [ratio.low for ratio in ratios], [ratio.high for ratio in ratios] - value]
-            ax.errorbar(answers, value, yerr=spread, color=style.colour, marker=style.marker, ls="-", alpha=alpha)
+            value, low, high = (np.array([getattr(r, part) for r in ratios]) for part in ("value", "low", "high"))
+            draw_measured(ax, answers, value, low, high, style, alpha=alpha)
+            first[device, label] = float(value[0])
+        name = "one CPU thread" if device == "CPU" else device
+        top = max(first[device, label] for label in _COMPARED)
+        ax.text(answers[0], top + 0.05, name, color="0.3")
     reference(ax, y=1)
-    handles: list[Any] = [
-        *(
-            Line2D([], [], color=style.colour, marker=style.marker, ls="", label=shown(label))
-            for label, style in ((label, reversal_style(label)) for label in _COMPARED)
-        ),
-        *(
-            Line2D([], [], color="0.3", alpha=alpha, label="one CPU thread" if device == "CPU" else device)
-            for device, alpha in pale.items()
-        ),
-    ]
-    ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    ax.set(xscale="log", xlabel="answers a batch", ylabel="time of an update / PG's", ylim=(0, None))
-    finding(ax, "An update by the size of its batch")
+    legend_below([ax], [named(shown(label), reversal_style(label), mark="curve") for label in _COMPARED])
+    ax.set(
+        xscale="log",
+        xlabel="answers\N{NO-BREAK SPACE}a\N{NO-BREAK SPACE}batch",
+        ylabel="time over PG's",
+        ylim=(0, 1.25),
+    )
+    size = PROTOCOL_ANSWERS
+    said = [f"{first[device, _COMPARED[0]]:.2f} on {'a CPU' if device == 'CPU' else device}" for device in pale]
+    finding(ax, f"At {size} answers the row gate takes {' and '.join(said)} of PG's time")

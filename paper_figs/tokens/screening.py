@@ -9,18 +9,19 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from kondo_theory import token_trap as closed
 from kondo_theory.screening import RULES, additive_odds_limit
 from kondo_theory.token_trap.groups import group_stall_point
 from paper_figs.arranging import label_curves
-from paper_figs.marks import draw_rows, reference
-from paper_figs.panels import caption, finding, legend_below, panels
+from paper_figs.marks import REFERENCE, draw_rows, reference
+from paper_figs.panels import caption, finding, panels
 from paper_figs.reversal.sensitivity import draw_seeds, error_axis, final_errors
 from paper_figs.reversal.trap import GROUP
 from paper_figs.style import method_style, shades
 from paper_figs.tables import points, reversal_curves
-from paper_figs.wording import count, number, simulated
+from paper_figs.wording import count, number, percent, simulated
 from simulations.reversal.summary import progress
 
 __all__ = ["reversal_screening", "token_screening"]
@@ -29,65 +30,81 @@ _RULES = ("delight", "advantage", "abs-advantage", "surprisal", "additive", "uni
 _STALLING, _LEARNING = ("additive", "positive-surprisal"), ("advantage", "abs-advantage", "surprisal")
 _TASK = ["vocab_size", "length", "rate", "rule"]
 _VOCABULARIES = (2, 10, 100)
+_RATE = 0.03
+FloatArray = NDArray[np.float64]
 
 
 def token_screening() -> Figure:
-    """Show each rule's drift along p, over PG's, early and late; and where additive rules stall."""
-    figure, axes = panels(3, height=2.4)
-    _early(axes[0])
-    _late(axes[1])
-    _additive(axes[2])
-    legend_below(axes[:1])
-    caption(f"""Drift of the reward when the top 3 % of tokens by each screening rule are kept, over PG's: along the
-        probability p that a token is right (a), and late in training (b; rules that drift backwards are not drawn).
-        Answers of T = 10 tokens, M = 2 kinds. (c) The p at which additive rules αU + (1 − α)ℓ stall, as ρ → 0 (lines)
-        and at ρ = 3 % (dots). Lines and dots: exact. {simulated("token-rules")}""")
+    """Show each rule's drift over PG's along training, one panel a group of rules; and where additive rules stall."""
+    figure, axes = panels(4, height=1.9)
+    for ax, (rules, text) in zip(axes, _groups().items(), strict=False):
+        _drifts(ax, rules)
+        finding(ax, text)
+    _additive(axes[3])
+    caption(f"""Drift of the reward when the top 3 % of tokens by each screening rule are kept, over PG's, against the
+        probability p that a token is right: rules whose drift turns negative (a), rules whose drift
+        stays positive and ends at or below that of keeping tokens at random (b), and rules whose drift ends near PG's
+        (c). Answers of T = 10 tokens, M = 2 kinds. (d) The p at which additive rules αU + (1 − α)ℓ stall at ρ = 3 %;
+        dotted: as ρ → 0. Lines: exact. {simulated("token-rules")}""")
     return figure
 
 
-def _early(ax: Axes) -> None:
-    """Draw the drift on the way from the uniform policy to p = 0.95."""
-    p = np.linspace(0.5005, 0.96, 461)
-    scale = p * (1 - p) / 10
-    for rule in _RULES:
+def _right() -> FloatArray:
+    """Return the probabilities of the right token that are drawn, from the uniform policy to almost certainty."""
+    return np.concatenate([np.linspace(0.5005, 0.95, 450), 1 - np.geomspace(0.0499, 2e-4, 150)])
+
+
+def _over_pg(rule: str) -> FloatArray:
+    """Return a rule's drift over PG's at these probabilities."""
+    p = _right()
+    return np.asarray(closed.drift(p, 10, 2, _RATE, rule=rule) / (p * (1 - p) / 10))
+
+
+def _groups() -> dict[tuple[str, ...], str]:
+    """Return the rules in three groups by their drift, each with its finding."""
+    speeds = {rule: _over_pg(rule) for rule in _RULES}
+    turned = tuple(rule for rule, speed in speeds.items() if speed.min() < 0)
+    slow = tuple(rule for rule, speed in speeds.items() if rule not in turned and speed[-1] <= _RATE * (1 + 1e-9))
+    fast = tuple(rule for rule in _RULES if rule not in turned + slow)
+    deepest = min(float(speeds[rule].min()) for rule in turned)
+    most, least = max(float(speeds[rule][-1]) for rule in slow), min(float(speeds[rule][-1]) for rule in fast)
+    return {
+        turned: f"{len(turned)} rules turn against the right token, to {number(deepest)} of PG's drift",
+        slow: f"{len(slow)} never do but end at {percent(most)} of PG's drift or less",
+        fast: f"{len(fast)} never do and end at {percent(least)} of PG's drift",
+    }
+
+
+def _drifts(ax: Axes, rules: tuple[str, ...]) -> None:
+    """Draw the drift of a group's rules along training."""
+    for rule in rules:
         style = method_style(rule)
-        speed = closed.drift(p, 10, 2, 0.03, rule=rule) / scale
-        ax.plot(p, speed, color=style.colour, label=rule)
+        ax.plot(_right(), _over_pg(rule), color=style.colour, label=rule)
         found = points("token-rules", "drift over PG's", rule=rule)
-        draw_rows(ax, found[found["p_correct"] < 0.96], "p_correct", style)
+        sampled = found[~found["exact"].astype(bool)]
+        draw_rows(ax, sampled, "p_correct", style)
     reference(ax, y=0)
-    ax.set(xlabel="probability that a token is right, p", ylabel="drift, in units of PG's", ylim=(-0.35, 0.6))
-    finding(ax, "Drift over PG's, early")
-
-
-def _late(ax: Axes) -> None:
-    """Draw the drift near p = 1 against the share of wrong tokens."""
-    wrong = np.geomspace(2e-4, 0.1, 400)
-    for rule in _RULES:
-        style = method_style(rule)
-        speed = closed.drift(1 - wrong, 10, 2, 0.03, rule=rule) / ((1 - wrong) * wrong / 10)
-        ax.plot(wrong, np.where(speed > 0, speed, np.nan), color=style.colour)
-        found = points("token-rules", "drift over PG's", rule=rule)
-        near = found[(found["p_correct"] > 0.89) & (found["estimate"] > 0)]
-        draw_rows(ax, near.assign(wrong=1 - near["p_correct"]), "wrong", style)
-    ax.set(xscale="log", yscale="log", xlabel="share of wrong tokens, 1 − p", ylim=(3e-5, 2), xlim=(0.13, 1.5e-4))
-    ax.set_ylabel("drift, in units of PG's")
-    finding(ax, "The same late in training")
-    ax.text(4e-3, 1.1e-3, "delight, advantage,\npositive-surprisal", color="0.3", va="bottom")
+    ax.set(xlabel="probability that a token is right, p", ylabel="drift, in units of PG's", xlim=(0.49, 1.005))
+    low, high = ax.get_ylim()
+    ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+    label_curves(ax)
 
 
 def _additive(ax: Axes) -> None:
     """Draw where the additive rule stalls against its weight: as ρ → 0, and at 3 %."""
     alpha = np.linspace(0.01, 0.98, 98)  # at 0 the rule is surprisal, which does not stall
+    weights = np.linspace(0.05, 0.95, 37)
+    ends = {}
     for vocab_size, colour in zip(_VOCABULARIES, shades(len(_VOCABULARIES)), strict=True):
-        stall = 1 / (1 + np.exp(-np.array([additive_odds_limit(a, vocab_size, 1 / 10) for a in alpha])))
-        ax.plot(alpha, np.where(stall < 1 - 1 / 10, stall, np.nan), color=colour, label=f"M = {vocab_size}")
-        for weight in np.linspace(0.1, 0.9, 9):
-            at_rate = closed.stall_point(0.03, vocab_size, 10, rule=partial(RULES["additive"], alpha=float(weight)))
-            if at_rate is not None:
-                ax.plot(weight, at_rate, ".", color=colour)
+        limit = 1 / (1 + np.exp(-np.array([additive_odds_limit(a, vocab_size, 1 / 10) for a in alpha])))
+        ax.plot(alpha, np.where(limit < 1 - 1 / 10, limit, np.nan), ":", color=colour, lw=0.9, gid=REFERENCE)
+        rules = [partial(RULES["additive"], alpha=float(weight)) for weight in weights]
+        stall = np.array([closed.stall_point(_RATE, vocab_size, 10, rule=rule) for rule in rules], dtype=np.float64)
+        ax.plot(weights, stall, color=colour, label=f"M = {vocab_size}")
+        ends[vocab_size] = float(np.interp(0.5, weights, stall))
     ax.set(xlabel="weight of the advantage, α", ylabel="p at which it stalls", ylim=(0, 1), xlim=(0, 1))
-    finding(ax, "Where additive rules stall")
+    said = ", ".join(f"{number(end)} at M = {vocab_size}" for vocab_size, end in ends.items())
+    finding(ax, f"The additive rule at α = 1/2 stalls at p = {said}")
     label_curves(ax)
 
 

@@ -5,157 +5,201 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from kondo_theory import token_trap as closed
 from kondo_theory.token_trap.groups import group_drift
 from paper_figs.arranging import label_curves
 from paper_figs.marks import REFERENCE, draw_rows, reference
 from paper_figs.panels import caption, finding, legend_below, panels
-from paper_figs.style import MethodStyle, method_style, shades
-from paper_figs.tables import points, rows
+from paper_figs.style import SMALLEST, MethodStyle, method_style, shades
+from paper_figs.tables import points, reversal_curves, rows
 from paper_figs.wording import number, simulated
+from simulations.reversal.summary import progress
 
 __all__ = ["row_gate", "token_dg", "token_trap"]
 
+FloatArray = NDArray[np.float64]
 _VOCABULARIES = (2, 10, 100, 1000)
+_MAP_VOCABULARIES = (2, 3, 5, 10, 30, 100, 1000)
+_MAP_TOKENS = (2, 3, 4, 6, 10, 16, 32, 64)
 _SHADE = 0.22
 
 
 def token_trap() -> Figure:
-    """Show the phase diagram, one panel a vocabulary, with runs on it, and the stall point against the rate."""
-    figure, flat = panels(6, height=2.3)
-    for ax, vocab_size in zip(flat[:4], _VOCABULARIES, strict=True):
-        _phase_diagram(ax, vocab_size)
-    _stall_points(flat[4], 10)
-    _drifts(flat[5])
-    legend_below(flat[:1])
-    caption(f"""Gates that keep a fixed share ρ of tokens, answers of T tokens of M kinds: rates at which they stall,
-        and what became of simulated runs (a–d; a circle in the area: batch noise leaked out of a shallow stall);
-        where training ends (e); drift of three gates over PG's, with the stall point (f). Areas and lines: exact.
+    """Map the critical rate with the transformer's runs, the drift, and where training ends against the rate."""
+    figure, (rates, drifts, ends) = panels(3, height=2.5, width_ratios=(1.5, 1, 1))
+    _critical_rates(rates)
+    _drifts(drifts)
+    _stall_points(ends)
+    caption(f"""Gates that keep a fixed share ρ of tokens, answers of T tokens of M kinds. (a) Numbers and shades: the
+        critical rate ρ_c in percent, below which training stalls (exact; 0: small rates learn). Below them the
+        transformer's runs on token reversal (filled, measured on networks, T its prompt): left those with ρ < ρ_c,
+        right those with ρ > ρ_c, full if they stalled, ringed if they learnt. (b) Drift of three gates over PG's,
+        M = T = 10, ρ = 0.1. (c) Mean reward at which training ends, M = 10. Lines: exact.
         {simulated("token-runs")}""")
     return figure
 
 
-def _phase_diagram(ax: Axes, vocab_size: int) -> None:
-    """Shade the stalling rates at each T, and mark the simulated runs by what became of them."""
+def _critical_rates(ax: Axes) -> None:
+    """Map ρ_c over tokens and vocabulary, and mark what became of the transformer's runs at each pair."""
+    vocabularies = _MAP_VOCABULARIES[::-1]
+    critical = np.array([[closed.critical_rate(m, t) for t in _MAP_TOKENS] for m in vocabularies])
     style = method_style("token gate")
-    intervals = rows("token-windows", gate="token", vocab_size=vocab_size)[["n_tokens", "low", "high"]]
-    for n_tokens, low, high in intervals.to_numpy(dtype=np.float64):
-        left, right = n_tokens * 0.9, n_tokens * 1.1
-        ax.fill_between([left, right], low, high, color=style.colour, alpha=_SHADE + 0.15, lw=0)
-    if vocab_size <= 100:  # a thousand arms at every position cost minutes; the areas are exact
-        runs = points("token-runs", "share that learned", vocab_size=vocab_size, gate="token", n_steps=500)
-        for learned, marker, face in ((True, "o", "white"), (False, "X", "black")):
-            shown = runs[(runs["estimate"] > 0.5) == learned]
-            ax.plot(shown["n_tokens"], shown["rate"], marker, color="black", ms=4.5, mfc=face)
-    ax.set(
-        xscale="log",
-        ylim=(0, 1),
-        xlim=(1.7, 150),
-        xlabel="tokens per answer, T",
-        ylabel="gate rate, ρ",
+    sns.heatmap(
+        pd.DataFrame(100 * critical, [f"{m:,}" for m in vocabularies], list(_MAP_TOKENS)),
+        ax=ax,
+        annot=True,
+        fmt=".0f",
+        annot_kws={"va": "bottom", "size": SMALLEST},
+        cmap=sns.light_palette(style.colour, as_cmap=True),
+        vmax=100 * critical.max() * 1.6,
+        cbar=False,
+        linewidths=0.6,
     )
-    finding(ax, f"M = {vocab_size:,}")
-    ax.set_xticks([2, 4, 10, 32, 100], ["2", "4", "10", "32", "100"])
-    ax.minorticks_off()
-    if vocab_size == 2:
-        ax.plot([], [], "s", color=style.colour, alpha=_SHADE + 0.15, label="stalls (exact)", ms=6)
-        ax.plot([], [], "X", color="black", label="most runs stalled")
-        ax.plot([], [], "o", color="black", mfc="white", label="most runs learned")
+    ends = progress(reversal_curves("token-trap").frame)
+    runs = ends[ends["method"] == "token-gate"]
+    runs = runs.assign(critical=closed.critical_rate(runs["vocab_size"], runs["length"]))
+    setting: Any
+    for setting, found in runs.groupby(["vocab_size", "length", "rate"]):
+        vocab_size, n_tokens, rate = setting
+        if vocab_size not in vocabularies or n_tokens not in _MAP_TOKENS:
+            continue
+        x = _MAP_TOKENS.index(n_tokens) + (0.3 if rate < found["critical"].iloc[0] else 0.7)
+        y = vocabularies.index(vocab_size) + 0.74
+        _mark_runs(ax, x, y, learnt=bool(found["learnt"].mean() > 0.5))
+    ax.set(xlabel="tokens per answer, T", ylabel="vocabulary, M")
+    ax.tick_params(length=0)
+    ax.tick_params(axis="y", rotation=0)
+    below = runs[runs["rate"] < runs["critical"]]
+    above = runs[runs["rate"] > runs["critical"]]
+    finding(
+        ax,
+        f"Below the critical rate {int((~below['learnt'].astype(bool)).sum())} of {len(below)} runs of a transformer "
+        f"stall, above it {int(above['learnt'].sum())} of {len(above)} learn",
+    )
 
 
-def _stall_points(ax: Axes, vocab_size: int) -> None:
+def _mark_runs(ax: Axes, x: float, y: float, *, learnt: bool) -> None:
+    """Draw the runs of one setting: a full circle where they stalled, a ringed dot where they learnt."""
+    ax.plot(x, y, "o", color="black", ms=4.5 if not learnt else 2.2)
+    if learnt:
+        ax.plot(x, y, "o", color="black", mfc="none", ms=5, mew=0.7)
+
+
+def _stall_points(ax: Axes, vocab_size: int = 10) -> None:
     """Draw p* against ρ, and where simulated training ends."""
+    gaps: list[float] = []
     for n_tokens, colour in zip((3, 10, 32), shades(3), strict=True):
         stall = rows("token-trap", gate="token", vocab_size=vocab_size, n_tokens=n_tokens).sort_values("rate")
         ax.plot(stall["rate"], stall["stall_point"], "-", color=colour, label=f"T = {n_tokens}")
         found = points("token-runs", "reward at the end", vocab_size=vocab_size, n_tokens=n_tokens, n_steps=800)
         draw_rows(ax, found, "rate", MethodStyle(colour, "o"))
+        gaps.append(float(found["estimate"].min()))
     reference(ax, y=1 / vocab_size)
     ax.text(0.99, 1 / vocab_size, "uniform", color="0.4", va="bottom", ha="right")
-    ax.set(xlabel="gate rate, ρ", ylabel="mean reward at the end")
-    finding(ax, f"Stall point, M = {vocab_size}")
-    ax.set(ylim=(0, 1.05), xlim=(0, 1))
-    ax.legend(loc="lower left", bbox_to_anchor=(0.42, 0.42))
+    ax.set(xlabel="gate rate, ρ", ylabel="mean reward at the end", ylim=(0, 1.05), xlim=(0, 1))
+    finding(ax, f"Simulated training ends there: as low as a reward of {number(min(gaps))}")
+    ax.legend(loc="center", bbox_to_anchor=(0.5, 0.68))
 
 
 def _drifts(ax: Axes) -> None:
     """Draw the drift of every gate against p, in units of PG's."""
     p = np.linspace(0.02, 0.98, 481)
     scale = p * (1 - p) / 10
-    for name, gate in (("token gate", "token"), ("row gate", "row"), ("zero price", "zero-price")):
+    for name, gate in (("zero price", "zero-price"), ("row gate", "row"), ("token gate", "token")):
         style = method_style(name)
         speed = closed.drift(p, 10, 10, 0.1, gate) / scale
         ax.plot(p, speed, color=style.colour, label=name)
     stall = closed.stall_point(0.1, 10, 10)
     assert stall is not None
-    ax.plot([stall], [0], "o", color=method_style("token gate").colour, ms=5)
-    ax.annotate(
-        "stall point",
-        (stall, 0),
-        (0.06, -0.55),
-        arrowprops={"arrowstyle": "->", "lw": 0.8, "color": "0.2"},
-    )
     reference(ax, y=0)
-    ax.set(xlabel="probability that a token is right, p", ylabel="drift, in units of PG's", ylim=(-0.8, 1.6))
-    finding(ax, "Drift, M = T = 10, ρ = 0.1")
-    ax.legend(loc="upper right")
+    ax.fill_between(p, np.minimum(speed, 0), 0, color=style.colour, alpha=_SHADE, lw=0)
+    ax.set(xlabel="probability that a token is right, p", ylabel="drift, in units of PG's", ylim=(-0.45, 0.95))
+    ax.set_xlim(0, 1)
+    for name, place in (("zero price", (0.5, 0.58)), ("row gate", (0.2, 0.4)), ("token gate", (0.02, -0.38))):
+        ax.text(*place, name, color=method_style(name).colour)
+    finding(ax, f"At p = {number(stall)} the token gate's drift turns against the right token")
 
 
 def row_gate() -> Figure:
     """Show the row gate's drift at several rates, what a group's mean as the baseline does, and training."""
     figure, axes = panels(3, height=2.4)
-    p = np.linspace(0.005, 0.995, 397)
-    scale = p * (1 - p) / 10
-    for rate, opacity in ((0.03, 0.35), (0.1, 0.65), (0.3, 1.0)):
-        for name, gate in (("token gate", "token"), ("row gate", "row")):
-            speed = closed.drift(p, 10, 10, rate, gate) / scale
-            look: Any = {"color": method_style(name).colour, "alpha": opacity}
-            axes[0].plot(p, speed, label=f"{name}, ρ = {rate:g}", **look)
-    reference(axes[0], y=0)
-    axes[0].set(xlabel="probability that a token is right, p", ylabel="drift, in units of PG's", ylim=(-0.6, 2.0))
-    finding(axes[0], "M = T = 10, exact mean as baseline")
+    _rates(axes[0])
     _groups(axes[1])
     _training(axes[2])
-    legend_below(axes)
-    caption(f"""Drift over PG's of gates that keep a share ρ of tokens or of whole answers (rows), against the
-        probability p that a token is right, M = T = 10 (a); of the row gate with the mean of S answers as the
-        baseline, ρ = 0.03 (b); and mean reward of simulated training at ρ = 0.1, learning rate 10 (c, bands: 95 %
-        intervals, dotted: the predicted stall). Lines in (a, b): exact. {simulated("token-learning")}""")
+    caption(f"""Drift over PG's of gates that keep a share ρ of whole answers (rows) or of tokens, against the
+        probability p that a token is right, M = T = 10, with the exact mean as the baseline (a); of the row gate with
+        the mean of S answers as the baseline, ρ = 3 % (b). Lines: exact. (c) Mean reward of simulated training at
+        ρ = 10 %, learning rate 10; bands: 95 % intervals, dotted: the predicted stall.
+        {simulated("token-learning")}""")
     return figure
+
+
+def _speed(p: FloatArray, rate: float, gate: str) -> FloatArray:
+    """Return a gate's drift over PG's for M = T = 10."""
+    return np.asarray(closed.drift(p, 10, 10, rate, gate) / (p * (1 - p) / 10))
+
+
+def _rates(ax: Axes) -> None:
+    """Draw the row gate's drift at three rates, and the token gate's at the middle one."""
+    p = np.linspace(0.005, 0.995, 397)
+    token = _speed(p, 0.1, "token")
+    ax.plot(p, token, color=method_style("token gate").colour, label="token gate, ρ = 10 %")
+    lowest = []
+    for rate, colour in zip((0.03, 0.1, 0.3), shades(3), strict=True):
+        speed = _speed(p, rate, "row")
+        ax.plot(p, speed, color=colour, label=f"row gate, ρ = {100 * rate:g} %")
+        lowest.append(float(speed.min()))
+    reference(ax, y=0)
+    ax.set(xlabel="P(token is right), p", ylabel="drift, in units of PG's", ylim=(-0.4, 1.75))
+    ax.set_xlim(0, 1)
+    turned = "never drifts" if min(lowest) > -1e-9 else f"drifts at most {number(-min(lowest))}"
+    finding(ax, f"The row gate {turned} away from the answer, the token gate by up to {number(-float(token.min()))}")
+    ax.legend(loc="upper right", borderaxespad=0)
 
 
 def _groups(ax: Axes) -> None:
     """Draw the row gate's drift with the mean of S answers as the baseline."""
     p = np.linspace(0.02, 0.98, 97)
-    for size, colour in zip((2, 3, 4, 10), shades(4), strict=True):
+    back = {}
+    for size, colour in zip((2, 4, 10), shades(4)[1:], strict=True):
         speed = group_drift(p, 10, 10, 0.03, size, "row") / (p * (1 - p) / 10)
         ax.plot(p, speed, color=colour, label=f"S = {size}")
-    speed = group_drift(p, 10, 10, 0.03, 2, "row", "advantage") / (p * (1 - p) / 10)
-    ax.plot(p, speed, color=method_style("advantage").colour, label="S = 2, by advantage")
+        back[size] = p[speed < 0]
+    advantage = group_drift(p, 10, 10, 0.03, 2, "row", "advantage") / (p * (1 - p) / 10)
+    ax.plot(p, advantage, color=method_style("advantage").colour, label="S = 2, by advantage", lw=2)
     reference(ax, y=0)
-    ax.set(xlabel="probability that a token is right, p", ylabel="drift, in units of PG's", ylim=(-0.03, 0.22))
-    finding(ax, "Row gate, mean of S answers, ρ = 0.03")
+    ax.set(xlabel="P(token is right), p", ylabel="drift, in units of PG's", ylim=(-0.03, 0.25))
+    ax.set_xlim(0, 1)
+    by = "does not" if float(advantage.min()) >= 0 else "does so too"
+    finding(ax, f"With S = 2 it drifts away from p = {number(float(back[2].min()))} on; by advantage it {by}")
+    ax.legend(loc="upper right", borderaxespad=0)
 
 
 def _training(ax: Axes) -> None:
     """Draw training from the uniform policy under each gate at the same rate."""
+    places = {"zero-price": (2.2, 0.62), "row": (60, 0.62), "token": (60, 0.12)}
+    ends = {}
     for name, gate in (("token gate", "token"), ("row gate", "row"), ("zero price", "zero-price")):
         style = method_style(name)
         context = {"vocab_size": 10, "n_tokens": 10, "rate": 0.1, "learning_rate": 10.0}
         found = points("token-learning", "reward", gate=gate, **context)
         look: Any = {"marker": style.marker, "mfc": "white", "markevery": 4}
-        ax.plot(found["update"], found["estimate"], color=style.colour, label=name, **look)
+        ax.plot(found["update"], found["estimate"], color=style.colour, **look)
         ax.fill_between(found["update"], found["low"], found["high"], color=style.colour, alpha=_SHADE, lw=0)
-    runs = found["n_replicates"].iloc[0]
+        ax.text(*places[gate], name, color=style.colour)
+        ends[gate] = float(found["estimate"].iloc[-1])
     stall = closed.stall_point(0.1, 10, 10)
     assert stall is not None
     reference(ax, y=stall)
-    ax.text(1.1, stall + 0.02, "predicted stall", color="0.3")
-    ax.set(xscale="log", xlabel="updates (learning rate 10)", ylabel="mean reward", ylim=(0, 1))
-    finding(ax, f"Training at ρ = 0.1, {runs} seeds")
+    ax.text(1, stall + 0.02, "predicted", color="0.3")
+    ax.set(xscale="log", xlabel="updates", ylabel="mean reward", ylim=(0, 1))
+    finding(ax, f"Trained at ρ = 10 % on rows it ends at {number(ends['row'])}, on tokens at {number(ends['token'])}")
 
 
 def token_dg() -> Figure:

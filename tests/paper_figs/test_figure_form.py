@@ -94,12 +94,14 @@ def test_a_panel_has_a_title_and_a_figure_a_caption_that_says_how_it_was_made(na
     assert len(drawn.caption.split()) > 20
     assert re.search(r"95 %|[Pp]oints|Below each", drawn.caption), "what points and intervals are"
     assert re.search(r"seed|each, early", drawn.caption), "how many seeds"
-    assert "nan" not in f"{drawn.caption} {[ax.get_title('left') for ax in drawn.figure.panels]}"
+    titles = [ax.get_title("left") for ax in drawn.figure.panels]
+    assert "nan" not in re.split(r"\W+", " ".join([drawn.caption, *titles]))
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_at_most_three_panels_stand_in_a_row_and_no_text_leaves_the_figure(name, drawn_figure):
     figure = drawn_figure(name).figure
+    figure.draw_without_rendering()  # a file of another resolution may have moved its labels
     rows = {}
     for ax in figure.panels:
         rows.setdefault(round(ax.get_position().y1, 2), []).append(ax)

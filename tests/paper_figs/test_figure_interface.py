@@ -52,7 +52,7 @@ before = dict(mpl.rcParams)
 assert drawn() == plain
 assert dict(mpl.rcParams) == before
 assert mpl.get_backend() == {backend!r}
-assert "matplotlib.pyplot" not in sys.modules
+assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
 """
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

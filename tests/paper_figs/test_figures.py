@@ -207,7 +207,11 @@ def test_without_names_the_figures_are_drawn_that_the_directory_feeds(tmp_path, 
     out = tmp_path / "figures"
     code, files, said = kondo_figures(capsys, out, "--results", tmp_path / "mine")
     assert code == 0
-    assert {Path(name).stem for name in files} == {"reversal-quality", "reversal-physical-cost", "captions"}
+    assert {Path(name).stem for name in files} == {
+        "reversal-quality-supplement",
+        "reversal-physical-cost",
+        "captions",
+    }
     assert "reversal-step-times from a.parquet; reversal-quality as committed" in said
     renamed("additive", tmp_path / "other" / "a.parquet")
     code, files, said = kondo_figures(capsys, tmp_path / "none", "--results", tmp_path / "other")
