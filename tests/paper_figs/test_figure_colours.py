@@ -35,7 +35,7 @@ def colours_of(figure):
     return sorted(found & known)
 
 
-MANY = ("mnist-quality", "mnist-approximate-delight")
+MANY = ("mnist-approximate-delight",)
 """Figures of more methods than can be told apart by colour."""
 
 
