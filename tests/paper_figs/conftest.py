@@ -28,6 +28,7 @@ def pdf_of(figure):
     """A figure as the bytes of a PDF."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="pdf")
+    figure.canvas.draw()  # labels are placed at the figure's resolution again, not at the PDF's
     return buffer.getvalue()
 
 
