@@ -164,7 +164,7 @@ FIGURES = {
         ("mnist-moments",),
     ),
     "mnist-savings": FigureEntry(
-        "cost to 5 % error against the backward cost, and seconds and bytes of full and screened steps",
+        "a screened step's seconds over a full one's by batch and width, and cost to 5 % error",
         "paper_figs.mnist.savings:mnist_savings",
         ("mnist-learning-curves", "mnist-cost"),
     ),
@@ -230,6 +230,12 @@ FIGURES = {
         "the longest prompt and the largest vocabulary solved within a budget of rows",
         "paper_figs.reversal.scaling:reversal_scaling",
         ("reversal-scaling",),
+    ),
+    "when-it-saves": FigureEntry(
+        "a gated update's seconds over a full one's, by batch and width and by batch and device",
+        "paper_figs.when_it_saves:when_it_saves",
+        ("mnist-cost", "reversal-step-times"),
+        claims=("mnist-savings", "reversal-physical-cost"),
     ),
     "device-agreement": FigureEntry(
         "each method's error over training on a GPU over that on a CPU",
