@@ -22,9 +22,10 @@ from simulations.results.tables import save
 from simulations.resuming.fingerprint import code_version
 from simulations.resuming.parts import Measurement
 
-__all__ = ["KIND", "DigitsConfig", "extreme_digits", "write_table"]
+__all__ = ["KIND", "DigitsConfig", "answered", "extreme_digits", "write_table"]
 
 KIND = "mnist-digits"
+_COLUMNS = ("label", "action", "probability", "delight")
 
 
 @dataclass(frozen=True)
@@ -75,32 +76,45 @@ def extreme_digits(config: DigitsConfig, data: Mnist, device: torch.device) -> p
 
 
 def _extremes(policy: PolicyMLP, data: Mnist, digits: int, generator: torch.Generator) -> pd.DataFrame:
-    where = generator.device
-    pixels = torch.from_numpy(data.train_images.copy()).to(where).flatten(1).to(torch.float32) / 255
-    labels = torch.from_numpy(data.train_labels.astype("int64")).to(where)
-    with torch.no_grad():
-        log_policy = policy(pixels).log_softmax(-1)
-    uniforms = torch.rand(len(pixels), generator=generator, dtype=torch.float64, device=where)
-    actions = draw_actions(log_policy.exp(), uniforms)
-    surprisal = -log_policy.gather(-1, actions[:, None]).squeeze(-1)
-    advantage = confidence_advantage((actions == labels).to(torch.float32), log_policy)
-    chi = delight(advantage, surprisal, check=False)
-    columns: dict[str, Tensor] = {
-        "label": labels,
-        "action": actions,
-        "probability": (-surprisal).exp(),
-        "delight": chi,
-    }
+    columns = answered(policy, data.train_images, data.train_labels, generator)
+    chi = columns["delight"]
     frames = []
     for side, largest in (("highest", True), ("lowest", False)):
         rows = chi.topk(digits, largest=largest).indices
-        found = {name: column[rows].numpy(force=True) for name, column in columns.items()}
+        found = {name: columns[name][rows].numpy(force=True) for name in _COLUMNS}
         images = rows.numpy(force=True)
         pictures = [data.train_images[image].tobytes() for image in images]
         frames.append(
             pd.DataFrame({"side": side, "place": range(digits), "image": images} | found | {"pixels": pictures})
         )
     return pd.concat(frames, ignore_index=True)
+
+
+def answered(policy: PolicyMLP, images: Any, labels: Any, generator: torch.Generator) -> dict[str, Tensor]:
+    """Return what a policy answers to images (n, 28, 28) of uint8, one action drawn for each.
+
+    Returns
+    -------
+    dict of str to Tensor
+        label, action, probability (of the action), advantage, surprisal and delight (nats), (n,) each.
+    """
+    where = generator.device
+    pixels = torch.from_numpy(images.copy()).to(where).flatten(1).to(torch.float32) / 255
+    truth = torch.from_numpy(labels.astype("int64")).to(where)
+    with torch.no_grad():
+        log_policy = policy(pixels).log_softmax(-1)
+    uniforms = torch.rand(len(pixels), generator=generator, dtype=torch.float64, device=where)
+    actions = draw_actions(log_policy.exp(), uniforms)
+    surprisal = -log_policy.gather(-1, actions[:, None]).squeeze(-1)
+    advantage = confidence_advantage((actions == truth).to(torch.float32), log_policy)
+    return {
+        "label": truth,
+        "action": actions,
+        "probability": (-surprisal).exp(),
+        "advantage": advantage,
+        "surprisal": surprisal,
+        "delight": delight(advantage, surprisal, check=False),
+    }
 
 
 def write_table(preset: str, out: Path, *, device: str = "cpu", overwrite: bool = False, command: str = "") -> Path:
