@@ -185,6 +185,12 @@ FIGURES = {
         ("mnist-digits",),
         claims=("mnist-approximate-delight",),
     ),
+    "mnist-batch": FigureEntry(
+        "a batch on the plane of advantage and surprisal, early and late in training, and what is kept",
+        "paper_figs.mnist.plane:mnist_batch",
+        ("mnist-batch",),
+        claims=("mnist-quality",),
+    ),
     "mnist-learning-rate": FigureEntry(
         "final test error on the MNIST bandit against the learning rate",
         "paper_figs.learning_rates:mnist_learning_rate",
@@ -236,6 +242,12 @@ FIGURES = {
         "paper_figs.when_it_saves:when_it_saves",
         ("mnist-cost", "reversal-step-times"),
         claims=("mnist-savings", "reversal-physical-cost"),
+    ),
+    "hero": FigureEntry(
+        "what the gate keeps of a batch, the backward samples it saves, and where it stalls on tokens",
+        "paper_figs.hero:hero",
+        ("mnist-batch", "mnist-learning-curves", "reversal-token-trap"),
+        claims=("mnist-quality", "reversal-token-trap"),
     ),
     "device-agreement": FigureEntry(
         "each method's error over training on a GPU over that on a CPU",

@@ -98,8 +98,11 @@ def backward_samples(frame: pd.DataFrame, label: str) -> tuple[NDArray[np.float6
     return np.where(reached, samples, total_samples(frame, label, "backward_samples")), reached
 
 
-def saving_arrow(ax: Axes, frame: pd.DataFrame) -> str:
-    """Draw an arrow at the target from PG's backward samples to the gate's, and return the ratio in words."""
+def saving_arrow(ax: Axes, frame: pd.DataFrame, at: float = 0.3) -> str:
+    """Draw an arrow at the target from PG's backward samples to the gate's, and return the ratio in words.
+
+    The ratio stands above it, at so much of its length from the gate.
+    """
     (pg, arrived), (ours, reached) = (backward_samples(frame, label) for label in ("PG", GATE))
     ratio = float(np.median(np.where(reached, pg / ours, 0.0)))
     fewer = f"{'' if arrived.all() else 'at least '}{number(ratio)} times fewer"
@@ -107,7 +110,7 @@ def saving_arrow(ax: Axes, frame: pd.DataFrame) -> str:
     arrow: Any = {"arrowstyle": "-|>", "color": "black", "lw": 1.0, "shrinkA": 0, "shrinkB": 0}
     ax.annotate("", (end, level), (start, level), arrowprops=arrow, zorder=4)
     ax.annotate(f"≥ {number(ratio)}× fewer" if not arrived.all() else f"{number(ratio)}× fewer",
-                (start**0.3 * end**0.7, level), (0, 2), textcoords="offset points", ha="center",
+                (start**at * end ** (1 - at), level), (0, 2), textcoords="offset points", ha="center",
                 va="bottom")  # fmt: skip
     reference(ax, y=level)
     return fewer
