@@ -37,12 +37,12 @@ def hero() -> Figure:
     _stalls(axes[2], ends)
     caption(f"""(a) A batch of {len(early)} MNIST digits after {early["update"].max():,} updates of {GATE}, by the
         delight of one answer drawn for each: advantage (reward less its expectation) times surprisal; stacked, at
-        most {number(moved, 1)} from their place. The {kept} with the most, drawn large, are kept for the backward pass. (b) Test error
-        against backward samples, median of {curves["seed"].nunique()} seeds with quartile bands; ratio: PG's over the
-        gate's at {percent(TARGET, 1)} error, median. (c) Reward at which gates of a transformer stop on reversing
-        prompts of M kinds of token, against the theory's stall point of the token gate, every one of
-        {count(ends.groupby(["label", "vocab_size", "length"])["seed"].nunique())} seeds; the row gate keeps as many
-        tokens, in whole answers. Line: theory; filled points: measured on networks.""")
+        most {number(moved, 1)} from their place. The {kept} with the most, drawn large, are kept for the backward
+        pass. (b) Test error against backward samples, median of {curves["seed"].nunique()} seeds with quartile bands;
+        ratio: PG's over the gate's at {percent(TARGET, 1)} error, median. (c) Reward at which gates of a transformer
+        stop on reversing prompts of M kinds of token, against the theory's stall point of the token gate, every one
+        of {count(ends.groupby(["label", "vocab_size", "length"])["seed"].nunique())} seeds; the row gate keeps as
+        many tokens, in whole answers. Line: theory; filled points: measured on networks.""")
     return figure
 
 
@@ -64,8 +64,8 @@ def _digits(ax: Axes, frame: pd.DataFrame, rate: float) -> tuple[int, float]:
     right = frame["label"] == frame["action"]
     for rows, name, shift, height in ((~right, "wrong", 0.5, 0.99), (right & ~kept, "right,\nnot kept", 0.0, 0.5)):
         if rows.any():
-            place = (float(frame[rows]["delight"].median()) + shift, height)
-            ax.annotate(f"{rows.sum()} {name}", place, ha="center", va="top")
+            middle = float(frame[rows]["delight"].median())
+            ax.annotate(f"{rows.sum()} {name}", (middle + shift, height), ha="center", va="top")
     ax.set(xlim=(low, high), ylim=(0, 1.02), yticks=[], xlabel="delight χ = advantage × surprisal")
     ax.spines["left"].set_visible(False)
     luck = percent(float(frame[kept]["probability"].max()))
@@ -99,7 +99,7 @@ def _stalls(ax: Axes, ends: pd.DataFrame) -> None:
     span: Any = np.array([0.2, 0.75])
     ax.plot(span, span, color="0.3", lw=0.8)
     gaps: list[float] = []
-    names: set[int] = set()
+    names: list[object] = []
     for (m, h, label), runs in ends.groupby(["vocab_size", "length", "label"]):
         rate, method = float(runs["rate"].iloc[0]), runs["method"].iloc[0]
         if rate >= critical_rate(m, h) or "advantage" in str(label):
@@ -111,7 +111,7 @@ def _stalls(ax: Axes, ends: pd.DataFrame) -> None:
             gaps.extend((runs["late_reward"] - stall).abs())
             if m not in names:
                 ax.annotate(f"M = {m}", (stall, stall), (3, -4), textcoords="offset points", va="top")
-                names.add(m)
+                names.append(m)
     for label, place in (("row gate(3 %)", (0.45, 0.96)), ("token gate(3 %)", (0.24, 0.5))):
         ax.text(*place, label.partition("(")[0] + (" learns" if label.startswith("row") else "\nstalls"),
                 color=reversal_style(label).colour, ha="center" if place[0] > 0.3 else "left", va="top")  # fmt: skip

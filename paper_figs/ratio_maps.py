@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.ticker import NullLocator
+from numpy.typing import NDArray
 
 from paper_figs.arranging import power_of_ten
 
@@ -39,7 +40,7 @@ def ratio_map(ax: Axes, ratios: pd.DataFrame) -> None:
             colour = "white" if abs(value - 1) > _DARK else "black"
             ax.text(column + 0.5, row + 0.5, f"{value:.2f}", ha="center", va="center", color=colour)
     _break_even(ax, values >= 1, np.isfinite(values))
-    ax.set_xticks(np.arange(values.shape[1]) + 0.5, [power_of_ten(size) for size in ratios.columns])
+    ax.set_xticks(np.arange(values.shape[1]) + 0.5, [power_of_ten(float(str(size))) for size in ratios.columns])
     ax.set_yticks(np.arange(values.shape[0]) + 0.5, [_written(name) for name in ratios.index])
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_minor_locator(NullLocator())
@@ -52,11 +53,13 @@ def _written(name: object) -> str:
     return name if isinstance(name, str) else f"{name:,}"
 
 
-def _break_even(ax: Axes, above: np.ndarray, known: np.ndarray) -> None:
+def _break_even(ax: Axes, above: NDArray[np.bool_], known: NDArray[np.bool_]) -> None:
     """Draw the sides that a cell at or above 1 shares with one below."""
-    rows, columns = above.shape
-    for row, column in product(range(rows), range(columns)):
-        if column + 1 < columns and known[row, column : column + 2].all() and above[row, column] != above[row, column + 1]:
-            ax.plot([column + 1] * 2, [row, row + 1], "k-", lw=2.4, solid_capstyle="projecting")
-        if row + 1 < rows and known[row : row + 2, column].all() and above[row, column] != above[row + 1, column]:
-            ax.plot([column, column + 1], [row + 1] * 2, "k-", lw=2.4, solid_capstyle="projecting")
+    for (row, column), over in np.ndenumerate(above):
+        for other, side in (
+            ((row, column + 1), ([column + 1] * 2, [row, row + 1])),
+            ((row + 1, column), ([column, column + 1], [row + 1] * 2)),
+        ):
+            there = all(at < size for at, size in zip(other, above.shape, strict=True))
+            if there and known[row, column] and known[other] and over != above[other]:
+                ax.plot(*side, "k-", lw=2.4, solid_capstyle="projecting")

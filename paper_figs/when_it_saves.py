@@ -37,7 +37,7 @@ def when_it_saves() -> Figure:
     ratio_map(right, devices)
     right.set(xlabel="answers a batch")
     small = {name: f"{row[PROTOCOL_ANSWERS]:.2f}" for name, row in devices.iterrows()}
-    finding(right, f"{PROTOCOL_ANSWERS} answers take a transformer {small.pop(_CPU)} of PG's time on {_CPU}, "
+    finding(right, f"At {PROTOCOL_ANSWERS} answers the gate takes {small.pop(_CPU)} of PG's time on {_CPU}, "
                    + ", ".join(f"{ratio} on an {name}" for name, ratio in small.items()))  # fmt: skip
     caption(f"""Seconds of an update that backpropagates {percent(_RATE, 1)}, over those of a full one; green saves,
         brown loses, bold: they break even, no number: not measured. (a) Steps of the MNIST network on one CPU

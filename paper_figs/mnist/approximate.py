@@ -41,7 +41,7 @@ def mnist_approximate() -> Figure:
     errors.set_yticks(range(len(names)), list(names.values()))
     seconds.set_yticks(range(len(names)), [])
     caption(f"""Approximate delight on the MNIST bandit. (a) Final test error of {_GATE} by what screens the batch:
-        every seed pale, median of {seeds(screened)} with its quartiles. (b) CPU seconds to {percent(_TARGET, 1)} error
+        each seed pale, median of {seeds(screened)} with its quartiles. (b) CPU seconds to {percent(_TARGET, 1)} error
         in the same rows, one thread; in words: how many seeds got there. (c) Final error against relative noise τ on
         delight, median of {seeds(noise)} with 95 % bootstrap intervals; dotted: the published limit of DG. Filled
         points: measured on networks.""")
@@ -70,7 +70,7 @@ def _error_by_screener(ax: Axes, frame: pd.DataFrame, names: dict[str, str]) -> 
     worst = max(loss, key=lambda name: loss[name])
     finding(ax, f"{len(cheap)} of {len(names) - 1} cheap screeners cost at most "
                 f"{number(max(loss[name] for name in cheap), 1)} points of error, a {worst} {number(loss[worst])}"
-            if cheap else f"Every cheap screener costs more than half a point of error, {worst} the most")  # fmt: skip
+            if cheap else f"Every cheap screener costs over half a point of error, {worst} the most")  # fmt: skip
     ax.set(xlabel="final test error (percent)")
 
 

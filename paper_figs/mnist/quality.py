@@ -57,9 +57,9 @@ def mnist_quality() -> Figure:
     caption(f"""Greedy test error on the MNIST bandit against forward samples (a) and backward samples (b), over
         {frame["update"].max():,} updates of {frame["batch_size"].max():,} images. Filled points: median of
         {frame["seed"].nunique()} seeds, measured on networks; bands: quartiles of the seeds. Arrow: the median over
-        seeds of PG's backward samples to {percent(TARGET, 1)} error over those of {GATE}; a seed of PG that never gets
-        there counts with all that it spent, so that the ratio is a lower bound. A seed is stuck if its final error is
-        above {percent(_STUCK, 1)}.""")
+        seeds of PG's backward samples to {percent(TARGET, 1)} error over those of {GATE}; a seed of PG that never
+        gets there counts with all that it spent, so that the ratio is a lower bound. A seed is stuck if its final
+        error is above {percent(_STUCK, 1)}.""")
     return figure
 
 
@@ -70,10 +70,11 @@ def learning_curves(ax: Axes, frame: pd.DataFrame, column: str, labels: Sequence
         errors = 100 * runs.pivot(index="update", columns="seed", values="test_error")
         # Seeds spend nearly the same at equal updates: the median of both is one point a number of updates.
         spent = runs.groupby("update")[column].median()
-        low, median, high = (errors.quantile(q, axis=1) for q in (0.25, 0.5, 0.75))
         chosen = _evenly(spent.to_numpy(np.float64))
-        draw_measured(ax, *(each.iloc[chosen] for each in (spent, median, low, high)), method_style(label), marks=8,
-                      label=shown(label))  # fmt: skip
+        x, median, low, high = (
+            each.iloc[chosen] for each in (spent, *(errors.quantile(q, axis=1) for q in (0.5, 0.25, 0.75)))
+        )
+        draw_measured(ax, x, median, low, high, method_style(label), marks=8, label=shown(label))
     ax.set(xlabel=f"{column.replace('_', ' ')} (count)", xscale="log", yscale="log")
 
 

@@ -32,9 +32,8 @@ def mnist_recall() -> Figure:
     caption(f"""What approximate delight keeps on the MNIST bandit, along the training of {_GATE}. (a) Recall of the
         exact top 3 % by what screens the batch, median of {seeds(screened)} with their quartiles. (b, c) Recall under
         noise of standard deviation τ|χ| and τ on delight χ, mean of {seeds(noise)}; lines: theory, from each image's
-        exact delight. (d) What zero price would keep of right and wrong samples; lines: Φ(±1/τ) (sure answers, χ = 0, stay
-        out). Filled points:
-        measured on networks.""")
+        exact delight. (d) What zero price would keep of right and wrong samples; lines: Φ(±1/τ) (sure answers,
+        χ = 0, stay out). Filled points: measured on networks.""")
     return figure
 
 
@@ -109,6 +108,8 @@ def _shares_under_noise(ax: Axes, frame: pd.DataFrame) -> None:
             shares = rows.groupby("seed")[f"kept_{side}"].mean()
             ax.plot(value, shares.mean(), style.marker, color=style.colour)
             gaps.append(abs(float(shares.mean() - ndtr(sign / value))))
-    ax.set(xlabel="relative noise τ on delight", ylabel="share kept at zero price", ylim=(-0.03, 1.05), xlim=(0, None))
+    ax.set(
+        xlabel="relative noise τ on delight", ylabel="share kept at zero price", ylim=(-0.03, 1.05), xlim=(0, None)
+    )
     label_curves(ax)
     finding(ax, f"Zero price keeps right and wrong samples as Φ(±1/τ) says, within {number(max(gaps), 1)}")

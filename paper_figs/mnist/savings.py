@@ -45,19 +45,21 @@ def mnist_savings() -> Figure:
         thread, float32, at two gate rates; bold: they break even; no number: not measured. (c) PG's cost to 5 % error
         over a method's, median of {n_seeds} seeds with its 95 % bootstrap interval, against the backward cost c in
         forward passes; lower bounds, as {arrived.sum()} of {n_seeds} seeds of PG got there in
-        {curves["update"].max():,} updates; stars: published, {GATE};
-        dotted: published, DG.""")
+        {curves["update"].max():,} updates; stars: published, {GATE}; dotted:
+        published, DG.""")
     return figure
 
 
 def screened_over_full(steps: pd.DataFrame, rate: float) -> pd.DataFrame:
     """Return the median over rounds of a screened step's seconds over a full one's, by width and batch size."""
     found: dict[tuple[int, int], float] = {}
-    for (width, batch), rows in steps.groupby(["width", "batch_size"]):
-        full, screened = rows[rows["variant"] == "full"], rows[(rows["variant"] == "screened") & (rows["rate"] == rate)]
+    for _, rows in steps.groupby(["width", "batch_size"]):
+        full = rows[rows["variant"] == "full"]
+        screened = rows[(rows["variant"] == "screened") & (rows["rate"] == rate)]
         if len(full) and len(screened):
             rounds = np.array(screened["seconds"].iloc[0]) / np.array(full["seconds"].iloc[0])
-            found[int(width), int(batch)] = float(np.median(rounds))
+            size = int(rows["width"].iloc[0]), int(rows["batch_size"].iloc[0])
+            found[size] = float(np.median(rounds))
     return pd.Series(found).unstack()
 
 
