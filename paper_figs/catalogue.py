@@ -246,7 +246,7 @@ FIGURES = {
     "hero": FigureEntry(
         "what the gate keeps of a batch, the backward samples it saves, and where it stalls on tokens",
         "paper_figs.hero:hero",
-        ("mnist-batch", "mnist-learning-curves", "reversal-token-trap"),
+        ("mnist-batch", "mnist-learning-curves", "reversal-token-trap", "reversal-quality"),
         claims=("mnist-quality", "reversal-token-trap"),
     ),
     "device-agreement": FigureEntry(
