@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from simulations.mnist.batches import BatchConfig, batches
+from simulations.mnist.digits import BatchConfig, batches
 from simulations.mnist.images import load_mnist
 
 CPU = torch.device("cpu")
