@@ -164,20 +164,32 @@ FIGURES = {
         ("mnist-moments",),
     ),
     "mnist-savings": FigureEntry(
-        "cost to 5 % error against the backward cost, and seconds and bytes of full and screened steps",
+        "a screened step's seconds over a full one's by batch and width, and cost to 5 % error",
         "paper_figs.mnist.savings:mnist_savings",
         ("mnist-learning-curves", "mnist-cost"),
     ),
     "mnist-approximate-delight": FigureEntry(
-        "recall, error and seconds under noisy delight and cheap screeners",
+        "final error and seconds by what screens the batch, and the error under noisy delight",
         "paper_figs.mnist.approximate:mnist_approximate",
         ("mnist-noise", "mnist-screeners"),
     ),
+    "mnist-recall": FigureEntry(
+        "what cheap screeners and noisy delight keep of the exact top 3 %",
+        "paper_figs.mnist.recall:mnist_recall",
+        ("mnist-noise", "mnist-screeners"),
+        claims=("mnist-approximate-delight",),
+    ),
     "mnist-digits": FigureEntry(
         "the digits with the highest and the lowest delight, early and late in training",
-        "paper_figs.mnist.approximate:mnist_digits",
+        "paper_figs.mnist.digits:mnist_digits",
         ("mnist-digits",),
         claims=("mnist-approximate-delight",),
+    ),
+    "mnist-batch": FigureEntry(
+        "a batch on the plane of advantage and surprisal, early and late in training, and what is kept",
+        "paper_figs.mnist.plane:mnist_batch",
+        ("mnist-batch",),
+        claims=("mnist-quality",),
     ),
     "mnist-learning-rate": FigureEntry(
         "final test error on the MNIST bandit against the learning rate",
@@ -230,6 +242,18 @@ FIGURES = {
         "the longest prompt and the largest vocabulary solved within a budget of rows",
         "paper_figs.reversal.scaling:reversal_scaling",
         ("reversal-scaling",),
+    ),
+    "when-it-saves": FigureEntry(
+        "a gated update's seconds over a full one's, by batch and width and by batch and device",
+        "paper_figs.when_it_saves:when_it_saves",
+        ("mnist-cost", "reversal-step-times"),
+        claims=("mnist-savings", "reversal-physical-cost"),
+    ),
+    "hero": FigureEntry(
+        "what the gate keeps of a batch, the backward samples it saves, and where it stalls on tokens",
+        "paper_figs.hero:hero",
+        ("mnist-batch", "mnist-learning-curves", "reversal-token-trap", "reversal-quality"),
+        claims=("mnist-quality", "reversal-token-trap"),
     ),
     "device-agreement": FigureEntry(
         "each method's error over training on a GPU over that on a CPU",

@@ -150,7 +150,8 @@ def missing_of_rule(rule: str) -> list[str]:
 def missing_of_figure(name: str, entry: FigureEntry) -> list[str]:
     """Return what a figure lacks: claim or topic, title, function, tables, words in the docs."""
     families = {path.stem for path in (ROOT / "kondo_theory" / "claims").glob("[a-z]*.py")}
-    of_claim = name in CLAIMS or name.partition("-")[0] in families
+    shown = {claim.partition("-")[0] for claim in entry.claims}
+    of_claim = name in CLAIMS or name.partition("-")[0] in families or len(shown & families) > 1
     in_docs = names(documents(), name)
     parts = {
         "claim or topic: its name is a claim's, or begins with a family of claims, as mnist-digits": of_claim,

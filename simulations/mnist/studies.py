@@ -36,7 +36,7 @@ def _digits(plan: StudyPlan, command: str, progress: Progress) -> Path:
     from simulations.mnist.digits import write_table
 
     progress("training")
-    return write_table(plan.preset, plan.out, **plan.common(command))
+    return write_table(plan.study, plan.preset, plan.out, **plan.common(command))
 
 
 def _moments(plan: StudyPlan, command: str, progress: Progress) -> Path:
@@ -62,6 +62,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
         "moments": Study("signal and noise of every rule in the network's parameters, along training", _moments),
         "cost": Study("FLOPs, bytes and seconds of full and screened steps over sizes and formats", _cost),
         "digits": Study("the digits with the highest and the lowest delight, early and late in training", _digits),
+        "batch": Study("a batch with its advantages, surprisals and delights, early and late in training", _digits),
     }
 )
 

@@ -109,6 +109,7 @@ _READERS: Mapping[str, Callable[[pd.DataFrame], dict[str, int]]] = {
     "mnist-moments": sizes_of_paths,
     "mnist-cost": sizes_of_steps,
     "mnist-digits": _digits,
+    "mnist-batch": _digits,
     "reversal-scaling": sizes_of_searches,
     "reversal-step-times": _step_times,
 }

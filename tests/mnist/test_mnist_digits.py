@@ -76,7 +76,7 @@ def test_bad_settings_are_refused(settings, message):
 def test_an_existing_table_is_not_overwritten(tmp_path):
     (tmp_path / "t.parquet").write_text("")
     with pytest.raises(ValueError, match="exists: pass --overwrite"):
-        write_table("quick", tmp_path / "t.parquet")
+        write_table("digits", "quick", tmp_path / "t.parquet")
 
 
 def learning_rates(directory):

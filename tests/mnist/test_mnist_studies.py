@@ -39,7 +39,7 @@ def test_every_study_writes_its_table(capsys, tmp_path, study):
     assert table.sidecar["command"].startswith("kondo")
     assert table.sidecar["device"].startswith("cpu: ")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["table.json", "table.parquet"]
-    if study not in ("moments", "digits"):
+    if study not in ("moments", "digits", "batch"):
         assert table.sidecar["clock"] == "CPU seconds"
     before = out.read_bytes()
     code, shown, _ = run(capsys, "--study", study, "--preset", "smoke", "--out", out)

@@ -35,13 +35,7 @@ def colours_of(figure):
     return sorted(found & known)
 
 
-MANY = ("mnist-quality", "mnist-approximate-delight")
-"""Figures of more methods than can be told apart by colour."""
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.xfail] if name in MANY else []) for name in FIGURES]
-)
+@pytest.mark.parametrize("name", FIGURES)
 def test_methods_that_share_a_figure_are_told_apart_by_every_reader(name, drawn_figure):
     near = {
         (first, second): apart(first, second)

@@ -191,7 +191,7 @@ def test_a_csv_that_is_not_clear_or_lacks_a_column_is_refused_in_one_line(tmp_pa
 
 def test_a_claims_figures_are_found_its_own_first():
     assert figures_of("mnist-quality")[0] == "mnist-quality"
-    assert set(figures_of("mnist-quality")) == {"mnist-quality", "mnist-learning-rate"}
+    assert set(figures_of("mnist-quality")) == {"mnist-quality", "mnist-learning-rate", "mnist-batch", "hero"}
     assert figures_of("additive-never-fixed") == ["additive-threshold"]
     assert figures_of("nothing") == []
     from kondo_theory.claims import CLAIMS
