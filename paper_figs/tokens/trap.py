@@ -135,7 +135,7 @@ def row_gate() -> Figure:
     caption(f"""Drift over PG's of gates that keep a share ρ of whole answers (rows) or of tokens, against the
         probability p that a token is right, M = T = 10, with the exact mean as the baseline (a); of the row gate with
         the mean of S answers as the baseline, ρ = 3 % (b). Lines: exact. (c) Mean reward of simulated training at
-        ρ = 10 %, learning rate 10; bands: 95 % intervals, dotted: the predicted stall.
+        ρ = 10 %, learning rate 10; bands: from the least to the greatest run, dotted: the predicted stall.
         {simulated("token-learning")}""")
     return figure
 
