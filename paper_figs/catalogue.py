@@ -133,9 +133,9 @@ FIGURES = {
         "paper_figs.tokens.trap:token_trap",
         ("reversal-token-trap", "reversal-quality", "sweep token-runs", "sweep token-trap"),
     ),
-    "token-trap-why": FigureEntry(
+    "tokens-stall": FigureEntry(
         "why a gate on tokens stalls: what it keeps of a lucky answer, and where that turns the drift",
-        "paper_figs.tokens.why:token_trap_why",
+        "paper_figs.tokens.stall:tokens_stall",
         (),
         claims=("token-trap",),
     ),

@@ -17,13 +17,13 @@ from paper_figs.panels import caption, finding, panels
 from paper_figs.style import method_style
 from paper_figs.wording import number, percent
 
-__all__ = ["token_trap_why"]
+__all__ = ["tokens_stall"]
 
 FloatArray = NDArray[np.float64]
 _RIGHT, _WRONG = "#4a7fb0", "#b3434f"
 
 
-def token_trap_why(vocab_size: int = 10, n_tokens: int = 10, rate: float = 0.1) -> Figure:
+def tokens_stall(vocab_size: int = 10, n_tokens: int = 10, rate: float = 0.1) -> Figure:
     """Show the tokens of one lucky answer that a gate keeps, and the pull of right and wrong tokens along p."""
     figure, (answer, pulls) = panels(2, height=2.3, width_ratios=(1.35, 1))
     worst = _pulls(pulls, vocab_size, n_tokens, rate)
