@@ -20,6 +20,8 @@ from paper_figs.wording import number, percent
 __all__ = ["tokens_stall"]
 
 FloatArray = NDArray[np.float64]
+_MOST_NUMBERED = 12
+"""Tokens of an answer whose delights are written below them: more do not find room."""
 _RIGHT, _WRONG = "#4a7fb0", "#b3434f"
 
 
@@ -29,13 +31,15 @@ def tokens_stall(vocab_size: int = 10, n_tokens: int = 10, rate: float = 0.1) ->
     worst = _pulls(pulls, vocab_size, n_tokens, rate)
     _answer(answer, worst, vocab_size, n_tokens, rate)
     pulls.axvline(worst, color="0.3", lw=0.8, zorder=0)
-    pulls.annotate("(a)", (worst, pulls.get_ylim()[1]), (3, -2), textcoords="offset points", va="top", color="0.3")
+    pulls.annotate(
+        "(a)", (worst, pulls.get_ylim()[1]), (-3, -2), textcoords="offset points", va="top", ha="right", color="0.3"
+    )
     caption(f"""Why keeping the top ρ = {percent(rate)} of tokens by delight stalls: answers of T = {n_tokens} tokens
         of M = {vocab_size} kinds share one advantage, A = the share of right tokens − p. (a) The tokens of a lucky
         answer at p = {number(worst)}, ✓ right, ✗ wrong, with their delight, A times surprisal; framed: kept. Wrong
-        tokens are the more surprising ones. Its push is the sum of A(1 − p) over the right tokens that are kept less
-        Ap over the wrong ones. (b) Pull of right and of wrong tokens that are kept on the right token, over PG's
-        drift, and their sum, the drift. Everything is exact: no points, no seeds.""")
+        tokens are the more surprising ones. The push on the right token is the sum of A(1 − p) over the right tokens
+        that are kept less Ap over the wrong ones. (b) Pull of right and of wrong tokens that are kept on the right
+        token, over PG's drift, and their sum, the drift. Everything is exact: no points, no seeds.""")
     return figure
 
 
@@ -98,13 +102,13 @@ def _answer(ax: Axes, p: float, vocab_size: int, n_tokens: int, rate: float) -> 
     advantage = k / n_tokens - p
     right = np.isin(np.random.default_rng(0).permutation(n_tokens), np.arange(k))
     delight = advantage * np.where(right, surprise_right, surprise_wrong)
-    gates = {f"token gate, top {percent(rate, 1)}": delight >= price, "zero price, delight above 0": delight > 0}
+    gates = {f"token gate, top {percent(rate, 1)}": delight >= price, "zero price": delight > 0}
     for row, (name, kept) in enumerate(gates.items()):
         push = float((advantage * np.where(right, 1 - p, -p))[kept].sum())
         y = -2.6 * row
         _tokens(ax, y, right, delight, kept)
         ax.text(0, y + 1.15, name, va="bottom", weight="bold")
-        ax.text(n_tokens, y + 1.15, f"push on the right token: {number(push)}", ha="right", va="bottom")
+        ax.text(n_tokens, y + 1.15, f"push {number(push)}", ha="right", va="bottom")
     ax.set(xlim=(-0.1, n_tokens + 0.1), ylim=(-3.4, 1.9))
     ax.set(xticks=[], yticks=[])
     ax.spines[["left", "bottom"]].set_visible(False)
@@ -131,4 +135,5 @@ def _tokens(ax: Axes, y: float, right: NDArray[np.bool_], delight: FloatArray, k
         ax.text(
             place + 0.5, y + 0.5, "✓" if good else "✗", ha="center", va="center", color="white" if stays else "0.2"
         )
-        ax.text(place + 0.5, y - 0.1, f"{value:.2f}", ha="center", va="top", color="0.2")
+        if len(right) <= _MOST_NUMBERED:
+            ax.text(place + 0.5, y - 0.1, f"{value:.2f}", ha="center", va="top", color="0.2")
