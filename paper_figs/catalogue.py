@@ -133,6 +133,12 @@ FIGURES = {
         "paper_figs.tokens.trap:token_trap",
         ("reversal-token-trap", "reversal-quality", "sweep token-runs", "sweep token-trap"),
     ),
+    "tokens-stall": FigureEntry(
+        "why a gate on tokens stalls: what it keeps of a lucky answer, and where that turns the drift",
+        "paper_figs.tokens.stall:tokens_stall",
+        (),
+        claims=("token-trap",),
+    ),
     "row-gate": FigureEntry(
         "drift of the token, row and zero-price gates, and the row gate with a group's mean as the baseline",
         "paper_figs.tokens.trap:row_gate",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -39,7 +41,8 @@ def _found(rows: pd.DataFrame, axis: str) -> str:
     """Say what the best and the worst method solve where they differ most."""
     median = rows.groupby(["spent", "budget", "label"])["largest"].median()
     spread = median.groupby(["spent", "budget"]).agg(lambda sizes: sizes.max() - sizes.min())
-    spent, budget = spread.idxmax()
+    place: Any = spread.idxmax()
+    spent, budget = place
     there = median.loc[spent, budget]
     best, worst = shown(there.idxmax()), shown(there.idxmin())
     kind = str(spent).removesuffix("_rows")
