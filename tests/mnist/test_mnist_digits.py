@@ -89,8 +89,14 @@ def learning_rates(directory):
             for seed, error in enumerate((0.01, 0.02, 0.06)):
                 for update in range(100, 1_100, 100):
                     late = error * place if update > 500 else 0.9
-                    row = {"label": label, "learning_rate": learning_rate, "seed": seed, "update": update}
-                    rows.append(row | {"method": "x", "rate": 0.03, "test_error": late})
+                    row = {
+                        "label": label,
+                        "learning_rate": learning_rate,
+                        "seed": seed,
+                        "update": update,
+                        "batch_size": 100,
+                    }
+                    rows.append(row | {"method": "x", "rate": 0.03, "batch_size": 100, "test_error": late})
     save(pd.DataFrame(rows), directory / "mnist-learning-rate.parquet", kind=SWEEP, config={}, sidecar={})
 
 
@@ -102,4 +108,4 @@ def test_the_figure_of_the_learning_rate_shows_the_mean_of_the_last_five_evaluat
     np.testing.assert_allclose(named["DG-K(3 %)"], (2, 4, 6))
     pale = [line for line in ax.lines if line.get_alpha() is not None]
     assert [len(line.get_ydata()) for line in pale] == [9, 9], "every seed at every rate"
-    assert "3 seeds" in ax.get_title()
+    assert "DG-K(3\u00a0%) 2.0\u00a0%" in ax.get_title("left")
