@@ -89,13 +89,7 @@ def learning_rates(directory):
             for seed, error in enumerate((0.01, 0.02, 0.06)):
                 for update in range(100, 1_100, 100):
                     late = error * place if update > 500 else 0.9
-                    row = {
-                        "label": label,
-                        "learning_rate": learning_rate,
-                        "seed": seed,
-                        "update": update,
-                        "batch_size": 100,
-                    }
+                    row = {"label": label, "learning_rate": learning_rate, "seed": seed, "update": update}
                     rows.append(row | {"method": "x", "rate": 0.03, "batch_size": 100, "test_error": late})
     save(pd.DataFrame(rows), directory / "mnist-learning-rate.parquet", kind=SWEEP, config={}, sidecar={})
 
