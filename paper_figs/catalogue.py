@@ -251,13 +251,13 @@ FIGURES = {
     ),
     "when-it-saves": FigureEntry(
         "a gated update's seconds over a full one's, by batch and width and by batch and device",
-        "paper_figs.when_it_saves:when_it_saves",
+        "paper_figs.across.when_it_saves:when_it_saves",
         ("mnist-cost", "reversal-step-times"),
         claims=("mnist-savings", "reversal-physical-cost"),
     ),
     "hero": FigureEntry(
         "what the gate keeps of a batch, the backward samples it saves, and where it stalls on tokens",
-        "paper_figs.hero:hero",
+        "paper_figs.across.hero:hero",
         ("mnist-batch", "mnist-learning-curves", "reversal-token-trap", "reversal-quality"),
         claims=("mnist-quality", "reversal-token-trap"),
     ),

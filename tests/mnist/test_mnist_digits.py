@@ -101,3 +101,4 @@ def test_the_figure_of_the_learning_rate_shows_the_mean_of_the_last_five_evaluat
     pale = [line for line in ax.lines if line.get_alpha() is not None]
     assert [len(line.get_ydata()) for line in pale] == [9, 9], "every seed at every rate"
     assert "3 seeds" in figure.caption
+    assert "DG-K(3\u00a0%) 2.0\u00a0%" in ax.get_title("left")
