@@ -5,8 +5,10 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-NOT_RUN = {"mutmut", "mypy", "pandas-stubs", "pre-commit", "ruff", "scipy-stubs"}
-"""Tools that read or change the code: `make lint` and `make mutate` run the pinned ones."""
+LINT = {"mutmut", "mypy", "pandas-stubs", "pre-commit", "ruff", "scipy-stubs"}
+DOCS = {"furo", "myst-parser", "numpydoc", "sphinx", "sphinx-copybutton"}
+NOT_RUN = LINT | DOCS
+"""Tools that read or change the code, or print it: `make lint`, `make mutate` and `make docs` run the pinned ones."""
 
 
 def release(version):

@@ -17,7 +17,7 @@ from kondo_theory.geometry.quality_cost import (
     rate_value,
     surprisal,
 )
-from kondo_theory.token_trap import groups, rows, sets
+from kondo_theory.token_trap import groups, rows, searching, sets
 
 
 def vectors(*values):
@@ -176,5 +176,5 @@ SHAPES_OF_THEIR_OWN = {
 }
 """And the words of their docstrings that say so."""
 
-INNER = (rows, sets, roots)
+INNER = (rows, sets, searching, roots)
 """What the others are made of, on vectors (P,) or on scalars, whose callers have checked what they hand on."""

@@ -17,7 +17,7 @@ Drift = Callable[[FloatArray], FloatArray]
 
 
 def require_start(start: float | None, vocab_size: int) -> float:
-    """Return where training starts, 1/M by default, or refuse what is below it or no probability."""
+    """Return where training starts, a scalar, 1/M by default, or refuse what is below it or no probability."""
     if start is None:
         return 1 / vocab_size
     value = _domain.scalar("start", start)

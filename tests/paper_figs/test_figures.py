@@ -210,6 +210,7 @@ def test_without_names_the_figures_are_drawn_that_the_directory_feeds(tmp_path, 
     assert {Path(name).stem for name in files} == {
         "reversal-quality-supplement",
         "reversal-physical-cost",
+        "when-it-saves",
         "captions",
     }
     assert "reversal-step-times from a.parquet; reversal-quality as committed" in said

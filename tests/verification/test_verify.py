@@ -184,7 +184,7 @@ def test_the_entry_of_a_measured_claim_says_all_that_judged_it():
         "quantity": "gap", "value": None, "low": 0, "high": None, "seeds": 5, "published": None, "origin": "test",
         "updates": 3_000, "sizes": {"updates": 3_000, "seeds": 5}, "table": "a.parquet, b.parquet", "preset": "paper",
         "date": "2026-01-02T03:04:05, 2026-01-03", "device": "cpu: x", "commit": "abc",
-        "command": "kondo experiment mnist", "not_finite": {"value": "inf", "high": "inf"},
+        "command": "kondo experiment mnist", "not_finite": {"value": "inf", "high": "inf"}, "parameters": {},
     }  # fmt: skip
     assert [table["table"] for table in entry["tables"]] == ["a.parquet", "b.parquet"]
     gap, dear = entry["criteria"]

@@ -135,7 +135,8 @@ def _without_baseline(
     for number, (name, used, rate) in enumerate(rates):
         bandit = Bandit.symmetric(p, n_arms, 0.0, used)
         found = simulate_moments(_moments_config(bandit, replicates, seed + number, threads))
-        point: dict[str, Value] = {"gate": used.kind, "K": n_arms, "p": p, "b": 0.0}
+        kind = ZERO_PRICE.kind if used is gate else used.kind  # what the row says, whatever is put in its place
+        point: dict[str, Value] = {"gate": kind, "K": n_arms, "p": p, "b": 0.0}
         if used is soft:
             point |= {"λ": soft.price, "η": soft.temperature}
         at = f"b=0 with {name} at K={n_arms}, p={p:g}"
