@@ -7,8 +7,7 @@ row-gate, token-dg, token-screening and step-cost, asked for one setting. Source
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from textwrap import wrap
 from typing import Any
 
@@ -179,42 +178,31 @@ def advise(
         return float(steps / step_cost(1.0, backward_cost, "full"))
 
     of_tokens, of_rows = cost(float(token_share(rho, T, H))), cost(rho)
-    options = _options(T, M, p, stall, of_tokens, of_rows, cost)
-    needs = ["share", "independent", "large", "mean" if group_size is None else "group", "causal"]
-    setting = (M, T, group_size, rho, p, float(backward_cost), float(screening_cost), H)
-    return Advice(*setting, options, _recommended(options, T, rho), tuple(needs))
-
-
-def _options(
-    T: int,
-    M: int,
-    p: float,
-    stall: Callable[[str, str], float | None],
-    of_tokens: float,
-    of_rows: float,
-    cost: Callable[[float], float],
-) -> tuple[Option, ...]:
-    """Return what each gate does: the published one first."""
     hot = stall_point(None, M, T, "dg", 1.0, start=p)
     lucky = float(bdtrc(np.floor(T * p), T, p))  # the answers with A > 0
-    return (
-        Option("top tokens by delight", stall("token", "delight"), of_tokens, ("token-trap",)),
+    published = Option("top tokens by delight", stall("token", "delight"), of_tokens, ("token-trap",))
+    safe = Option("whole answers by |advantage|", None, of_rows, ("row-gate", "token-screening"))
+    options = (
+        published,
         Option("top tokens by |advantage|", None, of_rows, ("token-screening",), "Tokens of one answer tie."),
         Option("whole answers by delight", stall("row", "delight"), of_rows, ("row-gate",)),
-        Option("whole answers by |advantage|", None, of_rows, ("row-gate", "token-screening")),
+        safe,
         Option("tokens at zero price", None, cost(lucky), ("row-gate",), "Keeps about half of the answers whole."),
         Option("DG, every token weighted, η = 1", hot, 1.0, ("token-dg",), "Skips nothing."),
     )
+    needs = ("share", "independent", "large", "mean" if group_size is None else "group", "causal")
+    setting = (M, T, group_size, rho, p, float(backward_cost), float(screening_cost), H)
+    return Advice(*setting, options, _recommended(published, safe, T, rho), needs)
 
 
-def _recommended(options: tuple[Option, ...], T: int, rate: float) -> Option:
-    by_delight, safe = options[0], options[3]
+def _recommended(published: Option, safe: Option, T: int, rate: float) -> Option:
+    """Return the published gate for answers of one token, which cannot stall, and else the safe one."""
     least = math.ceil(1 / rate)
     if T == 1:
         remark = f"An answer of one token cannot stall. A batch needs at least {least:,} answers for this rate."
-        return Option("top answers by delight", None, by_delight.cost, ("zero-price-geometry", "token-trap"), remark)
+        return Option("top answers by delight", None, published.cost, ("zero-price-geometry", "token-trap"), remark)
     remark = (
         f"It does not stall, and a step costs {safe.cost:.3g} of the full one. A batch needs at least {least:,} "
         "answers for this rate; answers of zero advantage are never worth a backward pass."
     )
-    return Option(safe.gate, safe.stalls_at, safe.cost, safe.claims, remark)
+    return replace(safe, remark=remark)
