@@ -211,10 +211,13 @@ def stalling_temperatures(vocab_size: int, n_tokens: int) -> Intervals:
 
 
 def _search_grid(n_tokens: int, vocab_size: int, n_points: int, start: float | None = None) -> FloatArray:
-    """Return probabilities in (1/M, 1 − 1/T), where alone the drift can be negative: even in log-odds and evenly."""
+    """Return probabilities from the start, 1/M, to 1 − 1/T, where alone the drift can be negative.
+
+    Some are even in log-odds, the others even; the ends are left out.
+    """
     low, high = start or 1 / vocab_size, 1 - 1 / n_tokens
-    start, stop = (float(np.log(end / (1 - end))) for end in (low, high))
-    odds = expit(np.linspace(start, stop, n_points + 2)[1:-1])
+    first, last = (float(np.log(end / (1 - end))) for end in (low, high))
+    odds = expit(np.linspace(first, last, n_points + 2)[1:-1])
     n_even = min(8 * n_tokens, _FINE_POINTS) if n_tokens <= _EXACT_TOKENS else n_points
     return np.union1d(odds, np.linspace(low, high, n_even + 2)[1:-1])
 
