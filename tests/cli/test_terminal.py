@@ -25,6 +25,9 @@ def check(found, claim, context):
 
 verify._Found.check = check
 commands, mode, place = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3]
+if any(words[0] == "report" and "--out" in words for words in commands):  # the token trap's whole grid takes seconds
+    from simulations.report.explorers import tokens
+    tokens.VOCABULARIES, tokens.TOKENS, tokens.RATES = (2, 10), (2, 10, 30), (0.03, 0.1)
 if ["bench"] in commands:
     from simulations.benchmark import suite as benchmark
     benchmark.run = lambda **_: []
