@@ -46,7 +46,7 @@ verify: data
 	$(BIN)/kondo verify --preset $(PRESET) --report report
 
 test: data
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 # Experiments are apart. All are computed before one is replaced: a changed table would mark the commit in the next
 # one's sidecar as dirty.

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from mnist_images import mnist
 
 from kondo_theory.claims import CLAIMS
 from simulations.errors import ReportedError
 from simulations.mnist import runs as mnist_runs
 from simulations.mnist.config import METHODS, PAPER_METHODS, MnistConfig, preset_configs
-from simulations.mnist.images import load_mnist
 from simulations.mnist.runs import programs, run_many
 from simulations.mnist.summary import crossings, final_error, samples_to_error, summarise
 from simulations.mnist.training import train
@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def data():
-    return load_mnist()
+    return mnist()
 
 
 def run(data, method, **options):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from mnist_images import mnist
 
 from simulations.mnist.digits import BatchConfig, batches
-from simulations.mnist.images import load_mnist
 
 CPU = torch.device("cpu")
 SHORT = BatchConfig(updates=(5, 10), batch_size=30)
@@ -13,7 +13,7 @@ SHORT = BatchConfig(updates=(5, 10), batch_size=30)
 
 @pytest.fixture(scope="module")
 def data():
-    return load_mnist()
+    return mnist()
 
 
 @pytest.fixture(scope="module")

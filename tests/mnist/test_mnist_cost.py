@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from mnist_images import mnist
 
 from kondo_theory import cost
 from kondo_theory.claims import CLAIMS
@@ -15,7 +16,6 @@ from kondo_theory.training import ScreenedStep
 from simulations.mnist.config import KIND as CURVES
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.cost import KIND, StepSize, held_bytes, measure, peak_bytes, sizes, too_large
-from simulations.mnist.images import load_mnist
 from simulations.mnist.tables import committed, cost_to_error, speedups
 from simulations.networks import stacked
 from simulations.networks.mlp import PolicyMLP
@@ -32,7 +32,7 @@ CLAIM = CLAIMS["mnist-savings"]
 
 @pytest.fixture(scope="module")
 def data():
-    return load_mnist()
+    return mnist()
 
 
 @pytest.fixture(scope="module")

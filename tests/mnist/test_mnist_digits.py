@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from mnist_images import mnist
 
 from paper_figs import draw
 from simulations.mnist.digits import DigitsConfig, extreme_digits, write_table
-from simulations.mnist.images import load_mnist
 from simulations.results.tables import SWEEP, save
 
 mpl.use("Agg")
@@ -19,7 +19,7 @@ SHORT = DigitsConfig(updates=(5, 10), digits=3)
 
 @pytest.fixture(scope="module")
 def data():
-    return load_mnist()
+    return mnist()
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from mnist_images import mnist
 
 from kondo_theory.approximate import noisy_keep
 from simulations.mnist import screeners as mnist_screeners
 from simulations.mnist.approximate import STUDIES, Contender, RunSize, run, run_study, step_seconds, write_table
 from simulations.mnist.config import MnistConfig
-from simulations.mnist.images import load_mnist
 from simulations.mnist.probe import Probe
 from simulations.mnist.screeners import Distilled, Int8, LowPrecision, NoisyDelight, Screener, Stale
 from simulations.mnist.training import SeedProgram
@@ -25,7 +25,7 @@ TINY = RunSize(20, 2, eval_every=10, images=200, draws=3)
 
 @pytest.fixture(scope="module")
 def data():
-    return load_mnist()
+    return mnist()
 
 
 def program(data, screener=None, config=TENTH, n_updates=0):

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import torch
+from mnist_images import mnist
 
 from kondo_theory.gate import Gate
 from simulations.devices import clock, describe
 from simulations.mnist.config import MnistConfig
-from simulations.mnist.images import load_mnist
 from simulations.mnist.screeners import Int8
 from simulations.mnist.screeners import _product as int8_product
 from simulations.mnist.screeners import _quantised as quantised
@@ -44,7 +44,7 @@ METHODS = (
 
 @pytest.fixture(scope="module")
 def data():
-    return load_mnist()
+    return mnist()
 
 
 def distance(found, expected):

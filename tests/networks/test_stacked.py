@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from mnist_images import mnist
 from steps import Stacked
 from waiting import Waits
 
@@ -13,7 +14,6 @@ from kondo_theory.gate import Gate, delight, gate_probability
 from kondo_theory.screening import RULES
 from kondo_theory.training import ScreenedStep, Screening
 from simulations.mnist.config import MnistConfig
-from simulations.mnist.images import load_mnist
 from simulations.mnist.training import SeedProgram
 from simulations.networks import stacked
 from simulations.networks.mlp import PolicyMLP
@@ -41,7 +41,7 @@ METHODS = [
 
 @pytest.fixture(scope="module")
 def data():
-    return load_mnist()
+    return mnist()
 
 
 def stacked_run(config, data, n_updates=20, seeds=SEEDS, swap_draws=False):

@@ -11,12 +11,12 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import torch
+from mnist_images import few_images
 
 from simulations.cli import main as cli
 from simulations.errors import ReportedError
 from simulations.mnist import runs as mnist_runs
 from simulations.mnist.config import MnistConfig
-from simulations.mnist.images import load_mnist
 from simulations.mnist.runs import identity
 from simulations.mnist.training import train
 from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile
@@ -41,7 +41,7 @@ class StoppedError(Exception):
 
 @pytest.fixture(scope="module")
 def data():
-    return load_mnist()
+    return few_images()
 
 
 def seeds(config):

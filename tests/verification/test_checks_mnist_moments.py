@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from mnist_images import mnist
 
 from kondo_theory.claims import CLAIMS
 from kondo_theory.screening import RULES
 from simulations.mnist import decomposition, paths
-from simulations.mnist.images import load_mnist
 from simulations.mnist.paths import PathConfig
 from simulations.networks.image_bandits import DIRECTIONS
 from simulations.results.merging import MeasuredTables
@@ -29,7 +29,7 @@ TARGETS = (0.0, 0.5, 0.8, 0.9, 0.95)
 
 @pytest.fixture(scope="module")
 def data():
-    return load_mnist()
+    return mnist()
 
 
 @pytest.fixture(scope="module")
