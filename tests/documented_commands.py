@@ -34,7 +34,7 @@ STANDS_FOR = {
     "LIST": "pdf,svg",
     "W": "column", "KEY=VALUES": "temperature=0.1,0.5", "ADDRESS": "tcp://login1:8786", "M": "10",
     "T": "10", "S": "8", "ρ": "0.03", "p": "0.5", "KEY=VALUE": "n_arms=50 zero-price-geometry", "...": "",
-    "32000": "10", "512": "10", "64": "4",
+    "32000": "10", "512": "10", "64": "2",
 }  # fmt: skip
 """What a placeholder stands for, with the argument that it needs, and sizes that take seconds."""
 NAMES = {"figures": "learning-time", "sweep": "gate-frequency", "mnist": "cost", "reversal": "quality"}
