@@ -20,6 +20,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx_copybutton",
     "registry_pages",
+    "built_links",
 ]
 exclude_patterns = ["_build", "_extensions"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}

@@ -61,6 +61,10 @@ def test_negative_control_a_wrong_comment_and_a_name_that_is_gone_are_noticed():
         results("\n".join(lines).replace("stall_point", "stall_pont"))
 
 
+def test_the_readme_can_be_read_in_one_go():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 200, "long lists stand in docs/"
+
+
 def named_files(text):
     """Paths from the root that stand in backticks; of one yet to be made (``my_claim.py``) its directory."""
     for word in " ".join(re.findall(r"`([^`\n]+)`", text)).split():

@@ -31,6 +31,8 @@ GENERATOR = '<meta name="generator" content="kondo report">'
 SHOWN = 5  # rows of a table that is folded beyond
 FOLDED_FROM = 12  # rows from which a table is folded
 OTHER = "Other claims"
+FRONT, TOP = "hero", "top"
+"""The figure of the page's beginning, and the id of that."""
 VENDORED = Path(__file__).with_name("vendor")
 FORMULA_FONT = VENDORED / "stix-two-math-subset.woff"
 """A part of STIX Two Math: signs of formulas, with brackets that grow. Not every machine has such a font."""
@@ -92,6 +94,8 @@ def _write(document: Document, directory: Path, tables: MeasuredTables | Path | 
     own = MeasuredTables.read(tables) if isinstance(tables, Path) else tables
     page = require_page(directory)
     names = [name for claim in document.claims for name in figures_of(claim.id)]
+    if _answered(document):
+        names.append(FRONT)
     text = render(document, draw_pictures(names, own))
     try:
         with atomic_path(page) as temporary:
@@ -154,10 +158,17 @@ def _size(distance: float | None) -> float:
     return -1.0 if distance is None else math.inf if math.isnan(distance) else distance
 
 
-def _sections(document: Document, pictures: Mapping[str, Picture]) -> Mapping[str, Sequence[Section]]:
-    """Return the sections by family; a figure that shows several claims stands with the first of them."""
+def _answered(document: Document) -> bool:
+    """Whether the page begins with what the gate does, when it saves and when it stalls, and their figure."""
+    return {claim.id for claim in document.claims} >= answers.CLAIMS
+
+
+def _sections(
+    document: Document, pictures: Mapping[str, Picture], front: Picture | None
+) -> Mapping[str, Sequence[Section]]:
+    """Return the sections by family; a figure that shows several claims stands with the first, or at the front."""
     families: dict[str, list[Section]] = {}
-    shown_by: dict[str, str] = {}
+    shown_by = {} if front is None else {front.name: TOP}
     for claim in document.claims:
         names = figures_of(claim.id)
         here = [pictures[name] for name in names if shown_by.setdefault(name, claim.id) == claim.id]
@@ -171,13 +182,15 @@ def render(document: Document, pictures: Mapping[str, Picture]) -> str:
     counts: Counter[str] = Counter(claim.verdict for claim in document.claims)
     steps = [step for claim in document.claims if claim.derived for step in claim.derived.steps]
     simulated = [row for claim in document.claims for row in claim.simulated]
+    front = pictures.get(FRONT) if _answered(document) else None
     return (
         _environment()
         .get_template("page.html.j2")
         .render(
             document=document,
             generator=Markup(GENERATOR),
-            families=_sections(document, pictures),
+            front=front,
+            families=_sections(document, pictures, front),
             counts={verdict: counts[verdict] for verdict in wording.VERDICTS if counts[verdict]},
             kinds=Counter(step.kind for step in steps),
             derivations=sum(claim.derived is not None for claim in document.claims),
@@ -188,7 +201,7 @@ def render(document: Document, pictures: Mapping[str, Picture]) -> str:
             seconds=sum(claim.seconds for claim in document.claims),
             ids={claim.id for claim in document.claims},
             explorers=explorers(),
-            answered={claim.id for claim in document.claims} >= answers.CLAIMS,
+            answered=_answered(document),
             numbers=answers.numbers_that_hold(document),
         )
     )

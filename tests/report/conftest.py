@@ -22,6 +22,7 @@ from simulations.verification.outcomes import Outcome, Report
 
 HOSTILE = """<script>alert("1 & 2")</script> 'x' </style>"""
 DRAWN = ("gate-law", "additive-threshold", "additive-never-fixed")
+FRONT = "gate-law"
 
 
 def outcome(claim, verdict):
@@ -53,6 +54,7 @@ def few_figures():
     draw = cache(lambda names: draw_pictures(names, None))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(page, "figures_of", lambda claim: figures_of(claim) if claim in DRAWN else [])
+        patch.setattr(page, "FRONT", FRONT)
         patch.setattr(tokens, "VOCABULARIES", (2, 10))
         patch.setattr(tokens, "TOKENS", (2, 10, 30))
         patch.setattr(tokens, "RATES", (0.03, 0.1))

@@ -98,6 +98,19 @@ def test_formulas_figures_and_tables_are_there(tree, document):
     assert all("scope" in attributes for tag, attributes in tree.elements if tag == "th")
 
 
+def test_the_page_begins_with_its_three_answers_and_a_figure(path, document):
+    beginning, _, rest = path.read_text(encoding="utf-8").partition("</header>")
+    said = " ".join("".join(Tree(beginning).text).split())
+    questions = [said.index(question) for question in ("What it does", "When it saves", "When it stalls")]
+    assert questions == sorted(questions)
+    (image,) = (attributes for tag, attributes in Tree(beginning).elements if tag == "img")
+    assert image["alt"].startswith(f"Figure {page.FRONT}: ")
+    assert image["alt"] not in rest, "it stands there alone"
+    assert "stands at the top" in " ".join("".join(Tree(rest).text).split())
+    few = page.Document.of(document | {"claims": document["claims"][:2]}, "x")
+    assert not page._answered(few), "without the claims that they name there are no answers"
+
+
 def test_headings_go_down_one_level_at_a_time(tree):
     levels = [int(tag[1]) for tag, _ in tree.elements if re.fullmatch("h[1-6]", tag)]
     assert levels.count(1) == 1
