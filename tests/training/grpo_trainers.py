@@ -3,6 +3,7 @@
 A tiny random model in float64, a tokenizer made here, answers from a seeded function: nothing is downloaded.
 """
 
+import gc
 import types
 import warnings
 
@@ -23,6 +24,15 @@ with warnings.catch_warnings():
 
 V, GROUP, LONGEST = 13, 4, 6
 WORDS = ["<pad>", "<eos>", *"abcdefghijk"]
+
+
+@pytest.fixture(autouse=True)
+def quick_and_quiet(monkeypatch):
+    """TRL reports its use, but not in CI, and before it trains it collects the garbage of all that is loaded."""
+    monkeypatch.setenv("CI", "1")
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def tokenizer():

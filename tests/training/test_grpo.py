@@ -1,12 +1,22 @@
 """TRL's trainer behind a gate has the gradient of its own loss with the dropped advantages at zero."""
 
-import gc
 import types
 import warnings
 
 import pytest
 import torch
-from grpo_trainers import GROUP, Exact, Gated, Masked, MaskedAdvantages, Rollouts, build, settings, watch
+from grpo_trainers import (  # noqa: F401
+    GROUP,
+    Exact,
+    Gated,
+    Masked,
+    MaskedAdvantages,
+    Rollouts,
+    build,
+    quick_and_quiet,
+    settings,
+    watch,
+)
 
 from kondo_theory.gate import Gate, kept_count
 from kondo_theory.training.answers import Answers, select_answers
@@ -17,15 +27,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # theirs
 B = 16
 TWO_STEPS = {"steps_per_generation": 4, "gradient_accumulation_steps": 2, "num_iterations": 2, "max_steps": 4}
 ONE_STEP = {"gradient_accumulation_steps": 4, "max_steps": 2}
-
-
-@pytest.fixture(autouse=True)
-def quick_and_quiet(monkeypatch):
-    """TRL reports its use, but not in CI, and before it trains it collects the garbage of all that is loaded."""
-    monkeypatch.setenv("CI", "1")
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def gradients(kind, tmp_path, **options):
