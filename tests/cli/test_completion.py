@@ -102,8 +102,8 @@ def test_what_is_not_there_has_no_names(tmp_path):
 
 
 def test_completing_loads_nothing_heavy_and_the_shell_gets_it():
-    lines = ["verify --claim", "derive", "figures", "figures --set", "sweep", "sweep --set", *(f"experiment mnist {o}" for o in
-             ("--method", "--rule", "--study"))]  # fmt: skip
+    plain = ("verify --claim", "derive", "figures", "figures --set", "sweep", "sweep --set")
+    lines = [*plain, *(f"experiment mnist {option}" for option in ("--method", "--rule", "--study"))]
     code = f"""
 import os, sys
 from simulations.cli.main import main
