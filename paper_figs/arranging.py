@@ -98,7 +98,7 @@ def stack_names(ax: Axes, place: tuple[float, float], names: Mapping[str, Colour
 
 def named_colours(ax: Axes) -> dict[str, Colour]:
     """Return the colours of a panel's labelled curves by their names."""
-    lines = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
+    lines: list[Any] = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
     return {str(line.get_label()): line.get_color() for line in lines}
 
 

@@ -65,7 +65,7 @@ def _shares(ax: Axes, frame: pd.DataFrame) -> None:
             rate, length = float(run["rate"].iloc[0]), int(run["length"].iloc[0])
             independent = float(surviving_rows(rate, length))
             draw_exact(ax, independent, place, "black")
-            ax.text(independent, place + 0.28, f"{percent(independent)} if\nindependent", ha="center", va="top")
+            ax.text(independent, place + 0.2, f"{percent(independent)} if\nindependent", ha="left", va="top")
     ax.set_yticks(range(len(labels)), [shown(label) for label in labels])
     ax.set(
         xscale="log",

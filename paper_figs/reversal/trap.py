@@ -21,13 +21,14 @@ from paper_figs.tables import reversal_curves
 from paper_figs.wording import count, number
 from simulations.reversal.summary import LEARNT, progress
 
-__all__ = ["GROUP", "reversal_token_trap"]
+__all__ = ["GROUP", "RUN_LEARNT", "RUN_STALLED", "reversal_token_trap"]
 
 GROUP = 10
 """Answers to a prompt, whose mean is the baseline."""
 MARGIN = 0.05
 _SHADE = 0.22
-_LEARNT, _STALLED = MethodStyle("0.5", "o"), MethodStyle("black", "X")
+RUN_LEARNT, RUN_STALLED = MethodStyle("0.4", "o"), MethodStyle("black", "X")
+"""How a run looks that learnt, and one that did not."""
 
 Pair = tuple[int, int]
 """M and H."""
@@ -70,11 +71,11 @@ def _phase_diagram(ax: Axes, tokens: pd.DataFrame, pairs: list[Pair]) -> None:
             seeds = runs[runs["rate"] == rate]
             shifts = np.linspace(-0.24, 0.24, len(seeds)) if len(seeds) > 1 else np.zeros(1)
             for shift, learnt in zip(shifts, seeds["learnt"], strict=True):
-                mark_measured(ax, place + shift, rate, _LEARNT if learnt else _STALLED, ms=3)
+                mark_measured(ax, place + shift, rate, RUN_LEARNT if learnt else RUN_STALLED, ms=3)
     handles: list[Any] = [
         Patch(color=colour, alpha=_SHADE + 0.15, linewidth=0, label="predicted to stall"),
-        named("did not learn", _STALLED, mark="filled"),
-        named("learnt", _LEARNT, mark="filled"),
+        named("did not learn", RUN_STALLED, mark="filled"),
+        named("learnt", RUN_LEARNT, mark="filled"),
     ]
     ax.set(ylabel="gate rate, ρ", ylim=(0, 0.68))
     stalls = [

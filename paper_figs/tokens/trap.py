@@ -9,7 +9,6 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from kondo_theory import token_trap as closed
@@ -17,6 +16,7 @@ from kondo_theory.token_trap.groups import group_drift
 from paper_figs.arranging import label_at, label_curves, stack_names
 from paper_figs.marks import REFERENCE, SIMULATED, draw_rows, mark_measured, reference
 from paper_figs.panels import caption, finding, panels
+from paper_figs.reversal.trap import RUN_LEARNT, RUN_STALLED
 from paper_figs.style import SMALLEST, MethodStyle, method_style, shades
 from paper_figs.tables import points, reversal_curves, rows
 from paper_figs.wording import P_TOKEN, number, simulated
@@ -42,8 +42,8 @@ def token_trap() -> Figure:
     caption(f"""Gates that keep a fixed share ρ of tokens, answers of T tokens of M kinds. (a) Numbers and shades: the
         critical rate ρ_c in percent, below which training stalls (exact; 0: small rates learn). Below them the
         transformer's runs on token reversal (filled, measured on networks, T its prompt): left those with ρ < ρ_c,
-        right those with ρ > ρ_c, full if they stalled, ringed if they learnt. (b) Drift of three gates over PG's,
-        M = T = 10, ρ = 0.1. (c) Mean reward at which training ends, M = 10. Lines: exact.
+        right those with ρ > ρ_c, ✖ if they stalled, a dot if they learnt. (b) Drift of three gates over PG's, M = T
+        = 10, ρ = 0.1. (c) Mean reward at which training ends, M = 10. Lines: exact.
         {simulated("token-runs")}""")
     return figure
 
@@ -74,7 +74,7 @@ def _critical_rates(ax: Axes) -> None:
             continue
         x = _MAP_TOKENS.index(n_tokens) + (0.3 if rate < found["critical"].iloc[0] else 0.7)
         y = vocabularies.index(vocab_size) + 0.74
-        _mark_runs(ax, x, y, learnt=bool(found["learnt"].mean() > 0.5))
+        mark_measured(ax, x, y, RUN_LEARNT if found["learnt"].mean() > 0.5 else RUN_STALLED, ms=4)
     ax.set(xlabel="tokens per answer, T", ylabel="vocabulary, M")
     ax.tick_params(length=0)
     ax.tick_params(axis="y", rotation=0)
@@ -85,13 +85,6 @@ def _critical_rates(ax: Axes) -> None:
         f"Below the critical rate {int((~below['learnt'].astype(bool)).sum())} of {len(below)} runs of a transformer "
         f"stall, above it {int(above['learnt'].sum())} of {len(above)} learn",
     )
-
-
-def _mark_runs(ax: Axes, x: float, y: float, *, learnt: bool) -> None:
-    """Draw the runs of one setting: a full circle where they stalled, a ringed dot where they learnt."""
-    mark_measured(ax, x, y, MethodStyle("black", "o"), ms=2.2 if learnt else 4.5)
-    if learnt:
-        ax.add_artist(Line2D([x], [y], marker="o", color="black", mfc="none", ms=5, mew=0.7))
 
 
 def _stall_points(ax: Axes, vocab_size: int = 10) -> None:
