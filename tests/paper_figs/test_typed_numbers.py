@@ -1,11 +1,13 @@
-"""Numbers that README and the guides write beside a figure, or take from one, are those of its table."""
+"""What README and the guides show and write of figures is what the tables give: their pictures, and typed numbers."""
 
+import io
 import re
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from kondo_theory.token_trap.groups import group_stall_point
 from paper_figs.mnist.quality import GATE, backward_samples
@@ -25,6 +27,8 @@ SAID = (
     r"stops learning at the reward that theory predicts, within {near}, when",
 )
 """What README says of the hero, by the names of the numbers."""
+SHADE = 0.5
+"""Of 255: pictures that differ by less are the same but for how a version of matplotlib smooths its letters."""
 WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
 
 
@@ -85,6 +89,33 @@ def test_the_seconds_of_the_guide_to_devices_are_those_of_the_figure(drawn_figur
     assert [cell for cell in written if cell != "–"] == shown
     results = re.sub(r"\s+", " ", read("docs/results.md"))
     assert f"takes {shown[4]} of PG's time by the row gate at 3 % on one CPU thread, and {shown[0]} of it" in results
+
+
+def apart(first, second):
+    """How far two pictures are apart on average, in shades of 255; infinite if they differ in size."""
+    one, other = (np.asarray(Image.open(picture).convert("L"), float) for picture in (first, second))
+    return float(np.abs(one - other).mean()) if one.shape == other.shape else np.inf
+
+
+PICTURES = sorted((ROOT / "docs" / "figures").glob("*.png"))
+
+
+@pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.stem)
+def test_the_pictures_in_the_documents_are_as_the_command_draws_them(path, drawn_figure):
+    drawn, buffer = drawn_figure(path.stem), io.BytesIO()
+    drawn.figure.savefig(buffer, format="png")
+    again = f"kondo figures {path.stem} --format png"
+    assert Image.open(path).text["Description"] == drawn.caption, again
+    assert apart(path, buffer) < SHADE, again
+
+
+def test_negative_control_a_picture_with_another_title_or_size_is_seen(tmp_path):
+    picture = np.asarray(Image.open(PICTURES[0]).convert("L")).copy()
+    picture[:50, : picture.shape[1] // 3] = 0
+    Image.fromarray(picture).save(tmp_path / "dark.png")
+    assert apart(PICTURES[0], tmp_path / "dark.png") > SHADE
+    assert apart(PICTURES[0], PICTURES[1]) == np.inf
+    assert apart(PICTURES[0], PICTURES[0]) == 0
 
 
 def percent_of(errors):
