@@ -107,9 +107,7 @@ def reference(
         ax.axhline(y, **look)
 
 
-def named(label: str, style: MethodStyle, *, mark: str = "line") -> Line2D:
-    """Return the entry of a legend: a ``line``, a ``hollow`` or a ``filled`` marker, or one on a line, ``curve``."""
-    face = "white" if mark == "hollow" else style.colour
-    marker = "" if mark == "line" else style.marker
-    line: Any = "-" if mark in ("line", "curve") else ""
-    return Line2D([], [], color=style.colour, marker=marker, mfc=face, ls=line, label=label)
+def named(label: str, style: MethodStyle, *, mark: str = "filled") -> Line2D:
+    """Return the entry of a legend: a ``filled`` marker, or one on a line, ``curve``."""
+    line: Any = "-" if mark == "curve" else ""
+    return Line2D([], [], color=style.colour, marker=style.marker, ls=line, label=label)

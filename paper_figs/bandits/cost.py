@@ -122,7 +122,8 @@ def approximate_delight(
         axes[0],
         f"With noise as large as delight (τ = 1) it keeps {percent(rates['relative'])}, not {percent(p_correct)}",
     )
-    finding(axes[1], f"… with {percent(noises['relative'] / pg[1])} of PG's noise across ∇J")
+    share = f"with {percent(noises['relative'] / pg[1])} of PG's noise" if pg[1] else "and two arms have no noise"
+    finding(axes[1], f"… {share} across ∇J")
     better = "above" if min(cosines.values()) > pg[2] else "not always above"
     finding(axes[2], f"Its direction is {number(cosines['relative'])}, {better} PG's {number(pg[2])}")
     stack_names(axes[0], (0.03, 0.9))

@@ -197,7 +197,8 @@ def _against_rate(along: Axes, across: Axes, context: Context, size: int) -> Non
     finding(along, f"At B = {size} it has {number(float(price[below] / exact[below]))} times less at "
                    f"ρ = {n_kept[below] / size:g}, {number(float(price[at] / exact[at]))} at ρ = p")  # fmt: skip
     exact, price = (np.asarray(moments.var_perpendicular) for moments in lines.values())
-    apart = float(np.abs(exact - price).max() / max(exact.max(), price.max()))
+    largest = float(max(exact.max(), price.max()))
+    apart = float(np.abs(exact - price).max()) / largest if largest else 0.0
     finding(across, f"Across ∇J they differ by at most {percent(apart)} of the largest")
 
 

@@ -77,12 +77,15 @@ def zero_price_geometry(
     axes[2].set(xlabel=P_CORRECT, ylabel="mean cosine with ∇J", xscale="log", ylim=(0.0, 1.05))
     zero, pg = most["zero price"], most["PG"]
     finding(axes[0], f"Zero price: noise {number(zero)} across ∇J at every p, where PG's reaches {number(pg)}")
-    finding(axes[1], f"… and at every baseline, where PG's grows as b² and DG's to {percent(most['DG'] / pg)} of it")
+    share = (
+        f"PG's grows as b² and DG's to {percent(most['DG'] / pg)} of it" if pg else "two arms have none by any method"
+    )
+    finding(axes[1], f"… and at every baseline, where {share}")
     finding(
         axes[2],
         f"At p = 0.05 a batch points right to {number(cosines['zero price'])}; PG's to {number(cosines['PG'])}",
     )
-    axes[0].set_ylim(bottom=-0.16 * pg)
+    axes[0].set_ylim(bottom=-0.16 * (pg or 1.0))
     label_at(axes[0], {"PG": (0.35, 3, 2), "DG": (0.35, 0, 3), "zero price": (0.35, 0, -4)})
     caption(f"""Noise across the true gradient ∇J of policy gradient (PG), delight-weighted gradient (DG, η = 1) and
         the gate at price zero against the probability p of the correct arm (a, b = {baseline:g}) and the baseline b
@@ -94,6 +97,8 @@ def zero_price_geometry(
 
 def baseline_dependence(n_arms: int = 10, baseline: float = 0.5) -> Figure:
     """Show that PG's perpendicular noise is the baseline's: against b, against K, and over squared signal."""
+    if n_arms < 3:
+        raise ValueError("two arms have no noise across ∇J")
     figure, axes = panels(3)
     lines, sizes = np.geomspace(0.01, 0.99, 200), np.unique(np.geomspace(2, 1_000, 200).round())
     for p, colour in zip((0.1, 0.5, 0.9), shades(3), strict=True):

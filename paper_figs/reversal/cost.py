@@ -75,9 +75,7 @@ def _shares(ax: Axes, frame: pd.DataFrame) -> None:
     )
     ax.set_xticks([0.03, 0.1, 0.3, 1], ["3 %", "10 %", "30 %", "100 %"])
     ax.minorticks_off()
-    entries = [
-        named(name, MethodStyle("0.3", mark), mark="filled") for name, mark in (("kept", "o"), ("processed", "s"))
-    ]
+    entries = [named(name, MethodStyle("0.3", mark)) for name, mark in (("kept", "o"), ("processed", "s"))]
     ax.legend(handles=entries, loc="upper right", borderaxespad=0, handletextpad=0.1)
     kept, processed = shares["token gate(3 %)"]
     finding(ax, f"The token gate keeps {percent(kept)} of the tokens but processes {percent(processed)}")

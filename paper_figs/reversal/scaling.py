@@ -30,7 +30,7 @@ def reversal_scaling() -> Figure:
         ax.set(ylabel=_LONGEST[axis])
         finding(ax, _found(rows, axis))
     labels = [str(label) for axis in AXES for label in frame[frame["axis"] == axis]["label"].unique()]
-    legend_below(axes, [named(shown(label), reversal_style(label), mark="filled") for label in dict.fromkeys(labels)])
+    legend_below(axes, [named(shown(label), reversal_style(label)) for label in dict.fromkeys(labels)])
     caption(f"""The longest prompt of two kinds of token (a) and the largest vocabulary of prompts of ten (b) of token
         reversal that each method solved, to a token error below 5 %, within a budget of answers sampled (forward
         rows) or trained on (backward rows). Filled points: measured on networks, each of {frame["seed"].nunique()}

@@ -53,7 +53,7 @@ def _rules(ax: Axes, frame: pd.DataFrame) -> None:
             runs = frame[(frame["rule"] == rule) & (frame["method"] == method)]
             draw_seeds(ax, final_errors(runs), place + shift, method_style(rule).colour, marker)
     ax.set_yticks(range(len(names)), names)
-    handles = [named(name, MethodStyle("0.3", marker), mark="filled") for name, marker, _ in looks.values()]
+    handles = [named(name, MethodStyle("0.3", marker)) for name, marker, _ in looks.values()]
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.3, -0.17), ncols=2)
     solved = {method: _solved(frame[frame["method"] == method], "rule") for method in looks}
     finding(
@@ -71,7 +71,7 @@ def _rewards(ax: Axes, frame: pd.DataFrame) -> None:
                 style = reversal_style(str(label))
                 draw_seeds(ax, final_errors(runs), place + 0.22 * (number - 1), style.colour, marker)
     ax.set_yticks(range(len(labels)), [shown(label) for label in labels])
-    handles = [named(name, MethodStyle("0.3", marker), mark="filled") for name, marker in _REWARDS.items()]
+    handles = [named(name, MethodStyle("0.3", marker)) for name, marker in _REWARDS.items()]
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.3, -0.17), ncols=3)
     hard, easy = (frame[frame["reward"] == reward] for reward in ("exact", "fraction"))
     finding(ax, f"Below 1 % error: {_solved(easy, 'label')} of {easy['label'].nunique()} methods by fraction, "

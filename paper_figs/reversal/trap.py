@@ -74,8 +74,8 @@ def _phase_diagram(ax: Axes, tokens: pd.DataFrame, pairs: list[Pair]) -> None:
                 mark_measured(ax, place + shift, rate, RUN_LEARNT if learnt else RUN_STALLED, ms=3)
     handles: list[Any] = [
         Patch(color=colour, alpha=_SHADE + 0.15, linewidth=0, label="predicted to stall"),
-        named("did not learn", RUN_STALLED, mark="filled"),
-        named("learnt", RUN_LEARNT, mark="filled"),
+        named("did not learn", RUN_STALLED),
+        named("learnt", RUN_LEARNT),
     ]
     ax.set(ylabel="gate rate, ρ", ylim=(0, 0.68))
     stalls = [
@@ -112,8 +112,8 @@ def _stalled_rewards(ax: Axes, below: pd.DataFrame) -> None:
         place = (group[0], runs["late_reward"].max())
         ax.annotate(f"M = {m}, H = {h}", place, shift, textcoords="offset points")
     handles: list[Any] = [
-        named(f"baseline: mean of {GROUP} answers", style, mark="filled"),
-        named("baseline: exact mean", MethodStyle("0.3", "x"), mark="filled"),
+        named(f"baseline: mean of {GROUP} answers", style),
+        named("baseline: exact mean", MethodStyle("0.3", "x")),
     ]
     ax.legend(handles=handles, loc="lower right", title="predicted with")
     ax.set(xlabel="predicted reward at the stall, p*", ylabel="reward, last third of training")

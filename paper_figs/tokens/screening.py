@@ -148,7 +148,7 @@ def _stalls(ax: Axes) -> None:
     ax.plot(ends, ends, color="0.6", lw=0.8, zorder=0)
     ax.set(xlabel="predicted reward", ylabel="reward over the last third", xlim=ends, ylim=ends)
     finding(ax, f"By {' and '.join(_STALLING)} it stalls where predicted, within {number(max(gaps))}")
-    ax.legend(handles=[named(rule, method_style(rule), mark="filled") for rule in _STALLING], loc="upper left")
+    ax.legend(handles=[named(rule, method_style(rule)) for rule in _STALLING], loc="upper left")
 
 
 def _errors(ax: Axes) -> None:
@@ -167,5 +167,5 @@ def _errors(ax: Axes) -> None:
     error_axis(ax)
     below = sum(median < 0.1 for median in medians)
     finding(ax, f"By {', '.join(_LEARNING)} {below} of {len(medians)} medians end below 10 %")
-    handles = [named(rule, method_style(rule), mark="filled") for rule in _LEARNING]
+    handles = [named(rule, method_style(rule)) for rule in _LEARNING]
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.3, -0.17), ncols=3)

@@ -108,7 +108,7 @@ def test_up_to_five_curves_are_named_without_a_legend(name, drawn_figure):
 def test_negative_control_a_legend_of_few_curves_is_seen():
     with paper_style():
         _, (ax,) = panels()
-        ax.legend(handles=[named(name, METHODS[name]) for name in ("PG", "DG")])
+        ax.legend(handles=[named(name, METHODS[name], mark="curve") for name in ("PG", "DG")])
     assert [len(curves_of(legend)) for legend in legends_of(ax.figure)] == [2]
 
 
