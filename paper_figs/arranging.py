@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,17 @@ from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogFormatter, NullFormatter
 from matplotlib.transforms import BboxBase
 
-__all__ = ["CURVE", "arrange", "label_curves"]
+from paper_figs.style import Colour
+
+__all__ = ["CURVE", "arrange", "label_at", "label_curves", "named_colours", "stack_names"]
 
 CURVE = "curve"
 """The mark (``gid``) of a name that stands at the end of its curve."""
 _GAP = 14.0
 """Pixels at least between a title and the next panel."""
 _TRIES = 4
+_LINE = 9.0
+"""Points from one name to the next below it."""
 
 
 def label_curves(ax: Axes, lines: Sequence[Line2D] | None = None) -> None:
@@ -38,7 +42,7 @@ def label_curves(ax: Axes, lines: Sequence[Line2D] | None = None) -> None:
         ax.annotate(
             str(line.get_label()),
             (1.0, _right_end(ax, line)),
-            (3, 0),
+            (5, 0),
             xycoords="axes fraction",
             textcoords="offset points",
             va="center",
@@ -47,6 +51,55 @@ def label_curves(ax: Axes, lines: Sequence[Line2D] | None = None) -> None:
             annotation_clip=False,
         )
     _spread(ax)
+
+
+def label_at(ax: Axes, places: Mapping[str, tuple[float, float, float]], **look: Any) -> None:
+    """Write names beside their curves, in their colours, where the ends are too near for :func:`label_curves`.
+
+    Parameters
+    ----------
+    ax : Axes
+    places : mapping of str to (float, float, float)
+        By the curve's label: the ``x`` of its point beside which the name stands, at the curve's end if it goes no
+        farther, and how far in points the name is to the right of it and above it. One to the left ends there.
+    look
+        As of ``Axes.annotate``.
+    """
+    curves = {str(line.get_label()): line for line in ax.lines}
+    for name, (x, right, above) in places.items():
+        along, heights = (np.asarray(each, dtype=np.float64) for each in curves[name].get_data())
+        along, heights = along[np.isfinite(heights)], heights[np.isfinite(heights)]
+        x = float(np.clip(x, along.min(), along.max()))
+        y = float(np.interp(x, along, heights))
+        settings = {"ha": "right" if right < 0 else "left", "va": "top" if above < 0 else "bottom", **look}
+        ax.annotate(name, (x, y), (right, above), textcoords="offset points", color=curves[name].get_color(),
+                    annotation_clip=False, **settings)  # fmt: skip
+
+
+def stack_names(ax: Axes, place: tuple[float, float], names: Mapping[str, Colour] | None = None) -> None:
+    """Write the names of curves that lie too near to be named one by one below each other, each in its colour.
+
+    Parameters
+    ----------
+    ax : Axes
+    place : (float, float)
+        The corner of the panel where they stand, as fractions of it: those at the right end there, those in the lower
+        half stand on it.
+    names : mapping of str to colour, optional
+        By default :func:`named_colours` of the panel.
+    """
+    given = named_colours(ax) if names is None else names
+    low = place[1] < 0.5
+    for row, (name, colour) in enumerate(given.items()):
+        down = _LINE * (row - len(given) + 1 if low else row)
+        ax.annotate(name, place, (0, -down), "axes fraction", "offset points", color=colour,
+                    ha="right" if place[0] > 0.5 else "left", va="bottom" if low else "top")  # fmt: skip
+
+
+def named_colours(ax: Axes) -> dict[str, Colour]:
+    """Return the colours of a panel's labelled curves by their names."""
+    lines: list[Any] = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
+    return {str(line.get_label()): line.get_color() for line in lines}
 
 
 def _right_end(ax: Axes, line: Line2D) -> float:
@@ -93,6 +146,7 @@ def arrange(figure: Figure, panels: Sequence[Axes]) -> None:
     for ax in panels:
         for axis in (ax.xaxis, ax.yaxis):
             _plain_powers(axis)
+        _whole_markers(ax)
     _letter(panels)
     layout = figure.get_layout_engine()
     assert layout is not None
@@ -104,6 +158,17 @@ def arrange(figure: Figure, panels: Sequence[Axes]) -> None:
         _start_title(ax)
         _spread(ax)
     figure.set_layout_engine("none")  # a file of any format has this layout
+
+
+def _whole_markers(ax: Axes) -> None:
+    """Let markers at the edge of a panel be drawn whole, of lines that do not leave it."""
+    low, high = np.sort([ax.get_xlim(), ax.get_ylim()]).T
+    for line in ax.lines:
+        if line.get_marker() in ("", "None", None) or line.get_transform() != ax.transData:
+            continue
+        points = np.column_stack([np.asarray(each, dtype=np.float64) for each in line.get_data()])
+        if len(points) and ((points >= low) & (points <= high)).all():
+            line.set_clip_on(False)
 
 
 def _letter(panels: Sequence[Axes]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from kondo_theory.claims import CLAIMS
-from paper_figs.marks import reference
+from paper_figs.marks import MEASURED, reference
 from paper_figs.panels import caption, finding, panels
 from paper_figs.reversal.style import reversal_style
 from paper_figs.style import method_style, shown
@@ -33,7 +33,8 @@ def device_agreement() -> Figure:
             style = (method_style if pair.experiment == "MNIST" else reversal_style)(pair.label)
             ratio = pair.ratio
             reach = [[ratio.value - ratio.low], [ratio.high - ratio.value]]
-            ax.errorbar(ratio.value, place, xerr=reach, color=style.colour, marker=style.marker, ls="")
+            drawn = ax.errorbar(ratio.value, place, xerr=reach, color=style.colour, marker=style.marker, ls="")
+            drawn.lines[0].set_gid(MEASURED)
         inside = sum(low <= pair.ratio.value <= high for pair in pairs)
         finding(ax, f"{measure.capitalize()}: {inside} of {len(pairs)} ratios are within {low:g} to {high:g}")
         ax.set(xlabel="error on a GPU over that on a CPU")

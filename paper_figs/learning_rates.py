@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paper_figs.marks import reference
+from paper_figs.arranging import label_curves
+from paper_figs.marks import mark_measured, reference
 from paper_figs.panels import caption, finding, legend_below, panels
 from paper_figs.reversal.style import SEEN, reversal_style
 from paper_figs.style import MethodStyle, method_style, shown
@@ -32,7 +33,7 @@ def mnist_learning_rate() -> Figure:
     best = medians.groupby(level=0).min()
     order = ", ".join(f"{shown(name)} {number(value)} %" for name, value in best.sort_values().items())
     finding(ax, f"Each at its best rate: {order}")
-    legend_below([ax])
+    label_curves(ax)
     caption(f"""Final test error on the MNIST bandit (mean of a run's last {MNIST_EVALUATIONS} evaluations) against
         Adam's learning rate: every seed pale, the median of {frame["seed"].nunique()} seeds joined;
         {frame["update"].max():,} updates of {count(frame["batch_size"])} samples. Filled points: measured on
@@ -49,7 +50,7 @@ def reversal_learning_rate() -> Figure:
     medians = _draw(ax, finals, {str(label): reversal_style(str(label)) for label in _labels(frame)})
     reference(ax, x=_PROTOCOL)
     reference(ax, y=100 * SEEN)
-    ax.text(1e-3, 90 * SEEN, "one wrong token, or none", color="0.4", va="top", ha="right")
+    ax.text(3.4e-4, 90 * SEEN, "one wrong token, or none", color="0.4", va="top")
     ax.set_ylim(bottom=50 * SEEN)
     ax.set(xlabel="Adam's learning rate (dotted: the protocol's)", ylabel="final token error (percent)")
     token = medians.xs("token gate(3 %)", level="label")
@@ -79,10 +80,10 @@ def _draw(ax: Axes, finals: pd.DataFrame, styles: dict[str, MethodStyle]) -> pd.
     for place, (label, style) in enumerate(styles.items()):
         rows = finals[finals["label"] == label]
         beside = 1.03 ** (place - (len(styles) - 1) / 2)  # equal learning rates, side by side
-        ax.plot(beside * rows["learning_rate"], rows["error"], style.marker, color=style.colour, alpha=0.3, ms=2.5)
+        mark_measured(ax, beside * rows["learning_rate"], rows["error"], style, alpha=0.3, ms=2.5)
         median = rows.groupby("learning_rate")["error"].median()
         x = beside * np.asarray(median.index)
-        ax.plot(x, median, "-", marker=style.marker, color=style.colour, label=shown(label))
+        mark_measured(ax, x, median, style, ls="-", label=shown(label))
     ax.set(xscale="log", yscale="log")
     rates = sorted(finals["learning_rate"].unique())
     ax.set_xticks(rates, [f"{rate:g}" for rate in rates])

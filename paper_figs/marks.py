@@ -1,7 +1,11 @@
-"""The marks of the grammar: hollow points for what was simulated, filled ones for what was measured, references."""
+"""The marks of the grammar: hollow points were simulated, filled ones measured, crosses and stars are neither.
+
+Each function gives what it draws its mark (``gid``), by which the tests of the grammar know it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,10 +16,28 @@ from numpy.typing import ArrayLike
 
 from paper_figs.style import Colour, MethodStyle
 
-__all__ = ["REFERENCE", "draw_measured", "draw_points", "draw_rows", "named", "reference"]
+__all__ = [
+    "EXACT",
+    "MEASURED",
+    "PUBLISHED",
+    "REFERENCE",
+    "SIMULATED",
+    "draw_exact",
+    "draw_measured",
+    "draw_points",
+    "draw_published",
+    "draw_rows",
+    "mark_measured",
+    "named",
+    "reference",
+]
 
 REFERENCE = "reference"
 """The mark (``gid``) of references and limits, the only lines that are dashed."""
+SIMULATED, MEASURED = "simulated", "measured"
+"""The marks of hollow points and of filled ones."""
+EXACT, PUBLISHED = "exact", "published"
+"""The marks of crosses, for values that theory singles out, and of black stars, for published ones."""
 
 
 def draw_points(
@@ -24,7 +46,8 @@ def draw_points(
     """Draw simulated points with 95 % intervals, hollow so that the line of the theory stays visible."""
     interval = 1.96 * np.asarray(standard_error)
     look = {"elinewidth": 0.8, "zorder": 3, **look}
-    ax.errorbar(x, value, interval, fmt=style.marker, color=style.colour, mfc="white", **look)
+    drawn = ax.errorbar(x, value, interval, fmt=style.marker, color=style.colour, mfc="white", **look)
+    drawn.lines[0].set_gid(SIMULATED)
 
 
 def draw_rows(ax: Axes, frame: pd.DataFrame, x: str, style: MethodStyle, **look: Any) -> None:
@@ -50,11 +73,27 @@ def draw_measured(
     x, value, low, high = (np.asarray(each, dtype=np.float64) for each in (x, value, low, high))
     if marks is None:
         look = {"elinewidth": 0.8, "ls": "-", **look}
-        ax.errorbar(x, value, (value - low, high - value), marker=style.marker, color=style.colour, **look)
+        drawn = ax.errorbar(x, value, (value - low, high - value), marker=style.marker, color=style.colour, **look)
+        drawn.lines[0].set_gid(MEASURED)
         return
     every = max(1, -(-len(x) // marks))
-    ax.plot(x, value, "-", marker=style.marker, markevery=every, color=style.colour, **look)
+    mark_measured(ax, x, value, style, ls="-", markevery=every, **look)
     ax.fill_between(x, low, high, color=style.colour, alpha=0.15, linewidth=0)
+
+
+def mark_measured(ax: Axes, x: ArrayLike, y: ArrayLike, style: MethodStyle, **look: Any) -> None:
+    """Draw filled points without intervals: what was measured on networks."""
+    ax.plot(x, y, **{"marker": style.marker, "color": style.colour, "ls": "", "gid": MEASURED, **look})
+
+
+def draw_exact(ax: Axes, x: ArrayLike, y: ArrayLike, colour: Colour, **look: Any) -> None:
+    """Draw crosses at exact values that theory singles out: no samples are behind them."""
+    ax.plot(x, y, **{"marker": "x", "color": colour, "ls": "", "ms": 4.5, "mew": 1.2, "gid": EXACT, **look})
+
+
+def draw_published(ax: Axes, values: Mapping[float, float]) -> None:
+    """Draw published numbers by their place as black stars."""
+    ax.plot(list(values), list(values.values()), "*", color="black", ms=7, label="_published", gid=PUBLISHED)
 
 
 def reference(
@@ -68,9 +107,7 @@ def reference(
         ax.axhline(y, **look)
 
 
-def named(label: str, style: MethodStyle, *, mark: str = "line") -> Line2D:
-    """Return the entry of a legend: a ``line``, a ``hollow`` or a ``filled`` marker, or one on a line, ``curve``."""
-    face = "white" if mark == "hollow" else style.colour
-    marker = "" if mark == "line" else style.marker
-    line: Any = "-" if mark in ("line", "curve") else ""
-    return Line2D([], [], color=style.colour, marker=marker, mfc=face, ls=line, label=label)
+def named(label: str, style: MethodStyle, *, mark: str = "filled") -> Line2D:
+    """Return the entry of a legend: a ``filled`` marker, or one on a line, ``curve``."""
+    line: Any = "-" if mark == "curve" else ""
+    return Line2D([], [], color=style.colour, marker=style.marker, ls=line, label=label)

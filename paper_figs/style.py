@@ -1,7 +1,8 @@
 """One look for every figure: fonts, and one colour and one marker a method, the same in all of them.
 
 The grammar: a line is theory, a hollow marker is simulated, a filled marker is measured on networks (a line through
-filled markers joins what was measured). Dashes are for references and limits; they never tell methods apart.
+filled markers joins what was measured). A cross is an exact value that theory singles out, a black star a published
+one. Dashes are for references and limits; they never tell methods apart.
 """
 
 from __future__ import annotations

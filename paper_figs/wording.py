@@ -1,4 +1,4 @@
-"""Numbers and notes for titles and captions, taken from what is drawn: nothing in them is typed."""
+"""Numbers and notes for titles and captions, taken from what is drawn; and the axes that many figures share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ import pandas as pd
 
 from paper_figs.tables import table
 
-__all__ = ["count", "farthest", "number", "percent", "simulated"]
+__all__ = ["ACROSS", "ALONG", "P_CORRECT", "P_TOKEN", "count", "farthest", "number", "percent", "simulated"]
+
+
+P_CORRECT, P_TOKEN = "P(correct arm), p", "P(token is right), p"
+ACROSS, ALONG = (f"variance {way} ∇J\n(squared reward)" for way in ("across", "along"))
+"""Per sample: of a batch's mean gradient, times the samples."""
 
 
 def number(value: float, digits: int = 2) -> str:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from kondo_theory.token_trap import critical_rate
 from kondo_theory.token_trap.groups import group_stall_point
+from paper_figs.marks import mark_measured
 from paper_figs.mnist.batches import batch, pack, price_of
 from paper_figs.mnist.quality import GATE, TARGET, error_axis, learning_curves, saving_arrow
 from paper_figs.panels import caption, finding, panels
@@ -106,7 +107,7 @@ def _stalls(ax: Axes, ends: pd.DataFrame) -> None:
             continue
         stall = float(group_stall_point(rate, m, h, GROUP) or np.nan)
         style = reversal_style(str(label))
-        ax.plot([stall] * len(runs), runs["late_reward"], style.marker, color=style.colour)
+        mark_measured(ax, [stall] * len(runs), runs["late_reward"], style)
         if method == "token-gate":
             gaps.extend((runs["late_reward"] - stall).abs())
             if m not in names:

@@ -13,8 +13,9 @@ from kondo_theory.contexts import (
     gap_to_cross_entropy,
     spread_probabilities,
 )
+from paper_figs.arranging import stack_names
 from paper_figs.marks import draw_rows
-from paper_figs.panels import caption, finding, legend_below, panels
+from paper_figs.panels import caption, finding, panels
 from paper_figs.style import method_style
 from paper_figs.tables import points
 from paper_figs.wording import number, simulated
@@ -34,7 +35,7 @@ def context_allocation(n_arms: int = 10, n_contexts: int = 12, centre: float = -
     figure, axes = panels(4, height=2.0)
     for ax, (baseline, title) in zip(axes, _TITLES.items(), strict=False):
         last = _draw(ax, baseline, (centre, n_contexts, n_arms))
-        ax.set(xlabel="spread of the contexts' log-odds (s.d., nats)", ylabel="cosine with cross-entropy's gradient")
+        ax.set(xlabel="spread of the contexts' log-odds (s.d., nats)", ylabel="cosine with cross-entropy")
         ax.set_ylim(0.38, 1.01)
         best = "best price" if last["best price"] > 1.02 * last["zero price"] else "zero price"
         finding(
@@ -42,7 +43,7 @@ def context_allocation(n_arms: int = 10, n_contexts: int = 12, centre: float = -
         )
     gaps = _near_one(axes[3])
     finding(axes[3], f"Near p = 1, DG's gap stays at {number(gaps['DG'])} while PG's vanishes ({number(gaps['PG'])})")
-    legend_below(axes[:1])
+    stack_names(axes[0], (0.03, 0.03))
     caption(f"""Cosine of each method's mean gradient over {n_contexts} contexts with cross-entropy's, against the
         spread of the contexts' log-odds around a mean of {centre:g}, under three baselines (a–c); and one less the
         cosine for 6 contexts of two arms, spread 0.5, that move together towards p = 1, b = 1/2 (d). K = {n_arms}

@@ -7,11 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kondo_theory import approximate, cost
-from paper_figs.marks import REFERENCE, draw_rows, reference
-from paper_figs.panels import caption, finding, legend_below, panels
+from paper_figs.arranging import named_colours, stack_names
+from paper_figs.marks import REFERENCE, draw_published, draw_rows, reference
+from paper_figs.panels import caption, finding, panels
 from paper_figs.style import method_style
 from paper_figs.tables import points
-from paper_figs.wording import number, percent, simulated
+from paper_figs.wording import ACROSS, number, percent, simulated
 
 __all__ = ["approximate_delight", "step_cost"]
 
@@ -30,7 +31,8 @@ def step_cost(rate: float = cost.PUBLISHED_RATE, backward_cost: float = 2.0, n_t
     _speedup(axes[0], rate)
     _step(axes[1], backward_cost)
     _survival(axes[2], rate, n_tokens)
-    legend_below([axes[0], axes[2]])
+    stack_names(axes[1], (0.03, 0.99), named_colours(axes[0]))
+    stack_names(axes[2], (0.99, 0.02), named_colours(axes[2]) | {"dotted: kept tokens, ρ": "0.4"})
     caption(f"""Speed-up over PG at ρ = {percent(rate)} against the backward cost c in forward passes, where PG needs
         {_RATIO:g} times as many samples (a); cost of a step against the gate rate ρ at c = {backward_cost:g} (b);
         share of rows, and of tokens up to a row's last kept one, that a token gate leaves to be processed, rows of T
@@ -44,10 +46,11 @@ def _speedup(ax: Axes, rate: float) -> None:
     last = {}
     for name, accounting, screening in _ACCOUNTINGS:
         gain = cost.speedup(_RATIO, 1.0, rate, c, accounting, screening_cost=screening)
-        ax.plot(c, gain, color=method_style(name).colour, label=name)
+        ax.plot(c, gain, color=method_style(name).colour, label=name.replace(" log-probabilities", ""))
         last[name] = float(np.interp(8.0, c, gain))
-    published = cost.PUBLISHED_SPEEDUPS
-    ax.plot(list(published), list(published.values()), "k*", ms=7, label="published, DG-K(3 %)")
+    draw_published(ax, cost.PUBLISHED_SPEEDUPS)
+    last_published = list(cost.PUBLISHED_SPEEDUPS.items())[-1]
+    ax.annotate("published", last_published, (0, -6), textcoords="offset points", va="top")
     ax.set(xlabel="backward cost, c (forward passes)", ylabel="speed-up over PG", yscale="log", ylim=(0.5, 100))
     reused, screened = last["reused log-probabilities, s = 0"], last["screened, s = 1"]
     finding(ax, f"At c = 8 a screening pass leaves {number(screened)} of a {number(reused)}-fold speed-up")
@@ -62,7 +65,7 @@ def _step(ax: Axes, backward_cost: float) -> None:
     even = float(cost.break_even_rate(backward_cost))
     ax.plot([even, even], [0, 1], ":", color="0.5", lw=0.8, gid=REFERENCE)
     reference(ax, y=1.0)
-    ax.set(xlabel="gate rate, ρ", ylabel="cost of a step over the full step's", xlim=(0, 1), ylim=(0, 1.4))
+    ax.set(xlabel="gate rate, ρ", ylabel="cost over the full step's", xlim=(0, 1), ylim=(0, 1.4))
     finding(ax, f"Screening pays below ρ = {number(even)} at c = {backward_cost:g}")
 
 
@@ -77,7 +80,7 @@ def _survival(ax: Axes, rate: float, n_tokens: int) -> None:
     ax.plot(rates, cost.token_share(rates, n_tokens), color=style.colour, label="tokens, independent")
     found = points("survival", "tokens to the last kept", n_tokens=n_tokens, correlation=0.0)
     draw_rows(ax, found, "rate", style)
-    ax.plot(rates, rates, ":", color="0.5", lw=0.8, gid=REFERENCE, label="kept tokens, ρ")
+    ax.plot(rates, rates, ":", color="0.5", lw=0.8, gid=REFERENCE)
     kept = float(cost.surviving_rows(rate, n_tokens))
     ax.set(xscale="log", yscale="log", xlabel="gate rate, ρ", ylabel="share still to be processed", ylim=(8e-4, 1.3))
     finding(ax, f"Keeping {percent(rate)} of tokens leaves {percent(kept)} of rows")
@@ -108,8 +111,8 @@ def approximate_delight(
     pg = _references(axes, context, batch_size)
     labels = (
         "backward rate",
-        "variance across ∇J (per sample, squared reward)",
-        f"r.m.s. cosine with ∇J, B = {batch_size}",
+        ACROSS,
+        "r.m.s. cosine with ∇J",
     )
     for ax, label in zip(axes, labels, strict=True):
         ax.set(xlabel="noise scale, τ", ylabel=label)
@@ -119,12 +122,14 @@ def approximate_delight(
         axes[0],
         f"With noise as large as delight (τ = 1) it keeps {percent(rates['relative'])}, not {percent(p_correct)}",
     )
-    finding(axes[1], f"… with {percent(noises['relative'] / pg[1])} of PG's noise across ∇J")
+    share = f"with {percent(noises['relative'] / pg[1])} of PG's noise" if pg[1] else "and two arms have no noise"
+    finding(axes[1], f"… {share} across ∇J")
     better = "above" if min(cosines.values()) > pg[2] else "not always above"
     finding(axes[2], f"Its direction is {number(cosines['relative'])}, {better} PG's {number(pg[2])}")
-    legend_below(axes[:1])
+    stack_names(axes[0], (0.03, 0.9))
     caption(f"""The gate at price zero where delight is known up to noise of scale τ: backward rate (a), variance
-        across ∇J (b), and root mean square cosine of a batch with ∇J (c). Noise is added in standard deviations of
+        across ∇J (b), and root mean square cosine of a batch of
+        {batch_size} with ∇J (c). Noise is added in standard deviations of
         delight χ, or relative to |χ|. One context: p = {p_correct:g}, K = {n_arms} arms, baseline {baseline:g}.
         Dotted: zero price with exact delight, and PG. Lines: exact. {simulated("noise")}""")
     return figure

@@ -14,12 +14,12 @@ from kondo_theory.geometry.graded import evenly_graded
 from kondo_theory.geometry.quality_cost import arm_delight, efficiency_per_backward, frontier, rate_value
 from kondo_theory.geometry.symmetric import symmetric_arms, symmetric_moments
 from kondo_theory.moments import GradientMoments
-from paper_figs.arranging import label_curves
-from paper_figs.marks import REFERENCE, draw_rows, reference
-from paper_figs.panels import caption, finding, legend_below, panels
+from paper_figs.arranging import label_at, label_curves, stack_names
+from paper_figs.marks import REFERENCE, draw_exact, draw_rows, reference
+from paper_figs.panels import caption, finding, panels
 from paper_figs.style import MethodStyle, method_style, shades
 from paper_figs.tables import points
-from paper_figs.wording import farthest, number, simulated
+from paper_figs.wording import ACROSS, ALONG, farthest, number, percent, simulated
 
 __all__ = ["exact_k_or_price", "gate_law", "price_rate_duality", "quality_cost_frontier"]
 
@@ -115,9 +115,12 @@ def quality_cost_frontier(
         style, rate = method_style(name), np.asarray(p_correct * weights[0] + (1 - p_correct) * weights[1])
         ends[name] = _quality(symmetric_moments(p_correct, n_arms, baseline, *weights), rate, budget)
         for ax, value in zip(axes, ends[name], strict=True):
-            ax.plot(rate, value, style.marker, color=style.colour, ms=6, zorder=5, label=name)
+            draw_exact(ax, rate, value, style.colour, zorder=5)
+        right, above = (-5, 1) if name == "PG" else (5, -3)
+        axes[1].annotate(name, (float(rate), float(ends[name][1])), (right, above), textcoords="offset points",
+                         color=style.colour, ha="right" if right < 0 else "left", va="center")  # fmt: skip
     axes[0].set(ylabel="signal per forward sample (reward)")
-    axes[1].set(ylabel="cost of signal, ρE‖g‖²/‖E g‖²")
+    axes[1].set(ylabel="cost of signal, ρE‖g‖²/‖E g‖²", ylim=(0, None))
     axes[2].set(ylabel=f"efficiency of {budget:g} backward passes")
     for ax in axes:
         ax.set_xlabel("backward passes per sample, ρ")
@@ -125,11 +128,11 @@ def quality_cost_frontier(
     finding(axes[0], f"Zero price keeps {number(float(100 * zero / pg))} % of PG's signal")
     finding(axes[1], f"… at a cost per unit of signal {number(float(pg_cost / cost))} times lower")
     finding(axes[2], f"Efficiency {number(float(quality))} in place of PG's {number(float(pg_quality))}")
-    legend_below(axes[:1])
+    stack_names(axes[2], (0.98, 0.98))
     caption(f"""The gate traced over its prices, from low (right) to high (left), at three temperatures η: signal per
         forward sample (a), second moment of the gradient per backward pass over squared signal (b), and the part of a
         mean gradient's energy that is signal when {budget:g} samples are kept (c). One context of K = {n_arms} arms,
-        p = {p_correct:g}, baseline {baseline:g}. Lines and large markers: exact. {simulated("price-gates")}""")
+        p = {p_correct:g}, baseline {baseline:g}. Lines and crosses: exact. {simulated("price-gates")}""")
     return figure
 
 
@@ -156,14 +159,14 @@ def exact_k_or_price(
             style = method_style(name)
             axes[0].plot(sizes, line, color=style.colour, alpha=opacity)
             draw_rows(axes[0], _found(context, name, "parallel variance", rate=rate), "batch_size", style)
-    axes[0].text(0.03, 0.06, "exact k, ρ = 0.2", transform=axes[0].transAxes)
+    axes[0].text(0.03, 0.06, "exact k, ρ = 0.2", transform=axes[0].transAxes, color=method_style("exact k").colour)
     axes[0].text(0.03, 0.97, "price; exact k at ρ = 0.5 (pale)", transform=axes[0].transAxes, va="top")
-    axes[0].set(xlabel="batch size, B (samples)", ylabel="B·Var∥ (squared reward)")
+    axes[0].set(xlabel="batch size, B (samples)", ylabel=ALONG)
     axes[0].set(xscale="log", yscale="log", ylim=(1e-7, 1.0))
     less = float(price[-1] / exact[-1])
     finding(axes[0], f"Below ρ = p exact k has {number(less)} times less noise along ∇J at B = {sizes[-1]}")
     _against_rate(axes[1], axes[2], context, batch_size)
-    legend_below(axes[1:2])
+    label_at(axes[1], {"exact k": (0.3, 5, -5), "price at the same rate": (0.05, 0, 12)})
     caption(f"""Noise of keeping exactly k = ρB samples by delight, and of a price that keeps the same rate on
         average: along ∇J against the batch size (a) and the rate (b), and across it (c). One context of K = {n_arms}
         arms, p = {p_correct:g} (dotted), baseline {baseline:g}; in (b) and (c) B = {batch_size}. Lines: exact.
@@ -185,20 +188,18 @@ def _against_rate(along: Axes, across: Axes, context: Context, size: int) -> Non
         draw_rows(along, _found(context, name, "parallel variance", batch_size=size), "rate", style)
         across.plot(n_kept / size, moments.var_perpendicular, color=style.colour)
         draw_rows(across, _found(context, name, "perpendicular variance", batch_size=size), "rate", style)
-    for ax, symbol in ((along, "∥"), (across, "⊥")):
+    for ax, label in ((along, ALONG), (across, ACROSS)):
         reference(ax, x=p)
-        ax.set(xlabel="gate rate, ρ", ylabel=f"B·Var{symbol} (squared reward)")
+        ax.set(xlabel="gate rate, ρ", ylabel=label)
     along.set(yscale="log", ylim=(1e-7, 1.0))
-    above = n_kept / size > p + 0.1
-    finding(along, "Above p both are equally noisy along ∇J" if _alike(lines, above, "var_parallel") else "Along ∇J")
-    whole = np.ones_like(above)
-    finding(across, "Across ∇J they hardly differ" if _alike(lines, whole, "var_perpendicular") else "Across ∇J")
-
-
-def _alike(lines: dict[str, GradientMoments], where: NDArray[np.bool_], part: str) -> bool:
-    """Whether two gates' variances differ by less than a tenth of the largest."""
-    exact, price = (np.asarray(getattr(moments, part))[where] for moments in lines.values())
-    return bool(np.abs(exact - price).max() < 0.1 * max(exact.max(), price.max()))
+    exact, price = (np.asarray(moments.var_parallel) for moments in lines.values())
+    below, at = (max(1, round(share * p * size)) - 1 for share in (2 / 3, 1.0))
+    finding(along, f"At B = {size} it has {number(float(price[below] / exact[below]))} times less at "
+                   f"ρ = {n_kept[below] / size:g}, {number(float(price[at] / exact[at]))} at ρ = p")  # fmt: skip
+    exact, price = (np.asarray(moments.var_perpendicular) for moments in lines.values())
+    largest = float(max(exact.max(), price.max()))
+    apart = float(np.abs(exact - price).max()) / largest if largest else 0.0
+    finding(across, f"Across ∇J they differ by at most {percent(apart)} of the largest")
 
 
 def _price_moments(context: Context, rate: FloatArray) -> GradientMoments:

@@ -12,12 +12,12 @@ from kondo_theory import geometry as closed
 from kondo_theory.geometry import dg_weights, symmetric_moments
 from kondo_theory.geometry.alignment import mean_cosine
 from kondo_theory.words import choice
-from paper_figs.arranging import label_curves
-from paper_figs.marks import draw_points, draw_rows, reference
-from paper_figs.panels import caption, finding, legend_below, panels
+from paper_figs.arranging import label_at, label_curves
+from paper_figs.marks import draw_exact, draw_points, draw_published, draw_rows, reference
+from paper_figs.panels import caption, finding, panels
 from paper_figs.style import MethodStyle, method_style, shades
 from paper_figs.tables import points
-from paper_figs.wording import number, percent, simulated
+from paper_figs.wording import ACROSS, P_CORRECT, number, percent, simulated
 
 __all__ = ["baseline_dependence", "dg_noise_ratio", "forward_efficiency", "zero_price_geometry"]
 
@@ -28,8 +28,6 @@ _TABLE = "baselines"
 _METHODS = {"PG": "pg", "DG": "dg", "zero price": "zero-price"}
 _BATCH_SIZE, _LARGE_BATCH = 100, 10_000
 _NOISE = "perpendicular variance"
-_P = "probability of the correct arm, p"
-_NOISE_LABEL = "variance across ∇J\n(squared reward per sample)"
 _PUBLISHED = {0.5: 4.0, 0.1: 1.0}
 """DG's share of PG's cosine gap in percent by the probability of a wrong arm, about, as it was published."""
 
@@ -74,27 +72,33 @@ def zero_price_geometry(
         cosines[name] = float(mean_cosine(method, 0.05, n_arms, baseline, batch_size))
         found = _constant("cosine", constant_baseline=baseline, **context | {"batch_size": batch_size})
         draw_rows(axes[2], found, "p_correct", style)
-    axes[0].set(xlabel=_P, ylabel=_NOISE_LABEL)
-    axes[1].set(xlabel="baseline, b", ylabel=_NOISE_LABEL)
-    axes[2].set(xlabel=_P, ylabel=f"mean cosine with ∇J, B = {batch_size}", xscale="log", ylim=(0.0, 1.05))
+    axes[0].set(xlabel=P_CORRECT, ylabel=ACROSS)
+    axes[1].set(xlabel="baseline, b", ylabel=ACROSS)
+    axes[2].set(xlabel=P_CORRECT, ylabel="mean cosine with ∇J", xscale="log", ylim=(0.0, 1.05))
     zero, pg = most["zero price"], most["PG"]
     finding(axes[0], f"Zero price: noise {number(zero)} across ∇J at every p, where PG's reaches {number(pg)}")
-    finding(axes[1], f"… and at every baseline, where PG's grows as b² and DG's to {percent(most['DG'] / pg)} of it")
+    share = (
+        f"PG's grows as b² and DG's to {percent(most['DG'] / pg)} of it" if pg else "two arms have none by any method"
+    )
+    finding(axes[1], f"… and at every baseline, where {share}")
     finding(
         axes[2],
         f"At p = 0.05 a batch points right to {number(cosines['zero price'])}; PG's to {number(cosines['PG'])}",
     )
-    legend_below(axes[:1])
+    axes[0].set_ylim(bottom=-0.16 * (pg or 1.0))
+    label_at(axes[0], {"PG": (0.35, 3, 2), "DG": (0.35, 0, 3), "zero price": (0.35, 0, -4)})
     caption(f"""Noise across the true gradient ∇J of policy gradient (PG), delight-weighted gradient (DG, η = 1) and
         the gate at price zero against the probability p of the correct arm (a, b = {baseline:g}) and the baseline b
-        (b, p = {p_correct:g}), and the mean cosine of a batch with ∇J (c, b = {baseline:g}). One context of K =
-        {n_arms} arms. Lines: exact, in (c) for PG and DG with the wrong arms' counts at their χ² limit.
-        {simulated(_TABLE)}""")
+        (b, p = {p_correct:g}), and the mean cosine of a batch of {batch_size} with ∇J (c, b = {baseline:g}). One
+        context of K = {n_arms} arms; variances are those of one sample. Lines: exact, in (c) for PG and DG with the
+        wrong arms' counts at their χ² limit. {simulated(_TABLE)}""")
     return figure
 
 
 def baseline_dependence(n_arms: int = 10, baseline: float = 0.5) -> Figure:
     """Show that PG's perpendicular noise is the baseline's: against b, against K, and over squared signal."""
+    if n_arms < 3:
+        raise ValueError("two arms have no noise across ∇J")
     figure, axes = panels(3)
     lines, sizes = np.geomspace(0.01, 0.99, 200), np.unique(np.geomspace(2, 1_000, 200).round())
     for p, colour in zip((0.1, 0.5, 0.9), shades(3), strict=True):
@@ -116,17 +120,21 @@ def baseline_dependence(n_arms: int = 10, baseline: float = 0.5) -> Figure:
         axes[2].plot(p_lines, needed[name], color=style.colour, label=label)
         found = _noise_to_signal("constant" if name == "PG" else str(kind), n_arms)
         draw_rows(axes[2], found, "p_correct", style)
-    axes[0].set(xlabel="baseline, b (reward)", ylabel=_NOISE_LABEL, xscale="log", yscale="log", ylim=(5e-6, 5))
+    axes[0].set(xlabel="baseline, b (reward)", ylabel=ACROSS, xscale="log", yscale="log", ylim=(5e-6, 5))
     axes[0].set(xlim=(0.009, 1))
-    axes[1].set(xlabel="number of arms, K", ylabel=_NOISE_LABEL, xscale="log", xlim=(1.8, 1_000))
-    axes[2].set(xlabel=_P, ylabel="variance across ∇J\nover squared signal", xscale="log", yscale="log")
+    axes[1].set(xlabel="number of arms, K", ylabel=ACROSS, xscale="log", xlim=(1.8, 1_000))
+    axes[2].set(xlabel=P_CORRECT, ylabel="variance across ∇J\nover squared signal", xscale="log", yscale="log")
     axes[2].set_xlim(1e-3, 1)
     two = float(closed.pg_moments(0.5, 2, baseline).var_perpendicular)
     finding(axes[0], f"PG's noise across ∇J grows as b to the power {number(slope, 3)}")
-    finding(axes[1], f"Two arms have {'none' if two == 0 else number(two)}: wrong arms make it")
-    finding(axes[2], f"At p = 0.001, b = p has {number(float(needed['PG'][0] / needed['PG, b = p'][0]))} times less")
-    for ax in axes:
+    many = float(closed.pg_moments(0.1, sizes[-1], baseline).var_perpendicular)
+    finding(axes[1], f"With two arms it is {number(two)}, with {int(sizes[-1]):,} up to {number(many)}")
+    finding(
+        axes[2], f"At p = 0.001, b = p has {number(float(needed['PG'][0] / needed['PG, b = p'][0]))} times less noise"
+    )
+    for ax in axes[:2]:
         label_curves(ax)
+    label_at(axes[2], {f"b = {baseline:g}": (0.006, 4, 2), "b = Σπ²": (0.02, -3, -3), "b = p": (0.002, 0, -3)})
     caption(f"""PG's noise across ∇J in one context, against the baseline b (a, K = {n_arms}), against the number of
         arms K (b, b = {baseline:g}), and over squared signal for three baselines (c, K = {n_arms}; Σπ²: the policy's
         confidence). p: probability of the correct arm. Lines: exact. {simulated(_TABLE)}""")
@@ -151,7 +159,7 @@ def dg_noise_ratio(n_arms: int = 100, baseline: float = 0.5) -> Figure:
             ax.plot(errors, line, color=colour, label=label)
         for ax, quantity in zip(axes, (_NOISE, "cosine gap"), strict=True):
             _draw_share(ax, quantity, temperature, n_arms, baseline, MethodStyle(colour, "s"))
-    axes[1].plot(list(_PUBLISHED), list(_PUBLISHED.values()), "k*", ms=8, label="_published")
+    draw_published(axes[1], _PUBLISHED)
     axes[1].annotate("published", (0.1, 1.0), (0, -9), textcoords="offset points", ha="center")
     label = "probability of a wrong arm, ε"
     axes[0].set(xlabel=label, ylabel="DG's share of PG's\nvariance across ∇J (percent)")
@@ -191,34 +199,35 @@ def forward_efficiency(n_arms: int = 10, baseline: float = 0.5) -> Figure:
         style, exact = method_style(name), _needed(name, lines, n_arms, baseline)
         found = _needed_simulated(name, n_arms)
         label = f"PG, b = {baseline:g}" if name == "PG" else name
-        axes[0].plot(lines, exact, color=style.colour, label=label)
+        axes[0].plot(lines, exact, color=style.colour)
         draw_rows(axes[0], found, "p_correct", style)
         kept = name == "zero price"
-        axes[1].plot(lines, (lines if kept else 1.0) * exact, color=style.colour)
+        axes[1].plot(lines, (lines if kept else 1.0) * exact, color=style.colour, label=label)
         share = found["p_correct"] if kept else 1.0
         draw_points(axes[1], found["p_correct"], share * found["estimate"], share * found["standard_error"], style)
     for size, colour in zip((3, 10, 1_000), shades(3), strict=True):
         p = np.linspace(0.01, 0.97, 200)
         ratio = _needed("PG, b = p", p, size, baseline) / _needed("zero price", p, size, baseline)
         axes[2].plot(p, ratio, color=colour, label=f"K = {size:,}")
-        axes[2].plot((1 + 2 / size) / 3, 1.0, "o", color=colour)
+        draw_exact(axes[2], (1 + 2 / size) / 3, 1.0, colour)
     reference(axes[2], y=1.0)
-    axes[0].set(xlabel=_P, ylabel="variance over squared signal\n(forward samples)")
-    axes[1].set(xlabel=_P, ylabel="variance × backward rate\nover squared signal")
+    axes[0].set(xlabel=P_CORRECT, ylabel="variance over squared signal\n(forward samples)")
+    axes[1].set(xlabel=P_CORRECT, ylabel="variance × backward rate\nover squared signal")
     for ax in axes[:2]:
         ax.set(xscale="log", yscale="log")
-    axes[2].set(xlabel=_P, ylabel="forward samples of PG, b = p,\nover zero price's", yscale="log", xlim=(0, 1))
+    axes[2].set(xlabel=P_CORRECT, ylabel="PG's forward samples, b = p,\nover zero price's", yscale="log", xlim=(0, 1))
     label_curves(axes[2])
     zero, pg = (_needed(name, np.asarray(0.01), n_arms, baseline) for name in ("zero price", "PG, b = p"))
     cross = (1 + 2 / n_arms) / 3
-    finding(axes[0], f"Forward, zero price needs fewer samples than PG with b = p above p = {number(cross)}")
-    finding(axes[1], f"Backward, at p = 0.01, {number(float(pg / (0.01 * zero)))} times fewer than PG with b = p")
-    finding(axes[2], f"The crossing is at p = (1 + 2/K)/3, {number(cross)} for K = {n_arms}")
-    legend_below(axes[:1])
+    finding(axes[0], f"Forward, zero price beats PG with b = p from p = {number(cross)} on")
+    finding(axes[1], f"Backward, at p = 0.01, it needs {number(float(pg / (0.01 * zero)))} times less")
+    finding(axes[2], f"Forward they cross at p = (1 + 2/K)/3, {number(cross)} for K = {n_arms}")
+    places = {"PG, b = p": (1.0, -4, 4), "PG, best b": (0.1, -3, -3), "zero price": (0.01, 0, -3)}
+    label_at(axes[1], {f"PG, b = {baseline:g}": (0.012, 4, 2), **places})
     caption(f"""Variance over squared signal in one context, per forward sample (a) and per backward pass (b), of PG
         with three baselines b and of the gate at price zero; and PG's forward samples at b = p over zero price's,
-        with the crossings as points (c). p: probability of the correct arm, K = {n_arms} arms in (a) and (b); best b:
-        the baseline of least variance. Lines: exact. {simulated(_TABLE)}""")
+        with crosses where they meet (c). p: probability of the correct arm, K = {n_arms} arms in (a) and (b); best
+        b: the baseline of least variance. Lines: exact. {simulated(_TABLE)}""")
     return figure
 
 

@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 
 from kondo_theory import geometry as closed
 from kondo_theory.geometry.alignment import mean_cosine
-from paper_figs.arranging import label_curves
+from paper_figs.arranging import label_curves, stack_names
 from paper_figs.marks import draw_points, draw_rows, reference
-from paper_figs.panels import caption, finding, legend_below, panels
+from paper_figs.panels import caption, finding, panels
 from paper_figs.style import method_style, shades
 from paper_figs.tables import points
-from paper_figs.wording import number, percent, simulated
+from paper_figs.wording import P_CORRECT, number, percent, simulated
 
 __all__ = ["backward_passes_to_align", "graded_rewards", "learning_time"]
 
@@ -70,10 +70,8 @@ def backward_passes_to_align(
     axes[0].set(xlabel="forward samples in the batch, N")
     axes[1].set(xlabel="backward passes in the batch (mean)")
     for ax in axes[:2]:
-        ax.set(xscale="log", ylim=(0, 1.05), ylabel="mean cosine of the batch with ∇J")
-    axes[2].set(
-        xlabel="probability of the correct arm, p", ylabel="backward passes (mean)", xscale="log", yscale="log"
-    )
+        ax.set(xscale="log", ylim=(0, 1.05), ylabel="mean cosine with ∇J")
+    axes[2].set(xlabel=P_CORRECT, ylabel="backward passes (mean)", xscale="log", yscale="log")
     zero, pg, value = (samples[name] for name in ("zero price", "PG", "PG, b = p"))
     finding(axes[0], f"Cosine 0.9 takes zero price {number(zero)} forward samples, PG {number(pg)}")
     fewer = value / (p_correct * zero)
@@ -83,7 +81,7 @@ def backward_passes_to_align(
     finding(
         axes[2], f"At p = 0.001: {number(wanted['zero price'])} backward passes against {number(wanted['PG, b = p'])}"
     )
-    legend_below(axes[:1])
+    stack_names(axes[0], (0.99, 0.02))
     caption(f"""Mean cosine of a batch's gradient with ∇J against its forward samples (a) and its backward passes (b),
         at p = {p_correct:g}, and the backward passes until the cosine is {cosine:g} or more with probability
         {confidence:g} (c), against the probability p of the correct arm. K = {n_arms} arms, b: baseline, η = 1.
@@ -128,7 +126,7 @@ def learning_time(p_end: float = 0.9) -> Figure:
         f"The saving is made early: {percent(float(ratio[0]))} of PG's passes at first, "
         f"{percent(float(ratio[-1]))} in the end",
     )
-    legend_below(axes[:1])
+    stack_names(axes[0], (0.03, 0.99))
     caption(f"""Time of gradient flow from the uniform policy to p = {p_end:g} against the number of arms K, counted
         in forward batches (a) and in backward passes (b), and backward passes of the gate at price zero over PG's
         against the error reached (c, b = 1/2). b: baseline; DG at η = 1. Lines: exact, of the flow; points: steps

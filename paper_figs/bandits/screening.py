@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from kondo_theory.geometry.symmetric import symmetric_arms
 from kondo_theory.screening import additive_odds_limit, additive_threshold, screen_context
+from paper_figs.arranging import label_at
 from paper_figs.marks import draw_rows, reference
-from paper_figs.panels import caption, finding, legend_below, panels
+from paper_figs.panels import caption, finding, panels
 from paper_figs.style import MethodStyle, method_style, shades
 from paper_figs.tables import points
-from paper_figs.wording import number, percent, simulated
+from paper_figs.wording import ACROSS, P_CORRECT, number, percent, simulated
 
 __all__ = ["additive_scores", "screening_at_rate"]
 
@@ -23,10 +24,10 @@ _BUDGET = 10.0  # backward passes
 _RIGHT = 0.99
 # Rules that cannot be told apart in one context share a line; where its name stands, at which share of successes.
 _DRAWN = {
-    "delight": ("delight, advantage,\n|advantage|", 0.45, 0.72),
+    "delight": ("delight, advantage,\nabs-advantage", 0.45, 0.72),
     "surprisal": ("surprisal, additive (α = 1/2)", 0.02, 0.04),
-    "uniform": ("uniform, entropy band", 0.02, 0.34),
-    "positive-surprisal": ("surprisal of U > 0 only", 0.45, 1.04),
+    "uniform": ("uniform, entropy-band", 0.02, 0.34),
+    "positive-surprisal": ("positive-surprisal", 0.45, 1.04),
 }
 
 
@@ -38,12 +39,12 @@ def additive_scores() -> Figure:
     for n_arms, colour in zip(sizes, shades(len(sizes)), strict=True):
         odds = np.geomspace((1 + 1e-6) / (n_arms - 1), 1e4, 400)
         p = odds / (1 + odds)
-        axes[0].plot(p, additive_threshold(p, n_arms), color=colour, label=f"K = {n_arms:,}")
+        axes[0].plot(p, additive_threshold(p, n_arms), color=colour)
         alpha = np.linspace(0.0, 0.97, 400)
-        axes[1].plot(alpha, np.exp(additive_odds_limit(alpha, n_arms)), color=colour)
+        axes[1].plot(alpha, np.exp(additive_odds_limit(alpha, n_arms)), color=colour, label=f"K = {n_arms:,}")
         needed[n_arms] = float(additive_threshold(np.array(0.9), n_arms))
         turns[n_arms] = float(np.exp(additive_odds_limit(0.9, n_arms)))
-    axes[0].set(xlabel="P(correct arm), p", ylabel="threshold α*", ylim=(0.0, 1.0))
+    axes[0].set(xlabel=P_CORRECT, ylabel="threshold α*", ylim=(0.0, 1.0))
     low, high = min(needed, key=lambda k: needed[k]), max(needed, key=lambda k: needed[k])
     finding(axes[0], f"At p = 0.9 α must exceed {number(needed[low])} with K = {low:,}, {number(needed[high])} with "
                      f"K = {high:,}")  # fmt: skip
@@ -52,13 +53,13 @@ def additive_scores() -> Figure:
                      f"{number(max(turns.values()))}")  # fmt: skip
     for right, name in ((_RIGHT, "99 % right"), (1 - 1e-6, "one error in a million")):
         reference(axes[1], y=right / (1 - right))
-        axes[1].text(0.01, 1.4 * right / (1 - right), name, color="0.35")
+        axes[1].text(0.12, 1.4 * right / (1 - right), name, color="0.35")
     _failures(axes[2])
-    legend_below(axes[:1])
+    label_at(axes[1], {f"K = {n_arms:,}": (0.02, 0, 0.5) for n_arms in sizes})
     caption(f"""The weight α* of the advantage below which an additive score αU + (1 − α)ℓ ranks failures above
-        successes (a), the odds p/(1 − p) up to which a fixed α does so (b), and how often the best of a batch is a
-        failure, K = 10 (c). p: probability of the correct arm, K: arms, ℓ: surprisal; the reward gap is 1. Lines:
-        exact. {simulated("additive-top")}""")
+        successes (a), the odds p/(1 − p) up to which a fixed α does so (b), and how often the best of a batch of
+        20 is a failure, K = 10 (c). p: probability of the correct arm, K: arms, ℓ: surprisal; the reward gap is 1.
+        Lines: exact. {simulated("additive-top")}""")
     return figure
 
 
@@ -80,7 +81,7 @@ def _failures(ax: Axes) -> None:
     found = points("additive-top", "failure on top", rule="delight", n_arms=_K, batch_size=size)
     draw_rows(ax, found.assign(odds=np.exp(found["log_odds"])), "odds", style)
     ax.text(4e3, 0.06, "delight", color=style.colour)
-    ax.set(xscale="log", xlabel="odds of the correct arm", ylabel=f"batches of {size} topped by a failure")
+    ax.set(xscale="log", xlabel="odds of the correct arm", ylabel="batches topped by a failure")
     ax.set_ylim(-0.03, 1.15)
     odds = float(np.log(_RIGHT / (1 - _RIGHT)))
     worst = float(np.interp(odds, line, success)) if odds > float(additive_odds_limit(0.8, _K)) else 0.0
@@ -103,14 +104,19 @@ def screening_at_rate() -> Figure:
         axes[0].text(place[0], place[1], name, color=style.colour)
         at[rule] = [float(value[0]) for value in _kept(rule, np.array([_P])).values()]
     whole = [float(value[0]) for value in _kept("uniform", np.array([1.0])).values()]
-    labels = ("share of successes kept", "signal per sample", "noise across ∇J, B·Var⊥", "efficiency")
+    labels = ("share of successes kept", "signal per sample", ACROSS, "efficiency")
     for ax, label in zip(axes, labels, strict=True):
         reference(ax, x=_P)
         ax.set(xlabel="gate rate, ρ", ylabel=label)
     axes[0].set_ylim(-0.05, 1.2)
     axes[3].set_ylim(0.0, 1.05)
     good, chance, bad = at["delight"], at["uniform"], at["surprisal"]
-    finding(axes[0], f"At ρ = p delight keeps {percent(good[0], 3)} successes, surprisal {percent(bad[0])}")
+    finding(
+        axes[0],
+        f"At ρ = p delight keeps successes alone, surprisal {percent(bad[0])}"
+        if good[0] > 1 - 1e-9
+        else f"At ρ = p {percent(good[0])} of what delight keeps are successes, by surprisal {percent(bad[0])}",
+    )
     finding(
         axes[1],
         f"There delight has {percent(good[1] / whole[1])} of PG's signal, surprisal {percent(bad[1] / whole[1])}",

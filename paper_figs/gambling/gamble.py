@@ -18,9 +18,9 @@ from kondo_theory.gambling import (
     fixed_point,
     log_small_noise_floor,
 )
-from paper_figs.arranging import label_curves
+from paper_figs.arranging import label_at, label_curves, named_colours, stack_names
 from paper_figs.marks import REFERENCE, draw_rows, reference
-from paper_figs.panels import caption, finding, legend_below, panels
+from paper_figs.panels import caption, finding, panels
 from paper_figs.style import GREYS, Colour, MethodStyle, method_style, shades
 from paper_figs.tables import points, rows
 from paper_figs.wording import number, percent, simulated
@@ -60,11 +60,11 @@ def gambling_false_positives() -> Figure:
         found = points("gambling-kept", "kept gambles", x=x)
         draw_rows(ax, found[found["predicted"] > 1e-5], "noise_ratio", MethodStyle(grey, "o"))
     reference(ax, y=0.5)
-    ax.plot([], [], ":", color="0.35", lw=0.9, gid=REFERENCE, label="bound")
     ax.set(xscale="log", yscale="log", ylim=(1e-5, 1), xlabel=NOISE_LABEL, ylabel="P(U > 0 | gamble)")
     one = float(false_positive_probability(0.5, np.asarray(1.0)))
     finding(ax, f"Noise as large as the gap (r = 1) makes {percent(one)} of losing gambles look good at x = 0.5")
-    legend_below([ax])
+    label_at(ax, {"x = 0.9": (0.24, 2, -4), "x = 0.5": (0.26, 3, -4), "x = 0.01": (0.4, 5, -4)})
+    ax.text(0.98, 0.03, "dotted: bounds", color="0.35", ha="right", transform=ax.transAxes)
     caption(f"""How often the gate at price zero keeps a sample of an arm that is worse on average by Δ and has noise
         σ, against r = σ/Δ, at three probabilities x of that arm. Lines: exact; dotted: the bound exp(−((1 −
         x)/r)²/2)/2. {simulated("gambling-kept")}""")
@@ -78,8 +78,7 @@ def gambling_fixed_point() -> Figure:
     _drift_curves(axes[1])
     _flow(axes[2])
     _learning(axes[3])
-    gates = [handle for handle in axes[0].lines if not str(handle.get_label()).startswith("_")]
-    legend_below(axes, gates)
+    stack_names(axes[0], (0.99, 0.02))
     caption(f"""A gambling arm: worse on average by Δ, with noise σ = rΔ. (a) Lowest stable probability x* of the
         gamble under each gate against r; DG at η = 1. (b) Drift of the gate at price zero at four r, and PG's. (c)
         Learning at price zero on the plane of r and x: arrows from the start to 1,200 steps later, line: x*(r). (d)
@@ -100,12 +99,12 @@ def _phase_diagram(ax: Axes) -> None:
         at_one[name] = float(np.interp(1.0, lowest.index, lowest))
         draw_rows(ax, points("gambling", "x at rest", **where, **ALONE), "noise_ratio", style)
     reference(ax, x=CRITICAL_NOISE_RATIO, colour=method_style("zero price").colour)
-    ax.text(2.7, 1.3e-2, "r = √(2π):\nzero price\nloses above", color=method_style("zero price").colour)
+    ax.text(2.7, 2.2e-2, "r = √(2π):\nzero price\nloses above", color=method_style("zero price").colour)
     ax.set(xscale="log", yscale="log", xlim=(0.2, 15), ylim=(1e-4, 1.5))
-    ax.set(xlabel=NOISE_LABEL, ylabel="stable share x* of the gamble")
+    ax.set(xlabel=NOISE_LABEL, ylabel="stable share x*")
     ax.set_xticks([0.3, 1, 3, 10], ["0.3", "1", "3", "10"])
-    finding(ax, f"At r = 1 zero price keeps {percent(at_one['zero price'])} gambles, "
-                f"DG-K(3 %) {percent(at_one['DG-K(3 %)'])}")  # fmt: skip
+    finding(ax, f"At r = 1 zero price gambles in {percent(at_one['zero price'])}, "
+                f"DG-K(3 %) in {percent(at_one['DG-K(3 %)'])}")  # fmt: skip
 
 
 def _drift_curves(ax: Axes) -> None:
@@ -121,7 +120,7 @@ def _drift_curves(ax: Axes) -> None:
     ax.set(xlabel=SHARE_LABEL, ylabel=DRIFT_LABEL, ylim=(-1.65, 1.15), xlim=(0, 1))
     highest = float(drift(lines, CRITICAL_NOISE_RATIO).max())
     lost = "never drifts to the better arm" if highest <= 1e-2 else f"drifts at most {number(highest)}"
-    finding(ax, f"Above r = √(2π) = {number(CRITICAL_NOISE_RATIO, 3)} zero price {lost}")
+    finding(ax, f"From r = √(2π) on zero price {lost}")
     label_curves(ax)
 
 
@@ -209,13 +208,12 @@ def _dg_floors(ax: Axes) -> None:
         found = points("gambling", "x at rest", gate="dg", temperature=eta, **ALONE)
         draw_rows(ax, found, "noise_ratio", MethodStyle(grey, "s"))
         at_one[eta] = float(np.interp(1.0, noise, floor))
-    ax.plot([], [], ":", color="black", lw=1.2, gid=REFERENCE, label="small-noise form")
     ax.set(
         xscale="log", yscale="log", xlabel=NOISE_LABEL, ylabel="stable share x*", ylim=(_LEAST, 2), xlim=(0.15, 30)
     )
     finding(ax, f"At r = 1 DG keeps {percent(at_one[1.0])} gambles with η = 1, "
                 f"{percent(at_one[4.0])} with η = 4")  # fmt: skip
-    ax.legend(loc="lower right")
+    stack_names(ax, (0.98, 0.03), named_colours(ax) | {"dotted: form for small noise": "0.2"})
 
 
 def _dg_drifts(ax: Axes) -> None:

@@ -15,9 +15,10 @@ from kondo_theory.gambling.equal_noise import (
     equal_noise_top_rate_drift,
 )
 from kondo_theory.gambling.top_rate import corner_noise_ratio, top_rate_drift
+from paper_figs.arranging import label_at, named_colours, stack_names
 from paper_figs.gambling.gamble import ALONE, DRIFT_LABEL, NOISE_LABEL, RATES, SHARE_LABEL, Where, draw_drifts
-from paper_figs.marks import REFERENCE, draw_rows, reference
-from paper_figs.panels import caption, finding, legend_below, panels
+from paper_figs.marks import REFERENCE, draw_exact, draw_rows, reference
+from paper_figs.panels import caption, finding, panels
 from paper_figs.style import Colour, MethodStyle, method_style, shades
 from paper_figs.tables import points, rows
 from paper_figs.wording import number, percent, simulated
@@ -47,16 +48,15 @@ def gambling_top_rate() -> Figure:
         _branches(axes[0], rest, style.colour)
         axes[0].plot([], [], color=style.colour, lw=1.8, label=f"{name}")
         corner = float(corner_noise_ratio(rate))
-        axes[0].plot(corner, 1.02, "v", color=style.colour, clip_on=False)
+        draw_exact(axes[0], corner, 1.02, style.colour)
         ends = rest[rest["stable"]].groupby("noise_ratio")["x"].max()
         several[name] = (float(ends.index[ends > 0.5].min()), corner)
-    axes[0].plot([], [], color="0.3", lw=0.6, label="unstable")
-    axes[0].plot([], [], "v", color="0.3", label="x = 1 attracts from here on")
+    stack_names(axes[0], (0.99, 0.02), named_colours(axes[0]) | {"thin: unstable": "0.3"})
     axes[0].set(xscale="log", xlabel=NOISE_LABEL, ylabel=SHARE_LABEL, ylim=(0, 1.05))
     first, corner = several["DG-K(3 %)"]
     finding(
         axes[0],
-        f"DG-K(3 %) rests at mostly gambles from r = {number(first)} on, at gambles alone from {number(corner)}",
+        f"DG-K(3 %) mostly gambles from r = {number(first)} on, can do so always from {number(corner)}",
     )
     lines = np.geomspace(0.004, 0.9, 500)
     for colour, r in zip(shades(3), (0.34, 0.4, 0.44), strict=True):
@@ -68,13 +68,16 @@ def gambling_top_rate() -> Figure:
     axes[1].set(xscale="log", xlabel=SHARE_LABEL, ylabel="drift, f (10⁻³ Δ)", ylim=(-4, 4), xlim=(0.004, 1))
     signs = np.diff(np.sign(top_rate_drift(lines, 0.4, 0.02)))
     finding(axes[1], f"At ρ = 2 %, r = 0.4 there are {int((signs > 0).sum() + (signs < 0).sum())} rest points inside")
-    axes[1].legend(loc="upper left")
+    label_at(axes[1], {"r = 0.34": (0.12, -4, 3), "r = 0.4": (0.006, 0, -3), "r = 0.44": (0.006, 0, -3)})
     rates = np.linspace(0.005, 0.995, 300)
     needed = corner_noise_ratio(rates)
-    axes[2].plot(rates, needed, color="0.35", label="1/φ(Φ⁻¹(1 − ρ))")
+    axes[2].plot(rates, needed, color="0.35")
+    axes[2].text(0.5, 8, "1/φ(Φ⁻¹(1 − ρ))", color="0.35", ha="center")
     style = method_style("zero price")
-    axes[2].axhline(CRITICAL_NOISE_RATIO, color=style.colour, ls=":", gid=REFERENCE, label="zero price, √(2π)")
-    axes[2].set(yscale="log", xlabel="gate rate, ρ", ylabel="r above which x = 1 attracts")
+    axes[2].axhline(CRITICAL_NOISE_RATIO, color=style.colour, ls=":", gid=REFERENCE)
+    axes[2].annotate("zero price, √(2π)", (0.5, CRITICAL_NOISE_RATIO), (0, -3), textcoords="offset points",
+                     color=style.colour, ha="center", va="top")  # fmt: skip
+    axes[2].set(yscale="log", ylim=(1.7, 80), xlabel="gate rate, ρ", ylabel="r above which x = 1 attracts")
     axes[2].set_yticks([3, 5, 10, 20, 50], ["3", "5", "10", "20", "50"])
     axes[2].minorticks_off()
     best = float(rates[np.argmin(needed)])
@@ -83,10 +86,10 @@ def gambling_top_rate() -> Figure:
         axes[2],
         f"x = 1 attracts from r = {number(low)} at ρ = {percent(rates[0])}, {number(least)} at {percent(best)}",
     )
-    legend_below([axes[0], axes[2]])
     caption(f"""The gate that keeps the top ρ by delight on a gambling arm that is worse on average by Δ, with noise σ
-        = rΔ: its rest points (a, thick: stable, thin: not), its drift where several coexist (b), and the noise above
-        which gambles alone attract (c). Lines: exact. {simulated("gambling-drift")}""")
+        = rΔ: its rest points (a, thick: stable, thin: not; crosses: from there on x = 1 attracts), its drift where
+        several coexist (b), and the noise above which gambles alone attract (c). Lines: exact.
+        {simulated("gambling-drift")}""")
     return figure
 
 
@@ -105,14 +108,14 @@ def equal_noise() -> Figure:
         style = method_style(name)
         _branches(axes[2], rows("gambling-rest", gate="rate", rate=rate, equal_noise=True), style.colour)
         floors[name] = float(equal_noise_floor_ratio(rate))
-        axes[2].plot(floors[name], 0.0, "^", color=style.colour, clip_on=False)
-    axes[2].plot([], [], color="0.3", lw=0.6, label="unstable")
-    axes[2].plot([], [], "^", color="0.3", label="x = 0 repels from here on")
+        draw_exact(axes[2], floors[name], 0.0, style.colour)
     axes[2].set(xscale="log", xlabel=NOISE_LABEL, ylabel="probability of the worse arm, x", ylim=(0, 0.75))
     finding(axes[2], f"Zero price never rests off x = 0; DG-K(3 %) does from r = {number(floors['DG-K(3 %)'])} on")
-    legend_below([axes[0], axes[2]])
+    stack_names(axes[1], (0.03, 0.99))
+    axes[2].text(0.99, 0.97, "thin: unstable", color="0.3", ha="right", va="top", transform=axes[2].transAxes)
     caption(f"""Both arms have noise σ = rΔ and differ by Δ on average: drift of each gate towards the better arm at
-        two r (a, b; DG at η = 1), and all rest points off x = 0 (c, thick: stable, thin: not). Lines: exact.
+        two r (a, b; DG at η = 1), and all rest points off x = 0 (c, thick: stable, thin: not; crosses: from there on
+        x = 0 repels). Lines: exact.
         {simulated("gambling-drift")}""")
     return figure
 

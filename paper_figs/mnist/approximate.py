@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from paper_figs.arranging import label_curves
-from paper_figs.marks import draw_measured, reference
+from paper_figs.marks import MEASURED, draw_measured, mark_measured, reference
 from paper_figs.mnist.recall import noisy, screeners_of, seeds
 from paper_figs.panels import caption, finding, panels
-from paper_figs.style import method_style
+from paper_figs.style import MethodStyle, method_style
 from paper_figs.tables import measured
 from paper_figs.wording import number, percent
 from simulations.mnist.summary import final_error, samples_to_error
@@ -51,10 +51,12 @@ def mnist_approximate() -> Figure:
 def _dots(ax: Axes, place: int, values: Any, colour: Any, marker: str) -> float:
     """Draw values pale in a row, and their median with the quartiles; return the median."""
     finite = values[np.isfinite(values)]
-    ax.plot(finite, np.full(len(finite), place + 0.22), marker, color=colour, alpha=0.25, ms=2.5, mew=0)
+    style = MethodStyle(colour, marker)
+    mark_measured(ax, finite, np.full(len(finite), place + 0.22), style, alpha=0.25, ms=2.5, mew=0)
     low, median, high = np.quantile(values, [0.25, 0.5, 0.75], method="nearest")
     if np.isfinite(high):
-        ax.errorbar(median, place - 0.1, xerr=[[median - low], [high - median]], fmt=marker, color=colour)
+        drawn = ax.errorbar(median, place - 0.1, xerr=[[median - low], [high - median]], fmt=marker, color=colour)
+        drawn.lines[0].set_gid(MEASURED)
     return float(median)
 
 
@@ -86,11 +88,11 @@ def _seconds_by_screener(ax: Axes, frame: pd.DataFrame, names: dict[str, str]) -
     reference(ax, x=medians["exact"])
     fastest = min(medians, key=lambda name: medians[name])
     sooner = percent(1 - medians[fastest] / medians["exact"], 1)
-    found = "None is sooner" if fastest == "exact" else f"Only {fastest} is sooner, by {sooner},"
+    found = "None is sooner" if fastest == "exact" else f"Only {fastest} is sooner, by {sooner}"
     if sum(median < medians["exact"] for median in medians.values()) > 1:
         found = f"The fastest, {fastest}, is {sooner} sooner"
-    finding(ax, f"{found} at {percent(_TARGET, 1)} error on a CPU")
-    ax.set(xlabel="CPU seconds", xlim=(0, None))
+    finding(ax, found)
+    ax.set(xlabel=f"CPU seconds to {percent(_TARGET, 1)} error", xlim=(0, None))
 
 
 def _error_under_noise(ax: Axes, frame: pd.DataFrame) -> None:

@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from paper_figs.arranging import label_curves
+from paper_figs.arranging import label_curves, stack_names
 from paper_figs.marks import draw_measured, named, reference
 from paper_figs.panels import caption, finding, legend_below, panels
 from paper_figs.style import MethodStyle, method_style, shades, shown
@@ -54,8 +54,8 @@ def mnist_decomposition() -> Figure:
         finding(ax, f"Cosine with {name} in the end: {order}")
     for ax in (noise, parts, *directions):
         _name_checkpoints(ax, frame)
-    handles = [named(shown(label), method_style(label), mark="curve") for label in _METHODS]
-    legend_below([noise], [*handles, named("theory: every image a context of its own", MethodStyle("0.3", ""))])
+    names = {shown(label): method_style(label).colour for label in _METHODS}
+    stack_names(directions[1], (0.99, 0.02), names | {"thin: theory, every image a context of its own": "0.3"})
     caption(f"""Moments of each method's gradient in the parameters of the network, {_CHECKPOINTS}: variance across
         PG's gradient over PG's (a), its parts for PG, DG and zero price as means over seeds (b), and the cosine of
         the mean gradient with PG's (c) and with cross-entropy's (d). Filled points: measured, median of

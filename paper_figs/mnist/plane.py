@@ -9,10 +9,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paper_figs.marks import reference
+from paper_figs.marks import mark_measured, reference
 from paper_figs.mnist.batches import batch, price_of
 from paper_figs.panels import caption, finding, panels
-from paper_figs.style import method_style
+from paper_figs.style import MethodStyle, method_style
 from paper_figs.wording import number
 
 __all__ = ["mnist_batch"]
@@ -57,7 +57,7 @@ def _plane(ax: Axes, frame: pd.DataFrame, rate: float, most: float) -> None:
         if not rows.any():
             continue
         x, y = frame["advantage"][rows], frame["surprisal"][rows]
-        ax.plot(x, y, marker, color=colour, ms=size, ls="")
+        mark_measured(ax, x, y, MethodStyle(colour, marker), ms=size)
         place = (float(x.median()), float(y.max() if shift[1] > 0 else y.min()))
         ax.annotate(f"{rows.sum()} {name}", place, shift, textcoords="offset points", ha="left", va="center",
                     color=colour)  # fmt: skip

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from scipy.special import ndtr
 
 from paper_figs.arranging import label_curves
-from paper_figs.marks import draw_measured
+from paper_figs.marks import draw_measured, mark_measured
 from paper_figs.panels import caption, finding, panels
 from paper_figs.style import MethodStyle, method_style, shades
 from paper_figs.tables import measured
@@ -89,7 +89,7 @@ def _recall_under_noise(ax: Axes, frame: pd.DataFrame, kind: str) -> None:
     for (value, rows), colour in zip(groups.items(), shades(len(groups)), strict=True):
         means = rows.groupby("update")[["recall", "predicted_recall"]].mean()
         name = f"τ = {value:g}" + (" |χ|" if kind == "relative" else "")
-        ax.plot(means.index, means["recall"], "o", color=colour, ms=3)
+        mark_measured(ax, means.index, means["recall"], MethodStyle(colour, "o"), ms=3)
         ax.plot(means.index, means["predicted_recall"], "-", color=colour, label=name)
         gaps.append(float((means["recall"] - means["predicted_recall"]).abs().max()))
     ax.set(xlabel="updates", ylabel="recall of the exact top 3 %", ylim=(0, 1.05))
@@ -106,7 +106,7 @@ def _shares_under_noise(ax: Axes, frame: pd.DataFrame) -> None:
         ax.plot(line, ndtr(sign / line), color=style.colour, label=f"{side}: Φ({'−' if sign < 0 else ''}1/τ)")
         for value, rows in groups.items():
             shares = rows.groupby("seed")[f"kept_{side}"].mean()
-            ax.plot(value, shares.mean(), style.marker, color=style.colour)
+            mark_measured(ax, value, shares.mean(), style)
             gaps.append(abs(float(shares.mean() - ndtr(sign / value))))
     ax.set(
         xlabel="relative noise τ on delight", ylabel="share kept at zero price", ylim=(-0.03, 1.05), xlim=(0, None)

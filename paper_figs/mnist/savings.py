@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kondo_theory.cost import PUBLISHED_SPEEDUPS
-from paper_figs.arranging import label_curves
-from paper_figs.marks import REFERENCE
+from paper_figs.arranging import label_at
+from paper_figs.marks import REFERENCE, draw_published
 from paper_figs.mnist.quality import GATE
 from paper_figs.panels import caption, finding, panels
 from paper_figs.ratio_maps import ratio_map
@@ -35,8 +35,8 @@ def mnist_savings() -> Figure:
         ratios = screened_over_full(steps, rate)
         ratio_map(ax, ratios)
         saving, most = int((ratios < 1).sum().sum()), float(ratios.min().min())
-        finding(ax, f"Keeping {percent(rate, 1)} a step takes as little as {number(most)} of a full one's seconds, "
-                    f"less in {saving} of {ratios.count().sum()} sizes")  # fmt: skip
+        finding(ax, f"Keeping {percent(rate, 1)}: {saving} of {ratios.count().sum()} sizes save, down to "
+                    f"{number(most)} of the seconds")  # fmt: skip
         ax.set(xlabel="batch size", ylabel="width of the hidden layers")
     _speedup(axes[2], curves)
     n_seeds = curves["seed"].nunique()
@@ -74,8 +74,10 @@ def _speedup(ax: Axes, curves: pd.DataFrame) -> None:
         ax.plot(c, value, color=colour, label=label)
         ax.fill_between(c, low, high, color=colour, alpha=0.2, lw=0)
         ends[label] = value[-1]
-    ax.plot(list(PUBLISHED_SPEEDUPS), list(PUBLISHED_SPEEDUPS.values()), "k*", ms=6)
+    draw_published(ax, PUBLISHED_SPEEDUPS)
+    ax.annotate("published", list(PUBLISHED_SPEEDUPS.items())[-1], (5, -4), textcoords="offset points", va="top",
+                ha="center")  # fmt: skip
     ax.plot([0, 16], [2, 2], "k:", lw=0.8, gid=REFERENCE)
     ax.set(xlabel="backward cost c", ylabel="cost of PG / cost", ylim=0, xlim=(0, 16))
-    label_curves(ax)
+    label_at(ax, {GATE: (9, -12, 9), "DG": (13, 0, 4)})
     finding(ax, f"Counted in passes, 5 % error costs {number(ends[GATE])} times less at c = {c[-1]:g}")

@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from kondo_theory.cost import surviving_rows
-from paper_figs.marks import draw_measured, named, reference
-from paper_figs.panels import caption, finding, legend_below, panels
+from paper_figs.arranging import stack_names
+from paper_figs.marks import draw_exact, draw_measured, mark_measured, named, reference
+from paper_figs.panels import caption, finding, panels
 from paper_figs.reversal.style import PROTOCOL_ANSWERS, TOTAL, protocol_seconds, reversal_style
-from paper_figs.style import shown
+from paper_figs.style import MethodStyle, shown
 from paper_figs.tables import reversal_curves, step_times
 from paper_figs.wording import count, number, percent
 from simulations.results.tables import Table, with_seconds
@@ -38,7 +39,7 @@ def reversal_physical_cost() -> Figure:
     _batch_sizes(axes[2], times)
     caption(f"""Gates on token reversal. (a) Tokens kept and positions processed in an update, as shares of the full
         step, median of {count(frame.groupby("label")["seed"].nunique())} seeds (95 % bootstrap intervals are
-        narrower than the points); the black line marks the rows that independent keeps would leave. (b) Milliseconds
+        narrower than the points); the cross marks the rows that independent keeps would leave. (b) Milliseconds
         of an update of {PROTOCOL_ANSWERS} answers on one CPU thread by phase, sampling pale, screening dark, training
         in the method's colour; number: time over PG's. (c) An update's time over PG's by the size of its batch, on
         each device. Filled points and bars: measured on networks.""")
@@ -56,15 +57,15 @@ def _shares(ax: Axes, frame: pd.DataFrame) -> None:
         processed = bootstrap((run["processed_tokens"] / run["full_tokens"]).to_numpy()).value
         shares[label] = kept, processed
         ax.plot([kept, processed], [place, place], color=style.colour, lw=0.8)
-        ax.plot(kept, place - 0.1, "o", color=style.colour, ms=4)
-        ax.plot(processed, place + 0.1, "s", color=style.colour, ms=4)
+        mark_measured(ax, kept, place - 0.1, style, marker="o", ms=4)
+        mark_measured(ax, processed, place + 0.1, style, marker="s", ms=4)
         ax.text(kept, place - 0.2, percent(kept), ha="center", va="bottom")
         ax.text(processed, place + 0.23, percent(processed), ha="center", va="top")
         if label.startswith("token"):
             rate, length = float(run["rate"].iloc[0]), int(run["length"].iloc[0])
             independent = float(surviving_rows(rate, length))
-            ax.plot(independent, place, "|", color="black", ms=10, mew=1.5)
-            ax.text(independent, place + 0.28, f"{percent(independent)} if\nindependent", ha="center", va="top")
+            draw_exact(ax, independent, place, "black")
+            ax.text(independent, place + 0.2, f"{percent(independent)} if\nindependent", ha="left", va="top")
     ax.set_yticks(range(len(labels)), [shown(label) for label in labels])
     ax.set(
         xscale="log",
@@ -74,9 +75,8 @@ def _shares(ax: Axes, frame: pd.DataFrame) -> None:
     )
     ax.set_xticks([0.03, 0.1, 0.3, 1], ["3 %", "10 %", "30 %", "100 %"])
     ax.minorticks_off()
-    for name, marker in (("kept", "o"), ("processed", "s")):
-        ax.plot([], [], marker, color="0.3", label=name)
-    ax.legend(loc="upper right", borderaxespad=0, handletextpad=0.1)
+    entries = [named(name, MethodStyle("0.3", mark)) for name, mark in (("kept", "o"), ("processed", "s"))]
+    ax.legend(handles=entries, loc="upper right", borderaxespad=0, handletextpad=0.1)
     kept, processed = shares["token gate(3 %)"]
     finding(ax, f"The token gate keeps {percent(kept)} of the tokens but processes {percent(processed)}")
 
@@ -123,13 +123,14 @@ def _batch_sizes(ax: Axes, times: Mapping[str, Table]) -> None:
         top = max(first[device, label] for label in _COMPARED)
         ax.text(answers[0], top + 0.05, name, color="0.3")
     reference(ax, y=1)
-    legend_below([ax], [named(shown(label), reversal_style(label), mark="curve") for label in _COMPARED])
+    stack_names(ax, (0.99, 0.99), {shown(label): reversal_style(label).colour for label in _COMPARED})
     ax.set(
         xscale="log",
         xlabel="answers\N{NO-BREAK SPACE}a\N{NO-BREAK SPACE}batch",
         ylabel="time over PG's",
-        ylim=(0, 1.25),
+        ylim=(0, 1.55),
     )
     size = PROTOCOL_ANSWERS
-    said = [f"{first[device, _COMPARED[0]]:.2f} on {'a CPU' if device == 'CPU' else device}" for device in pale]
-    finding(ax, f"At {size} answers the row gate takes {' and '.join(said)} of PG's time")
+    names = {device: "a CPU" if device == "CPU" else device.removeprefix("NVIDIA ") for device in pale}
+    said = ", ".join(f"{first[device, _COMPARED[0]]:.2f} on {name}" for device, name in names.items())
+    finding(ax, f"Row gate, {size} answers: {said}")

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from paper_figs.arranging import label_at, label_curves
 from paper_figs.marks import draw_measured, reference
 from paper_figs.panels import caption, finding, legend_below, panels
 from paper_figs.reversal.style import TOTAL, protocol_seconds, reversal_style
@@ -47,7 +48,8 @@ def reversal_quality() -> Figure:
     kept.set_ylabel("")
     _sampling_found(sampled, frame)
     _kept_found(kept, frame)
-    legend_below([sampled])
+    label_curves(sampled)
+    label_at(kept, {"row gate(3 %)": (4e4, -4, -3), "token gate(3 %)": (np.inf, 3, -4)})
     caption(f"""Token error of sampled answers on token reversal, prompts of ten tokens of two kinds, against answers
         sampled (a) and tokens kept for a backward pass (b). {_how(frame)}""")
     return figure

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paper_figs.marks import reference
+from paper_figs.marks import mark_measured, named, reference
 from paper_figs.panels import caption, finding, legend_below, panels
 from paper_figs.reversal.style import reversal_style
 from paper_figs.style import shown
@@ -29,7 +29,8 @@ def reversal_scaling() -> Figure:
         _sizes(ax, rows)
         ax.set(ylabel=_LONGEST[axis])
         finding(ax, _found(rows, axis))
-    legend_below(axes)
+    labels = [str(label) for axis in AXES for label in frame[frame["axis"] == axis]["label"].unique()]
+    legend_below(axes, [named(shown(label), reversal_style(label)) for label in dict.fromkeys(labels)])
     caption(f"""The longest prompt of two kinds of token (a) and the largest vocabulary of prompts of ten (b) of token
         reversal that each method solved, to a token error below 5 %, within a budget of answers sampled (forward
         rows) or trained on (backward rows). Filled points: measured on networks, each of {frame["seed"].nunique()}
@@ -59,16 +60,7 @@ def _sizes(ax: Axes, rows: pd.DataFrame) -> None:
         for place, (spent, budget) in enumerate(budgets):
             of_budget = rows[(rows["label"] == label) & (rows["spent"] == spent) & (rows["budget"] == budget)]
             x = place + 0.2 * (beside - (len(labels) - 1) / 2)
-            ax.plot(
-                [x] * len(of_budget),
-                of_budget["largest"],
-                "-",
-                marker=style.marker,
-                color=style.colour,
-                ms=4.5,
-                clip_on=False,
-                label=None if place else shown(label),
-            )
+            mark_measured(ax, [x] * len(of_budget), of_budget["largest"], style, ls="-", ms=4.5)
     names = [f"{budget:,}\n{str(spent).removesuffix('_rows')} rows" for spent, budget in budgets]
     ax.set_xticks(range(len(budgets)), names)
     ax.set_xlim(-0.5, len(budgets) - 0.5)

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from paper_figs.marks import mark_measured, named
 from paper_figs.panels import caption, finding, panels
 from paper_figs.reversal.style import SEEN, reversal_style
-from paper_figs.style import Colour, method_style, shown
+from paper_figs.style import Colour, MethodStyle, method_style, shown
 from paper_figs.tables import reversal_curves
 from paper_figs.wording import count
 from simulations.reversal.summary import final
@@ -53,7 +53,7 @@ def _rules(ax: Axes, frame: pd.DataFrame) -> None:
             runs = frame[(frame["rule"] == rule) & (frame["method"] == method)]
             draw_seeds(ax, final_errors(runs), place + shift, method_style(rule).colour, marker)
     ax.set_yticks(range(len(names)), names)
-    handles = [Line2D([], [], color="0.3", marker=marker, ls="", label=name) for name, marker, _ in looks.values()]
+    handles = [named(name, MethodStyle("0.3", marker)) for name, marker, _ in looks.values()]
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.3, -0.17), ncols=2)
     solved = {method: _solved(frame[frame["method"] == method], "rule") for method in looks}
     finding(
@@ -71,7 +71,7 @@ def _rewards(ax: Axes, frame: pd.DataFrame) -> None:
                 style = reversal_style(str(label))
                 draw_seeds(ax, final_errors(runs), place + 0.22 * (number - 1), style.colour, marker)
     ax.set_yticks(range(len(labels)), [shown(label) for label in labels])
-    handles = [Line2D([], [], color="0.3", marker=marker, ls="", label=name) for name, marker in _REWARDS.items()]
+    handles = [named(name, MethodStyle("0.3", marker)) for name, marker in _REWARDS.items()]
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.3, -0.17), ncols=3)
     hard, easy = (frame[frame["reward"] == reward] for reward in ("exact", "fraction"))
     finding(ax, f"Below 1 % error: {_solved(easy, 'label')} of {easy['label'].nunique()} methods by fraction, "
@@ -100,6 +100,7 @@ def final_errors(runs: pd.DataFrame) -> NDArray[np.float64]:
 def draw_seeds(ax: Axes, values: NDArray[np.float64], y: float, colour: Colour, marker: str) -> None:
     """Draw each seed pale, their median, and its interval, at height ``y``."""
     found = bootstrap(values, n_resamples=2_000)
-    ax.plot(values, np.full(len(values), y), marker, color=colour, alpha=0.3, ms=3, mew=0)
+    style = MethodStyle(colour, marker)
+    mark_measured(ax, values, np.full(len(values), y), style, alpha=0.3, ms=3, mew=0)
     ax.plot([found.low, found.high], [y, y], color=colour, linewidth=1.0)
-    ax.plot(found.value, y, marker, color=colour, ms=5)
+    mark_measured(ax, found.value, y, style, ms=5)

@@ -8,24 +8,27 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from kondo_theory.token_trap import critical_rate, stall_point, stalling_rates
 from kondo_theory.token_trap.groups import group_stall_point
-from paper_figs.marks import reference
+from paper_figs.arranging import label_at, stack_names
+from paper_figs.marks import draw_exact, mark_measured, named, reference
 from paper_figs.panels import caption, finding, panels
 from paper_figs.reversal.style import reversal_style
-from paper_figs.style import method_style
+from paper_figs.style import MethodStyle, method_style
 from paper_figs.tables import reversal_curves
 from paper_figs.wording import count, number
 from simulations.reversal.summary import LEARNT, progress
 
-__all__ = ["GROUP", "reversal_token_trap"]
+__all__ = ["GROUP", "RUN_LEARNT", "RUN_STALLED", "reversal_token_trap"]
 
 GROUP = 10
 """Answers to a prompt, whose mean is the baseline."""
 MARGIN = 0.05
 _SHADE = 0.22
+RUN_LEARNT, RUN_STALLED = MethodStyle("0.4", "o"), MethodStyle("black", "X")
+"""How a run looks that learnt, and one that did not."""
 
 Pair = tuple[int, int]
 """M and H."""
@@ -50,7 +53,8 @@ def reversal_token_trap() -> Figure:
         ax.set_xticks(range(len(pairs)), [f"M = {m}\nH = {h}" for m, h in pairs])
     caption(f"""Token gates of the transformer on token reversal with M kinds of token and prompts of H. (a) Runs by
         gate rate ρ; areas: the theory predicts a stall. (b) Reward of the stalled runs against the predicted, with
-        the mean of {GROUP} answers as the baseline (bars: with the exact mean). (c) Training reward of every seed at
+        the mean of {GROUP} answers as the baseline (crosses: predicted with the exact mean, at the
+        median reward). (c) Training reward of every seed at
         M = {pairs[0][0]}, H = {pairs[0][1]}; dotted: predicted. (d) Final training reward at the stalling rates of
         gates on tokens and on whole answers. Points: measured on networks,
         {count(ends.groupby(["label", "vocab_size", "length"])["seed"].nunique())} seeds a setting.""")
@@ -67,11 +71,12 @@ def _phase_diagram(ax: Axes, tokens: pd.DataFrame, pairs: list[Pair]) -> None:
             seeds = runs[runs["rate"] == rate]
             shifts = np.linspace(-0.24, 0.24, len(seeds)) if len(seeds) > 1 else np.zeros(1)
             for shift, learnt in zip(shifts, seeds["learnt"], strict=True):
-                marker, look = ("o", "0.5") if learnt else ("X", "black")
-                ax.plot(place + shift, rate, marker, color=look, ms=3)
-    ax.plot([], [], "s", color=colour, alpha=_SHADE + 0.15, label="predicted to stall", ms=6)
-    ax.plot([], [], "X", color="black", label="did not learn")
-    ax.plot([], [], "o", color="0.5", label="learnt")
+                mark_measured(ax, place + shift, rate, RUN_LEARNT if learnt else RUN_STALLED, ms=3)
+    handles: list[Any] = [
+        Patch(color=colour, alpha=_SHADE + 0.15, linewidth=0, label="predicted to stall"),
+        named("did not learn", RUN_STALLED),
+        named("learnt", RUN_LEARNT),
+    ]
     ax.set(ylabel="gate rate, ρ", ylim=(0, 0.68))
     stalls = [
         any(low <= rate <= high for low, high in stalling_rates(m, h))
@@ -79,7 +84,15 @@ def _phase_diagram(ax: Axes, tokens: pd.DataFrame, pairs: list[Pair]) -> None:
     ]
     as_said = int((np.array(stalls) != tokens["learnt"].to_numpy(dtype=bool)).sum())
     finding(ax, f"{as_said} of {len(tokens)} runs do as predicted: stall in the area, learn outside")
-    ax.legend(loc="upper center", ncols=3, columnspacing=0.6, handletextpad=0.1, borderaxespad=0.1)
+    ax.legend(
+        handles=handles,
+        loc="upper center",
+        ncols=3,
+        handlelength=1.0,
+        columnspacing=0.6,
+        handletextpad=0.1,
+        borderaxespad=0.1,
+    )
 
 
 def _stalled_rewards(ax: Axes, below: pd.DataFrame) -> None:
@@ -92,19 +105,19 @@ def _stalled_rewards(ax: Axes, below: pd.DataFrame) -> None:
         m, h, rate = int(runs["vocab_size"].iloc[0]), int(runs["length"].iloc[0]), float(runs["rate"].iloc[0])
         group: Any = [group_stall_point(rate, m, h, GROUP)] * len(runs)
         exact: Any = [stall_point(rate, m, h)] * len(runs)
-        ax.plot(group, runs["late_reward"], style.marker, color=style.colour)
-        ax.plot(exact, runs["late_reward"], "|", color="0.3")
+        mark_measured(ax, group, runs["late_reward"], style)
+        draw_exact(ax, exact[0], runs["late_reward"].median(), "0.3", ms=3.5, mew=0.8)
         gaps.extend((runs["late_reward"] - group[0]).abs())
         shift = (6, -9) if h == below["length"].max() else (4, 5)  # the two of M = 2 are neighbours
         place = (group[0], runs["late_reward"].max())
-        ax.annotate(f"M={m}, H={h}", place, shift, textcoords="offset points")
+        ax.annotate(f"M = {m}, H = {h}", place, shift, textcoords="offset points")
     handles: list[Any] = [
-        Line2D([], [], color=style.colour, marker=style.marker, ls="", label=f"baseline: mean of {GROUP} answers"),
-        Line2D([], [], color="0.3", marker="|", ls="", label="baseline: exact mean"),
+        named(f"baseline: mean of {GROUP} answers", style),
+        named("baseline: exact mean", MethodStyle("0.3", "x")),
     ]
     ax.legend(handles=handles, loc="lower right", title="predicted with")
     ax.set(xlabel="predicted reward at the stall, p*", ylabel="reward, last third of training")
-    finding(ax, f"The reward at which they stop is predicted to {number(max(gaps))}")
+    finding(ax, f"The reward at which they stop is predicted within {number(max(gaps))}")
     ax.set(xlim=span, ylim=span)
 
 
@@ -115,7 +128,9 @@ def _training(ax: Axes, frame: pd.DataFrame, pair: Pair) -> None:
         style = reversal_style(str(label))
         for place, (_, run) in enumerate(method.groupby("seed")):
             name = str(label) if place == 0 else None
-            ax.plot(run["update"], run["train_reward"], color=style.colour, label=name, lw=0.7)
+            every = max(1, len(run) // 6)
+            mark_measured(ax, run["update"], run["train_reward"], style, ls="-", lw=0.7, ms=2.5, markevery=every,
+                          label=name)  # fmt: skip
     predicted = group_stall_point(float(runs["rate"].min()), pair[0], pair[1], GROUP)
     assert predicted is not None
     reference(ax, y=predicted, colour="0.3")
@@ -125,7 +140,9 @@ def _training(ax: Axes, frame: pd.DataFrame, pair: Pair) -> None:
     late = token[token["update"] > 2 / 3 * token["update"].max()].groupby("seed")["train_reward"].mean()
     finding(ax, f"At M = {pair[0]}, H = {pair[1]} the token gate stays at {number(float(late.median()))}, "
                 f"predicted {number(predicted)}")  # fmt: skip
-    ax.legend(loc="center right")
+    label_at(ax, {"token gate(3 %)": (np.inf, -2, -8)})
+    others = {name: reversal_style(name).colour for name in runs["label"].unique() if name != "token gate(3 %)"}
+    stack_names(ax, (0.98, 0.85), others)
 
 
 def _equal_budgets(ax: Axes, ends: pd.DataFrame, below: pd.DataFrame, pairs: list[Pair]) -> None:
@@ -139,12 +156,10 @@ def _equal_budgets(ax: Axes, ends: pd.DataFrame, below: pd.DataFrame, pairs: lis
     for beside, (name, (part, style)) in enumerate(series.items()):
         places = [pairs.index((m, h)) for m, h in zip(part["vocab_size"], part["length"], strict=True)]
         x: Any = np.array(places) + 0.2 * (beside - 1)
-        ax.plot(x, part["final_reward"], style.marker, color=style.colour, label=name)
+        mark_measured(ax, x, part["final_reward"], style, label=name)
     reference(ax, y=LEARNT)
     ax.text(len(pairs) - 0.6, LEARNT - 0.01, "learnt", color="0.4", ha="right", va="top")
     ax.set(ylabel="final training reward", ylim=(0, 1.05))
-    learnt = {name: f"{int(part['learnt'].sum())} of {len(part)}" for name, (part, _) in series.items()}
-    finding(
-        ax, "With the same backward tokens these learn: " + ", ".join(f"{each} {n}" for each, n in learnt.items())
-    )
+    learnt = {name: f"{int(part['learnt'].sum())}/{len(part)}" for name, (part, _) in series.items()}
+    finding(ax, "These learn on the same budget: " + ", ".join(f"{each} {n}" for each, n in learnt.items()))
     ax.legend(loc="lower left")

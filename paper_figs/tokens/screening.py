@@ -15,13 +15,13 @@ from kondo_theory import token_trap as closed
 from kondo_theory.screening import RULES, additive_odds_limit
 from kondo_theory.token_trap.groups import group_stall_point
 from paper_figs.arranging import label_curves
-from paper_figs.marks import REFERENCE, draw_rows, reference
+from paper_figs.marks import REFERENCE, draw_rows, mark_measured, named, reference
 from paper_figs.panels import caption, finding, panels
 from paper_figs.reversal.sensitivity import draw_seeds, error_axis, final_errors
 from paper_figs.reversal.trap import GROUP
 from paper_figs.style import method_style, shades
 from paper_figs.tables import points, reversal_curves
-from paper_figs.wording import count, number, percent, simulated
+from paper_figs.wording import P_TOKEN, count, number, percent, simulated
 from simulations.reversal.summary import progress
 
 __all__ = ["reversal_screening", "token_screening"]
@@ -84,7 +84,7 @@ def _drifts(ax: Axes, rules: tuple[str, ...]) -> None:
         sampled = found[~found["exact"].astype(bool)]
         draw_rows(ax, sampled, "p_correct", style)
     reference(ax, y=0)
-    ax.set(xlabel="probability that a token is right, p", ylabel="drift, in units of PG's", xlim=(0.49, 1.005))
+    ax.set(xlabel=P_TOKEN, ylabel="drift, in units of PG's", xlim=(0.49, 1.005))
     low, high = ax.get_ylim()
     ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     label_curves(ax)
@@ -138,20 +138,17 @@ def _stalls(ax: Axes) -> None:
         predicted = group_stall_point(rate, vocab_size, length, GROUP, "token", rule)
         assert predicted is not None
         found = progress(runs)["late_reward"]
-        ax.plot(np.full(len(found), predicted), found, style.marker, color=style.colour)
+        mark_measured(ax, np.full(len(found), predicted), found, style)
         gaps.extend((found - predicted).abs())
         if rule == "additive":
             shift, side = ((-8, 8), "right") if (vocab_size, length) == (2, 6) else ((6, -11), "left")
             name = f"M = {vocab_size}, H = {length}"
             ax.annotate(name, (predicted, found.max()), shift, textcoords="offset points", ha=side)
-    for rule in _STALLING:
-        style = method_style(rule)
-        ax.plot([], [], style.marker, color=style.colour, label=rule)
     ends = np.array([0.05, 0.66])
     ax.plot(ends, ends, color="0.6", lw=0.8, zorder=0)
     ax.set(xlabel="predicted reward", ylabel="reward over the last third", xlim=ends, ylim=ends)
-    finding(ax, f"{' and '.join(_STALLING)} stall where predicted, to {number(max(gaps))}")
-    ax.legend(loc="upper left")
+    finding(ax, f"By {' and '.join(_STALLING)} it stalls where predicted, within {number(max(gaps))}")
+    ax.legend(handles=[named(rule, method_style(rule)) for rule in _STALLING], loc="upper left")
 
 
 def _errors(ax: Axes) -> None:
@@ -166,10 +163,9 @@ def _errors(ax: Axes) -> None:
             found = final_errors(frame[frame["rule"] == rule])
             draw_seeds(ax, found, place + 0.2 * (beside - 1), style.colour, style.marker)
             medians.append(float(np.median(found)))
-            if not place:
-                ax.plot([], [], style.marker, color=style.colour, label=rule)
     ax.set_yticks(range(len(names)), names)
     error_axis(ax)
     below = sum(median < 0.1 for median in medians)
-    finding(ax, f"{', '.join(_LEARNING)} learn: {below} of {len(medians)} medians below 10 %")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.3, -0.17), ncols=3)
+    finding(ax, f"By {', '.join(_LEARNING)} {below} of {len(medians)} medians end below 10 %")
+    handles = [named(rule, method_style(rule)) for rule in _LEARNING]
+    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.3, -0.17), ncols=3)

@@ -15,7 +15,7 @@ from kondo_theory.token_trap.rows import Atoms, surprisals, token_atoms, top_dri
 from paper_figs.marks import reference
 from paper_figs.panels import caption, finding, panels
 from paper_figs.style import method_style
-from paper_figs.wording import number, percent
+from paper_figs.wording import P_TOKEN, number, percent
 
 __all__ = ["tokens_stall"]
 
@@ -69,7 +69,7 @@ def _pulls(ax: Axes, vocab_size: int, n_tokens: int, rate: float) -> float:
     for place, (name, shade) in enumerate(names.items()):
         ax.text(0.99, 0.97 - 0.09 * place, name, color=shade, transform=ax.transAxes, ha="right", va="top")
     top = float(max(right.max(), -wrong.min(), np.abs(drift).max()))
-    ax.set(xlabel="probability that a token is right, p", ylabel="pull, in units of PG's drift", xlim=(0, 1))
+    ax.set(xlabel=P_TOKEN, ylabel="pull, in units of PG's drift", xlim=(0, 1))
     ax.set_ylim(1.15 * float(min(wrong.min(), drift.min())), 1.3 * top)
     stall = stall_point(rate, vocab_size, n_tokens)
     if stall is None:

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from kondo_theory import token_trap as closed
 from kondo_theory.token_trap.groups import group_drift
-from paper_figs.arranging import label_curves
-from paper_figs.marks import REFERENCE, draw_rows, reference
-from paper_figs.panels import caption, finding, legend_below, panels
+from paper_figs.arranging import label_at, label_curves, stack_names
+from paper_figs.marks import REFERENCE, SIMULATED, draw_rows, mark_measured, reference
+from paper_figs.panels import caption, finding, panels
+from paper_figs.reversal.trap import RUN_LEARNT, RUN_STALLED
 from paper_figs.style import SMALLEST, MethodStyle, method_style, shades
 from paper_figs.tables import points, reversal_curves, rows
-from paper_figs.wording import number, simulated
+from paper_figs.wording import P_TOKEN, number, simulated
 from simulations.reversal.summary import LEARNT, progress
 
 __all__ = ["row_gate", "token_dg", "token_trap"]
@@ -41,8 +42,8 @@ def token_trap() -> Figure:
     caption(f"""Gates that keep a fixed share ρ of tokens, answers of T tokens of M kinds. (a) Numbers and shades: the
         critical rate ρ_c in percent, below which training stalls (exact; 0: small rates learn). Below them the
         transformer's runs on token reversal (filled, measured on networks, T its prompt): left those with ρ < ρ_c,
-        right those with ρ > ρ_c, full if they stalled, ringed if they learnt. (b) Drift of three gates over PG's,
-        M = T = 10, ρ = 0.1. (c) Mean reward at which training ends, M = 10. Lines: exact.
+        right those with ρ > ρ_c, ✖ if they stalled, a dot if they learnt. (b) Drift of three gates over PG's, M = T
+        = 10, ρ = 0.1. (c) Mean reward at which training ends, M = 10. Lines: exact.
         {simulated("token-runs")}""")
     return figure
 
@@ -73,7 +74,7 @@ def _critical_rates(ax: Axes) -> None:
             continue
         x = _MAP_TOKENS.index(n_tokens) + (0.3 if rate < found["critical"].iloc[0] else 0.7)
         y = vocabularies.index(vocab_size) + 0.74
-        _mark_runs(ax, x, y, learnt=bool(found["learnt"].mean() > 0.5))
+        mark_measured(ax, x, y, RUN_LEARNT if found["learnt"].mean() > 0.5 else RUN_STALLED, ms=4)
     ax.set(xlabel="tokens per answer, T", ylabel="vocabulary, M")
     ax.tick_params(length=0)
     ax.tick_params(axis="y", rotation=0)
@@ -84,13 +85,6 @@ def _critical_rates(ax: Axes) -> None:
         f"Below the critical rate {int((~below['learnt'].astype(bool)).sum())} of {len(below)} runs of a transformer "
         f"stall, above it {int(above['learnt'].sum())} of {len(above)} learn",
     )
-
-
-def _mark_runs(ax: Axes, x: float, y: float, *, learnt: bool) -> None:
-    """Draw the runs of one setting: a full circle where they stalled, a ringed dot where they learnt."""
-    ax.plot(x, y, "o", color="black", ms=4.5 if not learnt else 2.2)
-    if learnt:
-        ax.plot(x, y, "o", color="black", mfc="none", ms=5, mew=0.7)
 
 
 def _stall_points(ax: Axes, vocab_size: int = 10) -> None:
@@ -107,8 +101,8 @@ def _stall_points(ax: Axes, vocab_size: int = 10) -> None:
     ax.text(0.99, 1 / vocab_size, "uniform", color="0.4", va="bottom", ha="right")
     ax.set(xlabel="gate rate, ρ", ylabel="mean reward at the end", ylim=(0, 1.05), xlim=(0, 1))
     near = sum(gap < _NEAR for gap in gaps)
-    finding(ax, f"{near} of {len(gaps)} simulated settings that stall end within {_NEAR:g} of the prediction")
-    ax.legend(loc="center", bbox_to_anchor=(0.5, 0.68))
+    finding(ax, f"{near} of {len(gaps)} simulated stalls are within {_NEAR:g} of the prediction")
+    stack_names(ax, (0.4, 0.85))
 
 
 def _drifts(ax: Axes) -> None:
@@ -123,7 +117,7 @@ def _drifts(ax: Axes) -> None:
     assert stall is not None
     reference(ax, y=0)
     ax.fill_between(p, np.minimum(speed, 0), 0, color=style.colour, alpha=_SHADE, lw=0)
-    ax.set(xlabel="P(token is right), p", ylabel="drift, in units of PG's", ylim=(-0.45, 0.95))
+    ax.set(xlabel=P_TOKEN, ylabel="drift, in units of PG's", ylim=(-0.45, 0.95))
     ax.set_xlim(0, 1)
     for name, place in (("zero price", (0.5, 0.58)), ("row gate", (0.2, 0.4)), ("token gate", (0.02, -0.38))):
         ax.text(*place, name, color=method_style(name).colour)
@@ -137,10 +131,10 @@ def row_gate() -> Figure:
     _groups(axes[1])
     _training(axes[2])
     caption(f"""Drift over PG's of gates that keep a share ρ of whole answers (rows) or of tokens, against the
-        probability p that a token is right, M = T = 10, with the exact mean as the baseline (a); of the row gate with
-        the mean of S answers as the baseline, ρ = 3 % (b). Lines: exact. (c) Mean reward of simulated training at
-        ρ = 10 %, learning rate 10; bands: from the least to the greatest run, dotted: the predicted stall.
-        {simulated("token-learning")}""")
+        probability p that a token is right, M = T = 10, with the exact mean as the baseline (a, ρ in percent); of the
+        row gate with the mean of S answers as the baseline, ρ = 3 % (b). Lines: exact. (c) Mean reward of simulated
+        training at ρ = 10 %, learning rate 10; bands: from the least to the greatest run, dotted: the predicted
+        stall. {simulated("token-learning")}""")
     return figure
 
 
@@ -153,18 +147,18 @@ def _rates(ax: Axes) -> None:
     """Draw the row gate's drift at three rates, and the token gate's at the middle one."""
     p = np.linspace(0.005, 0.995, 397)
     token = _speed(p, 0.1, "token")
-    ax.plot(p, token, color=method_style("token gate").colour, label="token gate, ρ = 10 %")
+    ax.plot(p, token, color=method_style("token gate").colour, label="tokens, 10 %")
     lowest = []
-    for rate, colour in zip((0.03, 0.1, 0.3), shades(3), strict=True):
+    for rate, colour in zip((0.03, 0.1, 0.3), shades(4)[1:], strict=True):
         speed = _speed(p, rate, "row")
-        ax.plot(p, speed, color=colour, label=f"row gate, ρ = {100 * rate:g} %")
+        ax.plot(p, speed, color=colour, label=f"rows, {100 * rate:g} %")
         lowest.append(float(speed.min()))
     reference(ax, y=0)
-    ax.set(xlabel="P(token is right), p", ylabel="drift, in units of PG's", ylim=(-0.4, 1.75))
+    ax.set(xlabel=P_TOKEN, ylabel="drift, in units of PG's", ylim=(-0.5, 1.15))
     ax.set_xlim(0, 1)
     turned = "never drifts" if min(lowest) > -1e-9 else f"drifts at most {number(-min(lowest))}"
     finding(ax, f"The row gate {turned} away from the answer, the token gate by up to {number(-float(token.min()))}")
-    ax.legend(loc="upper right", borderaxespad=0)
+    stack_names(ax, (0.99, 0.99))
 
 
 def _groups(ax: Axes) -> None:
@@ -178,11 +172,11 @@ def _groups(ax: Axes) -> None:
     advantage = group_drift(p, 10, 10, 0.03, 2, "row", "advantage") / (p * (1 - p) / 10)
     ax.plot(p, advantage, color=method_style("advantage").colour, label="S = 2, by advantage", lw=2)
     reference(ax, y=0)
-    ax.set(xlabel="P(token is right), p", ylabel="drift, in units of PG's", ylim=(-0.03, 0.25))
+    ax.set(xlabel=P_TOKEN, ylabel="drift, in units of PG's", ylim=(-0.03, 0.25))
     ax.set_xlim(0, 1)
     by = "does not" if float(advantage.min()) >= 0 else "does so too"
     finding(ax, f"With S = 2 it drifts away from p = {number(float(back[2].min()))} on; by advantage it {by}")
-    ax.legend(loc="upper right", borderaxespad=0)
+    stack_names(ax, (0.99, 0.98))
 
 
 def _training(ax: Axes) -> None:
@@ -193,7 +187,7 @@ def _training(ax: Axes) -> None:
         style = method_style(name)
         context = {"vocab_size": 10, "n_tokens": 10, "rate": 0.1, "learning_rate": 10.0}
         found = points("token-learning", "reward", gate=gate, **context)
-        look: Any = {"marker": style.marker, "mfc": "white", "markevery": 4}
+        look: Any = {"marker": style.marker, "mfc": "white", "markevery": 4, "gid": SIMULATED}
         ax.plot(found["update"], found["estimate"], color=style.colour, **look)
         ax.fill_between(found["update"], found["low"], found["high"], color=style.colour, alpha=_SHADE, lw=0)
         ax.text(*places[gate], name, color=style.colour)
@@ -225,27 +219,29 @@ def token_dg() -> Figure:
     label_curves(axes[0])
     _critical(axes[1])
     _ends(axes[2])
-    legend_below(axes[1:])
     caption(f"""DG on answers of T tokens of M kinds. (a) Temperatures η at which it stalls lie between two lines;
-        dotted: the upper end as T → ∞, dashed: the lower end's 4.79/T². (b) That upper end, η_c(M), with those at
-        finite T as dots. (c) The reward at which it stalls for M = 10, T = 32. Lines and dots: exact.
+        dotted: the upper end as T → ∞, dashed: the lower end's 4.79/T². (b) That upper end, and those at finite T.
+        (c) The reward at which it stalls for M = 10, T = 32. Lines: exact.
         {simulated("token-runs")}""")
     return figure
 
 
 def _critical(ax: Axes) -> None:
-    """Draw η_c(M) and upper ends of the window at finite T."""
+    """Draw the critical temperature and the upper ends of the window at finite T."""
     sizes = np.unique(np.concatenate([np.geomspace(2, 100_000, 60).astype(int), np.arange(2_500, 2_800, 2)]))
     style = method_style("DG")
     critical = np.array([closed.critical_temperature(int(m)) for m in sizes])
-    ax.plot(sizes, critical, color=style.colour, label="T → ∞: η_c(M)")
+    ax.plot(sizes, critical, color=style.colour, label="T → ∞")
     for n_tokens, colour in zip((32, 128), shades(3), strict=False):
         ends = rows("token-windows", gate="dg", n_tokens=n_tokens).groupby("vocab_size")["high"].max()
-        ax.plot(ends.index, ends, ".", color=colour, ms=5, label=f"T = {n_tokens}")
+        ax.plot(ends.index, ends, color=colour, label=f"T = {n_tokens}")
     first = int(sizes[critical > 1][0])
     reference(ax, y=1)
     reference(ax, x=first)
-    ax.set(xscale="log", xlabel="vocabulary, M", ylabel="highest stalling temperature, η", ylim=(0, 1.6))
+    ax.set(
+        xscale="log", xlabel="vocabulary, M", ylabel="highest stalling temperature, η", ylim=(0, 1.6), xlim=(1.8, 1e5)
+    )
+    label_curves(ax)
     finding(ax, f"The published η = 1 is safe up to about M = {number(first, 3)}")
 
 
@@ -256,6 +252,7 @@ def _ends(ax: Axes) -> None:
     ax.plot(stall["temperature"], stall["stall_point"], color=style.colour, label="stall point")
     found = points("token-runs", "reward at the end", vocab_size=10, n_tokens=32, gate="dg")
     draw_rows(ax, found, "temperature", style)
+    label_at(ax, {"stall point": (0.1, 0, -4)}, ha="center")
     ax.set(xscale="log", xlabel="temperature, η", ylabel="mean reward at the end", ylim=(0, 1.05))
     lowest = found.sort_values("estimate").iloc[0]
     finding(ax, f"Training ends there: at η = {lowest['temperature']:g} at a reward of {number(lowest['estimate'])}")

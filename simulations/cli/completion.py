@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem
 
 from simulations.cli import names
 
-__all__ = ["Completer", "claims", "figures", "keys_in", "settings", "sweeps"]
+__all__ = ["Completer", "claims", "figures", "keys_in", "parameters", "settings", "sweeps"]
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -35,6 +35,18 @@ def figures(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
 
     named = ctx.params.get("names") or ()
     return _starting(incomplete, (name for name in FIGURES if name not in named))
+
+
+def parameters(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the key of a figure's parameter: one that every named figure takes, of any figure where none is."""
+    from paper_figs.catalogue import FIGURES
+
+    typed = (*(ctx.params.get("names") or ()), *ctx.args)  # words stay in args where the last option lacks its value
+    taken = {name: names.parameters_of(FIGURES[name].function) for name in typed if name in FIGURES}
+    every = taken or {name: names.parameters_of(figure.function) for name, figure in FIGURES.items()}
+    keys = dict.fromkeys(key for each in every.values() for key in each)
+    common = (key for key in keys if all(key in each for each in taken.values()))
+    return _starting(incomplete, (f"{key}=" for key in common))
 
 
 def sweeps(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -11,6 +11,7 @@ from click.shell_completion import ShellComplete
 from kondo_theory.claims import CLAIMS
 from kondo_theory.screening import RULES
 from paper_figs.catalogue import FIGURES
+from paper_figs.parameters import defaults
 from simulations.cli import names
 from simulations.cli.main import kondo
 from simulations.mnist import config as mnist
@@ -78,6 +79,18 @@ def test_every_sweep_and_every_keyword_of_its_cell_is_offered():
         assert completed(f"sweep {name} --set") == [f"{key}=" for key in keys], name
 
 
+def test_every_parameter_of_a_figure_is_offered():
+    for name in FIGURES:
+        assert completed(f"figures {name} --set") == [f"{key}=" for key in defaults(name)], name
+    assert set(completed("figures --set")) == {f"{key}=" for name in FIGURES for key in defaults(name)}
+
+
+def test_of_several_figures_only_the_parameters_that_all_take_are_offered():
+    assert completed("figures zero-price-geometry dg-noise-ratio --set") == ["n_arms=", "baseline="]
+    assert completed("figures dg-noise-ratio --set n_arms=50 --set", "b") == ["baseline="]
+    assert completed("figures zero-price-geometry mnist-digits --set") == []
+
+
 def test_where_no_sweep_begins_so_it_may_be_a_file():
     shell = ShellComplete(kondo, {}, "kondo", "_KONDO_COMPLETE")
     assert [(item.value, item.type) for item in shell.get_completions(["sweep"], "my")] == [("my", "file")]
@@ -89,8 +102,8 @@ def test_what_is_not_there_has_no_names(tmp_path):
 
 
 def test_completing_loads_nothing_heavy_and_the_shell_gets_it():
-    lines = ["verify --claim", "derive", "figures", "sweep", "sweep --set", *(f"experiment mnist {o}" for o in
-             ("--method", "--rule", "--study"))]  # fmt: skip
+    plain = ("verify --claim", "derive", "figures", "figures --set", "sweep", "sweep --set")
+    lines = [*plain, *(f"experiment mnist {option}" for option in ("--method", "--rule", "--study"))]
     code = f"""
 import os, sys
 from simulations.cli.main import main
@@ -107,4 +120,6 @@ sys.exit(", ".join(heavy) or 0)
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ)
     assert (run.returncode, run.stderr) == (0, "")
     offered = set(run.stdout.split())
-    assert {f"plain,{word}" for word in (*CLAIMS, *FIGURES, *SWEEPS, *RULES, *mnist.METHODS, "excess=")} <= offered
+    assert {
+        f"plain,{word}" for word in (*CLAIMS, *FIGURES, *SWEEPS, *RULES, *mnist.METHODS, "excess=", "n_arms=")
+    } <= offered

@@ -8,6 +8,7 @@ from matplotlib.colors import to_hex
 
 from paper_figs.arranging import CURVE
 from paper_figs.catalogue import FIGURES
+from paper_figs.marks import REFERENCE
 from paper_figs.style import GREYS, METHODS, paper_style, shades
 
 APART = 15.0
@@ -31,7 +32,9 @@ def colours_of(figure):
         on_axis = any(label.strip("−-0123456789.,⁰¹²³⁴⁵⁶⁷⁸⁹≤ %") for label in labels)
         if on_axis or any(text.get_gid() == CURVE for text in ax.texts):
             continue
-        found |= {to_hex(line.get_color()) for line in ax.lines if len(line.get_xdata()) and line.get_gid() is None}
+        found |= {
+            to_hex(line.get_color()) for line in ax.lines if len(line.get_xdata()) and line.get_gid() != REFERENCE
+        }
     return sorted(found & known)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+from itertools import combinations
 
 import pytest
 from matplotlib.colors import to_hex
@@ -98,14 +99,22 @@ def test_a_panel_has_a_title_and_a_figure_a_caption_that_says_how_it_was_made(na
     assert "nan" not in re.split(r"\W+", " ".join([drawn.caption, *titles]))
 
 
+def hidden(ax):
+    """Pairs of texts in a panel of which one lies over the other."""
+    texts = [text for text in ax.texts if text.get_text() and text.get_visible()]
+    boxes = [(text.get_text(), text.get_window_extent().padded(-1)) for text in texts]
+    return [(one, other) for (one, a), (other, b) in combinations(boxes, 2) if a.overlaps(b)]
+
+
 @pytest.mark.parametrize("name", FIGURES)
-def test_at_most_three_panels_stand_in_a_row_and_no_text_leaves_the_figure(name, drawn_figure):
+def test_at_most_three_panels_stand_in_a_row_and_no_text_leaves_the_figure_or_hides_another(name, drawn_figure):
     figure = drawn_figure(name).figure
     figure.draw_without_rendering()  # a file of another resolution may have moved its labels
     rows = {}
     for ax in figure.panels:
         rows.setdefault(round(ax.get_position().y1, 2), []).append(ax)
     assert max(map(len, rows.values())) <= 3
+    assert [pair for ax in figure.panels for pair in hidden(ax)] == []
     whole = figure.bbox
     for ax in figure.panels:
         for text in (ax._left_title, ax.xaxis.label, ax.yaxis.label, *ax.texts):
@@ -115,6 +124,14 @@ def test_at_most_three_panels_stand_in_a_row_and_no_text_leaves_the_figure(name,
                 assert box.x1 <= whole.x1 + 1, text.get_text()
                 assert whole.y0 - 1 <= box.y0, text.get_text()
                 assert box.y1 <= whole.y1 + 1, text.get_text()
+
+
+def test_negative_control_a_name_over_another_is_seen():
+    with paper_style():
+        _, (ax,) = panels()
+        for place in (0.2, 0.6, 0.61):
+            ax.text(place, 0.5, f"at {place}")
+    assert hidden(ax) == [("at 0.6", "at 0.61")]
 
 
 @pytest.mark.parametrize("name", FIGURES)

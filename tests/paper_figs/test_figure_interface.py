@@ -1,6 +1,7 @@
 """Figures from a script and from the command: parameters, widths, formats, own tables, and no side effects."""
 
 import io
+import re
 import subprocess
 import sys
 
@@ -96,6 +97,11 @@ def test_parameters_change_what_is_drawn_and_simulated_points_only_where_there_a
     assert png(paper_figs.draw("dg-noise-ratio", n_arms=100)) == png(usual)
 
 
+def test_two_arms_that_have_no_noise_are_drawn_and_said_so():
+    noise = paper_figs.draw("approximate-delight", n_arms=2).panels[1].get_title("left")
+    assert "two arms have no noise" in re.sub(r"\s+", " ", noise)
+
+
 @pytest.mark.parametrize("name", [name for name in FIGURES if defaults(name)])
 def test_defaults_are_parameters_that_can_be_set(name):
     assert checked(name, defaults(name)) == defaults(name)
@@ -109,6 +115,7 @@ def test_defaults_are_parameters_that_can_be_set(name):
         (["dg-noise-ratio", "--set", "n_arms=2.5"], "n_arms must be a whole number, as 100, got '2.5'"),
         (["dg-noise-ratio", "--set", "baseline=nan"], "baseline must be a number, as 0.5, got 'nan'"),
         (["dg-noise-ratio", "--set", "n_arms=1"], "n_arms"),
+        (["baseline-dependence", "--set", "n_arms=2"], "drawn with n_arms = 2: two arms have no noise across ∇J"),
         (["dg-noise-ratio", "--set", "n_arms"], "--set must be KEY=VALUE, got 'n_arms'"),
         (["gate-law", "--set", "temperatures="], "temperatures must be numbers, as 0.1,0.5,2, got ''"),
         (["mnist-digits", "--set", "n_arms=5"], "figure mnist-digits has no parameter to set, got 'n_arms'"),

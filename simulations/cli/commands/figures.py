@@ -43,6 +43,7 @@ __all__ = ["figures"]
     "settings",
     metavar="KEY=VALUE",
     multiple=True,
+    shell_complete=completion.parameters,
     help="A figure's own parameter; repeatable. FIGURE --list shows them.",
 )
 @options.results("Own tables of sweeps and experiments, in DIR or in directories in it, whatever their names.")
