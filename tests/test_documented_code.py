@@ -22,13 +22,21 @@ BLOCKS = {
 }
 
 
+def found_in(module, name):
+    """Whether a module has a name; one that an extra makes, which is not here, is there too."""
+    try:
+        return hasattr(module, name)
+    except ImportError as error:
+        return "pip install 'kondo-theory[" in str(error)
+
+
 def missing(code):
     """What a block imports of the project that is not there, with the modules that it calls so."""
     for node in ast.walk(ast.parse(code)):
         names = [] if not isinstance(node, ast.Import | ast.ImportFrom) else [alias.name for alias in node.names]
         if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] in OURS:
             module = importlib.import_module(node.module)
-            yield from (f"{node.module}.{name}" for name in names if not hasattr(module, name))
+            yield from (f"{node.module}.{name}" for name in names if not found_in(module, name))
         elif isinstance(node, ast.Import):
             for name in names:
                 if name.partition(".")[0] in OURS:
