@@ -41,6 +41,11 @@ FIGURES = {
         "paper_figs.bandits.gate:exact_k_or_price",
         ("sweep rate-gates",),
     ),
+    "normalised-price-gate": FigureEntry(
+        "noise of a gate's sum divided by the batch, of exactly k, and divided by the kept",
+        "paper_figs.bandits.normalised_price_gate:normalised_price_gate",
+        ("sweep normalised-gates",),
+    ),
     "zero-price-geometry": FigureEntry(
         "perpendicular noise and direction of PG, DG and zero price in one context",
         "paper_figs.bandits.geometry:zero_price_geometry",
