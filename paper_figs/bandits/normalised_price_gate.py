@@ -40,7 +40,8 @@ def normalised_price_gate(
     figure, (total, across, sizes) = panels(3)
     policy, advantage = evenly_graded(n_arms, p_best, baseline)
     context = {"n_arms": n_arms, "p_best": p_best, "baseline": baseline}
-    n_kept = np.unique(np.round(np.geomspace(1, batch_size - 1, 40)).astype(int))
+    spaced = np.round(np.linspace(1, np.sqrt(batch_size - 1), 40) ** 2).astype(int)
+    n_kept = np.unique([*spaced, kept_count(rate, batch_size)])
     lines = {
         name: [_moments(method, (policy, advantage, noise), k / batch_size, batch_size) for k in n_kept]
         for name, method in _METHODS.items()
@@ -53,11 +54,9 @@ def normalised_price_gate(
         draw_rows(total, points("normalised-gates", "total variance", **where), "rate", style)
         draw_rows(across, points("normalised-gates", "perpendicular variance", **where), "rate", style)
     crossing = _against_batch(sizes, (policy, advantage, large_noise), rate, context)
-    for ax, symbol in ((total, ""), (across, "⊥"), (sizes, "")):
-        ax.set(ylabel=f"B·Var{symbol} (squared reward)", ylim=(0, None))
-    for ax in (total, across):
-        ax.set(xlabel="gate rate, ρ", xlim=(0, 1))
-    place = int(np.argmin(np.abs(n_kept / batch_size - rate)))
+    for ax, symbol in ((total, ""), (across, "⊥")):
+        ax.set(xlabel="gate rate, ρ", xlim=(0, 1), ylabel=f"B·Var{symbol} (squared reward)", ylim=(0, None))
+    place = list(n_kept).index(kept_count(rate, batch_size))
     ratio = _total(lines["price at the same rate"])[place] / _total(lines["divided by the kept"])[place]
     finding(
         total, f"At ρ = {n_kept[place] / batch_size:g} dividing by the kept leaves {number(1 / ratio)} of the noise"
@@ -67,8 +66,8 @@ def normalised_price_gate(
     finding(sizes, f"Where rewards are noisy it pays from B = {crossing} on" if crossing else "Against the batch")
     legend_below([total])
     caption(f"""B times the variance of a batch's gradient, in all (a) and across the mean gradient (b), against the
-        rate ρ at B = {batch_size}, and in all against the batch size at ρ = {rate:g} (c; dotted: where the lines
-        of the price gate and of the divided sum cross). Price: samples whose delight is above the price of the rate,
+        rate ρ at B = {batch_size}, and in all over the squared mean gradient against the batch size at ρ = {rate:g}
+        (c; dotted: from where dividing by the kept pays). Price: samples whose delight is above the price of the rate,
         their sum divided by B; exact k: the best ρB; divided by the kept: the price gate's sum times ρ over the
         number kept. One context of K = {n_arms} arms of rewards from 1 down to 0 with normal noise of deviation
         {noise:g} (a, b) and {large_noise:g} (c), probability {p_best:g} of the best, baseline {baseline:g}. Lines:
@@ -95,12 +94,13 @@ def _against_batch(ax: Axes, arms: Arms, rate: float, context: dict[str, float])
     lines = {}
     for name, method in _METHODS.items():
         style = method_style(name)
-        lines[name] = _total([_moments(method, arms, rate, int(size)) for size in batches])
+        moments = [_moments(method, arms, rate, int(size)) for size in batches]
+        lines[name] = _total(moments) / np.array([float(each.signal) for each in moments]) ** 2
         ax.plot(batches, lines[name], color=style.colour)
         where = {**context, "method": method, "rate": rate, "reward_noise": float(arms[2])}
-        found = points("normalised-gates", "total variance", **where)
+        found = points("normalised-gates", "variance over squared signal", **where)
         draw_rows(ax, found, "batch_size", style)
-    ax.set(xlabel="batch size, B (samples)", xscale="log")
+    ax.set(xlabel="batch size, B (samples)", ylabel="B·Var/‖E g‖²", xscale="log", ylim=(0, None))
     pays = lines["divided by the kept"] < lines["price at the same rate"]
     if pays.all() or not pays[-1]:
         return None

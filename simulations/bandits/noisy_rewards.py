@@ -48,7 +48,7 @@ class BatchNoise:
     var_parallel: Estimate
     var_perpendicular: Estimate
     groups: FloatArray
-    """(2, 100): both variances of each group of batches, so that estimators of the same batches can be paired."""
+    """(3, 100): the three of each group of batches, so that estimators of the same batches can be paired."""
 
 
 def kept_sums(
@@ -87,4 +87,4 @@ def batch_noise(gradients: FloatArray, direction: FloatArray, batch_size: int) -
     parallel = batch_size * grouped.var(axis=1, ddof=1)
     perpendicular = batch_size * aside.var(axis=1, ddof=1).sum(axis=-1)
     estimates = (Estimate.of(each) for each in (along, parallel, perpendicular))
-    return BatchNoise(*estimates, groups=np.stack([parallel, perpendicular]))
+    return BatchNoise(*estimates, groups=np.stack([grouped.mean(axis=1), parallel, perpendicular]))

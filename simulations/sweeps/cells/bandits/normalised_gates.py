@@ -6,10 +6,12 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kondo_theory.gate import gate_probability, kept_count, select
 from kondo_theory.geometry.normal_rewards import normal_exact_moments, normal_kept, normal_price
 from kondo_theory.geometry.normalised import normalised_moments, price_moments
+from simulations.bandits.estimates import jackknife
 from simulations.bandits.noisy_rewards import NoisyArms, batch_noise, kept_sums
 from simulations.bandits.simulation import Estimate
 from simulations.randomness.cell_seeds import stream_seed
@@ -17,6 +19,8 @@ from simulations.sweeps.cells.tokens.rows import Row, row
 from simulations.sweeps.cells.types import Arms, Count, Fraction, Positive, Probability, Replicates, Seed
 
 __all__ = ["normalised_gates"]
+
+FloatArray = NDArray[np.float64]
 
 
 def normalised_gates(
@@ -31,9 +35,10 @@ def normalised_gates(
     n_batches: Replicates = 20_000,
     seed: Seed = 0,
 ) -> list[Row]:
-    """Return signal and variances of a batch's gradient, along its mean and across it, beside the closed forms.
+    """Return moments of a batch's gradient beside the closed forms.
 
-    Variances are per sample, B times those of the batch.
+    Signal; variance along the mean gradient, across it, and in all, per sample (B times the batch's); the last over
+    the squared signal.
 
     Parameters
     ----------
@@ -66,9 +71,17 @@ def normalised_gates(
         divided = batch_size if method == "price" else np.maximum(counts[0], 1)[:, None] / rate
         gradients = sums[0] / divided
     found = batch_noise(gradients, kept.direction, batch_size)
+    signal, along, across = found.groups
+    total = exact.var_parallel + exact.var_perpendicular
     return [
         row("signal", exact.signal, found.signal),
         row("parallel variance", exact.var_parallel, found.var_parallel),
         row("perpendicular variance", exact.var_perpendicular, found.var_perpendicular),
-        row("total variance", exact.var_parallel + exact.var_perpendicular, Estimate.of(found.groups.sum(axis=0))),
+        row("total variance", total, Estimate.of(along + across)),
+        row("variance over squared signal", total / exact.signal**2, jackknife(_relative, signal, along, across)),
     ]
+
+
+def _relative(signal: FloatArray, along: FloatArray, across: FloatArray) -> FloatArray:
+    """Return the variance in all over the squared signal."""
+    return np.asarray((along + across) / signal**2)

@@ -116,7 +116,7 @@ def _differences(
     """Yield what the price gate's variances are above the others', paired by batch."""
     price = closed["price"]
     for name in ("exact k", "divided by the kept"):
-        gaps = found["price"].groups - found[name].groups
+        gaps = found["price"].groups[1:] - found[name].groups[1:]
         where = _at(arms, rate, size) | {"gate": "price", "against": name}
         predicted = (
             price.var_parallel - closed[name].var_parallel,
