@@ -99,7 +99,7 @@ def normal_exact_moments(
     policy, advantage, noise, slope : (K,) array
         As in :func:`normal_price`.
     batch_size, n_kept : int
-        B and 1 ≤ k < B.
+        B and 1 ≤ k < B; scalars only.
     direction : (K,) array, optional
         u; default the direction of the price gate's mean at the rate k/B.
 

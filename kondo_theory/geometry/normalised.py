@@ -20,19 +20,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import beta, binom
+from scipy.stats import beta
 
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
+from kondo_theory.geometry.counts import inverse_count, nothing_kept
 from kondo_theory.moments import GradientMoments
 from kondo_theory.words import Brief
 
 __all__ = [
     "KeptGradient",
-    "count_spread",
     "exact_batch_moments",
     "exact_moments",
-    "inverse_count",
     "kept_gradient",
     "normalised_moments",
     "price_moments",
@@ -153,7 +152,7 @@ def normalised_moments(kept: KeptGradient, batch_size: ArrayLike = np.inf) -> Gr
     batch_size : (...) array
         B, whole and at least 1, or infinite.
     """
-    h, nothing = inverse_count(kept.rate, batch_size), _nothing(kept.rate, batch_size)
+    h, nothing = inverse_count(kept.rate, batch_size), nothing_kept(kept.rate, batch_size)
     B = np.where(np.isfinite(batch_size), batch_size, 1.0)
     along, aside = _parts(kept, kept.mean)
     common = B * kept.rate**2 * nothing * (1 - nothing)
@@ -183,7 +182,7 @@ def exact_batch_moments(
     kept_at : callable
         What a gate of rate v keeps, from rates (n,) and a direction (K,), or None for the mean's own.
     batch_size, n_kept : int
-        B and 1 ≤ k < B.
+        B and 1 ≤ k < B; scalars only.
     direction : (K,) array, optional
         u; default the direction of the price gate's mean at the rate k/B.
     breaks : (m,) array
@@ -194,8 +193,9 @@ def exact_batch_moments(
     ValueError, TypeError
         If an argument is out of its domain or not real.
     """
-    B, k = int(_domain.scalar("batch_size", batch_size)), int(_domain.scalar("n_kept", n_kept))
-    _domain.require("n_kept", np.asarray(float(n_kept)), k == n_kept and 1 <= k < B, "an integer from 1 to B − 1")
+    B, k = _domain.scalar("batch_size", batch_size), _domain.scalar("n_kept", n_kept)
+    _domain.require("batch_size", np.asarray(B), B >= 2 and B % 1 == 0, "an integer ≥ 2")
+    _domain.require("n_kept", np.asarray(k), 1 <= k < B and k % 1 == 0, "an integer from 1 to batch_size − 1")
     ranks = beta(k + 1, B - k)
     middle, width = float(ranks.mean()), _WIDTH * float(ranks.std())
     inner = [x for x in (*np.atleast_1d(breaks), middle - width, middle, middle + width) if 0 < x < 1]
@@ -215,57 +215,6 @@ def exact_batch_moments(
         k / B * (mass @ kept.var_parallel + scatter[0]),
         k / B * (mass @ kept.var_perpendicular + scatter[1]),
     )
-
-
-def inverse_count(rate: ArrayLike, batch_size: ArrayLike) -> FloatArray:
-    """Return h = E[ρB/K; K ≥ 1] for K ~ Bin(B, ρ): by how much dividing by K multiplies the kept samples' own noise.
-
-    1 + (1−ρ)/(ρB) to first order in 1/B; below 1 only where often nothing is kept.
-
-    Parameters
-    ----------
-    rate : (...) array
-        ρ in (0, 1].
-    batch_size : (...) array
-        B, whole and at least 1, or infinite.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument is out of its domain or not real.
-    """
-    rho, B = _count(rate, batch_size)
-    rho, B = np.broadcast_arrays(rho, B)
-    h = np.ones(rho.shape)
-    for place in np.ndindex(rho.shape):
-        if np.isfinite(B[place]):
-            n = np.arange(1, int(B[place]) + 1)
-            h[place] = rho[place] * B[place] * np.sum(binom.pmf(n, B[place], rho[place]) / n)
-    return h[()]
-
-
-def count_spread(rate: ArrayLike, batch_size: ArrayLike) -> FloatArray:
-    """Return √((1−ρ)/(ρB)), the standard deviation of K/(ρB): of the factor that dividing by K takes out of a step.
-
-    Parameters, errors
-        Those of :func:`inverse_count`.
-    """
-    rho, B = _count(rate, batch_size)
-    return np.asarray(np.sqrt((1 - rho) / (rho * B)))[()]
-
-
-def _count(rate: ArrayLike, batch_size: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Return ρ and B."""
-    B = _domain.real("batch_size", batch_size)
-    whole = (B >= 1) & (np.floor(B) == B)
-    return _domain.interval("rate", rate, 0, 1, "(]"), _domain.require("batch_size", B, whole, "an integer ≥ 1 or ∞")
-
-
-def _nothing(rate: ArrayLike, batch_size: ArrayLike) -> FloatArray:
-    """Return (1−ρ)^B, the probability that nothing is kept."""
-    rho, B = _count(rate, batch_size)
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.exp(B * np.log1p(-rho)))
 
 
 def _score_sum(pi: FloatArray, weight: FloatArray) -> FloatArray:

@@ -21,6 +21,8 @@ from paper_figs.wording import number, simulated
 __all__ = ["normalised_price_gate"]
 
 FloatArray = NDArray[np.float64]
+Where = dict[str, float | str]
+"""The rows of a table that are drawn."""
 Arms = tuple[FloatArray, FloatArray, float]
 """Policy, mean advantages, deviation of the rewards."""
 
@@ -39,7 +41,7 @@ def normalised_price_gate(
     """Draw the noise of a batch's gradient against the rate, in all and across its mean, and against the batch."""
     figure, (total, across, sizes) = panels(3)
     policy, advantage = evenly_graded(n_arms, p_best, baseline)
-    context = {"n_arms": n_arms, "p_best": p_best, "baseline": baseline}
+    context: Where = {"n_arms": n_arms, "p_best": p_best, "baseline": baseline}
     spaced = np.round(np.linspace(1, np.sqrt(batch_size - 1), 40) ** 2).astype(int)
     n_kept = np.unique([*spaced, kept_count(rate, batch_size)])
     lines = {
@@ -50,25 +52,23 @@ def normalised_price_gate(
         style = method_style(name)
         total.plot(n_kept / batch_size, _total(moments), color=style.colour, label=name)
         across.plot(n_kept / batch_size, [each.var_perpendicular for each in moments], color=style.colour)
-        where = {**context, "method": _METHODS[name], "batch_size": batch_size, "reward_noise": noise}
+        where: Where = {**context, "method": _METHODS[name], "batch_size": batch_size, "reward_noise": noise}
         draw_rows(total, points("normalised-gates", "total variance", **where), "rate", style)
         draw_rows(across, points("normalised-gates", "perpendicular variance", **where), "rate", style)
     crossing = _against_batch(sizes, (policy, advantage, large_noise), rate, context)
     for ax, symbol in ((total, ""), (across, "⊥")):
         ax.set(xlabel="gate rate, ρ", xlim=(0, 1), ylabel=f"B·Var{symbol} (squared reward)", ylim=(0, None))
     place = list(n_kept).index(kept_count(rate, batch_size))
-    ratio = _total(lines["price at the same rate"])[place] / _total(lines["divided by the kept"])[place]
-    finding(
-        total, f"At ρ = {n_kept[place] / batch_size:g} dividing by the kept leaves {number(1 / ratio)} of the noise"
-    )
+    left = _total(lines["divided by the kept"])[place] / _total(lines["price at the same rate"])[place]
+    finding(total, f"At ρ = {rate:g} dividing by the kept leaves {number(float(left))} of the noise")
     price, exact = (lines[name][place].var_perpendicular for name in ("price at the same rate", "exact k"))
     finding(across, f"Across E g exact k has {number(float(exact / price))} times the price gate's")
     finding(sizes, f"Where rewards are noisy it pays from B = {crossing} on" if crossing else "Against the batch")
     legend_below([total])
     caption(f"""B times the variance of a batch's gradient, in all (a) and across the mean gradient (b), against the
         rate ρ at B = {batch_size}, and in all over the squared mean gradient against the batch size at ρ = {rate:g}
-        (c; dotted: from where dividing by the kept pays). Price: samples whose delight is above the price of the rate,
-        their sum divided by B; exact k: the best ρB; divided by the kept: the price gate's sum times ρ over the
+        (c; dotted: from where dividing by the kept pays). Price: samples whose delight is above the price of the
+        rate, their sum divided by B; exact k: the best ρB; divided by the kept: the price gate's sum times ρ over the
         number kept. One context of K = {n_arms} arms of rewards from 1 down to 0 with normal noise of deviation
         {noise:g} (a, b) and {large_noise:g} (c), probability {p_best:g} of the best, baseline {baseline:g}. Lines:
         exact at these B. {simulated("normalised-gates")}""")
@@ -88,7 +88,7 @@ def _total(moments: list[GradientMoments]) -> FloatArray:
     return np.array([float(each.var_parallel + each.var_perpendicular) for each in moments])
 
 
-def _against_batch(ax: Axes, arms: Arms, rate: float, context: dict[str, float]) -> int | None:
+def _against_batch(ax: Axes, arms: Arms, rate: float, context: Where) -> int | None:
     """Draw the variances against the batch size, and return from which on dividing by the kept pays."""
     batches = np.unique(np.round(np.geomspace(1, 64, 30)).astype(int)) * round(1 / rate)
     lines = {}
@@ -97,7 +97,7 @@ def _against_batch(ax: Axes, arms: Arms, rate: float, context: dict[str, float])
         moments = [_moments(method, arms, rate, int(size)) for size in batches]
         lines[name] = _total(moments) / np.array([float(each.signal) for each in moments]) ** 2
         ax.plot(batches, lines[name], color=style.colour)
-        where = {**context, "method": method, "rate": rate, "reward_noise": float(arms[2])}
+        where: Where = {**context, "method": method, "rate": rate, "reward_noise": float(arms[2])}
         found = points("normalised-gates", "variance over squared signal", **where)
         draw_rows(ax, found, "batch_size", style)
     ax.set(xlabel="batch size, B (samples)", ylabel="B·Var/‖E g‖²", xscale="log", ylim=(0, None))

@@ -86,5 +86,5 @@ def batch_noise(gradients: FloatArray, direction: FloatArray, batch_size: int) -
     aside = across[: size * _GROUPS].reshape(_GROUPS, size, -1)
     parallel = batch_size * grouped.var(axis=1, ddof=1)
     perpendicular = batch_size * aside.var(axis=1, ddof=1).sum(axis=-1)
-    estimates = (Estimate.of(each) for each in (along, parallel, perpendicular))
-    return BatchNoise(*estimates, groups=np.stack([grouped.mean(axis=1), parallel, perpendicular]))
+    groups = np.stack([grouped.mean(axis=1), parallel, perpendicular])
+    return BatchNoise(Estimate.of(along), Estimate.of(parallel), Estimate.of(perpendicular), groups)

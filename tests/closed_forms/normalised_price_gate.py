@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from closed_forms import ClosedForm
-from kondo_theory.geometry import normalised
+from kondo_theory.geometry import counts, normalised
 from kondo_theory.geometry.normalised import KeptGradient
 
 __all__ = ["CLOSED_FORMS", "QUOTED"]
@@ -17,7 +17,7 @@ def _kept(rng: np.random.Generator) -> Mapping[str, float]:
     """Draw what is kept, along one direction, and the batch; h and q belong to rate and batch."""
     rho, B = rng.uniform(0.02, 0.98), int(rng.integers(1, 200))
     found = {"rho": rho, "B": B, "v": rng.uniform(0.01, 3), "g": rng.normal(), "m": rng.normal()}
-    return found | {"h": float(normalised.inverse_count(rho, B)), "q": (1 - rho) ** B}
+    return found | {"h": float(counts.inverse_count(rho, B)), "q": (1 - rho) ** B}
 
 
 def _along(rho, g, v, m):
@@ -51,8 +51,8 @@ CLOSED_FORMS = {
         "gap": ClosedForm(_kept, lambda **at: _price(**at) - _exact(**at), 1e-8),
         "saved": ClosedForm(_kept, lambda **at: _price(**at) - _limit(**at), 1e-8),
         "exact_excess": ClosedForm(_kept, lambda **at: _exact(**at) - _limit(**at), 1e-8),
-        "count_spread": ClosedForm(_kept, lambda rho, B, **_: normalised.count_spread(rho, B)),
-        "longest_step": ClosedForm(_kept, lambda rho, B, **_: np.hypot(1, normalised.count_spread(rho, B))),
+        "count_spread": ClosedForm(_kept, lambda rho, B, **_: counts.count_spread(rho, B)),
+        "longest_step": ClosedForm(_kept, lambda rho, B, **_: np.hypot(1, counts.count_spread(rho, B))),
     },
 }
 

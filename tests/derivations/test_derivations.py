@@ -8,6 +8,7 @@ import pytest
 import sympy as sp
 from derived_claims import derived
 
+from kondo_theory.derivations import kept_sums as sums
 from kondo_theory.derivations import symmetric_context
 from kondo_theory.derivations.proof import Proof
 
@@ -26,6 +27,7 @@ CLAIMS = (
     "additive-never-fixed",
     "screening-at-rate",
     "exact-k-or-price",
+    "normalised-price-gate",
 )
 # Symbols that a result may contain: the papers' quantities, indices of sums and integrals, and named statistics.
 KNOWN_SYMBOLS = {
@@ -50,7 +52,7 @@ KNOWN_SYMBOLS = {
         "rho",
         "chi",
     ),
-    *("w_plus", "w_minus", "s_plus", "s_minus", "p_0", "p_1", "R_high", "R_low", "c_0", "q", "m", "v", "f", "h"),
+    *("w_plus", "w_minus", "s_plus", "s_minus", "p_0", "p_1", "R_high", "R_low", "c_0", "q", "m", "v", "g", "f", "h"),
 }
 
 
@@ -173,6 +175,21 @@ MUTATIONS = [
     ),
     ("screening-at-rate", "screening_at_rate", "_kept", wrong_kept),
     ("exact-k-or-price", "exact_k_or_price", "_gap_above", lambda: sp.Integer(0)),
+    ("normalised-price-gate", "normalised_price_gate", "_normalised", lambda: sums.rho * sums.h * sums.v),
+    ("normalised-price-gate", "normalised_price_gate", "_gap", lambda: sums.noise * (2 * sums.m - sums.g) * sums.g),
+    (
+        "normalised-price-gate",
+        "normalised_price_gate",
+        "with_variate",
+        lambda c: sums.rho * (sums.v + (sums.g - c) ** 2),
+    ),
+    ("normalised-price-gate", "count_under_adam", "spread", 1 / sp.sqrt(sums.rho * sums.B)),
+    (
+        "normalised-price-gate",
+        "normalised_price_gate",
+        "mixture",
+        lambda m, v, batch, keep: sums.best(m, v, batch, keep + 1),
+    ),
 ]
 
 

@@ -9,13 +9,12 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from kondo_theory.gate import Gate
+from kondo_theory.geometry.counts import count_spread, inverse_count
 from kondo_theory.geometry.exact_rate import exact_rate_moments, price_weights, variance_gap
 from kondo_theory.geometry.normal_rewards import normal_exact_moments, normal_kept, normal_price
 from kondo_theory.geometry.normalised import (
-    count_spread,
     exact_batch_moments,
     exact_moments,
-    inverse_count,
     kept_gradient,
     normalised_moments,
     price_moments,
@@ -215,7 +214,10 @@ def test_the_kept_count():
         (lambda: normal_kept([0.5, 0.5], [1.0, 0.0], 0.0, 0.1), r"noise must be in \(0, inf\), got 0.0"),
         (lambda: normal_kept([1.0, 0.0], [1.0, 0.0], 1.0, 0.1), "policy must be positive, got 0.0"),
         (lambda: normal_price([0.5, 0.5], [1.0, 0.0], 1.0, 1.0), r"rate must be in \(0, 1\), got 1.0"),
-        (lambda: normal_exact_moments(*NOISY, 10, 10), "n_kept must be an integer from 1 to B − 1, got 10.0"),
+        (
+            lambda: normal_exact_moments(*NOISY, 10, 10),
+            "n_kept must be an integer from 1 to batch_size − 1, got 10.0",
+        ),
         (lambda: inverse_count(0.1, 2.5), "batch_size must be an integer ≥ 1 or ∞, got 2.5"),
     ],
 )
