@@ -8,7 +8,6 @@ import pytest
 import sympy as sp
 from derived_claims import derived
 
-from kondo_theory.derivations import kept_sums as sums
 from kondo_theory.derivations import symmetric_context
 from kondo_theory.derivations.proof import Proof
 
@@ -175,21 +174,6 @@ MUTATIONS = [
     ),
     ("screening-at-rate", "screening_at_rate", "_kept", wrong_kept),
     ("exact-k-or-price", "exact_k_or_price", "_gap_above", lambda: sp.Integer(0)),
-    ("normalised-price-gate", "normalised_price_gate", "_normalised", lambda: sums.rho * sums.h * sums.v),
-    ("normalised-price-gate", "normalised_price_gate", "_gap", lambda: sums.noise * (2 * sums.m - sums.g) * sums.g),
-    (
-        "normalised-price-gate",
-        "normalised_price_gate",
-        "with_variate",
-        lambda c: sums.rho * (sums.v + (sums.g - c) ** 2),
-    ),
-    ("normalised-price-gate", "count_under_adam", "spread", 1 / sp.sqrt(sums.rho * sums.B)),
-    (
-        "normalised-price-gate",
-        "normalised_price_gate",
-        "mixture",
-        lambda m, v, batch, keep: sums.best(m, v, batch, keep + 1),
-    ),
 ]
 
 
