@@ -121,6 +121,7 @@ BROADCAST = {
     counts.inverse_count: {"rate": RATE, "batch_size": MANY},
     normalised.kept_gradient: {"policy": POLICY, "keep": CHANCES, "first": FIRST, "second": SECOND},
     normalised.exact_moments: {"kept": ONE_KEPT},
+    normalised.kept_to_pay: {"moments": MOMENTS, "rate": RATE},
     normalised.price_moments: {"kept": ONE_KEPT},
     normalised.normalised_moments: {"kept": ONE_KEPT, "batch_size": MANY},
     arm_delight: {"policy": POLICY, "advantage": VALUES},

@@ -93,8 +93,9 @@ CLAIMS = (
             "independent samples, a gate that decides sample by sample, kept weights of one, h = E[ρB/K; K ≥ 1], "
             "q = (1−ρ)^B; a batch that keeps nothing does not step, and there is no other bias. Exact k: a mean "
             "gradient continuous in the score's rank at the price, so no atom or one whose ties are broken at "
-            "random; at an atom's edge the limit is another. At finite B dividing adds (1−ρ)v/B, so that over all "
-            "directions (traces) it pays only where more than v/g² samples are kept. Under Adam a price gate's step "
+            "random; at an atom's edge the limit is another. At finite B dividing adds (1−ρ)v/B: it pays only where "
+            "more than {kept_to_pay} samples are kept, over all directions (traces) the cost of signal less one: 9 "
+            "to 83 on MNIST at ρ = 3 %, where 3 are. Under Adam a price gate's step "
             "keeps the factor K/(ρB), of deviation {count_spread}, but it is common to all parameters, a clock: what "
             "dividing gains there is steps at most {longest_step} times as long (B = 100, ρ = 3 %: 1.15), against "
             "noise of the kept samples larger by h (1.23)"
@@ -105,6 +106,7 @@ CLAIMS = (
             "exact_variance": "ρv + ρ(1−ρ)(g−m)²",
             "normalised_variance": "ρhv + Bρ²q(1−q)g²",
             "normalised_limit": "ρv",
+            "kept_to_pay": "v/g²",
             "count_spread": "√((1−ρ)/(ρB))",
             "longest_step": "√(1 + (1−ρ)/(ρB))",
         },

@@ -230,6 +230,12 @@ def _compare(proof: Proof) -> None:
         sp.solve(first, B) == [trace / (rho * length**2)] and sp.diff(first, B).subs(rho, x / (1 + x)).is_negative,
         latex=r"\rho B>t/l^2",
     )
+    proof.identity(
+        "That is the cost of signal c = ρE‖g‖²/‖E g‖² of the price gate, less one.",
+        rho * (rho * (trace + length**2)) / (rho * length) ** 2 - 1,
+        trace / length**2,
+        latex=r"\frac{\rho\cdot\rho(t+l^2)}{(\rho l)^2}-1=\frac{t}{l^2}",
+    )
 
 
 def derive() -> Derivation:
@@ -260,6 +266,7 @@ def derive() -> Derivation:
         gap=_gap(),
         saved=noise * g**2,
         exact_excess=noise * (m - g) ** 2,
+        kept_to_pay=v / g**2,
         count_spread=spread,
         longest_step=sp.sqrt(1 + spread**2),
     )

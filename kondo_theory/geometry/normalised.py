@@ -33,6 +33,7 @@ __all__ = [
     "exact_batch_moments",
     "exact_moments",
     "kept_gradient",
+    "kept_to_pay",
     "normalised_moments",
     "price_moments",
 ]
@@ -162,6 +163,29 @@ def normalised_moments(kept: KeptGradient, batch_size: ArrayLike = np.inf) -> Gr
         kept.rate * h * kept.var_parallel + common * along**2,
         kept.rate * h * kept.var_perpendicular + common * np.sum(aside**2, axis=-1),
     )
+
+
+def kept_to_pay(moments: GradientMoments, rate: ArrayLike) -> FloatArray:
+    """Return how many samples of a batch must be kept for dividing by the kept to pay, to first order in 1/B.
+
+    tr C/‖ḡ‖², which is c − 1 of the cost of signal c = ρE‖g‖²/‖E g‖²: 0 where all that is kept agrees.
+
+    Parameters
+    ----------
+    moments : GradientMoments
+        Of one sample of a gate that decides sample by sample, all contexts and parameters together.
+    rate : (...) array
+        ρ in (0, 1].
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the mean gradient is zero, or the rate is out of its domain or not real.
+    """
+    rho = _domain.interval("rate", rate, 0, 1, "(]")
+    power = np.asarray(moments.signal**2 + moments.perpendicular_bias**2)
+    _domain.require("the length of the mean gradient", power, power > 0, "positive")
+    return np.asarray(rho * (moments.var_parallel + moments.var_perpendicular) / power - (1 - rho))[()]
 
 
 def exact_batch_moments(
