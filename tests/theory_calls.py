@@ -16,6 +16,7 @@ from kondo_theory.geometry import (
     learning,
     normal_rewards,
     normalised,
+    optimal,
     symmetric,
 )
 from kondo_theory.geometry.quality_cost import (
@@ -120,6 +121,9 @@ BROADCAST = {
     counts.nothing_kept: {"rate": RATE, "batch_size": MANY},
     counts.inverse_count: {"rate": RATE, "batch_size": MANY},
     normalised.kept_gradient: {"policy": POLICY, "keep": CHANCES, "first": FIRST, "second": SECOND},
+    optimal.best_gate: {"policy": POLICY, "advantage": VALUES, "rate": RATE},
+    optimal.best_unbiased_gate: {"policy": POLICY, "advantage": VALUES, "rate": RATE},
+    optimal.cost_of_signal: {"policy": POLICY, "advantage": VALUES, "keep": CHANCES},
     normalised.exact_moments: {"kept": ONE_KEPT},
     normalised.kept_to_pay: {"moments": MOMENTS, "rate": RATE},
     normalised.price_moments: {"kept": ONE_KEPT},

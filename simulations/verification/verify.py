@@ -44,6 +44,9 @@ CHECKS: dict[str, Check] = {
     "normalised-price-gate": Check(
         simulate="simulations.verification.checks.bandits.normalised_price_gate:normalised_price_gate",
     ),
+    "optimal-gate": Check(
+        simulate="simulations.verification.checks.bandits.optimal_gate:optimal_gate",
+    ),
     "zero-price-geometry": Check(simulate="simulations.verification.checks.bandits.geometry:zero_price_geometry"),
     "dg-noise-ratio": Check(
         simulate="simulations.verification.checks.bandits.delightful:dg_noise_ratio",

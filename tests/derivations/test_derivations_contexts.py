@@ -9,7 +9,7 @@ import sympy as sp
 from derived_claims import derived
 
 from kondo_theory import cost
-from kondo_theory.derivations import context_delightful, step_cost, symmetric_context
+from kondo_theory.derivations import context_delightful, optimal_gate, step_cost, symmetric_context
 from kondo_theory.derivations import kept_sums as sums
 from kondo_theory.derivations.proof import Proof
 
@@ -69,6 +69,9 @@ MUTATIONS = [
     ("normalised_price_gate", "_best_of_the_batch", None, "mixture", lambda *at: sums.best(*at[:3], at[3] + 1)),
     ("normalised_price_gate", "_compare", None, "_gap", lambda: sums.noise * (2 * sums.m - sums.g) * sums.g),
     ("count_under_adam", "under_adam", None, "spread", 1 / sp.sqrt(sums.rho * sums.B)),
+    ("optimal_gate", "_the_top", None, "_value", lambda: optimal_gate._S / optimal_gate._Q),
+    ("optimal_gate", "_without_bias", None, "_unbiased", lambda scale: scale * optimal_gate._q),
+    ("optimal_gate", "_iteration", None, "_iterated", lambda: sp.Integer(4)),
     ("row_gate", "_vanishing", None, "_one_right_drift", lambda: p),
     ("row_gate", "_zero_price", None, "_two_tokens_at_zero_price", lambda: p),
     ("token_trap", "_two_tokens", None, "_two_token_rate", lambda: p / 2),

@@ -7,10 +7,11 @@ import math
 import numpy as np
 
 from falsification.statements import FloatArray, context, refuted, states
-from kondo_theory.geometry import counts, exact_rate, normalised, symmetric
+from kondo_theory.geometry import counts, exact_rate, normalised, optimal, symmetric
 from kondo_theory.geometry.normal_rewards import normal_kept
 from kondo_theory.geometry.quality_cost import frontier, rate_value
 from kondo_theory.geometry.symmetric import symmetric_arms
+from kondo_theory.screening import kept_at_rate
 
 
 @states("gate-law", "no other gate probability has a larger utility")
@@ -162,3 +163,37 @@ def _at_any_size(rng):
 def _exact_helps(rng):
     kept = _noisy_kept(rng)
     return (_variances(normalised.price_moments(kept)) - _variances(normalised.exact_moments(kept))).sum()
+
+
+def _graded(rng) -> tuple[FloatArray, FloatArray, float]:
+    n = int(rng.integers(2, 7))
+    policy = rng.dirichlet(np.full(n, 0.7)) * (1 - 1e-3) + 1e-3 / n
+    return policy, rng.normal(size=n), float(rng.uniform(0.01, 0.99))
+
+
+@states("optimal-gate", "no gate of the rate has a lower cost of signal, and none one below 1")
+def _cheapest(rng):
+    policy, advantage, rate = _graded(rng)
+    least = float(optimal.best_gate(policy, advantage, rate).cost_of_signal)
+    w = rng.random(len(policy))
+    w = np.minimum(1, w * rate / (policy @ w)) if rng.random() < 0.5 else w
+    own = float(optimal.best_gate(policy, advantage, policy @ w).cost_of_signal)
+    return np.array([1 - own / float(optimal.cost_of_signal(policy, advantage, w)), least - 1]) + 1e-9
+
+
+@states("optimal-gate", "no gate of the rate without bias has a smaller second moment")
+def _least_noise(rng):
+    policy, advantage, _ = _graded(rng)
+    square = advantage**2 * (1 - 2 * policy + np.sum(policy**2))
+    w = rng.uniform(0.01, 1, len(policy))
+    best = optimal.best_unbiased_gate(policy, advantage, policy @ w)
+    return 1 - float(policy @ (square / best)) / float(policy @ (square / w)) + 1e-9
+
+
+@refuted("optimal-gate", "the top by the part along the true gradient alone is the cheapest")
+def _by_signal(rng):
+    policy, advantage, rate = _graded(rng)
+    best = optimal.best_gate(policy, advantage, rate)
+    along = advantage * (policy * (advantage - policy @ advantage) @ (np.eye(len(policy)) - policy).T)
+    gate = kept_at_rate(policy, along, rate)
+    return float(best.cost_of_signal) / float(optimal.cost_of_signal(policy, advantage, gate)) - 1 + 1e-9

@@ -136,4 +136,20 @@ GATES = (
         ),
         presets={"smoke": {"n_batches": 200}, "paper": {"n_batches": 1_000_000}},
     ),
+    Sweep(
+        name="best-gates",
+        title="cost of signal of the best gate of a rate, and of what rules keep at it",
+        kind="simulated",
+        cell=f"{_CELLS}.bandits.best_gates:best_gates",
+        grids=tuple(
+            {
+                "gate": ("best", "delight", "advantage", "abs-advantage", "uniform"),
+                "rate": (0.05, 0.2, 0.4, 0.6, 0.8),
+                "p_best": (p,),
+                "baseline": (baseline,),
+            }
+            for p, baseline in ((0.1, 0.5), (0.3, 0.65), (0.6, 0.8))
+        ),
+        presets={"smoke": {"n_samples": 4_000}, "paper": {"n_samples": 40_000_000}},
+    ),
 )
