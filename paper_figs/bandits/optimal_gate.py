@@ -40,22 +40,20 @@ def optimal_gate(n_arms: int = 10, rate: float = 0.3, dearest: float = 30.0) -> 
             found = np.asarray(cost_of_signal(policy, advantage, np.array(keep)))
             costs[gate] = float(found[-1])
             line = np.where(found[:-1] <= dearest, found[:-1], np.nan)
-            ax.plot(rates, line, color=style.colour, label=label)
+            ax.plot(rates, line, color=style.colour, label=label, lw=3.0 if gate == "best" else None)
             shown = points("best-gates", "cost of signal", gate=gate, n_arms=n_arms, p_best=p_best, baseline=baseline)
             draw_rows(ax, shown[shown["predicted"] <= dearest], "rate", style)
         ax.set(xlabel="gate rate, ρ", xlim=(0, 1), yscale="log", ylim=(0.9, dearest))
-        dear = min(("delight", "abs-advantage"), key=costs.__getitem__)
-        name = {"delight": "delight", "abs-advantage": "|advantage|"}[dear]
-        ratio = number(costs[dear] / costs["best"])
-        finding(ax, f"{stage.capitalize()} {name} is nearer, {ratio} times the best at ρ = {rate:g}")
-    axes[0].set_ylabel("cost of signal, ρE‖g‖²/(E g·u)²")
+        delight, size = (number(costs[gate] / costs["best"]) for gate in ("delight", "abs-advantage"))
+        finding(ax, f"{stage.capitalize()} delight costs {delight} times the least, |advantage| {size} times")
+    axes[0].set_ylabel("cost of signal, c")
     legend_below(axes[:1])
     stages = ", ".join(f"p = {p:g} and b = {b:g}" for p, b in _STAGES.values())
-    caption(f"""Cost of signal of gates that decide sample by sample, against their rate ρ: the least there is, and
-        what is kept at that rate by delight, advantage, |advantage| and at random. u: direction of the true gradient.
-        One context of K = {n_arms} arms of rewards from 1 down to 0; the best arm has probability p, b is the
-        baseline: {stages}. Lines: exact, left out where there is no signal or it costs more than {dearest:g}.
-        {simulated("best-gates")}""")
+    caption(f"""Cost of signal c = ρE‖g‖²/(E g·u)² of gates that decide sample by sample, against their rate ρ: the
+        least there is (wide), and what is kept at that rate by delight, advantage, |advantage| and at random; in the
+        titles at ρ = {rate:g}. u: direction of the true gradient. One context of K = {n_arms} arms of rewards from 1
+        down to 0; the best arm has probability p, b is the baseline: {stages}. Lines: exact, left out where there is
+        no signal or it costs more than {dearest:g}. {simulated("best-gates")}""")
     return figure
 
 

@@ -8,6 +8,7 @@ from simulations.bandits.simulation import Gate
 from simulations.sweeps.cells.bandits import (
     additive,
     alignment,
+    best_gates,
     contexts,
     gate,
     graded,
@@ -60,6 +61,7 @@ CASES = {
     "normalised": (normalised_gates.normalised_gates, {"method": "normalised", **NOISY_BATCH}),
     "exact k, noisy": (normalised_gates.normalised_gates, {"method": "exact-k", **NOISY_BATCH}),
     "price, noisy": (normalised_gates.normalised_gates, {"method": "price", **NOISY_BATCH}),
+    "best gate": (best_gates.best_gates, {"gate": "best", "rate": 0.6}),
 }
 
 
@@ -121,6 +123,7 @@ WRONG = {
     "normalised": (normalised_gates, "normalised_moments", lambda kept, size: exact_moments(kept)),
     "exact k, noisy": (normalised_gates, "select", lambda scores, rate, rng: scores > np.quantile(scores, 1 - rate)),
     "price, noisy": (normalised_gates, "price_moments", exact_moments),
+    "best gate": (best_gates, "cost_of_signal", half(best_gates.cost_of_signal)),
 }
 FRONTIER, CLOSED, SELECT = moments.frontier, moments.symmetric_moments, gate.select
 DRIFT, NOISY = gambling.estimate_drift, noise.noisy_moments
