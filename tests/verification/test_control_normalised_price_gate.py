@@ -30,9 +30,8 @@ def test_the_simulation_agrees():
         lambda kept, size: exact_moments(kept),
         lambda kept, size: price_moments(kept),
         lambda kept, size: normalised_moments(kept),
-        lambda kept, size: normalised_moments(kept, 2 * size),
     ],
-    ids=["m in place of the mean", "no variate", "no noise of 1/K", "another batch"],
+    ids=["m in place of the mean", "no variate", "no noise of 1/K"],
 )
 def test_negative_control_a_wrong_formula_contradicts_the_claim(wrong):
     assert verdict(normalised_price_gate(SMOKE, wrong)) == "contradicted"
@@ -43,10 +42,9 @@ def test_negative_control_a_wrong_formula_contradicts_the_claim(wrong):
     "wrong",
     [
         lambda counts, rate, size: np.full(counts.shape, size),
-        lambda counts, rate, size: np.maximum(counts, rate * size) / rate,
         lambda counts, rate, size: (counts + 1) / rate,
     ],
-    ids=["the batch", "at least the rate", "one more"],
+    ids=["the batch", "one more"],
 )
 def test_negative_control_a_wrong_divisor_contradicts_the_claim(wrong):
     assert verdict(normalised_price_gate(SMOKE, divisor=wrong)) == "contradicted"

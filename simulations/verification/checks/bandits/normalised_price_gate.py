@@ -30,7 +30,7 @@ GRID = (
     (NoisyArms(3, 0.2, 0.5, 0.2), 0.3, 50),
     (NoisyArms(5, 0.3, 0.5, 1.0), 0.1, 20),
     (NoisyArms(10, 0.1, 0.3, 0.5), 0.03, 100),
-    (NoisyArms(3, 0.2, 0.5, 0.5), 0.1, 400),
+    (NoisyArms(3, 0.2, 0.5, 0.5), 0.1, 200),
 )
 RESOLUTION = 0.04  # of a signal relative to itself, of variances relative to all of the price gate's
 
