@@ -41,6 +41,16 @@ FIGURES = {
         "paper_figs.bandits.gate:exact_k_or_price",
         ("sweep rate-gates",),
     ),
+    "normalised-price-gate": FigureEntry(
+        "noise of a gate's sum divided by the batch, of exactly k, and divided by the kept",
+        "paper_figs.bandits.normalised_price_gate:normalised_price_gate",
+        ("sweep normalised-gates",),
+    ),
+    "optimal-gate": FigureEntry(
+        "cost of signal of the best gate of a rate and of what rules keep",
+        "paper_figs.bandits.optimal_gate:optimal_gate",
+        ("sweep best-gates",),
+    ),
     "zero-price-geometry": FigureEntry(
         "perpendicular noise and direction of PG, DG and zero price in one context",
         "paper_figs.bandits.geometry:zero_price_geometry",

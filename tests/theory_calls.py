@@ -8,7 +8,17 @@ import numpy as np
 
 from kondo_theory import approximate, contexts, cost, gambling, moments, screening, token_trap
 from kondo_theory.gambling import equal_noise, means, roots, top_rate
-from kondo_theory.geometry import alignment, exact_rate, graded, learning, symmetric
+from kondo_theory.geometry import (
+    alignment,
+    counts,
+    exact_rate,
+    graded,
+    learning,
+    normal_rewards,
+    normalised,
+    optimal,
+    symmetric,
+)
 from kondo_theory.geometry.quality_cost import (
     arm_delight,
     efficiency_per_backward,
@@ -24,10 +34,15 @@ def vectors(*values):
     return tuple(np.array(value) for value in values)
 
 
+def kept_at(rates, direction):
+    return normal_rewards.normal_kept(**ONE_LAW, rate=rates, direction=direction)
+
+
 POLICY = vectors([0.5, 0.3, 0.2], [0.1, 0.3, 0.6], [0.2, 0.2, 0.6])
 VALUES = vectors([0.5, -0.5, -0.25], [1.0, 0.5, -1.0], [-0.2, 0.6, 0.1])
 REWARDS = vectors([1.0, 0.0, 0.5], [0.0, 1.0, 0.25], [0.3, 0.0, 1.0])
 CHANCES = vectors([0.1, 0.5, 0.75], [0.75, 0.9, 0.5], [0.2, 0.6, 0.95])
+FIRST = vectors([0.3, -0.1, 0.2], [0.1, 0.3, 0.0], [-0.2, 0.1, 0.3])
 SECOND = vectors([1.0, 2.0, 1.5], [1.0, 1.0, 1.2], [3.0, 1.0, 1.0])
 KEPT = vectors([True, False, True], [True, True, False], [False, True, False])
 ARMS = vectors([3, 10, 4], [2, 5, 5], [7, 7, 7])
@@ -35,6 +50,9 @@ P, K, BASELINE, ETA, RATE = (0.2, 0.3, 0.6), (3, 10, 4), (0.1, 0.25, 0.5), (0.5,
 NOISE, X, TOKENS, WORDS, PRICE = (0.5, 1.0, 1.5), (0.1, 0.3, 0.7), (2, 3, 4), (5, 10, 20), (0.0, 0.1, 0.2)
 COSINE, SURE, MANY = (0.5, 0.8, 0.9), (0.5, 0.9, 0.95), (1, 10, 50)
 MOMENTS = symmetric.pg_moments(0.3, 10, 0.25)
+ONE_LAW = {"policy": POLICY[0], "advantage": VALUES[0], "noise": SECOND[0]}
+ONE_KEPT = normal_rewards.normal_kept(**ONE_LAW, rate=0.1)
+NORMAL = {"policy": POLICY, "advantage": VALUES, "noise": SECOND, "rate": RATE}
 LEARNING = {"method": "dg", "n_arms": K, "baseline": BASELINE, "temperature": ETA}
 
 ONE = {"p_correct": P, "n_arms": K, "baseline": BASELINE}
@@ -97,6 +115,19 @@ BROADCAST = {
     exact_rate.price_weights: {"p_correct": P, "rate": RATE},
     exact_rate.smooth_rate_gap: {"rate": RATE, "density": NOISE, "batch_size": MANY},
     exact_rate.variance_gap: {**ONE, "rate": RATE},
+    normal_rewards.normal_kept: {**NORMAL, "slope": SECOND},
+    normal_rewards.normal_price: {**NORMAL, "slope": SECOND},
+    counts.count_spread: {"rate": RATE, "batch_size": MANY},
+    counts.nothing_kept: {"rate": RATE, "batch_size": MANY},
+    counts.inverse_count: {"rate": RATE, "batch_size": MANY},
+    normalised.kept_gradient: {"policy": POLICY, "keep": CHANCES, "first": FIRST, "second": SECOND},
+    optimal.best_gate: {"policy": POLICY, "advantage": VALUES, "rate": RATE},
+    optimal.best_unbiased_gate: {"policy": POLICY, "advantage": VALUES, "rate": RATE},
+    optimal.cost_of_signal: {"policy": POLICY, "advantage": VALUES, "keep": CHANCES},
+    normalised.exact_moments: {"kept": ONE_KEPT},
+    normalised.kept_to_pay: {"moments": MOMENTS, "rate": RATE},
+    normalised.price_moments: {"kept": ONE_KEPT},
+    normalised.normalised_moments: {"kept": ONE_KEPT, "batch_size": MANY},
     arm_delight: {"policy": POLICY, "advantage": VALUES},
     efficiency_per_backward: {"moments": MOMENTS, "rate": RATE, "n_backward": MANY},
     expected_rate: {**ATOMS, "price": PRICE, "temperature": ETA},
@@ -162,6 +193,8 @@ SCALARS = {
     gambling.expected_path: {"speed": lambda x: 1.0, "x_start": (0.3,), "learning_rate": (0.1,), "n_steps": (3,)},
     graded.evenly_graded: {"n_arms": (4,), "p_best": (0.3,), "baseline": (0.5,)},
     graded.graded_worst_case: {"n": (3,)},
+    normal_rewards.normal_exact_moments: {**ONE_LAW, "batch_size": (10,), "n_kept": (3,)},
+    normalised.exact_batch_moments: {"kept_at": kept_at, "batch_size": (10,), "n_kept": (3,)},
     symmetric.symmetric_arms: {"n_arms": (4,), "p_correct": (0.3,), "baseline": (0.5,)},
     token_trap.stalling_rates: {"vocab_size": (10,), "n_tokens": (3,)},
     token_trap.stalling_temperatures: {"vocab_size": (10,), "n_tokens": (3,)},

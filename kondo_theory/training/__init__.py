@@ -2,7 +2,7 @@
 
 A gated update needs the whole batch only forward. :class:`ScreenedStep` runs that forward without a graph, gates it,
 and then runs forward *and* backward on the kept rows alone, so activations are stored, and gradients computed, for
-k rows instead of B. Its gradient is that of the masked full batch, normalised by B and not by k.
+k rows instead of B. Its gradient is that of the masked full batch, normalised by B, or by k if that is asked for.
 :class:`AnswerStep` (:mod:`.answers`) does so for the answers of a causal language model.
 
 A gated update is always: score, select, backpropagate what was kept, step. :func:`select_samples` is the selection of

@@ -1,4 +1,7 @@
-"""One gated policy-gradient update at a time, for any torch policy over discrete actions."""
+"""One gated policy-gradient update at a time, for any torch policy over discrete actions.
+
+It is longer than 300 lines because every option and call of the step is documented with it.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,11 @@ from kondo_theory.training.policies import draw, log_probabilities, pick, requir
 from kondo_theory.training.records import Screening, StepCounts, require_vectors
 from kondo_theory.training.rows import first_row_logits, row_log_prob, row_logits
 from kondo_theory.training.selection import Selection, select_samples
+from kondo_theory.words import choice
 
-__all__ = ["ScreenedStep"]
+__all__ = ["NORMALISERS", "ScreenedStep"]
+
+NORMALISERS = ("batch", "kept")
 
 
 class ScreenedStep(GatedStep):
@@ -47,6 +53,10 @@ class ScreenedStep(GatedStep):
         The largest difference in nats between log-probabilities of screening and of the second pass, for screenings
         from :meth:`act` and from elsewhere alike; it waits for the device. None leaves it to ``check``, which sets
         batches that were screened elsewhere no limit.
+    normalise : {"batch", "kept"}
+        What the sum over the kept samples is divided by: B, or how many were kept. The latter makes the gradient
+        1/ρ times as long; at a price it has less noise along its mean where enough is kept (claim
+        ``normalised-price-gate``), at a fixed rate only its length is another.
 
     Attributes
     ----------
@@ -56,7 +66,7 @@ class ScreenedStep(GatedStep):
     ------
     ValueError
         If no parameter of the policy is trainable, it has a batch normalisation layer that uses the batch's
-        statistics, or the tolerance is negative or NaN.
+        statistics, the tolerance is negative or NaN, or the normaliser's name is unknown.
 
     Examples
     --------
@@ -86,7 +96,9 @@ class ScreenedStep(GatedStep):
         gate_generator: torch.Generator | None = None,
         check: bool = True,
         tolerance: float | None = None,
+        normalise: str = "batch",
     ) -> None:
+        self.normalise = choice("normalise", normalise, NORMALISERS)
         generators = {"generator": generator, "gate_generator": gate_generator}
         super().__init__(policy, optimizer, gate, **generators, check=check, tolerance=tolerance)
         self.counts: StepCounts = StepCounts()
@@ -169,7 +181,7 @@ class ScreenedStep(GatedStep):
         weight: Tensor | None = None,
         scale: Tensor | float = 1.0,
     ) -> None:
-        """Add the gradient of −(scale/B) Σ_kept weight · U · log π(a) to the parameters' own.
+        """Add the gradient of −(scale/n) Σ_kept weight · U · log π(a) to the parameters' own; n: ``normalise``.
 
         Earlier gradients are not cleared. Where nothing is kept the sum is zero: the parameters that the policy uses
         get a gradient of zero if they have none, and all others stay as they are. After an error everything is as
@@ -188,7 +200,8 @@ class ScreenedStep(GatedStep):
         weight : (B,) tensor, optional
             Soft weights of the samples (the delightful policy gradient's σ(χ/η)); by default one.
         scale : float or 0-d tensor
-            A loss scale, or the batch's share of those that are accumulated: 1/2 for each of two halves.
+            A loss scale, or the batch's share of those that are accumulated: 1/2 for each of two halves; if the sum
+            is divided by the kept, its share of these.
 
         Raises
         ------
@@ -268,7 +281,8 @@ class ScreenedStep(GatedStep):
             else:
                 log_prob = self._second_pass(observations, screening, rows) if rerun else self._first_pass(screening)
                 coefficient = coefficient.masked_fill(~selection.keep, 0.0) if rows is None else coefficient[rows]
-                loss = -(coefficient * log_prob).sum() / size
+                divisor = size if self.normalise == "batch" else selection.keep.sum().clamp(min=1)
+                loss = -(coefficient * log_prob).sum() / divisor
             self._write(loss, scale=scale, clear=clear, empty=n_kept == 0)
         self.counts.add_backward(n_kept, rerun=rerun)
 

@@ -41,6 +41,12 @@ CHECKS: dict[str, Check] = {
     "price-rate-duality": Check(simulate="simulations.verification.checks.bandits.gate:price_rate_duality"),
     "quality-cost-frontier": Check(simulate="simulations.verification.checks.bandits.frontier:quality_cost_frontier"),
     "exact-k-or-price": Check(simulate="simulations.verification.checks.bandits.frontier:exact_k_or_price"),
+    "normalised-price-gate": Check(
+        simulate="simulations.verification.checks.bandits.normalised_price_gate:normalised_price_gate",
+    ),
+    "optimal-gate": Check(
+        simulate="simulations.verification.checks.bandits.optimal_gate:optimal_gate",
+    ),
     "zero-price-geometry": Check(simulate="simulations.verification.checks.bandits.geometry:zero_price_geometry"),
     "dg-noise-ratio": Check(
         simulate="simulations.verification.checks.bandits.delightful:dg_noise_ratio",

@@ -27,6 +27,8 @@ CLAIMS = (
     "additive-never-fixed",
     "screening-at-rate",
     "exact-k-or-price",
+    "normalised-price-gate",
+    "optimal-gate",
 )
 # Symbols that a result may contain: the papers' quantities, indices of sums and integrals, and named statistics.
 KNOWN_SYMBOLS = {
@@ -51,7 +53,25 @@ KNOWN_SYMBOLS = {
         "rho",
         "chi",
     ),
-    *("w_plus", "w_minus", "s_plus", "s_minus", "p_0", "p_1", "R_high", "R_low", "c_0", "q", "m", "v", "f", "h"),
+    *(
+        "w_plus",
+        "w_minus",
+        "s_plus",
+        "s_minus",
+        "p_0",
+        "p_1",
+        "R_high",
+        "R_low",
+        "c_0",
+        "q",
+        "m",
+        "v",
+        "g",
+        "f",
+        "h",
+        "S",
+        "Q",
+    ),
 }
 
 

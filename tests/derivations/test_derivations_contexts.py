@@ -10,7 +10,8 @@ from derived_claims import derived
 from first_failure import first_failure
 
 from kondo_theory import cost
-from kondo_theory.derivations import context_delightful, step_cost, symmetric_context
+from kondo_theory.derivations import context_delightful, optimal_gate, step_cost, symmetric_context
+from kondo_theory.derivations import kept_sums as sums
 
 p = symmetric_context.p
 CLAIMS = ("context-allocation", "step-cost", "approximate-delight")
@@ -61,6 +62,14 @@ MUTATIONS = [
     ("price_rate_duality", "_finite_batches", None, "_smooth_gap", lambda: 1 / symmetric_context.B),
     ("exact_k_or_price", "_what_agrees", None, "_signal", lambda: sp.Symbol("m")),
     ("exact_k_or_price", "_what_does_not", None, "_gap_below", lambda: sp.Integer(1)),
+    ("normalised_price_gate", "_variate", None, "with_variate", lambda c: sums.rho * (sums.v + (sums.g - c) ** 2)),
+    ("normalised_price_gate", "_divided_by_the_kept", None, "_normalised", lambda: sums.rho * sums.h * sums.v),
+    ("normalised_price_gate", "_best_of_the_batch", None, "mixture", lambda *at: sums.best(*at[:3], at[3] + 1)),
+    ("normalised_price_gate", "_compare", None, "_gap", lambda: sums.noise * (2 * sums.m - sums.g) * sums.g),
+    ("count_under_adam", "under_adam", None, "spread", 1 / sp.sqrt(sums.rho * sums.B)),
+    ("optimal_gate", "_the_top", None, "_value", lambda: optimal_gate._S / optimal_gate._Q),
+    ("optimal_gate", "_without_bias", None, "_unbiased", lambda scale: scale * optimal_gate._q),
+    ("optimal_gate", "_iteration", None, "_iterated", lambda: sp.Integer(4)),
     ("row_gate", "_vanishing", None, "_one_right_drift", lambda: p),
     ("row_gate", "_zero_price", None, "_two_tokens_at_zero_price", lambda: p),
     ("token_trap", "_two_tokens", None, "_two_token_rate", lambda: p / 2),

@@ -7,9 +7,11 @@ import math
 import numpy as np
 
 from falsification.statements import FloatArray, context, refuted, states
-from kondo_theory.geometry import exact_rate, symmetric
+from kondo_theory.geometry import counts, exact_rate, normalised, optimal, symmetric
+from kondo_theory.geometry.normal_rewards import normal_kept
 from kondo_theory.geometry.quality_cost import frontier, rate_value
 from kondo_theory.geometry.symmetric import symmetric_arms
+from kondo_theory.screening import kept_at_rate
 
 
 @states("gate-law", "no other gate probability has a larger utility")
@@ -107,3 +109,91 @@ def _exact_variance(rng):
 def _gap_sign(rng):
     p, n_arms, b = context(rng)
     return float(exact_rate.variance_gap(p, n_arms, b, p + (1 - p) * rng.uniform(0.01, 0.99)))
+
+
+def _noisy_kept(rng) -> normalised.KeptGradient:
+    """Draw a bandit with normal rewards, a rate, and the direction along which it is looked at."""
+    n = int(rng.integers(2, 7))
+    policy = rng.dirichlet(np.ones(n)) * 0.99 + 0.01 / n
+    law = policy, rng.normal(size=n), rng.uniform(0.1, 2, n), float(rng.uniform(0.01, 0.99))
+    return normal_kept(*law, direction=rng.normal(size=n))
+
+
+def _variances(moments) -> FloatArray:
+    return np.array([moments.var_parallel, moments.var_perpendicular])
+
+
+@states("normalised-price-gate", "in no direction has the divided sum more noise than the price gate or exact k")
+def _least(rng):
+    kept = _noisy_kept(rng)
+    price, exact, least = (
+        _variances(each(kept))
+        for each in (normalised.price_moments, normalised.exact_moments, normalised.normalised_moments)
+    )
+    return np.concatenate([price - least, exact - least]) / price.sum() + 1e-12
+
+
+@states("normalised-price-gate", "across the mean gradient it is the price gate, and exact k is no less noisy")
+def _across(rng):
+    n = int(rng.integers(2, 7))
+    kept = normal_kept(rng.dirichlet(np.ones(n)) * 0.99 + 0.01 / n, rng.normal(size=n), 1.0, rng.uniform(0.01, 0.99))
+    price, exact, least = (
+        float(each(kept).var_perpendicular)
+        for each in (normalised.price_moments, normalised.exact_moments, normalised.normalised_moments)
+    )
+    return np.array([exact - price, 1e-12 - abs(price - least)]) + 1e-12
+
+
+@states("normalised-price-gate", "what the kept samples' own noise grows by is at least (1−q)²")
+def _inverse(rng):
+    rate, size = rng.uniform(0.01, 1), int(rng.integers(1, 300))
+    return float(counts.inverse_count(rate, size)) - (1 - (1 - rate) ** size) ** 2 + 1e-12
+
+
+@refuted("normalised-price-gate", "in a batch of any size dividing by the kept has no more noise in all")
+def _at_any_size(rng):
+    kept, size = _noisy_kept(rng), int(rng.integers(2, 200))
+    price, divided = (
+        _variances(each).sum() for each in (normalised.price_moments(kept), normalised.normalised_moments(kept, size))
+    )
+    return price - divided
+
+
+@refuted("normalised-price-gate", "exact k has no more noise in all than the price gate")
+def _exact_helps(rng):
+    kept = _noisy_kept(rng)
+    return (_variances(normalised.price_moments(kept)) - _variances(normalised.exact_moments(kept))).sum()
+
+
+def _graded(rng) -> tuple[FloatArray, FloatArray, float]:
+    n = int(rng.integers(2, 7))
+    policy = rng.dirichlet(np.full(n, 0.7)) * (1 - 1e-3) + 1e-3 / n
+    return policy, rng.normal(size=n), float(rng.uniform(0.01, 0.99))
+
+
+@states("optimal-gate", "no gate of the rate has a lower cost of signal, and none one below 1")
+def _cheapest(rng):
+    policy, advantage, rate = _graded(rng)
+    least = float(optimal.best_gate(policy, advantage, rate).cost_of_signal)
+    w = rng.random(len(policy))
+    w = np.minimum(1, w * rate / (policy @ w)) if rng.random() < 0.5 else w
+    own = float(optimal.best_gate(policy, advantage, policy @ w).cost_of_signal)
+    return np.array([1 - own / float(optimal.cost_of_signal(policy, advantage, w)), least - 1]) + 1e-9
+
+
+@states("optimal-gate", "no gate of the rate without bias has a smaller second moment")
+def _least_noise(rng):
+    policy, advantage, _ = _graded(rng)
+    square = advantage**2 * (1 - 2 * policy + np.sum(policy**2))
+    w = rng.uniform(0.01, 1, len(policy))
+    best = optimal.best_unbiased_gate(policy, advantage, policy @ w)
+    return 1 - float(policy @ (square / best)) / float(policy @ (square / w)) + 1e-9
+
+
+@refuted("optimal-gate", "the top by the part along the true gradient alone is the cheapest")
+def _by_signal(rng):
+    policy, advantage, rate = _graded(rng)
+    best = optimal.best_gate(policy, advantage, rate)
+    along = advantage * (policy * (advantage - policy @ advantage) @ (np.eye(len(policy)) - policy).T)
+    gate = kept_at_rate(policy, along, rate)
+    return float(best.cost_of_signal) / float(optimal.cost_of_signal(policy, advantage, gate)) - 1 + 1e-9

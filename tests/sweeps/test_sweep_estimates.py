@@ -3,8 +3,20 @@
 import numpy as np
 import pytest
 
+from kondo_theory.geometry.normalised import exact_moments
 from simulations.bandits.simulation import Gate
-from simulations.sweeps.cells.bandits import additive, alignment, contexts, gate, graded, learning, moments, noise
+from simulations.sweeps.cells.bandits import (
+    additive,
+    alignment,
+    best_gates,
+    contexts,
+    gate,
+    graded,
+    learning,
+    moments,
+    noise,
+    normalised_gates,
+)
 from simulations.sweeps.cells.bandits import screening as screening_cells
 from simulations.sweeps.cells.gambling import runs as gambling
 from simulations.sweeps.cells.tokens import training as tokens
@@ -15,6 +27,7 @@ from simulations.verification.checks.evidence import Simulated
 N_STANDARD_ERRORS, RESOLUTION = 5.0, 2e-3
 
 BATCHES = {"n_batches": 100, "n_replicates": 200}
+NOISY_BATCH = {"rate": 0.2, "batch_size": 20, "n_batches": 10_000}
 CASES = {
     "PG": (moments.moments, {"method": "pg", "p_correct": 0.3, **BATCHES}),
     "PG, confidence": (moments.moments, {"method": "pg", "p_correct": 0.3, "baseline": "confidence", **BATCHES}),
@@ -45,6 +58,10 @@ CASES = {
     "contexts, best price": (contexts.context_cosine, {"method": "best-price", "spread": 2.5}),
     "noise": (noise.noisy_delight, {"kind": "additive", "noise": 1.25}),
     "survival": (noise.survival, {"rate": 0.05, "correlation": 0.2}),
+    "normalised": (normalised_gates.normalised_gates, {"method": "normalised", **NOISY_BATCH}),
+    "exact k, noisy": (normalised_gates.normalised_gates, {"method": "exact-k", **NOISY_BATCH}),
+    "price, noisy": (normalised_gates.normalised_gates, {"method": "price", **NOISY_BATCH}),
+    "best gate": (best_gates.best_gates, {"gate": "best", "rate": 0.6}),
 }
 
 
@@ -103,6 +120,10 @@ WRONG = {
     "contexts": (contexts, "METHODS", dict.fromkeys(contexts.METHODS, contexts.METHODS["pg"])),
     "noise": (noise, "noisy_moments", lambda *at, price: NOISY(*at[:3], 0.8 * at[3], at[4], price=price)),
     "survival": (noise, "keep_patterns", lambda rng, n, t, rate, r, how: rng.random((n, t)) < rate),
+    "normalised": (normalised_gates, "normalised_moments", lambda kept, size: exact_moments(kept)),
+    "exact k, noisy": (normalised_gates, "select", lambda scores, rate, rng: scores > np.quantile(scores, 1 - rate)),
+    "price, noisy": (normalised_gates, "price_moments", exact_moments),
+    "best gate": (best_gates, "cost_of_signal", half(best_gates.cost_of_signal)),
 }
 FRONTIER, CLOSED, SELECT = moments.frontier, moments.symmetric_moments, gate.select
 DRIFT, NOISY = gambling.estimate_drift, noise.noisy_moments

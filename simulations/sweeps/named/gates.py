@@ -9,6 +9,7 @@ __all__ = ["GATES"]
 
 _CELLS = "simulations.sweeps.cells"
 _TEMPERATURES = (0.1, 0.5, 2.0)
+_SUMS = ("price", "exact-k", "normalised")
 
 GATES = (
     Sweep(
@@ -117,5 +118,38 @@ GATES = (
             for p, baseline in ((0.3, 0.25), (0.06, 0.7))
         ),
         presets={"smoke": {"batch_size": 100, "n_batches": 20}, "paper": {"n_batches": 20_000}},
+    ),
+    Sweep(
+        name="normalised-gates",
+        title="noise of a gate's sum divided by the batch, of exactly k, and divided by the kept",
+        kind="simulated",
+        cell=f"{_CELLS}.bandits.normalised_gates:normalised_gates",
+        grids=(
+            {"method": _SUMS, "rate": (0.03, 0.1, 0.2, 0.4, 0.6, 0.8)},
+            {
+                "method": _SUMS,
+                "rate": (0.1,),
+                "batch_size": (10, 20, 40, 80, 160, 320, 640),
+                "reward_noise": (1.0,),
+                "n_batches": (10_000,),
+            },
+        ),
+        presets={"smoke": {"n_batches": 200}, "paper": {"n_batches": 1_000_000}},
+    ),
+    Sweep(
+        name="best-gates",
+        title="cost of signal of the best gate of a rate, and of what rules keep at it",
+        kind="simulated",
+        cell=f"{_CELLS}.bandits.best_gates:best_gates",
+        grids=tuple(
+            {
+                "gate": ("best", "delight", "advantage", "abs-advantage", "uniform"),
+                "rate": (0.05, 0.2, 0.4, 0.6, 0.8),
+                "p_best": (p,),
+                "baseline": (baseline,),
+            }
+            for p, baseline in ((0.1, 0.5), (0.3, 0.65), (0.6, 0.8))
+        ),
+        presets={"smoke": {"n_samples": 4_000}, "paper": {"n_samples": 40_000_000}},
     ),
 )
