@@ -1,4 +1,4 @@
-"""Ranks that are processes: forked from one server that has imported what they need, so that a rank costs no import."""
+"""Ranks that are processes, forked from a server that has imported what they need: a rank costs no import."""
 
 import multiprocessing
 import traceback

@@ -121,9 +121,10 @@ def rank_answers(
 ) -> Ranked:
     """Return what a gate is going to rank; parameters and errors as for :func:`select_answers`.
 
-    ``rule`` None ranks by the advantage, where everything that is eligible is going to be kept. With ranks the answers
-    are a part of a global batch, whose groups may be spread over several; an integer that names a group means the
-    same on all.
+    ``rule`` None ranks by the advantage, where everything that is eligible is going to be kept.
+
+    With ranks the answers are a part of a global batch, whose groups may be spread over several: an integer that
+    names a group means the same on all.
     """
     choice("level", level, LEVELS)
     choice("row_surprisal", row_surprisal, ROW_SURPRISALS)

@@ -219,7 +219,7 @@ class AnswerStep(AnswerPasses):
         return selection
 
     def normaliser(self, answers: Answers, selection: Selection) -> Tensor:
-        """Return what the sum of losses is divided by, 0-d, at least 1: tokens, answers or kept tokens of all ranks."""
+        """Return what the sum of losses is divided by, 0-d, at least 1; over ranks it counts those of all."""
         counted = {"tokens": answers.answered, "rows": answers.present, "kept": selection.keep}[self.normalise]
         return self._total(counted.sum()).clamp(min=1)
 

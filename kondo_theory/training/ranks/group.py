@@ -76,7 +76,7 @@ class Ranks:
 
 
 def require_joined(policy: nn.Module, ranks: Ranks | None) -> None:
-    """Refuse a policy whose gradients nobody averages over the ranks, and one over ranks that the step is not told of.
+    """Refuse a policy whose gradients nobody averages over the ranks, and one over ranks that a step is not told of.
 
     Raises
     ------
@@ -93,8 +93,8 @@ def require_joined(policy: nn.Module, ranks: Ranks | None) -> None:
         )
     if ranks is not None and not joined:
         raise ValueError(
-            "with ranks the policy must be DistributedDataParallel(policy), or sharded by fully_shard: nobody averages"
-            f" the gradients of {type(policy).__name__}"
+            "with ranks the policy must be DistributedDataParallel(policy), or sharded by fully_shard: nobody"
+            f" averages the gradients of {type(policy).__name__}"
         )
     if ranks is not None and group is not None and dist.get_world_size(group) != ranks.size:
         averaged = dist.get_world_size(group)
