@@ -13,6 +13,7 @@ import torch.distributed as dist
 
 CONTEXT = multiprocessing.get_context("forkserver")
 PRELOADED = ["simulations.mnist.over_ranks", "simulations.reversal.over_ranks", "simulations.ranks.running"]
+PRELOADED += ["torch._dynamo", "array_api_compat.torch"]  # what the first use of torch.distributed would import
 
 
 def on_processes(size, work, directory, *arguments, timeout=120):

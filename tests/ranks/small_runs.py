@@ -60,8 +60,12 @@ def trained(name, shard=False):
 RUNS = [(name, shard) for name in CONFIGS for shard in (False, True) if not shard or name in SHARDED]
 
 
+RUNS_OF = {2: RUNS, 4: [("token gate", False), ("token gate", True), ("mnist at a rate", False)]}
+
+
 def every_run(rank, size):
-    return {each: trained(*each) for each in RUNS} | {"resumed": resumed()}
+    found = {each: trained(*each) for each in RUNS_OF[size]}
+    return found | ({"resumed": resumed()} if size == 2 else {})
 
 
 def resumed():

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from rank_processes import on_processes
-from small_runs import CONFIGS, CPU, DATA, MNIST, RUNS, UPDATES, every_run, run_of, trained
+from small_runs import CONFIGS, CPU, DATA, MNIST, RUNS_OF, UPDATES, every_run, run_of, trained
 
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.training import SeedProgram
@@ -14,9 +14,10 @@ from simulations.ranks.placing import process_group
 PHYSICAL = {"processed_tokens", "training_flops"}  # a rank cuts its rows by itself
 
 
-@pytest.fixture(scope="module", params=[2, 4])
-def ranks(request, tmp_path_factory):
-    return on_processes(request.param, every_run, tmp_path_factory.mktemp("ranks"))
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory):
+    """What each of two ranks found, and each of four."""
+    return {size: on_processes(size, every_run, tmp_path_factory.mktemp("ranks")) for size in RUNS_OF}
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +44,9 @@ def assert_same_rows(found, expected, *, but=()):
         assert wrong == {}
 
 
-@pytest.mark.parametrize(("name", "shard"), RUNS)
-def test_the_parameters_and_the_curve_are_those_of_one_process(ranks, alone, name, shard):
-    found = [rank[name, shard] for rank in ranks]
+@pytest.mark.parametrize(("size", "name", "shard"), [(size, *run) for size, runs in RUNS_OF.items() for run in runs])
+def test_the_parameters_and_the_curve_are_those_of_one_process(ranks, alone, size, name, shard):
+    found = [rank[name, shard] for rank in ranks[size]]
     assert_close(found[0]["parameters"], alone[name]["parameters"])
     for each in found:
         assert_same_rows(each["rows"], alone[name]["rows"], but=PHYSICAL)
@@ -65,7 +66,7 @@ def at_the_start(name):
 
 
 def test_a_sharded_run_goes_on_without_shards_from_its_state(ranks):
-    found = ranks[0]["resumed"]
+    found = ranks[2][0]["resumed"]
     assert_same_rows(*found["rows"])
     assert_close(*found["parameters"])
 
