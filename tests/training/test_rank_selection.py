@@ -5,12 +5,15 @@ from itertools import pairwise
 
 import pytest
 import torch
+from answer_batches import V, advantages, ragged
 from ranks_side_by_side import on_ranks
 
 from kondo_theory.gate import Gate, kept_count
-from kondo_theory.training import select_samples
+from kondo_theory.training import Answers, select_samples
+from kondo_theory.training.answers.scores import LEVELS, rank_answers
 from kondo_theory.training.ranks import select_over_ranks
 
+FIELDS = ("tokens", "attention_mask", "answer_mask", "log_prob")
 GATES = (
     Gate(rate=0.3),
     Gate(rate=0.03),
@@ -107,6 +110,31 @@ def test_negative_control_ranks_that_gate_alone_keep_another_number():
     whole, parts = both(Gate(rate=0.03), score, ones, mask, [8] * 8)
     assert int(parts[0][0].n_kept) == int(whole.n_kept) == 2
     assert sum(int(select_samples(part, Gate(rate=0.03)).n_kept) for part in score.split(8)) == 8
+
+
+@pytest.mark.parametrize("rule", ["delight", "uniform"])
+@pytest.mark.parametrize("level", LEVELS)
+def test_answers_are_kept_as_by_one_process(level, rule):
+    """Groups are neighbours that lie within a rank, or numbers that mean the same on all ranks."""
+    sizes, answers = (4, 2, 6), ragged(log_prob=torch.full((12, 13), -math.log(V), dtype=torch.float64))
+    names = torch.tensor([7, 2, 7, 2, 5, 5, 5, 9, 9, 2, 0, 0])  # 2 and 5 are spread over ranks
+    for groups in (2, names):
+        options = {"level": level, "rule": rule}
+        whole = rank_answers(answers, advantages(), groups=groups, **options)
+        expected = whole.select(Gate(rate=0.4), torch.Generator().manual_seed(1))
+
+        def work(ranks, groups=groups, options=options):
+            own = slice(sum(sizes[: ranks.rank]), sum(sizes[: ranks.rank + 1]))
+            part = Answers(*(getattr(answers, name)[own] for name in FIELDS))
+            given = groups if isinstance(groups, int) else groups[own]
+            ranked = rank_answers(part, advantages()[own], groups=given, ranks=ranks, **options)
+            return ranked.select(Gate(rate=0.4), torch.Generator().manual_seed(1), ranks=ranks)
+
+        found = on_ranks(3, work)
+        assert torch.equal(torch.cat([each.keep for each in found]), expected.keep)
+        assert 0 < expected.keep.sum() < answers.answered.sum()
+        for each in found:
+            assert (each.n_valid, each.n_kept, each.price) == (expected.n_valid, expected.n_kept, expected.price)
 
 
 def test_generators_in_other_states_are_refused():

@@ -1,8 +1,4 @@
-"""The MNIST bandit over the ranks of torchrun: each has a part of every batch of images.
-
-What is drawn is drawn for all ranks on each: the run does not depend on their number, up to rounding, and is that of
-:class:`simulations.mnist.training.SeedProgram` with one seed.
-"""
+"""A rank's part of one run: its policy, its images, and what a checkpoint must hold."""
 
 from __future__ import annotations
 
