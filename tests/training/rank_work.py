@@ -5,6 +5,7 @@ from itertools import accumulate, pairwise
 import torch
 from answer_batches import B, advantages, ragged, small_model
 from steps import SIZES, sgd
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
@@ -34,10 +35,12 @@ CASES = {
     "ties": {"gate": Gate(rate=0.4), "rule": "uniform", "level": "token"},
 }
 
+AGAIN = ("rows", "tokens", "nothing")
 
-def wrapped(model, how):
+
+def wrapped(model, how, *, views=False):
     if how == "ddp":
-        return DistributedDataParallel(model)
+        return DistributedDataParallel(model, gradient_as_bucket_view=views)
     mesh = init_device_mesh("cpu", (torch.distributed.get_world_size(),))
     if how == "fsdp of blocks":
         for part in [*getattr(model, "blocks", ()), *([model.head] if hasattr(model, "head") else ())]:
@@ -59,7 +62,8 @@ def answer_update(case, rank=None, how=None):
     """One update of a case: selection and gradients; on a rank with a part of the batch, in one process with all."""
     take, model, ranks = (lambda values: values), small_model(), None
     if rank is not None:
-        take, model, ranks = (lambda values: part_of(values, rank)), wrapped(model, how), Ranks()
+        take, ranks = (lambda values: part_of(values, rank)), Ranks()
+        model = wrapped(model, how, views=case in AGAIN)
     answers, generator = ragged(), torch.Generator().manual_seed(4)
     answers = Answers(take(answers.tokens), take(answers.attention_mask), take(answers.answer_mask))
     options = {"micro_tokens": 25, "chunk_tokens": 7, "generator": generator, "ranks": ranks} | CASES[case]
@@ -67,6 +71,8 @@ def answer_update(case, rank=None, how=None):
     step.optimizer.param_groups[0]["lr"] = 0.0
     groups = take(GROUPS) if options.get("level") == "group" else None
     selection = step.update(answers, take(advantages()), groups=groups)
+    if case in AGAIN:  # accumulated on what is there
+        step.backward(answers, take(advantages()), selection, scale=0.5)
     normaliser = step.normaliser(answers, selection)
     return summary(selection, model) | {"normaliser": normaliser, "drawn": generator.get_state()}
 
@@ -110,7 +116,24 @@ def everything(rank, size):
     screened = {
         (how, index): screened_update(gate, rank, how) for how in WRAPPERS for index, gate in enumerate(SCREENED)
     }
-    return {"answers": answers, "screened": screened, "refused": refusals()}
+    return {"answers": answers, "screened": screened, "refused": refusals(), "sent": times_sent(rank)}
+
+
+def times_sent(rank):
+    """Micro-batches of this rank in a step, and how often its gradients were sent."""
+    sent, model = [], wrapped(small_model(), "ddp")
+
+    def noted(state, bucket):
+        sent.append(bucket.index())
+        return allreduce_hook(state, bucket)
+
+    model.register_comm_hook(None, noted)
+    tokens, attended, answered = (
+        part_of(getattr(ragged(), name), rank) for name in ("tokens", "attended", "answered")
+    )
+    step = AnswerStep(model, sgd(model.parameters()), None, micro_tokens=25, ranks=Ranks())
+    step.update(Answers(tokens, attended, answered), part_of(advantages(), rank))
+    return step.counts.micro_batches, len(sent)
 
 
 def refusals():

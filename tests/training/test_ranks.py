@@ -63,3 +63,9 @@ def test_a_policy_and_ranks_that_do_not_fit_are_refused(found):
         )
         assert nobody.startswith("with ranks the policy must be DistributedDataParallel(policy), or sharded by")
         assert sharded.startswith("the policy FSDPPolicyMLP averages gradients over ranks")
+
+
+def test_gradients_are_sent_once_whatever_the_number_of_micro_batches(found):
+    batches, sent = zip(*(each["sent"] for each in found), strict=True)
+    assert batches[1] == 0 < batches[0] < batches[2]
+    assert sent == (1, 1, 1)
