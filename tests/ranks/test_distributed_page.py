@@ -22,7 +22,7 @@ COMMANDS = re.findall(r"^torchrun --nproc-per-node \d+ -m simulations\.(\w+) (.*
 
 def surroundings():
     """What a reader has before a snippet begins: a model, and one batch of eight answers."""
-    model = Transformer(7, 9, Architecture(width=8, heads=2, layers=2, feed_forward=8), seed=0)
+    model = Transformer(7, 9, Architecture(width=8, heads=2, layers=2, feed_forward=8), seed=0).double()
     with torch.no_grad():
         model.head.weight.normal_(std=0.3, generator=torch.Generator().manual_seed(0))
     tokens = torch.randint(7, (8, 9), generator=torch.Generator().manual_seed(1))
@@ -32,7 +32,7 @@ def surroundings():
         "model": model,
         "device": "cpu",
         "generator": torch.Generator().manual_seed(0),
-        "batches": [(answers, torch.linspace(-1, 1, 8))] * 2,
+        "batches": [(answers, torch.linspace(-1, 1, 8, dtype=torch.float64))] * 2,
     }
 
 

@@ -45,12 +45,12 @@ def run(monkeypatch, capsys):
 
 def test_token_reversal_writes_its_learning_curve(run, tmp_path):
     table = tmp_path / "curve.parquet"
-    assert run("simulations.reversal", *SMALL, "--out", table, "--shard") == (0, [])
+    assert run("simulations.reversal", *SMALL, "--out", table, "--shard", "--dtype", "float64") == (0, [])
     found = load(table, kind="reversal-learning-curves")
     assert found.frame["update"].tolist() == [0, 1, 2]
     assert found.frame["label"].unique().tolist() == ["row gate(3 %)"]
     assert found.sidecar["ranks"] == 1
-    assert found.config["dtype"] == "float32"
+    assert found.config["dtype"] == "float64"
     code, lines = run("simulations.reversal", *SMALL, "--out", table)
     assert code == 2
     assert lines == [f"simulations.reversal: {table} exists: pass --overwrite to replace it, or name another place"]

@@ -36,6 +36,8 @@ CASES = {
 }
 
 AGAIN = ("rows", "tokens", "nothing")
+SINGLE = ("ddp", "fsdp") if tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 13) else ("ddp",)
+"""Wrappers that average float32 over gloo: FSDP2 of older versions refuses, or sums."""
 
 
 def wrapped(model, how, *, views=False):
@@ -58,9 +60,9 @@ def gradients(model):
     return {name: grad.full_tensor() if isinstance(grad, DTensor) else grad for name, grad in grads.items()}
 
 
-def answer_update(case, rank=None, how=None):
+def answer_update(case, rank=None, how=None, dtype=torch.float64):
     """One update of a case: selection and gradients; on a rank with a part of the batch, in one process with all."""
-    take, model, ranks = (lambda values: values), small_model(), None
+    take, model, ranks = (lambda values: values), small_model(dtype=dtype), None
     if rank is not None:
         take, ranks = (lambda values: part_of(values, rank)), Ranks()
         model = wrapped(model, how, views=case in AGAIN)
@@ -70,9 +72,9 @@ def answer_update(case, rank=None, how=None):
     step = AnswerStep(model, sgd(model.parameters()), **options)
     step.optimizer.param_groups[0]["lr"] = 0.0
     groups = take(GROUPS) if options.get("level") == "group" else None
-    selection = step.update(answers, take(advantages()), groups=groups)
+    selection = step.update(answers, take(advantages().to(dtype)), groups=groups)
     if case in AGAIN:  # accumulated on what is there
-        step.backward(answers, take(advantages()), selection, scale=0.5)
+        step.backward(answers, take(advantages().to(dtype)), selection, scale=0.5)
     normaliser = step.normaliser(answers, selection)
     return summary(selection, model) | {"normaliser": normaliser, "drawn": generator.get_state()}
 
@@ -116,7 +118,11 @@ def everything(rank, size):
     screened = {
         (how, index): screened_update(gate, rank, how) for how in WRAPPERS for index, gate in enumerate(SCREENED)
     }
-    return {"answers": answers, "screened": screened, "refused": refusals(), "sent": times_sent(rank)}
+    return {"answers": answers, "screened": screened, "refused": refusals(), "sent": times_sent(rank)} | single(rank)
+
+
+def single(rank):
+    return {how: answer_update("softly", rank, how, torch.float32)["gradients"] for how in SINGLE}
 
 
 def times_sent(rank):

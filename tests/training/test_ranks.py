@@ -3,7 +3,7 @@
 import pytest
 import torch
 from rank_processes import on_processes
-from rank_work import CASES, PARTS, SCREENED, WRAPPERS, answer_update, everything, screened_update
+from rank_work import CASES, PARTS, SCREENED, SINGLE, WRAPPERS, answer_update, everything, screened_update
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +69,12 @@ def test_gradients_are_sent_once_whatever_the_number_of_micro_batches(found):
     batches, sent = zip(*(each["sent"] for each in found), strict=True)
     assert batches[1] == 0 < batches[0] < batches[2]
     assert sent == (1, 1, 1)
+
+
+@pytest.mark.parametrize("how", SINGLE)
+def test_single_precision_is_averaged_too(found, how):
+    expected = answer_update("softly", dtype=torch.float32)["gradients"]
+    for each in found:
+        for name, gradient in expected.items():
+            torch.testing.assert_close(each[how][name], gradient, rtol=1e-3, atol=1e-5)
+    assert max(float(gradient.abs().max()) for gradient in expected.values()) > 0.01
