@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,13 +41,23 @@ def process_group(device: torch.device, seconds: float) -> Iterator[Ranks]:
         gloo joins CPUs, nccl GPUs: each rank takes the GPU of its number on the machine.
     seconds : float
         How long a rank waits for the others, in every collective.
+
+    Raises
+    ------
+    ReportedError
+        If the ranks do not meet.
     """
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     options: dict[str, Any] = {"timeout": timedelta(seconds=seconds)}
     if "RANK" not in os.environ:
         options |= {"store": dist.HashStore(), "rank": 0, "world_size": 1}  # type: ignore[attr-defined]
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", **options)
+    hook = sys.excepthook
+    try:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", **options)
+    except RuntimeError as error:
+        why = str(error).partition("\n")[0]
+        raise ReportedError(f"the ranks did not meet within {seconds:g} s: {why}") from error
     try:
         yield Ranks()
     except LostRankError:
@@ -54,7 +65,10 @@ def process_group(device: torch.device, seconds: float) -> Iterator[Ranks]:
     except BaseException:
         dist.destroy_process_group()
         raise
-    dist.destroy_process_group()
+    else:
+        dist.destroy_process_group()
+    finally:
+        sys.excepthook = hook  # torch's own would name the rank from now on
 
 
 def from_rank_0(value: T, ranks: Ranks) -> T:

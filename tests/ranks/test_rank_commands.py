@@ -1,6 +1,7 @@
 """The commands that torchrun starts, by one process alone: tables, refusals in one line, who speaks."""
 
 import signal
+import socket
 
 import pytest
 from small_runs import DATA
@@ -100,6 +101,17 @@ def test_bad_input_is_refused_in_one_line(run, tmp_path, monkeypatch, module, ar
 def test_rank_0_speaks_for_all(run, tmp_path, monkeypatch):
     monkeypatch.setenv("RANK", "1")
     assert run("simulations.reversal", "--rate", "2", "--out", tmp_path / "curve.parquet") == (2, [])
+
+
+def test_ranks_that_do_not_meet_are_reported(run, tmp_path, monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens
+        address = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": taken.getsockname()[1]}
+        for name, value in address.items():
+            monkeypatch.setenv(name, str(value))
+        code, lines = run("simulations.reversal", *SMALL, "--timeout", "1", "--out", tmp_path / "curve.parquet")
+    assert code == 2
+    assert lines[-1].startswith("simulations.reversal: the ranks did not meet within 1 s: ")
 
 
 def test_the_checkpoint_of_another_run_is_refused(run, tmp_path):
