@@ -55,6 +55,7 @@ BENEATH_AN_EXPERIMENT = {
     "kondo_theory.training",
     "simulations.networks",
     "simulations.randomness",
+    "simulations.ranks",
     "simulations.resuming",
 }
 
@@ -85,6 +86,7 @@ ROOMS = {
     "simulations.randomness": set(),
     "simulations.results": {"kondo_theory.words", "simulations.errors", "simulations.statistics"},
     "simulations.resuming": GROUND,
+    "simulations.ranks": {*GROUND, "kondo_theory.training", "simulations.resuming"},
     "simulations.bandits": {*THEORY, "simulations.randomness", "simulations.statistics"},
     "simulations.gambling": {*THEORY, "simulations.randomness", "simulations.statistics"},
     "simulations.tokens": {*THEORY, "simulations.randomness", "simulations.statistics"},

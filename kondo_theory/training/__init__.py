@@ -9,7 +9,8 @@ A gated update is always: score, select, backpropagate what was kept, step. :fun
 all steps, for one batch or batches side by side; :mod:`.gated` is what steps of one policy share, whatever their
 batches are made of. :func:`measure_flops` says what a sample costs. The other modules are what any such step needs:
 what a policy must be (:mod:`.policies`), batches of observations (:mod:`.observations`), their rows (:mod:`.rows`),
-what is handed on and counted (:mod:`.records`), whether two forward passes are one policy (:mod:`.agreement`).
+what is handed on and counted (:mod:`.records`), whether two forward passes are one policy (:mod:`.agreement`), a
+batch whose parts lie on the ranks of a process group (:mod:`.ranks`).
 
 The only package that imports torch.
 """
@@ -17,6 +18,7 @@ The only package that imports torch.
 from kondo_theory.advantage import group_advantage
 from kondo_theory.training.answers import Answers, AnswerStep
 from kondo_theory.training.flops import FlopsPerSample, measure_flops
+from kondo_theory.training.ranks import Ranks
 from kondo_theory.training.records import Screening, StepCounts
 from kondo_theory.training.selection import Selection, select_samples
 from kondo_theory.training.step import ScreenedStep
@@ -25,6 +27,7 @@ __all__ = [
     "AnswerStep",
     "Answers",
     "FlopsPerSample",
+    "Ranks",
     "ScreenedStep",
     "Screening",
     "Selection",

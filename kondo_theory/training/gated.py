@@ -18,6 +18,9 @@ from kondo_theory.training.policies import (
     require_trainable,
     zero_gradient,
 )
+from kondo_theory.training.ranks.group import Ranks, require_joined
+from kondo_theory.training.ranks.selection import select_over_ranks
+from kondo_theory.training.selection import Selection, select_samples
 
 __all__ = ["GatedStep", "require_scale"]
 
@@ -44,9 +47,12 @@ class GatedStep:
         gate_generator: torch.Generator | None,
         check: bool,
         tolerance: float | None,
+        ranks: Ranks | None = None,
     ) -> None:
         require_trainable(policy)
         require_independent_rows(policy)
+        require_joined(policy, ranks)
+        self.ranks = ranks
         self.policy, self.optimizer, self.gate = policy, optimizer, gate
         self.generator, self.gate_generator = generator, gate_generator or generator
         self.check, self.tolerance = check, require_tolerance(tolerance)
@@ -64,6 +70,16 @@ class GatedStep:
         else:
             by(self.optimizer)
         self.counts.add_step()
+
+    def _select_samples(self, score: Tensor, *, check: bool, **given: Tensor | None) -> Selection:
+        """Gate scores (n,): with ranks, as a part of those of all."""
+        if self.ranks is None:
+            return select_samples(score, self.gate, self.gate_generator, check=check, **given)
+        return select_over_ranks(score, self.gate, self.gate_generator, self.ranks, check=check, **given)
+
+    def _total(self, number: Tensor) -> Tensor:
+        """Return a number summed over the ranks, if there are several."""
+        return number if self.ranks is None else self.ranks.total(number)
 
     def _allowed_gap(self, logits: Tensor, *, own: bool) -> Tensor | float | None:
         """Return how far two passes may differ, nats; ``own``: this step screened, and the policy is the same."""
@@ -101,11 +117,17 @@ class GatedStep:
             Clear the optimizer's earlier gradients first.
         empty : bool
             Nothing is kept: what the output depends on gets a gradient of zero where it has none.
+
+        Over ranks the gradient is that of the sum of their outputs. Their policy averages, so each counts as many
+        times as there are ranks; one that keeps nothing goes through the same backward pass, for the others' sake.
         """
         require_graph(output)
         if clear:
             self.optimizer.zero_grad(set_to_none=True)
-        if empty:
+        if self.ranks is not None:
+            loss = output.sum() * 0.0 if empty else output * scale
+            (loss * self.ranks.size).backward()  # type: ignore[no-untyped-call]
+        elif empty:
             zero_gradient(self.policy, output)
         else:
             (output * scale).backward()  # type: ignore[no-untyped-call]

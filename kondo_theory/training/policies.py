@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution
 
+from kondo_theory.training.ranks.group import Ranks
+
 __all__ = [
     "draw",
     "fresh_casts",
@@ -117,12 +119,20 @@ def pick(log_policy: Tensor, actions: Tensor) -> Tensor:
     return log_policy.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
 
 
-def draw(log_policy: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Draw an action a row from log-probabilities (B, K), float32 at least; (B,) int64."""
-    if log_policy.shape[-1] <= _MOST_CATEGORIES:
+def draw(log_policy: Tensor, generator: torch.Generator | None = None, ranks: Ranks | None = None) -> Tensor:
+    """Draw an action a row from log-probabilities (B, K), float32 at least; (B,) int64.
+
+    With ranks, those of its rows that one process would draw with all of theirs, from a generator in the same state.
+    """
+    few = log_policy.shape[-1] <= _MOST_CATEGORIES
+    if few and ranks is None:
         return torch.multinomial(log_policy.exp(), 1, generator=generator).squeeze(-1)
-    race = torch.empty_like(log_policy).exponential_(generator=generator).log_()
-    return (log_policy - race).argmax(-1)  # Gumbel–max: the first of exponential clocks with rates π
+    size = len(log_policy)
+    first, total = (0, size) if ranks is None else ranks.place(size, log_policy.device)
+    race = log_policy.new_empty(total, log_policy.shape[-1]).exponential_(generator=generator)[first : first + size]
+    if few:
+        return (log_policy.exp() / race).argmax(-1)  # what multinomial does with one draw
+    return (log_policy - race.log_()).argmax(-1)  # Gumbel–max: the first of exponential clocks with rates π
 
 
 @contextmanager

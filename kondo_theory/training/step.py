@@ -13,9 +13,10 @@ from kondo_theory.training.agreement import compare_passes, state_of
 from kondo_theory.training.gated import GatedStep, require_scale
 from kondo_theory.training.observations import Observations, batch_size
 from kondo_theory.training.policies import draw, log_probabilities, pick, require_independent_rows, require_numbers
+from kondo_theory.training.ranks.group import Ranks
 from kondo_theory.training.records import Screening, StepCounts, require_vectors
 from kondo_theory.training.rows import first_row_logits, row_log_prob, row_logits
-from kondo_theory.training.selection import Selection, select_samples
+from kondo_theory.training.selection import Selection
 from kondo_theory.words import choice
 
 __all__ = ["NORMALISERS", "ScreenedStep"]
@@ -57,6 +58,8 @@ class ScreenedStep(GatedStep):
         What the sum over the kept samples is divided by: B, or how many were kept. The latter makes the gradient
         1/ρ times as long; at a price it has less noise along its mean where enough is kept (claim
         ``normalised-price-gate``), at a fixed rate only its length is another.
+    ranks : Ranks or None
+        Each of these has a part of the batch, and they gate it as one: see :mod:`kondo_theory.training.ranks`.
 
     Attributes
     ----------
@@ -66,7 +69,8 @@ class ScreenedStep(GatedStep):
     ------
     ValueError
         If no parameter of the policy is trainable, it has a batch normalisation layer that uses the batch's
-        statistics, the tolerance is negative or NaN, or the normaliser's name is unknown.
+        statistics, the tolerance is negative or NaN, the normaliser's name is unknown, or nobody averages the
+        gradients over the given ranks.
 
     Examples
     --------
@@ -97,10 +101,11 @@ class ScreenedStep(GatedStep):
         check: bool = True,
         tolerance: float | None = None,
         normalise: str = "batch",
+        ranks: Ranks | None = None,
     ) -> None:
         self.normalise = choice("normalise", normalise, NORMALISERS)
         generators = {"generator": generator, "gate_generator": gate_generator}
-        super().__init__(policy, optimizer, gate, **generators, check=check, tolerance=tolerance)
+        super().__init__(policy, optimizer, gate, **generators, check=check, tolerance=tolerance, ranks=ranks)
         self.counts: StepCounts = StepCounts()
 
     def act(self, observations: Observations) -> Screening:
@@ -131,7 +136,7 @@ class ScreenedStep(GatedStep):
         detached = log_policy.detach()
         if self.check:
             require_numbers(detached)
-        actions = draw(detached, self.generator)
+        actions = draw(detached, self.generator, self.ranks)
         log_prob = pick(log_policy, actions)
         return Screening(actions, -log_prob.detach(), detached, log_prob if log_prob.requires_grad else None, made_at)
 
@@ -256,7 +261,7 @@ class ScreenedStep(GatedStep):
         if score is None:
             score = delight(advantage, screening.surprisal, check=self.check)
         coefficient = _coefficient(advantage, weight)
-        selection = select_samples(score, self.gate, self.gate_generator, coefficient=coefficient, check=self.check)
+        selection = self._select_samples(score, coefficient=coefficient, check=self.check)
         self.counts.add_selection(selection)
         return selection
 
@@ -271,7 +276,7 @@ class ScreenedStep(GatedStep):
         clear: bool,
     ) -> None:
         """Write the gradient for coefficients (B,), and count it."""
-        size = len(selection.keep)
+        size, whole = len(selection.keep), len(selection.keep) if self.ranks is None else selection.n_valid
         rows = None if self.gate is None else selection.rows
         n_kept = size if rows is None else len(rows)
         rerun = rows is not None or screening.log_prob is None
@@ -281,7 +286,7 @@ class ScreenedStep(GatedStep):
             else:
                 log_prob = self._second_pass(observations, screening, rows) if rerun else self._first_pass(screening)
                 coefficient = coefficient.masked_fill(~selection.keep, 0.0) if rows is None else coefficient[rows]
-                divisor = size if self.normalise == "batch" else selection.keep.sum().clamp(min=1)
+                divisor = whole if self.normalise == "batch" else selection.n_kept.clamp(min=1)
                 loss = -(coefficient * log_prob).sum() / divisor
             self._write(loss, scale=scale, clear=clear, empty=n_kept == 0)
         self.counts.add_backward(n_kept, rerun=rerun)

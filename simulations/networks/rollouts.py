@@ -9,6 +9,7 @@ from torch import Tensor
 
 from kondo_theory.training.display import one_line
 from kondo_theory.training.policies import log_probabilities, logits_of, wide
+from kondo_theory.training.ranks import Ranks
 from simulations.networks.transformer import Transformer
 
 __all__ = ["Rollout", "sample"]
@@ -83,6 +84,7 @@ def sample(
     n_answers: int = 1,
     generator: torch.Generator | None = None,
     greedy: bool = False,
+    ranks: Ranks | None = None,
 ) -> Rollout:
     """Let the policy answer every prompt, one token at a time.
 
@@ -103,6 +105,9 @@ def sample(
         Draws the tokens, on the policy's device; None uses torch's global one.
     greedy : bool
         Take the most probable token instead of drawing one; the first among equals.
+    ranks : Ranks, optional
+        The prompts are a part of those of all ranks: their answers are drawn as one process would draw them among
+        all, by a generator in the same state.
 
     Raises
     ------
@@ -119,8 +124,8 @@ def sample(
         )
     tokens = torch.cat([prompts.repeat_interleave(n_answers, 0), prompts.new_zeros(B, T)], 1)  # (B, H + T)
     dtype = wide(policy.positions.dtype)
-    logits = policy.positions.new_empty(B, T, policy.vocab_size, dtype=dtype, requires_grad=False)
-    offset = torch.zeros_like(logits) if greedy else torch.empty_like(logits).exponential_(generator=generator).log_()
+    logits = torch.empty(B, T, policy.vocab_size, dtype=dtype, device=tokens.device)
+    offset = torch.zeros_like(logits) if greedy else _race(logits, generator, ranks).log_()
     prefilled = policy.empty_cache(len(prompts))
     first = logits_of(policy(prompts, 1, prefilled), len(prompts), 1)
     logits[:, :1] = first.repeat_interleave(n_answers, 0)
@@ -131,3 +136,11 @@ def sample(
             logits[:, step : step + 1] = policy(tokens[:, H + step - 1 : H + step], 1, cache, H + step - 1)
         tokens[:, H + step] = (logits[:, step] - offset[:, step]).argmax(-1)
     return Rollout(tokens, log_probabilities(logits))
+
+
+def _race(logits: Tensor, generator: torch.Generator | None, ranks: Ranks | None) -> Tensor:
+    """Return exponential numbers of the shape of the logits, (B, T, M); of the draw of all ranks these rows' own."""
+    B, first, total = len(logits), 0, len(logits)
+    if ranks is not None:
+        first, total = ranks.place(B, logits.device)
+    return logits.new_empty(total, *logits.shape[1:]).exponential_(generator=generator)[first : first + B]

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,7 +29,8 @@ from kondo_theory.training.policies import (
     require_graph,
     require_independent_rows,
 )
-from kondo_theory.training.selection import Selection, select_samples
+from kondo_theory.training.ranks import Ranks
+from kondo_theory.training.selection import Selection
 from simulations.networks.rollouts import Rollout, sample
 from simulations.networks.sequence_counts import PHASES, SequenceCounts, timed
 from simulations.networks.sequence_scores import require_known, scores
@@ -72,6 +74,8 @@ class SequenceStep(GatedStep):
         the device.
     tolerance : float or None
         The largest such difference, in nats, for every update and for rollouts from elsewhere too.
+    ranks : Ranks or None
+        Each of these has a part of the batch, and they gate it as one: see :mod:`kondo_theory.training.ranks`.
 
     Attributes
     ----------
@@ -100,10 +104,12 @@ class SequenceStep(GatedStep):
         gate_generator: torch.Generator | None = None,
         check: bool = True,
         tolerance: float | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         require_known(granularity, rule)
-        generators = {"generator": generator, "gate_generator": gate_generator}
-        super().__init__(policy, optimizer, gate, **generators, check=check, tolerance=tolerance)
+        generators: dict[str, Any] = {"generator": generator, "gate_generator": gate_generator}
+        super().__init__(policy, optimizer, gate, **generators, check=check, tolerance=tolerance, ranks=ranks)
+        self.network: Transformer = getattr(policy, "module", policy)  # what DistributedDataParallel wraps
         self.granularity, self.rule = granularity, rule
         self._own: Rollout | None = None  # the rollout that the policy, as it is, has sampled last
         self.counts: SequenceCounts = SequenceCounts()
@@ -112,10 +118,11 @@ class SequenceStep(GatedStep):
     def sample(self, prompts: Tensor, answer_length: int, n_answers: int) -> Rollout:
         """Draw ``n_answers`` answers to each prompt (P, H); see :func:`simulations.networks.rollouts.sample`."""
         require_independent_rows(self.policy)
+        draws: dict[str, Any] = {"n_answers": n_answers, "generator": self.generator, "ranks": self.ranks}
         with self._timed("sampling"), fresh_casts():
-            rollout = sample(self.policy, prompts, answer_length, n_answers=n_answers, generator=self.generator)
+            rollout = sample(self.network, prompts, answer_length, **draws)
         self._own = rollout
-        self.counts.add_sampling(self.policy, rollout, len(prompts))
+        self.counts.add_sampling(self.network, rollout, len(prompts))
         return rollout
 
     def select(self, rollout: Rollout, advantage: Tensor, *, on_policy: bool = True) -> Selection:
@@ -152,7 +159,7 @@ class SequenceStep(GatedStep):
                 self._own = None
                 with torch.no_grad():
                     rollout = Rollout(rollout.tokens, log_probabilities(self._logits(rollout)))
-                self.counts.add_screening(self.policy, rollout)
+                self.counts.add_screening(self.network, rollout)
             if not bool(rollout.surprisal.isfinite().all()):
                 raise FloatingPointError("the policy's log-probabilities are not finite")
             if self.check:
@@ -161,7 +168,7 @@ class SequenceStep(GatedStep):
             score = coefficient
             if self.gate is not None:
                 score = scores(rollout, advantage, self.granularity, self.rule)
-            selection = select_samples(score, self.gate, self.gate_generator, coefficient=coefficient, check=False)
+            selection = self._select_samples(score, coefficient=coefficient, check=False)
             self.counts.add_invalid(selection.n_invalid)
             return replace(selection, keep=selection.keep.view(B, -1).expand(B, T))
 
@@ -236,17 +243,19 @@ class SequenceStep(GatedStep):
         for name, value in (("keep", keep), ("coefficient", coefficient)):
             if tuple(value.shape) != (B, T):
                 raise ValueError(f"{name} must have the shape of the answers, {(B, T)}, got {tuple(value.shape)}")
-        part, rows = None, selection.rows
+        part, rows, n_tokens = None, selection.rows, B * T
+        if self.ranks is not None:
+            n_tokens = int(selection.n_valid) * (T if self.granularity == "row" else 1)
         with torch.enable_grad():
             if len(rows):
                 length = 1 + int(keep.any(0).nonzero()[-1])
                 part = rollout.part(rows, length)
                 masked = torch.where(keep, coefficient.detach(), 0.0)[rows, :length]
-                mean = self._mean_loss(part, keep[rows, :length], masked, loss, B * T, own=rollout is self._own)
+                mean = self._mean_loss(part, keep[rows, :length], masked, loss, n_tokens, own=rollout is self._own)
             else:
                 mean = self._logits(rollout.part(slice(0, 1), T))
             self._write(mean, scale=scale, clear=clear, empty=part is None)
-        self.counts.add_backward(self.policy, part, int(keep.sum()))
+        self.counts.add_backward(self.network, part, int(keep.sum()))
 
     def _mean_loss(
         self, part: Rollout, keep: Tensor, coefficient: Tensor, loss: Loss, n_tokens: int, *, own: bool
@@ -269,4 +278,4 @@ class SequenceStep(GatedStep):
             return logits_of(self.policy(rollout.tokens[:, :-1], T), B, T)
 
     def _timed(self, phase: str) -> AbstractContextManager[None]:
-        return timed(self.seconds, phase, self.policy.positions.device)
+        return timed(self.seconds, phase, self.network.positions.device)

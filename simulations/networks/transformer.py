@@ -194,4 +194,5 @@ class Transformer(nn.Module):
         """Return room for keys and values, (layers, 2, n_rows, heads, n_positions, width/heads)."""
         size = self.size
         shape = (size.layers, 2, n_rows, size.heads, self.n_positions, size.width // size.heads)
-        return self.positions.new_empty(shape, requires_grad=False)
+        where = self.positions
+        return torch.empty(shape, dtype=where.dtype, device=where.device)  # not like it: it may be sharded

@@ -18,7 +18,7 @@ from kondo_theory.words import choice
 from simulations.networks.rollouts import Rollout
 from simulations.networks.sequence_step import Loss, policy_gradient_loss
 
-__all__ = ["REWARDS", "group_advantage", "pmpo_coefficient", "pmpo_loss", "points", "ppo_loss"]
+__all__ = ["REWARDS", "group_advantage", "pmpo_coefficient", "pmpo_loss", "points", "ppo_loss", "wrong_answers"]
 
 _POINTS: dict[str, Callable[[Tensor], Tensor]] = {
     "fraction": lambda right: right.sum(1),
@@ -38,6 +38,13 @@ REWARDS = MappingProxyType(
 def right_tokens(prompts: Tensor, answers: Tensor) -> Tensor:
     """Return whether each token of the answers (B, H) is that of the reversed prompt (B, H), as int64 (B, H)."""
     return (answers == prompts.flip(1)).long()
+
+
+def wrong_answers(prompts: Tensor, answers: Tensor) -> Tensor:
+    """Return how many tokens are wrong and how many answers have a wrong one, of how many each, (4,) int64."""
+    right = right_tokens(prompts, answers)
+    wrong = torch.stack([(1 - right).sum(), (1 - right.prod(1)).sum()])
+    return torch.cat([wrong, wrong.new_tensor([right.numel(), len(right)])])
 
 
 def points(prompts: Tensor, answers: Tensor, reward: str) -> Tensor:

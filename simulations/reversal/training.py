@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -24,25 +24,18 @@ import torch
 from joblib import Parallel, delayed
 from torch import Tensor
 
-from kondo_theory.gate import delight, gate_probability
 from kondo_theory.training import Selection
-from kondo_theory.words import unhandled
+from kondo_theory.training.ranks import Ranks
 from simulations.devices import clock, single_thread
 from simulations.errors import ReportedError
 from simulations.networks.rollouts import Rollout, sample
 from simulations.networks.sequence_counts import PHASES, SequenceCounts
-from simulations.networks.sequence_step import Loss, SequenceStep, policy_gradient_loss
+from simulations.networks.sequence_step import Loss, SequenceStep
 from simulations.networks.transformer import Transformer
 from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile, working_for
-from simulations.reversal.config import GATED, STREAMS, ReversalConfig
-from simulations.reversal.objectives import (
-    group_advantage,
-    pmpo_coefficient,
-    pmpo_loss,
-    points,
-    ppo_loss,
-    right_tokens,
-)
+from simulations.reversal.config import STREAMS, ReversalConfig
+from simulations.reversal.methods import objective
+from simulations.reversal.objectives import group_advantage, points, wrong_answers
 
 __all__ = ["KIND", "ReversalRun", "objective", "run_many", "run_one", "tidy"]
 
@@ -98,12 +91,15 @@ def run_one(
 class ReversalRun:
     """The state of one run: what a checkpoint must hold."""
 
+    ranks: Ranks | None = None
+
     def __init__(self, config: ReversalConfig, device: torch.device) -> None:
         self.config, self.device = config, device
         seeds = config.streams()
         self.generators = {name: torch.Generator(device).manual_seed(seeds[name]) for name in STREAMS[1:]}
         n_positions = 2 * config.length - 1
-        policy = Transformer(config.vocab_size, n_positions, config.network, seed=seeds["initialisation"]).to(device)
+        policy = Transformer(config.vocab_size, n_positions, config.network, seed=seeds["initialisation"])
+        policy = self._placed(policy)
         # Fused: a tenth of the default's time on a network this small, and no state on the default device.
         optimizer = torch.optim.Adam(policy.parameters(), lr=config.learning_rate, fused=True)
         self.step = SequenceStep(
@@ -114,6 +110,7 @@ class ReversalRun:
             rule=config.rule,
             generator=self.generators["actions"],
             gate_generator=self.generators["gate"],
+            ranks=self.ranks,
         )
         self.update = 0
         self.saved: int | None = None  # the update of the last good checkpoint
@@ -136,7 +133,7 @@ class ReversalRun:
         point = points(rollout.prompts, rollout.answers, config.reward)
         advantage = group_advantage(point, config.answers, config.length, rollout.log_policy.dtype)
         selection = step.select(rollout, advantage)
-        self.rewards.append(point.double().mean() / config.length)
+        self.rewards.append(self._mean(point.double()) / config.length)
         coefficient, loss = objective(config, rollout, advantage)
         return rollout, coefficient, selection, loss
 
@@ -148,16 +145,21 @@ class ReversalRun:
         errors = {}
         for prefix, greedy in (("", False), ("greedy_", True)):
             rollout = sample(
-                self.step.policy, prompts, config.length, generator=self.generators["evaluation"], greedy=greedy
+                self.step.network,
+                prompts,
+                config.length,
+                generator=self.generators["evaluation"],
+                greedy=greedy,
+                ranks=self.ranks,
             )
             if not bool(rollout.log_policy.isfinite().all()):
                 raise FloatingPointError("the policy's log-probabilities are not finite")
-            right = right_tokens(prompts, rollout.answers)
-            errors[f"{prefix}token_error"] = int((1 - right).sum()) / right.numel()
-            errors[f"{prefix}sequence_error"] = int((1 - right.prod(1)).sum()) / len(right)
+            wrong = self._total(wrong_answers(prompts, rollout.answers)).tolist()
+            errors[f"{prefix}token_error"] = wrong[0] / wrong[2]
+            errors[f"{prefix}sequence_error"] = wrong[1] / wrong[3]
         reward = float(torch.stack(self.rewards).mean()) if self.rewards else math.nan
         self.rewards.clear()
-        self.rows.append({"update": self.update, **asdict(self.step.counts), "train_reward": reward, **errors})
+        self.rows.append({"update": self.update, **self._counts(), "train_reward": reward, **errors})
         self.evaluation_seconds += now() - started
         seconds = {name: self.step.seconds[name] for name in PHASES}
         self.timings.append({"update": self.update, **seconds, "evaluation": self.evaluation_seconds})
@@ -184,16 +186,15 @@ class ReversalRun:
             "update": self.update,
             "rows": self.rows,
             "timings": self.timings,
-            "policy": self.step.policy.state_dict(),
-            "optimizer": self.step.optimizer.state_dict(),
+            **self._weights(),
             "generators": {name: generator.get_state() for name, generator in self.generators.items()},
         }
 
-    def owns(self, state: dict[str, Any]) -> bool:
+    def owns(self, state: Mapping[str, Any]) -> bool:
         """Return whether a state is one of this run's."""
         return bool(json.loads(state.get("run", "{}")) == json.loads(self._identity()))
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Go back to a state, refusing that of another run."""
         if not self.owns(state):
             found, own = json.loads(state.get("run", "{}")), json.loads(self._identity())
@@ -201,13 +202,31 @@ class ReversalRun:
             raise ReportedError(f"the checkpoint belongs to another run, which differs in {different}")
         self.update = self.saved = state["update"]
         self.rows, self.timings = state["rows"], state["timings"]
-        self.step.policy.load_state_dict(state["policy"])
-        self.step.optimizer.load_state_dict(state["optimizer"])
+        self._restore_weights(state)
         for name, generator in self.generators.items():
             generator.set_state(state["generators"][name])
         self.step.counts = SequenceCounts(**{name: self.rows[-1][name] for name in asdict(SequenceCounts())})
         self.step.seconds = {name: self.timings[-1][name] for name in PHASES}
         self.evaluation_seconds = self.timings[-1]["evaluation"]
+
+    def _placed(self, policy: Transformer) -> Transformer:
+        return policy.to(self.device)
+
+    def _mean(self, values: Tensor) -> Tensor:
+        return values.mean()
+
+    def _total(self, numbers: Tensor) -> Tensor:
+        return numbers
+
+    def _counts(self) -> dict[str, int]:
+        return asdict(self.step.counts)
+
+    def _weights(self) -> dict[str, Any]:
+        return {"policy": self.step.policy.state_dict(), "optimizer": self.step.optimizer.state_dict()}
+
+    def _restore_weights(self, state: Mapping[str, Any]) -> None:
+        self.step.policy.load_state_dict(state["policy"])
+        self.step.optimizer.load_state_dict(state["optimizer"])
 
     def _identity(self) -> str:
         """Return what must agree for a resumed run to have the same bytes."""
@@ -219,28 +238,6 @@ class ReversalRun:
         return torch.randint(
             self.config.vocab_size, shape, generator=self.generators[stream], device=self.device
         )  # (P, H)
-
-
-def objective(config: ReversalConfig, rollout: Rollout, advantage: Tensor) -> tuple[Tensor, Loss]:
-    """Return the coefficient of each token, (B, T), and the loss that takes it, from the rows' advantages (B,).
-
-    Raises
-    ------
-    ValueError
-        If the method has no objective: that of another would train in silence.
-    """
-    loss: Loss = policy_gradient_loss
-    if config.method == "ppo":
-        loss = ppo_loss(config.clip)
-    if config.method == "pmpo":
-        advantage, loss = pmpo_coefficient(advantage, config.alpha), pmpo_loss(config.beta)
-    coefficient = advantage.unsqueeze(1).expand_as(rollout.answers)
-    if config.method == "dg":
-        chi = delight(coefficient, rollout.surprisal, check=False)
-        coefficient = coefficient * gate_probability(chi, 0.0, config.softness, check=False)
-    elif config.method not in ("pg", *GATED, "ppo", "pmpo"):
-        raise unhandled("method", config.method, ("pg", "dg", *GATED, "ppo", "pmpo"))
-    return coefficient, loss
 
 
 def run_many(

@@ -81,7 +81,7 @@ def test_the_delightful_policy_gradient_weighs_each_token_by_its_delight():
 def test_errors_are_counted_by_token_and_by_sequence_sampled_and_greedily(monkeypatch):
     """Sampled: every fourth answer has its last token wrong; greedy: every second has all three wrong."""
 
-    def answers_with_known_errors(policy, prompts, length, *, generator, greedy):
+    def answers_with_known_errors(policy, prompts, length, *, generator, greedy, ranks):
         answer = prompts.flip(1)
         if greedy:
             answer[::2] = 1 - answer[::2]

@@ -160,3 +160,11 @@ def test_a_row_that_tells_what_a_model_depends_on():
 
 def test_it_reads_in_one_line():
     assert repr(ragged()) == "Answers(tokens=(12, 13), attention_mask=(12, 13), answer_mask=(12, 13))"
+
+
+def test_a_batch_of_padding_alone_has_a_zero_gradient_whatever_its_tokens():
+    nothing, model = torch.zeros(2, 5, dtype=torch.bool), small_model()
+    step = AnswerStep(model, torch.optim.SGD(model.parameters(), lr=0.1), Gate(rate=0.5))
+    selection = step.update(Answers(torch.full((2, 5), -100), nothing, nothing), torch.ones(2, dtype=torch.float64))
+    assert not selection.keep.any()
+    assert all(not each.grad.any() for each in model.parameters())

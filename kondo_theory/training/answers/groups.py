@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from kondo_theory.training.answers.batch import Answers
+from kondo_theory.training.ranks.group import Ranks
 
-__all__ = ["group_places", "groups_without_spread", "over_groups"]
+__all__ = ["group_places", "groups_without_spread", "over_groups", "places_of_all"]
 
 
 def group_places(groups: int | Tensor | None, answers: Answers) -> Tensor:
@@ -34,6 +35,27 @@ def group_places(groups: int | Tensor | None, answers: Answers) -> Tensor:
     if tuple(groups.shape) != (B,):
         raise ValueError(f"groups must have a number for each of the {B} rows, got shape {tuple(groups.shape)}")
     return torch.searchsorted(groups.sort().values, groups)
+
+
+def places_of_all(groups: int | Tensor | None, place: Tensor, ranks: Ranks) -> tuple[Tensor, slice]:
+    """Return the place of each row of the ranks' batches, put one after another, and which of them are this rank's.
+
+    Parameters
+    ----------
+    groups
+        As for :func:`group_places`: the size of groups that each lie within a rank, or numbers, which name a group
+        on all ranks alike.
+    place : (B,) tensor of int64
+        From :func:`group_places`.
+    ranks : Ranks
+    """
+    first, total = ranks.place(len(place), place.device)
+    own = slice(first, first + len(place))
+    if isinstance(groups, Tensor):
+        names = ranks.concatenate(groups.long())
+        return torch.searchsorted(names.sort().values, names), own
+    assert groups is not None
+    return torch.arange(total, device=place.device) // groups, own
 
 
 def groups_without_spread(groups: int | Tensor, answers: Answers, advantage: Tensor) -> tuple[Tensor, Tensor]:

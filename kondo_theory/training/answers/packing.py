@@ -95,7 +95,7 @@ def first_row(answers: Answers, attended: _Mask) -> MicroBatch:
     columns = np.flatnonzero(attended[row])[:-1] if attended[row].sum() > 1 else np.zeros(1, np.int64)
     source = row * attended.shape[1] + columns[None]
     at = _to_device(answers.tokens.device, source, source[0, -1:], np.array([len(columns) - 1]))
-    tokens = answers.tokens.flatten().long()[at[0]]
+    tokens = answers.tokens.flatten().long()[at[0]].clamp(min=0)  # padding may hold any number
     return MicroBatch(tokens, at[1], at[2], tokens[0, -1:], len(columns))
 
 

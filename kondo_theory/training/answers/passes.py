@@ -19,6 +19,7 @@ from kondo_theory.training.answers.losses import TokenLoss, policy_loss
 from kondo_theory.training.answers.packing import MicroBatch, first_row, pack, to_host
 from kondo_theory.training.gated import GatedStep
 from kondo_theory.training.policies import require_graph, require_independent_rows
+from kondo_theory.training.ranks.group import without_reduction
 
 __all__ = ["AnswerPasses"]
 
@@ -49,8 +50,11 @@ class AnswerPasses(GatedStep):
         require_independent_rows(self.policy)
         answered, attended = to_host(answers.answered, answers.attended)
         batches = list(pack(answers, answered, attended, self.micro_tokens))
+        owed = self._owed(answers, len(batches))
         with torch.no_grad():
             read = [self._model.log_prob(batch, with_entropy=with_entropy) for batch in batches]
+            for _ in range(owed):
+                self._model.log_prob(first_row(answers, attended))
         self.counts.screened_positions += sum(batch.n_positions for batch in batches)
         log_prob = _spread(answers, batches, [each.log_prob for each in read])
         if self.check and bool(log_prob.isnan().any()):
@@ -72,16 +76,25 @@ class AnswerPasses(GatedStep):
         screened, (kept, attended) = self.screened(answers), to_host(keep, answers.attended)
         batches = list(pack(answers, kept, attended, self.micro_tokens))
         flat = coefficient.flatten()
-        with torch.enable_grad(), self._held_aside(clear) if self.check and len(batches) > 1 else nullcontext():
-            for batch in batches:
-                loss = self._loss(batch, screened, flat[batch.places]) / normaliser
-                if self.check and not bool(loss.isfinite()):
-                    raise FloatingPointError(f"the loss is {float(loss.detach())}")
-                self._write(loss, scale=scale, clear=clear and batch is batches[0], empty=False)
-            if not batches:
-                any_row = self._model.log_prob(first_row(answers, attended))
-                self._write(any_row.log_prob, scale=scale, clear=clear, empty=True)
+        passes = [*batches, *[None] * self._owed(answers, len(batches), least=1)]
+        with torch.enable_grad(), self._held_aside(clear) if self.check and len(passes) > 1 else nullcontext():
+            for number, batch in enumerate(passes, 1):
+                first = clear and number == 1
+                with without_reduction(self.policy, more=number < len(passes)):
+                    if batch is None:
+                        any_row = self._model.log_prob(first_row(answers, attended))
+                        self._write(any_row.log_prob, scale=scale, clear=first, empty=True)
+                        continue
+                    loss = self._loss(batch, screened, flat[batch.places]) / normaliser
+                    if self.check and not bool(loss.isfinite()):
+                        raise FloatingPointError(f"the loss is {float(loss.detach())}")
+                    self._write(loss, scale=scale, clear=first, empty=False)
         self.counts.add_backward(batches)
+
+    def _owed(self, answers: Answers, n_batches: int, *, least: int = 0) -> int:
+        """Return how many passes are left to make beside a rank's own: as many as the rank that has most."""
+        most = n_batches if self.ranks is None else self.ranks.most(n_batches, answers.tokens.device)
+        return max(least, most) - n_batches
 
     def _loss(self, batch: MicroBatch, screened: Answers, coefficient: Tensor) -> Tensor:
         """Return the sum of a micro-batch's losses, refusing or counting the gap of its two passes."""

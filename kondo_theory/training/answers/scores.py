@@ -11,7 +11,9 @@ from torch import Tensor
 from kondo_theory.gate import Gate
 from kondo_theory.screening import Rule, score_function
 from kondo_theory.training.answers.batch import Answers
-from kondo_theory.training.answers.groups import group_places, over_groups
+from kondo_theory.training.answers.groups import group_places, over_groups, places_of_all
+from kondo_theory.training.ranks.group import Ranks
+from kondo_theory.training.ranks.selection import select_over_ranks
 from kondo_theory.training.selection import Selection, select_samples
 from kondo_theory.words import choice
 
@@ -19,6 +21,7 @@ __all__ = [
     "LEVELS",
     "ROW_SURPRISALS",
     "Ranked",
+    "needs_batch",
     "needs_entropy",
     "needs_log_prob",
     "rank_answers",
@@ -42,12 +45,17 @@ def needs_entropy(rule: str | Rule) -> bool:
     return rule in _BY_ENTROPY
 
 
+def needs_batch(rule: str | Rule) -> bool:
+    """Return whether a screening rule scores a sample by others of the batch; a function is taken not to."""
+    return rule == "entropy-band"
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Ranked:
     """What a gate is going to rank: n tokens, rows or groups of B rows of L tokens, padding among them.
 
     Tokens are the B·L places of the batch, rows the B of it. Groups have B places too, of which as many are valid as
-    there are groups.
+    there are groups; over ranks they are those of the global batch.
 
     Attributes
     ----------
@@ -73,7 +81,12 @@ class Ranked:
     place: Tensor | None = None
 
     def select(
-        self, gate: Gate | None, rng: torch.Generator | Tensor | None = None, *, check: bool = True
+        self,
+        gate: Gate | None,
+        rng: torch.Generator | Tensor | None = None,
+        *,
+        check: bool = True,
+        ranks: Ranks | None = None,
     ) -> Selection:
         """Gate what is ranked; ``keep`` of the selection is of the tokens, everything else of what is ranked.
 
@@ -81,7 +94,10 @@ class Ranked:
         """
         # A price of −∞ keeps all that are eligible, for their scores are finite.
         opened, given = gate or Gate(price=-math.inf), {"coefficient": self.coefficient, "mask": self.mask}
-        selection = select_samples(self.score, opened, rng, check=check, **given)
+        if ranks is None or self.place is not None:  # every rank has all groups
+            selection = select_samples(self.score, opened, rng, check=check, **given)
+        else:
+            selection = select_over_ranks(self.score, opened, rng, ranks, check=check, **given)
         return replace(selection, keep=self.tokens(selection.keep), gate=gate)
 
     def tokens(self, keep: Tensor) -> Tensor:
@@ -101,10 +117,14 @@ def rank_answers(
     row_surprisal: str = "sum",
     groups: int | Tensor | None = None,
     weight: Tensor | None = None,
+    ranks: Ranks | None = None,
 ) -> Ranked:
     """Return what a gate is going to rank; parameters and errors as for :func:`select_answers`.
 
     ``rule`` None ranks by the advantage, where everything that is eligible is going to be kept.
+
+    With ranks the answers are a part of a global batch, whose groups may be spread over several: an integer that
+    names a group means the same on all.
     """
     choice("level", level, LEVELS)
     choice("row_surprisal", row_surprisal, ROW_SURPRISALS)
@@ -119,7 +139,12 @@ def rank_answers(
     score = score.masked_fill((coefficient == 0) | ~valid, -math.inf)
     if level == "group":
         place, eligible = group_places(groups, answers), score > -math.inf
-        return Ranked(*over_groups(place, score, coefficient, valid), answers.answered, eligible, place)
+        own = slice(None)
+        if ranks is not None:
+            place, own = places_of_all(groups, place, ranks)
+            score, coefficient = ranks.concatenate(score), ranks.concatenate(coefficient)
+            valid = ranks.concatenate(valid)
+        return Ranked(*over_groups(place, score, coefficient, valid), answers.answered, eligible, place[own])
     return Ranked(score.flatten(), coefficient.flatten(), valid.flatten(), answers.answered)
 
 

@@ -16,12 +16,14 @@ from kondo_theory.training.answers.passes import AnswerPasses
 from kondo_theory.training.answers.scores import (
     LEVELS,
     ROW_SURPRISALS,
+    needs_batch,
     needs_entropy,
     needs_log_prob,
     rank_answers,
     token_coefficient,
 )
 from kondo_theory.training.gated import require_scale
+from kondo_theory.training.ranks.group import Ranks
 from kondo_theory.training.selection import Selection
 from kondo_theory.words import choice
 
@@ -91,6 +93,9 @@ class AnswerStep(AnswerPasses):
     tolerance : float or None
         The largest difference in nats between ``Answers.log_prob`` and the second pass, whoever made it; it waits for
         the device. None sets those of a sampler no limit: ``counts.mean_gap`` says how far they are.
+    ranks : Ranks or None
+        Each of these has a part of the batch, and they gate it as one: see :mod:`kondo_theory.training.ranks`. A rule
+        of your own sees this rank's part alone.
 
     Attributes
     ----------
@@ -101,7 +106,8 @@ class AnswerStep(AnswerPasses):
     ------
     ValueError
         If a name is unknown, a number of tokens is below 1, no parameter of the model is trainable, it has a batch
-        normalisation layer that uses the batch's statistics, or the tolerance is negative or NaN.
+        normalisation layer that uses the batch's statistics, the tolerance is negative or NaN, nobody averages the
+        gradients over the given ranks, or the rule needs the batches of all of them.
 
     Examples
     --------
@@ -137,14 +143,17 @@ class AnswerStep(AnswerPasses):
         generator: torch.Generator | None = None,
         check: bool = True,
         tolerance: float | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         self.level = choice("level", level, LEVELS)
         self.row_surprisal = choice("row_surprisal", row_surprisal, ROW_SURPRISALS)
         self.normalise = choice("normalise", normalise, NORMALISERS)
         score_function(rule)
+        if ranks is not None and needs_batch(rule):
+            raise ValueError(f"over ranks a rule must score each sample by itself, got {rule!r}")
         self.rule = rule
         sizes = {"micro_tokens": micro_tokens, "chunk_tokens": chunk_tokens}
-        options: dict[str, Any] = {"generator": generator, "check": check, "tolerance": tolerance}
+        options: dict[str, Any] = {"generator": generator, "check": check, "tolerance": tolerance, "ranks": ranks}
         super().__init__(model, optimizer, gate, gate_generator=None, loss=loss, **sizes, **options)
 
     def screen(self, answers: Answers) -> Answers:
@@ -203,15 +212,16 @@ class AnswerStep(AnswerPasses):
             row_surprisal=self.row_surprisal,
             groups=groups,
             weight=weight,
+            ranks=self.ranks,
         )
-        selection = ranked.select(self.gate, self.gate_generator, check=self.check)
+        selection = ranked.select(self.gate, self.gate_generator, check=self.check, ranks=self.ranks)
         self.counts.add_selection(answers, selection)
         return selection
 
     def normaliser(self, answers: Answers, selection: Selection) -> Tensor:
-        """Return what the sum of losses is divided by, 0-d, at least 1: tokens, answers or kept tokens."""
+        """Return what the sum of losses is divided by, 0-d, at least 1; over ranks it counts those of all."""
         counted = {"tokens": answers.answered, "rows": answers.present, "kept": selection.keep}[self.normalise]
-        return counted.sum().clamp(min=1)
+        return self._total(counted.sum()).clamp(min=1)
 
     def backward(
         self,
