@@ -84,14 +84,15 @@ def summary(selection, model):
     return {name: getattr(selection, name) for name in names} | {"gradients": gradients(model)}
 
 
-def screened_update(gate, rank=None, how=None):
+def screened_update(setting, rank=None, how=None):
     """Two updates of a screened step, the second accumulated: actions, selection, gradients and parameters."""
+    gate, normalise = setting
     take, policy, ranks = (lambda values: values), PolicyMLP(SIZES, seed=0).double(), None
     if rank is not None:
         take, policy, ranks = (lambda values: part_of(values, rank)), wrapped(policy, how), Ranks()
-    generator = torch.Generator().manual_seed(4)
+    options = {"generator": torch.Generator().manual_seed(4), "normalise": normalise, "ranks": ranks}
     observations = take(torch.randn(B, SIZES[0], generator=torch.Generator().manual_seed(1)).double())
-    step = ScreenedStep(policy, sgd(policy.parameters()), gate, generator=generator, ranks=ranks)
+    step = ScreenedStep(policy, sgd(policy.parameters()), gate, **options)
     for _ in range(2):
         screening = step.act(observations)
         advantage = (screening.actions == 0).double() - 0.25
@@ -109,14 +110,23 @@ def replace_counts(found, step):
     return found | {"backward_samples": step.counts.backward_samples, "updates": step.counts.updates}
 
 
-SCREENED = (Gate(rate=0.3), Gate(price=0.0), Gate(price=1e9), None)
+SCREENED = (
+    (Gate(rate=0.3), "batch"),
+    (Gate(price=0.0), "batch"),
+    (Gate(price=1e9), "batch"),
+    (None, "batch"),
+    (Gate(price=0.0), "kept"),
+    (Gate(price=1e9), "kept"),
+)
 
 
 def everything(rank, size):
     assert size == len(PARTS)
     answers = {(how, case): answer_update(case, rank, how) for how in WRAPPERS for case in CASES}
     screened = {
-        (how, index): screened_update(gate, rank, how) for how in WRAPPERS for index, gate in enumerate(SCREENED)
+        (how, index): screened_update(setting, rank, how)
+        for how in WRAPPERS
+        for index, setting in enumerate(SCREENED)
     }
     return {"answers": answers, "screened": screened, "refused": refusals(), "sent": times_sent(rank)} | single(rank)
 
