@@ -20,6 +20,7 @@ from kondo_theory.training.flops import FlopsPerSample, measure_flops
 from kondo_theory.training.records import Screening, StepCounts
 from kondo_theory.training.selection import Selection, select_samples
 from kondo_theory.training.step import ScreenedStep
+from kondo_theory.training.streaming import StreamingGate
 
 __all__ = [
     "AnswerStep",
@@ -29,6 +30,7 @@ __all__ = [
     "Screening",
     "Selection",
     "StepCounts",
+    "StreamingGate",
     "group_advantage",
     "measure_flops",
     "select_samples",

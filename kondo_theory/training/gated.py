@@ -18,6 +18,7 @@ from kondo_theory.training.policies import (
     require_trainable,
     zero_gradient,
 )
+from kondo_theory.training.streaming import StreamingGate
 
 __all__ = ["GatedStep", "require_scale"]
 
@@ -38,7 +39,7 @@ class GatedStep:
         self,
         policy: nn.Module,
         optimizer: torch.optim.Optimizer,
-        gate: Gate | None,
+        gate: Gate | StreamingGate | None,
         *,
         generator: torch.Generator | None,
         gate_generator: torch.Generator | None,

@@ -13,6 +13,7 @@ from kondo_theory.training.policies import draw, log_probabilities, pick, requir
 from kondo_theory.training.records import Screening, StepCounts, require_vectors
 from kondo_theory.training.rows import first_row_logits, row_log_prob, row_logits
 from kondo_theory.training.selection import Selection, select_samples
+from kondo_theory.training.streaming import StreamingGate
 
 __all__ = ["ScreenedStep"]
 
@@ -33,7 +34,7 @@ class ScreenedStep(GatedStep):
     optimizer : torch.optim.Optimizer
         Steps once an update, with a zero gradient when nothing is kept, as it would for the masked batch. Must step
         without a closure.
-    gate : Gate or None
+    gate : Gate, StreamingGate or None
         Which samples get a backward pass; None keeps all of them (the full step).
     generator : torch.Generator or None
         Draws the actions, on the policy's device; None uses torch's global generator.
@@ -80,7 +81,7 @@ class ScreenedStep(GatedStep):
         self,
         policy: nn.Module,
         optimizer: torch.optim.Optimizer,
-        gate: Gate | None,
+        gate: Gate | StreamingGate | None,
         *,
         generator: torch.Generator | None = None,
         gate_generator: torch.Generator | None = None,

@@ -23,6 +23,7 @@ from kondo_theory.training.answers.scores import (
 )
 from kondo_theory.training.gated import require_scale
 from kondo_theory.training.selection import Selection
+from kondo_theory.training.streaming import StreamingGate
 from kondo_theory.words import choice
 
 __all__ = ["NORMALISERS", "AnswerStep"]
@@ -52,7 +53,7 @@ class AnswerStep(AnswerPasses):
     optimizer : torch.optim.Optimizer
         Steps once an update, with a zero gradient when nothing is kept, as it would for the masked batch. Must step
         without a closure.
-    gate : Gate or None
+    gate : Gate, StreamingGate or None
         What gets a backward pass; None keeps all that has an advantage.
     level : {"row", "token", "group"}
         What is kept or dropped. See :func:`kondo_theory.training.answers.select_answers`, also for how rows and
@@ -125,7 +126,7 @@ class AnswerStep(AnswerPasses):
         self,
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
-        gate: Gate | None,
+        gate: Gate | StreamingGate | None,
         *,
         level: str = "row",
         rule: str | Rule = "delight",
