@@ -19,6 +19,7 @@ from kondo_theory.training.answers import Answers, AnswerStep
 from kondo_theory.training.flops import FlopsPerSample, measure_flops
 from kondo_theory.training.records import Screening, StepCounts
 from kondo_theory.training.selection import Selection, select_samples
+from kondo_theory.training.statistics import Statistics, TrapSign, answer_statistics
 from kondo_theory.training.step import ScreenedStep
 from kondo_theory.training.streaming import StreamingGate
 
@@ -29,8 +30,11 @@ __all__ = [
     "ScreenedStep",
     "Screening",
     "Selection",
+    "Statistics",
     "StepCounts",
     "StreamingGate",
+    "TrapSign",
+    "answer_statistics",
     "group_advantage",
     "measure_flops",
     "select_samples",

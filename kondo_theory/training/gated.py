@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any, Protocol
 
 import torch
@@ -18,6 +19,7 @@ from kondo_theory.training.policies import (
     require_trainable,
     zero_gradient,
 )
+from kondo_theory.training.selection import Selection
 from kondo_theory.training.streaming import StreamingGate
 
 __all__ = ["GatedStep", "require_scale"]
@@ -89,6 +91,28 @@ class GatedStep:
         for each, earlier in held.items():
             if not (clear and each in optimized):
                 each.grad = earlier if each.grad is None else earlier.add_(each.grad)
+
+    def _cosine(self, selections: Sequence[Selection], backward: Callable[[Selection], None]) -> Tensor:
+        """Return the cosine of the gradients of two selections, 0-d; gradients and counts stay as they are."""
+        parameters = [each for each in self.policy.parameters() if each.requires_grad]
+        held, counts = [each.grad for each in parameters], self.counts
+        gradients = []
+        try:
+            for selection in selections:
+                self.counts = deepcopy(counts)
+                for each in parameters:
+                    each.grad = None
+                backward(selection)
+                gradients.append([each.grad for each in parameters])
+        finally:
+            self.counts = counts
+            for each, earlier in zip(parameters, held, strict=True):
+                each.grad = earlier
+        pairs = [(kept, full) for kept, full in zip(*gradients, strict=True) if kept is not None and full is not None]
+        products = torch.stack(
+            [torch.stack([(kept * full).sum(), kept.square().sum(), full.square().sum()]) for kept, full in pairs]
+        ).sum(0)
+        return products[0] / (products[1] * products[2]).sqrt()
 
     def _write(self, output: Tensor, *, scale: Tensor | float, clear: bool, empty: bool) -> None:
         """Add the gradient of scale · output to the parameters' own, when nothing can be refused any more.

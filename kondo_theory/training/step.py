@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from kondo_theory.gate import Gate, delight
 from kondo_theory.training.agreement import compare_passes, state_of
-from kondo_theory.training.gated import GatedStep, require_scale
+from kondo_theory.training.gated import require_scale
+from kondo_theory.training.logged import LoggedRowStep
 from kondo_theory.training.observations import Observations, batch_size
 from kondo_theory.training.policies import draw, log_probabilities, pick, require_independent_rows, require_numbers
 from kondo_theory.training.records import Screening, StepCounts, require_vectors
@@ -18,7 +19,7 @@ from kondo_theory.training.streaming import StreamingGate
 __all__ = ["ScreenedStep"]
 
 
-class ScreenedStep(GatedStep):
+class ScreenedStep(LoggedRowStep):
     """One gated policy-gradient update at a time, for any torch policy over discrete actions.
 
     :meth:`update` does it all: clear the gradients, :meth:`select`, :meth:`backward`, :meth:`step`. Call these one by

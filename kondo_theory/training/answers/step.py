@@ -12,7 +12,6 @@ from kondo_theory.screening import Rule, score_function
 from kondo_theory.training.answers.batch import Answers
 from kondo_theory.training.answers.groups import groups_without_spread
 from kondo_theory.training.answers.losses import TokenLoss, policy_loss
-from kondo_theory.training.answers.passes import AnswerPasses
 from kondo_theory.training.answers.scores import (
     LEVELS,
     ROW_SURPRISALS,
@@ -22,6 +21,7 @@ from kondo_theory.training.answers.scores import (
     token_coefficient,
 )
 from kondo_theory.training.gated import require_scale
+from kondo_theory.training.logged import LoggedAnswerStep
 from kondo_theory.training.selection import Selection
 from kondo_theory.training.streaming import StreamingGate
 from kondo_theory.words import choice
@@ -31,7 +31,7 @@ __all__ = ["NORMALISERS", "AnswerStep"]
 NORMALISERS = ("tokens", "rows", "kept")
 
 
-class AnswerStep(AnswerPasses):
+class AnswerStep(LoggedAnswerStep):
     """Gate tokens, answers or groups of a causal language model's answers, and backpropagate what is kept.
 
     :meth:`update` does it all: clear the gradients, :meth:`select`, :meth:`backward`, :meth:`step`. Call these one by
