@@ -156,7 +156,7 @@ def calibrated_price(
     if temperature == 0.0:
         return quantile_price(score, rate, keepdims=keepdims, check=check, mask=mask)
     scores, valid = batch(score, check, mask)
-    rate = rate if api.is_array_api_obj(rate) else require_rate(rate)
+    rate = rate if getattr(rate, "ndim", 0) else require_rate(rate)
     xp = api.array_namespace(scores)
     scores = xp.astype(scores, widest(xp, scores))
     n_always = xp.astype(count(xp, scores == math.inf), scores.dtype)

@@ -7,10 +7,11 @@ k rows instead of B. Its gradient is that of the masked full batch, normalised b
 
 A gated update is always: score, select, backpropagate what was kept, step. :func:`select_samples` is the selection of
 all steps, for one batch or batches side by side; :mod:`.gated` is what steps of one policy share, whatever their
-batches are made of. :class:`StreamingGate` is a gate for steps that see few samples (:mod:`.streaming`), and what a
-step tells of itself is in :mod:`.statistics` and :mod:`.logged`. :func:`measure_flops` says what a sample costs. The other modules are what any such step needs:
-what a policy must be (:mod:`.policies`), batches of observations (:mod:`.observations`), their rows (:mod:`.rows`),
-what is handed on and counted (:mod:`.records`), whether two forward passes are one policy (:mod:`.agreement`).
+batches are made of. :class:`StreamingGate` is a gate for steps that see few samples (:mod:`.streaming`); what a
+step tells of itself is in :mod:`.statistics` and :mod:`.logged`. :func:`measure_flops` says what a sample costs. The
+other modules are what any such step needs: what a policy must be (:mod:`.policies`), batches of observations
+(:mod:`.observations`), their rows (:mod:`.rows`), what is handed on and counted (:mod:`.records`), whether two
+forward passes are one policy (:mod:`.agreement`).
 
 The only package that imports torch.
 """
