@@ -10,7 +10,7 @@ do; a run that is trained anew has the rewards of the committed one.
 
 from __future__ import annotations
 
-import sys
+from argparse import ArgumentParser
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -123,5 +123,14 @@ def _span(values: list[float] | list[int]) -> str:
     return f"{min(values):.3g} to {max(values):.3g}, median {np.median(values):.3g}"
 
 
+def _seeds(arguments: list[str] | None = None) -> int:
+    parser = ArgumentParser("python -m simulations.reversal.trap_sign", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("seeds", type=int, nargs="?", default=5, help="runs of each configuration, by default 5")
+    seeds = int(parser.parse_args(arguments).seeds)
+    if seeds < 1:
+        parser.error(f"seeds must be at least 1, got {seeds}")
+    return seeds
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    main(_seeds())

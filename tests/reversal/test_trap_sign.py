@@ -45,3 +45,12 @@ def test_every_set_is_printed(monkeypatch):
     with contextlib.redirect_stdout(io.StringIO()) as told:
         trap_sign.main(2)
     assert told.getvalue().startswith("tiny: sign in 0 of 2 runs (95 % interval 0% to 84%)")
+
+
+def test_a_number_of_seeds_that_is_none_is_refused(capsys):
+    assert trap_sign._seeds([]) == 5
+    for wrong in ("0", "many"):
+        with pytest.raises(SystemExit) as caught:
+            trap_sign._seeds([wrong])
+        assert caught.value.code == 2
+    assert "seeds must be at least 1, got 0" in capsys.readouterr().err

@@ -223,3 +223,23 @@ def test_steps_take_it_as_their_gate(kind):
     assert float(selection.price) == before
     assert int(driver.step.gate.state_dict()["written"]) == 5 * N
     assert f"gate=StreamedPrice(price={before:.4g}, opening=" in repr(selection)
+
+
+def test_the_kept_are_nearly_those_of_an_exact_top():
+    """Exponential scores: the top ρ of all has mean 1 + log(1/ρ), a random choice 1."""
+    rate, gate, total, count = 0.03, StreamingGate(0.03, 512), 0.0, 0
+    for step in range(160):
+        score = torch.empty(40, 8).exponential_(generator=generator(step + 9))
+        keep = select_samples(score, gate, generator(step + 999), check=False).keep
+        if step >= 80:
+            total, count = total + float(score[keep].sum()), count + int(keep.sum())
+    ideal = 1 - math.log(rate)
+    assert 0.95 < total / count / ideal < 1
+    assert 1 / ideal < 0.3, "negative control"
+
+
+def test_the_window_moves_to_the_device_of_the_scores():
+    gate = StreamingGate(0.25, 8)
+    select_samples(numbers(8), gate)
+    select_samples(numbers(8).to("meta"), gate, check=False)
+    assert gate.state_dict()["scores"].device.type == "meta"
