@@ -106,7 +106,7 @@ def quantile_price(
 
 def calibrated_price(
     score: Array,
-    rate: float,
+    rate: float | Array,
     temperature: float,
     *,
     keepdims: bool = False,
@@ -123,8 +123,8 @@ def calibrated_price(
     ----------
     score : (..., B) array
         χ, or any other score; +∞ counts as always kept, −∞ as never kept.
-    rate : float
-        ρ in (0, 1].
+    rate : float, or (..., 1) array at a temperature above 0
+        ρ in (0, 1], of each batch of a stack; the values of an array are not looked at.
     temperature : float
         η ≥ 0, in units of the score.
     keepdims : bool
@@ -156,7 +156,7 @@ def calibrated_price(
     if temperature == 0.0:
         return quantile_price(score, rate, keepdims=keepdims, check=check, mask=mask)
     scores, valid = batch(score, check, mask)
-    rate = require_rate(rate)
+    rate = rate if getattr(rate, "ndim", 0) else require_rate(rate)
     xp = api.array_namespace(scores)
     scores = xp.astype(scores, widest(xp, scores))
     n_always = xp.astype(count(xp, scores == math.inf), scores.dtype)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from kondo_theory.gate import Gate
 from kondo_theory.training.agreement import require_tolerance, rounding
@@ -21,6 +23,7 @@ from kondo_theory.training.policies import (
 from kondo_theory.training.ranks.group import Ranks, require_joined
 from kondo_theory.training.ranks.selection import select_over_ranks
 from kondo_theory.training.selection import Selection, select_samples
+from kondo_theory.training.streaming import StreamingGate
 
 __all__ = ["GatedStep", "require_scale"]
 
@@ -41,7 +44,7 @@ class GatedStep:
         self,
         policy: nn.Module,
         optimizer: torch.optim.Optimizer,
-        gate: Gate | None,
+        gate: Gate | StreamingGate | None,
         *,
         generator: torch.Generator | None,
         gate_generator: torch.Generator | None,
@@ -77,6 +80,12 @@ class GatedStep:
             return select_samples(score, self.gate, self.gate_generator, check=check, **given)
         return select_over_ranks(score, self.gate, self.gate_generator, self.ranks, check=check, **given)
 
+    def _all_samples(self, advantage: Tensor) -> Selection:
+        """Keep whatever has a number for an advantage, (n,): with ranks, as a part of those of all."""
+        if self.ranks is None:
+            return select_samples(advantage, None, check=False)
+        return select_over_ranks(advantage, None, None, self.ranks, check=False)
+
     def _total(self, number: Tensor) -> Tensor:
         """Return a number summed over the ranks, if there are several."""
         return number if self.ranks is None else self.ranks.total(number)
@@ -91,7 +100,7 @@ class GatedStep:
     def _held_aside(self, clear: bool) -> Iterator[None]:
         """Write gradients beside the earlier ones, and bring these back: in place of the new after an error."""
         optimized = {each for group in self.optimizer.param_groups for each in group["params"]}
-        parameters = optimized | set(self.policy.parameters())
+        parameters = self._parameters()
         held = {each: each.grad for each in parameters if each.grad is not None}
         for each in held:
             each.grad = None
@@ -104,6 +113,33 @@ class GatedStep:
         for each, earlier in held.items():
             if not (clear and each in optimized):
                 each.grad = earlier if each.grad is None else earlier.add_(each.grad)
+
+    def _parameters(self) -> list[nn.Parameter]:
+        """Return the parameters of the optimizer and of the policy; those may be unsharded right after a pass."""
+        optimized = [each for group in self.optimizer.param_groups for each in group["params"]]
+        return list(dict.fromkeys([*optimized, *self.policy.parameters()]))
+
+    def _cosine(self, selections: Sequence[Selection], backward: Callable[[Selection], None]) -> Tensor:
+        """Return the cosine of the gradients of two selections, 0-d; gradients and counts stay as they are."""
+        parameters = self._parameters()
+        held, counts = [each.grad for each in parameters], self.counts
+        gradients = []
+        try:
+            for selection in selections:
+                self.counts = deepcopy(counts)
+                for each in parameters:
+                    each.grad = None
+                backward(selection)
+                gradients.append([each.grad for each in parameters])
+        finally:
+            self.counts = counts
+            for each, earlier in zip(parameters, held, strict=True):
+                each.grad = earlier
+        pairs = [(kept, full) for kept, full in zip(*gradients, strict=True) if kept is not None and full is not None]
+        products = torch.stack(
+            [torch.stack([inner(kept, full), inner(kept, kept), inner(full, full)]) for kept, full in pairs]
+        ).sum(0)
+        return products[0] / (products[1] * products[2]).sqrt()
 
     def _write(self, output: Tensor, *, scale: Tensor | float, clear: bool, empty: bool) -> None:
         """Add the gradient of scale · output to the parameters' own, when nothing can be refused any more.
@@ -131,6 +167,12 @@ class GatedStep:
             zero_gradient(self.policy, output)
         else:
             (output * scale).backward()  # type: ignore[no-untyped-call]
+
+
+def inner(one: Tensor, other: Tensor) -> Tensor:
+    """Return Σ one · other, 0-d; of sharded gradients over all their shards."""
+    product = (one * other).sum()
+    return product.full_tensor() if isinstance(product, DTensor) else product
 
 
 def require_scale(scale: Tensor | float) -> None:

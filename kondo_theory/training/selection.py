@@ -12,6 +12,7 @@ from torch import Tensor
 from kondo_theory._arrays import batch
 from kondo_theory.gate import Gate, calibrated_price
 from kondo_theory.training.display import one_line
+from kondo_theory.training.streaming import StreamedPrice, StreamingGate
 
 __all__ = ["Selection", "select_samples"]
 
@@ -34,7 +35,7 @@ class Selection:
         Those of them that are never kept, because their score is NaN or their coefficient not finite.
     score : (..., B) tensor
         What was ranked, detached; −∞ where a sample is padding or no number.
-    gate : Gate or None
+    gate : Gate, StreamedPrice or None
         What ranked it; None keeps all that are numbers.
     mask : (..., B) boolean tensor or None
         True where a sample is valid; None if all are.
@@ -45,7 +46,7 @@ class Selection:
     n_kept: Tensor
     n_invalid: Tensor
     score: Tensor
-    gate: Gate | None
+    gate: Gate | StreamedPrice | None
     mask: Tensor | None = None
 
     @cached_property
@@ -111,7 +112,7 @@ class Selection:
 
 def select_samples(
     score: Tensor,
-    gate: Gate | None,
+    gate: Gate | StreamingGate | None,
     rng: torch.Generator | Tensor | None = None,
     *,
     coefficient: Tensor | None = None,
@@ -124,8 +125,8 @@ def select_samples(
     ----------
     score : (..., B) tensor
         What the gate ranks, such as the delight. −∞ is never kept, nor is NaN, which is counted as invalid.
-    gate : Gate or None
-        None keeps every sample that is valid and a number.
+    gate : Gate, StreamingGate or None
+        One with a window remembers the batch. None keeps every sample that is valid and a number.
     rng : torch.Generator, (..., B) tensor or None
         What breaks ties and draws the gate: a generator on the tensor's device, None for torch's global one, or
         uniform numbers in [0, 1), one a sample.
@@ -152,12 +153,17 @@ def select_samples(
     if coefficient is not None:
         invalid = invalid | ~coefficient.detach().isfinite()
         numbers = numbers.masked_fill(invalid, -math.inf)
-    if gate is None:
-        keep = ~invalid if valid is None else valid & ~invalid
+    usable = ~invalid if valid is None else valid & ~invalid
+    ranked_by: Gate | StreamedPrice | None
+    if isinstance(gate, StreamingGate):
+        keep, ranked_by = gate.select(numbers, rng, mask=usable, check=check)
+    elif gate is None:
+        keep, ranked_by = usable, None
     else:
+        ranked_by = gate
         keep = gate(numbers, rng, check=check, mask=valid)
     if valid is None:
         n_valid, n_invalid = numbers.new_full(score.shape[:-1], score.shape[-1], dtype=torch.int64), invalid.sum(-1)
     else:
         n_valid, n_invalid = valid.sum(-1), (invalid & valid).sum(-1)
-    return Selection(keep, n_valid, keep.sum(-1), n_invalid, numbers, gate, valid)
+    return Selection(keep, n_valid, keep.sum(-1), n_invalid, numbers, ranked_by, valid)

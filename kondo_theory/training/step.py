@@ -10,13 +10,15 @@ from torch import Tensor, nn
 
 from kondo_theory.gate import Gate, delight
 from kondo_theory.training.agreement import compare_passes, state_of
-from kondo_theory.training.gated import GatedStep, require_scale
+from kondo_theory.training.gated import require_scale
+from kondo_theory.training.logged import LoggedRowStep
 from kondo_theory.training.observations import Observations, batch_size
 from kondo_theory.training.policies import draw, log_probabilities, pick, require_independent_rows, require_numbers
 from kondo_theory.training.ranks.group import Ranks
 from kondo_theory.training.records import Screening, StepCounts, require_vectors
 from kondo_theory.training.rows import first_row_logits, row_log_prob, row_logits
 from kondo_theory.training.selection import Selection
+from kondo_theory.training.streaming import StreamingGate
 from kondo_theory.words import choice
 
 __all__ = ["NORMALISERS", "ScreenedStep"]
@@ -24,7 +26,7 @@ __all__ = ["NORMALISERS", "ScreenedStep"]
 NORMALISERS = ("batch", "kept")
 
 
-class ScreenedStep(GatedStep):
+class ScreenedStep(LoggedRowStep):
     """One gated policy-gradient update at a time, for any torch policy over discrete actions.
 
     :meth:`update` does it all: clear the gradients, :meth:`select`, :meth:`backward`, :meth:`step`. Call these one by
@@ -40,7 +42,7 @@ class ScreenedStep(GatedStep):
     optimizer : torch.optim.Optimizer
         Steps once an update, with a zero gradient when nothing is kept, as it would for the masked batch. Must step
         without a closure.
-    gate : Gate or None
+    gate : Gate, StreamingGate or None
         Which samples get a backward pass; None keeps all of them (the full step).
     generator : torch.Generator or None
         Draws the actions, on the policy's device; None uses torch's global generator.
@@ -94,7 +96,7 @@ class ScreenedStep(GatedStep):
         self,
         policy: nn.Module,
         optimizer: torch.optim.Optimizer,
-        gate: Gate | None,
+        gate: Gate | StreamingGate | None,
         *,
         generator: torch.Generator | None = None,
         gate_generator: torch.Generator | None = None,

@@ -107,3 +107,16 @@ class OtherArray:
 def test_batches_are_checked(call, bad, error, message):
     with pytest.raises(error, match=message):
         call(bad)
+
+
+@pytest.mark.parametrize("as_array", [np.asarray, torch.from_numpy])
+def test_batches_side_by_side_may_have_a_rate_each_at_a_temperature(as_array):
+    chi, rates = np.random.default_rng(0).normal(size=(3, 40)), (0.03, 0.5, 1.0)
+    found = gate.calibrated_price(as_array(chi), as_array(np.array(rates)[:, None]), 0.5)
+    expected = [
+        float(gate.calibrated_price(as_array(each), rate, 0.5)) for each, rate in zip(chi, rates, strict=True)
+    ]
+    assert [float(each) for each in found] == expected
+    for rate in (np.float32(0.29), torch.tensor(0.29)):
+        narrow = gate.calibrated_price(as_array(chi), rate, 0.5)
+        assert_array_equal(narrow, gate.calibrated_price(as_array(chi), 0.29, 0.5), "one number is a decimal")

@@ -106,6 +106,25 @@ def screened_update(setting, rank=None, how=None):
     return replace_counts(found, step) | {"parameters": after}
 
 
+def alignments(rank=None, how=None):
+    """Cosines of the kept gradient with the full one: of a screened step, and of answers."""
+    take, policy, model, ranks = (lambda values: values), PolicyMLP(SIZES, seed=0).double(), small_model(), None
+    if rank is not None:
+        take, ranks = (lambda values: part_of(values, rank)), Ranks()
+        policy, model = wrapped(policy, how), wrapped(model, how)
+    options = {"generator": torch.Generator().manual_seed(4), "ranks": ranks}
+    observations = take(torch.randn(B, SIZES[0], generator=torch.Generator().manual_seed(1)).double())
+    rows = ScreenedStep(policy, sgd(policy.parameters()), Gate(rate=0.3), **options)
+    screening = rows.act(observations)
+    advantage = (screening.actions == 0).double() - 0.25
+    found = [rows.alignment(observations, screening, advantage, rows.select(screening, advantage))]
+    answers, advantage = ragged(), take(advantages())
+    answers = Answers(take(answers.tokens), take(answers.attention_mask), take(answers.answer_mask))
+    step = AnswerStep(model, sgd(model.parameters()), Gate(rate=0.3), micro_tokens=25, **options)
+    found.append(step.alignment(answers, advantage, step.select(answers, advantage)))
+    return torch.stack(found)
+
+
 def replace_counts(found, step):
     return found | {"backward_samples": step.counts.backward_samples, "updates": step.counts.updates}
 
@@ -128,7 +147,8 @@ def everything(rank, size):
         for how in WRAPPERS
         for index, setting in enumerate(SCREENED)
     }
-    return {"answers": answers, "screened": screened, "refused": refusals(), "sent": times_sent(rank)} | single(rank)
+    found = {"answers": answers, "screened": screened, "refused": refusals(), "sent": times_sent(rank)}
+    return found | {"aligned": {how: alignments(rank, how) for how in WRAPPERS}} | single(rank)
 
 
 def single(rank):

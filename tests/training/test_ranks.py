@@ -3,7 +3,7 @@
 import pytest
 import torch
 from rank_processes import on_processes
-from rank_work import CASES, PARTS, SCREENED, SINGLE, WRAPPERS, answer_update, everything, screened_update
+from rank_work import CASES, PARTS, SCREENED, SINGLE, WRAPPERS, alignments, answer_update, everything, screened_update
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,14 @@ def test_actions_selections_and_parameters_are_those_of_one_process(found, index
         assert each["price"] == expected["price"]
         assert_same_gradients(each["gradients"], expected["gradients"])
         assert_same_gradients(each["parameters"], expected["parameters"])
+
+
+@pytest.mark.parametrize("how", WRAPPERS)
+def test_the_kept_gradient_is_compared_with_that_of_the_global_batch(found, how):
+    expected = alignments()
+    assert ((expected.abs() > 0.1) & (expected < 0.99)).all()
+    for each in found:
+        torch.testing.assert_close(each["aligned"][how], expected, rtol=1e-10, atol=0.0)
 
 
 def test_a_policy_and_ranks_that_do_not_fit_are_refused(found):

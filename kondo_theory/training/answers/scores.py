@@ -15,6 +15,7 @@ from kondo_theory.training.answers.groups import group_places, over_groups, plac
 from kondo_theory.training.ranks.group import Ranks
 from kondo_theory.training.ranks.selection import select_over_ranks
 from kondo_theory.training.selection import Selection, select_samples
+from kondo_theory.training.streaming import StreamingGate
 from kondo_theory.words import choice
 
 __all__ = [
@@ -82,7 +83,7 @@ class Ranked:
 
     def select(
         self,
-        gate: Gate | None,
+        gate: Gate | StreamingGate | None,
         rng: torch.Generator | Tensor | None = None,
         *,
         check: bool = True,
@@ -98,7 +99,7 @@ class Ranked:
             selection = select_samples(self.score, opened, rng, check=check, **given)
         else:
             selection = select_over_ranks(self.score, opened, rng, ranks, check=check, **given)
-        return replace(selection, keep=self.tokens(selection.keep), gate=gate)
+        return replace(selection, keep=self.tokens(selection.keep), gate=None if gate is None else selection.gate)
 
     def tokens(self, keep: Tensor) -> Tensor:
         """Return the tokens, (B, L) boolean, of what is kept of the ranked, (n,) boolean."""
@@ -151,7 +152,7 @@ def rank_answers(
 def select_answers(
     answers: Answers,
     advantage: Tensor,
-    gate: Gate | None,
+    gate: Gate | StreamingGate | None,
     *,
     level: str = "row",
     rule: str | Rule = "delight",
@@ -173,7 +174,7 @@ def select_answers(
         With ``log_prob``, and ``entropy``, where the rule needs them; what the gate ranks is made of them.
     advantage : (B,) tensor, or (B, L) at the level of tokens
         U of each answer, or of each token.
-    gate : Gate or None
+    gate : Gate, StreamingGate or None
         None keeps all that are eligible.
     level : {"row", "token", "group"}
         What the gate keeps or drops. A row's score is the rule's of its advantage and the sums of its tokens'

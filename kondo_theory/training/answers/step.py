@@ -12,7 +12,6 @@ from kondo_theory.screening import Rule, score_function
 from kondo_theory.training.answers.batch import Answers
 from kondo_theory.training.answers.groups import groups_without_spread
 from kondo_theory.training.answers.losses import TokenLoss, policy_loss
-from kondo_theory.training.answers.passes import AnswerPasses
 from kondo_theory.training.answers.scores import (
     LEVELS,
     ROW_SURPRISALS,
@@ -23,8 +22,10 @@ from kondo_theory.training.answers.scores import (
     token_coefficient,
 )
 from kondo_theory.training.gated import require_scale
+from kondo_theory.training.logged import LoggedAnswerStep
 from kondo_theory.training.ranks.group import Ranks
 from kondo_theory.training.selection import Selection
+from kondo_theory.training.streaming import StreamingGate
 from kondo_theory.words import choice
 
 __all__ = ["NORMALISERS", "AnswerStep"]
@@ -32,7 +33,7 @@ __all__ = ["NORMALISERS", "AnswerStep"]
 NORMALISERS = ("tokens", "rows", "kept")
 
 
-class AnswerStep(AnswerPasses):
+class AnswerStep(LoggedAnswerStep):
     """Gate tokens, answers or groups of a causal language model's answers, and backpropagate what is kept.
 
     :meth:`update` does it all: clear the gradients, :meth:`select`, :meth:`backward`, :meth:`step`. Call these one by
@@ -54,7 +55,7 @@ class AnswerStep(AnswerPasses):
     optimizer : torch.optim.Optimizer
         Steps once an update, with a zero gradient when nothing is kept, as it would for the masked batch. Must step
         without a closure.
-    gate : Gate or None
+    gate : Gate, StreamingGate or None
         What gets a backward pass; None keeps all that has an advantage.
     level : {"row", "token", "group"}
         What is kept or dropped. See :func:`kondo_theory.training.answers.select_answers`, also for how rows and
@@ -131,7 +132,7 @@ class AnswerStep(AnswerPasses):
         self,
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
-        gate: Gate | None,
+        gate: Gate | StreamingGate | None,
         *,
         level: str = "row",
         rule: str | Rule = "delight",

@@ -18,6 +18,7 @@ from kondo_theory.gate import Gate, calibrated_price, gate_probability, kept_cou
 from kondo_theory.gate.selection import select_exactly
 from kondo_theory.training.ranks.group import Ranks
 from kondo_theory.training.selection import Selection, select_samples
+from kondo_theory.training.streaming import StreamingGate
 
 __all__ = ["RankSelection", "select_over_ranks"]
 
@@ -46,7 +47,7 @@ class RankSelection(Selection):
 
 def select_over_ranks(
     score: Tensor,
-    gate: Gate | None,
+    gate: Gate | StreamingGate | None,
     rng: torch.Generator | Tensor | None,
     ranks: Ranks,
     *,
@@ -85,7 +86,7 @@ def select_over_ranks(
     ValueError
         As there, or if the scores are not a vector, there is no generator, or those of the ranks differ.
     """
-    if gate is not None and type(gate) is not Gate:
+    if isinstance(gate, StreamingGate) or (gate is not None and type(gate) is not Gate):
         raise TypeError(f"over ranks the gate must be a Gate or None, got {type(gate).__name__}")
     if score.ndim != 1:
         raise ValueError(f"over ranks scores must be a vector, those of one batch, got shape {tuple(score.shape)}")

@@ -1,0 +1,97 @@
+"""The snippets of docs/training-loops.md run as they stand, and do what the page says."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from steps import SMALL, Screened
+from test_pieces import distance, gradients
+
+from kondo_theory.gate import Gate, kept_count
+from kondo_theory.training import Answers, AnswerStep, group_advantage
+from simulations.networks.transformer import Transformer
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "training-loops.md"
+PARTS, SIZE, L, V = 8, 8, 9, 11
+
+
+def snippet(heading, place):
+    text = PAGE.read_text(encoding="utf-8").partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[place]
+
+
+def names():
+    """What the snippets find: a model, eight parts of eight answers, and which tokens are right."""
+    model = Transformer(V, L, SMALL, seed=0).double()
+    with torch.no_grad():
+        model.head.weight.normal_(std=0.5, generator=torch.Generator().manual_seed(0))
+    optimizer, generator = torch.optim.SGD(model.parameters(), lr=0.1), torch.Generator().manual_seed(1)
+    tokens = torch.randint(V, (PARTS * SIZE, L), generator=generator)
+    there = torch.arange(L) < torch.randint(5, L + 1, (PARTS * SIZE, 1), generator=generator)
+    answered = there & (torch.arange(L) >= 3)
+    reward = torch.rand(PARTS * SIZE, generator=generator, dtype=torch.float64)
+    advantage, _ = group_advantage(reward, SIZE)
+    whole = AnswerStep(model, optimizer, None).screen(Answers(tokens, there, answered))
+    whole = replace(whole, made_at=None)
+    values = (whole.tokens, whole.attention_mask, whole.answer_mask, whole.log_prob)
+    parts = [Answers(*each) for each in zip(*(value.split(SIZE) for value in values), strict=True)]
+    found = {"model": model, "optimizer": optimizer, "parts": parts, "advantage": advantage, "whole": whole}
+    return found | {"correct": tokens % 2 == 0}
+
+
+def test_one_selection_for_parts_of_a_batch_is_the_update_of_the_whole():
+    space, alone = names(), names()
+    exec(snippet("A price for small batches", 0), space)
+    step = AnswerStep(alone["model"], alone["optimizer"], Gate(rate=0.03))
+    selection = step.update(alone["whole"], alone["advantage"])
+    assert torch.equal(space["selection"].keep, selection.keep)
+    assert int(selection.n_kept) == kept_count(0.03, PARTS * SIZE) == 2
+    found, expected = ({n: p.grad for n, p in each["model"].named_parameters()} for each in (space, alone))
+    assert distance(found, expected) < 1e-10
+    assert sum(float(p.grad.abs().sum()) for p in alone["model"].parameters()) > 0
+    assert space["step"].counts.updates == 1
+
+
+def test_negative_control_a_rate_for_each_part_keeps_one_of_each():
+    space = names()
+    step = AnswerStep(space["model"], space["optimizer"], Gate(rate=0.03))
+    kept = [
+        int(step.select(part, values).n_kept)
+        for part, values in zip(space["parts"], space["advantage"].split(SIZE), strict=True)
+    ]
+    assert kept == [1] * PARTS
+
+
+def test_parts_of_observations_are_the_whole_by_their_share():
+    driver = Screened(Gate(rate=0.1))
+    advantage = driver.screen()
+    selection = driver.select(advantage)
+    for units in (slice(0, 8), slice(8, 30), slice(30, 40)):
+        part = replace(selection, keep=selection.keep[units])
+        driver.part(units).backward(advantage[units], part, scale=(units.stop - units.start) / len(advantage))
+    whole = Screened(Gate(rate=0.1))
+    whole.update(whole.screen())
+    assert distance(gradients(driver), gradients(whole)) < 1e-10
+
+
+def test_the_loop_with_a_price_from_a_window_runs_and_its_checkpoint_loads(tmp_path):
+    space = names()
+    exec(snippet("A price for small batches", 1), space)
+    torch.save(space["checkpoint"], tmp_path / "checkpoint.pt")
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["gate"]
+    space["gate"].load_state_dict(state)
+    assert int(state["written"]) == PARTS * SIZE
+    assert space["step"].counts.kept <= 5
+
+
+@pytest.mark.parametrize("level", ["row", "token"])
+def test_the_loop_that_logs_runs_and_every_name_is_on_the_page(level):
+    space = names()
+    space["step"] = AnswerStep(space["model"], space["optimizer"], Gate(rate=0.1), level=level)
+    exec(snippet("What to log", 0), space)
+    text = PAGE.read_text(encoding="utf-8")
+    assert [name for name in space["logged"] if f"`{name}`" not in text] == []
+    assert space["logged"]["groups"] == PARTS
+    assert space["step"].counts.updates == 1
