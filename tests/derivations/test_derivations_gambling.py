@@ -20,6 +20,7 @@ CLAIMS = (
     "gambling-dg-floor",
     "gambling-top-rate",
     "equal-noise",
+    "noise-aware-gate",
 )
 
 
