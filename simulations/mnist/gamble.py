@@ -3,7 +3,8 @@
 Action 0 on an image of another digit pays σξ, ξ ~ N(0, 1), where the protocol pays 0: a wrong answer, no better than
 the other wrong ones on average. Everything else is the protocol of :mod:`simulations.mnist.config`. Beside the gates
 by delight and by |advantage| there is one by delight whose decision comes from a second, independent draw of the
-reward; the gradient has the first.
+reward; the gradient has the first. Each learns with the protocol's baseline, the confidence Σ_a π(a|x)², and with the
+value E R = π(digit|x), which the mean of a large group of answers to the image would be.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from kondo_theory.gate import delight
-from kondo_theory.words import choice
+from kondo_theory.screening import RULES
+from kondo_theory.training.policies import pick
+from kondo_theory.words import choice, unhandled
 from simulations.devices import clock, resolve, single_thread
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.images import Mnist, load_mnist
 from simulations.mnist.training import SeedProgram, confidence_advantage
 from simulations.networks.stacked import StackedScreening
+from simulations.randomness.seed_streams import Draws
 from simulations.resuming.checkpoints import CheckpointDirectory, kept_or_measured
 from simulations.resuming.parts import Measurement
 
@@ -41,6 +44,7 @@ __all__ = [
 
 KIND = "mnist-gamble"
 GAMBLE = 0  # the action that gambles
+BASELINES = ("confidence", "value")
 _TEST_CHUNK = 2_000
 
 
@@ -54,24 +58,28 @@ class Contender:
         Its seed and number of updates are those of the study.
     second_draw : bool
         For the gate by delight alone.
+    baseline : {"confidence", "value"}
 
     Raises
     ------
     ValueError
-        If a second draw is asked for with another method.
+        If a second draw is asked for with another method, or the baseline is not known.
     """
 
     method: MnistConfig
     second_draw: bool = False
+    baseline: str = "confidence"
 
     def __post_init__(self) -> None:
+        choice("baseline", self.baseline, BASELINES)
         if self.second_draw and self.method.method not in ("dg-k", "zero-price"):
             raise ValueError(f"second_draw belongs to gates by delight, got method {self.method.label}")
 
     @property
     def label(self) -> str:
-        """The contender's name in tables, e.g. ``DG-K(3 %), second draw``."""
-        return self.method.label + (", second draw" if self.second_draw else "")
+        """The contender's name in tables, e.g. ``DG-K(3 %), second draw, value baseline``."""
+        draw = ", second draw" if self.second_draw else ""
+        return self.method.label + draw + (", value baseline" if self.baseline == "value" else "")
 
 
 @dataclass(frozen=True)
@@ -84,12 +92,18 @@ class GambleSize:
     noise: float = 2.0
 
 
-CONTENDERS = (
-    Contender(MnistConfig("pg")),
-    Contender(MnistConfig("dg-k", rate=0.03)),
-    Contender(MnistConfig("dg-k", rate=0.03), second_draw=True),
-    Contender(MnistConfig("screen", rate=0.03, rule="abs-advantage")),
-    Contender(MnistConfig("screen", rate=0.03, rule="uniform")),
+_DELIGHT = MnistConfig("dg-k", rate=0.03)
+_RANDOM, _SIZE = (MnistConfig("screen", rate=0.03, rule=rule) for rule in ("uniform", "abs-advantage"))
+CONTENDERS = tuple(
+    Contender(method, second_draw, baseline)
+    for baseline in BASELINES
+    for method, second_draw in (
+        (MnistConfig("pg"), False),
+        (_DELIGHT, False),
+        (_DELIGHT, True),
+        (_SIZE, False),
+        (_RANDOM, False),
+    )
 )
 SIZES = {"smoke": GambleSize(20, 2, eval_every=20), "quick": GambleSize(3_000, 5), "paper": GambleSize(10_000, 10)}
 """By preset."""
@@ -112,7 +126,8 @@ class GambleProgram(SeedProgram):
             for seed in range(size.seeds)
         ]
         super().__init__(configs, data, device)
-        self.second_draw, self.noise = contender.second_draw, size.noise
+        self.contender, self.noise = contender, size.noise
+        self._labels = torch.empty(0, dtype=torch.int64)  # of the latest batch
         # Nothing else draws from these streams while the screener is exact.
         self._luck = [torch.Generator(device).manual_seed(config.streams()["screener"]) for config in configs]
 
@@ -122,18 +137,30 @@ class GambleProgram(SeedProgram):
         gambles = (actions == GAMBLE) & (reward == 0)
         return torch.where(gambles, self.noise * torch.stack(draws).to(reward.dtype), reward)
 
+    def batch(self) -> tuple[Draws, Tensor, Tensor]:
+        """Return the random numbers of the next update, labels and pixels, and remember the labels."""
+        draws, self._labels, pixels = super().batch()
+        return draws, self._labels, pixels
+
+    def _advantage(self, paid: Tensor, log_policy: Tensor) -> Tensor:
+        """Return what is paid less the contender's baseline, (S, B)."""
+        if self.contender.baseline == "confidence":
+            return confidence_advantage(paid, log_policy)
+        if self.contender.baseline != "value":
+            raise unhandled("baseline", self.contender.baseline, BASELINES)
+        return paid - pick(log_policy, self._labels).exp()
+
     def _gate_and_update(
         self, screening: StackedScreening, actions: Tensor, reward: Tensor, uniforms: Tensor
     ) -> None:
-        paid, again = self._paid(actions, reward), self._paid(actions, reward)
-        if not self.second_draw:
-            super()._gate_and_update(screening, actions, paid, uniforms)
-            return
         log_policy = screening.log_policy
-        surprisal = -log_policy.gather(-1, actions[..., None]).squeeze(-1)
-        score = delight(confidence_advantage(again, log_policy), surprisal, check=False)
-        selection = self.step.select(score, uniforms)
-        self.step.update(screening, actions, confidence_advantage(paid, log_policy), selection)
+        advantage, again = (self._advantage(self._paid(actions, reward), log_policy) for _ in range(2))
+        if self.config.gate is None:
+            self.step.update(screening, actions, advantage, None)
+            return
+        decides = again if self.contender.second_draw else advantage
+        score = RULES[self.config.rule or "delight"](decides, -pick(log_policy, actions))
+        self.step.update(screening, actions, advantage, self.step.select(score, uniforms))
 
     def gambles(self) -> list[float]:
         """Return the mean probability of action 0 on the test images of other digits, one number a seed."""
@@ -152,8 +179,9 @@ def run(contender: Contender, size: GambleSize, data: Mnist, device: torch.devic
     Returns
     -------
     DataFrame
-        One row a seed and evaluation: label, method, rate, rule, second_draw, seed, update, forward_samples,
-        backward_samples, test_error (greedy), and gambles, the mean probability of action 0 on other digits.
+        One row a seed and evaluation: label, method, rate, rule, second_draw, baseline, seed, update,
+        forward_samples, backward_samples, test_error (greedy), and gambles, the mean probability of action 0 on the
+        other digits.
     """
     program = GambleProgram(contender, size, data, device)
     method, rows = contender.method, []
@@ -163,6 +191,7 @@ def run(contender: Contender, size: GambleSize, data: Mnist, device: torch.devic
         "rate": float("nan") if method.rate is None else method.rate,
         "rule": method.rule or "",
         "second_draw": contender.second_draw,
+        "baseline": contender.baseline,
     }
     counted = ["update", "forward_samples", "backward_samples", "test_error"]
     while True:
@@ -216,8 +245,7 @@ def write_table(
         If the preset or the device is not known, or the table cannot be written; before any training.
     """
     resolved, size = resolve(device), SIZES[choice("preset", preset, SIZES)]
-    settings = [{"label": contender.label, "second_draw": contender.second_draw} for contender in CONTENDERS]
-    config = {"preset": preset, "size": asdict(size), "contenders": settings}
+    config = {"preset": preset, "size": asdict(size), "contenders": [contender.label for contender in CONTENDERS]}
     measurement = Measurement(out, KIND, config, run, resolved, overwrite, command)
     if measurement.is_finished():
         return out

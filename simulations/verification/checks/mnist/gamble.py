@@ -61,9 +61,11 @@ def gamble_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
         rows.append(_row(f"gambles at the end, {label} (percent)", 100 * _gambles(table, label), origin, label))
     for label in labels:
         rows.append(_row(f"final test error, {label} (percent)", 100 * final_error(table, label), origin, label))
-    lost = 100 * (final_error(table, _DELIGHT) - final_error(table, _SIZE))
-    name = f"final test error, {_DELIGHT} − {_SIZE} (percentage points)"
-    return [*rows, _row(name, lost, origin, _DELIGHT, against=_SIZE)]
+    for better, baseline in ((f"{_DELIGHT}, second draw", ""), (_SIZE, ""), (_SIZE, ", value baseline")):
+        lost = 100 * (final_error(table, _DELIGHT + baseline) - final_error(table, better + baseline))
+        name = f"final test error, {_DELIGHT} − {better}{baseline} (percentage points)"
+        rows.append(_row(name, lost, origin, better + baseline, against=_DELIGHT))
+    return rows
 
 
 def _gambles(table: pd.DataFrame, label: str) -> FloatArray:
