@@ -40,7 +40,7 @@ def _digits(plan: StudyPlan, command: str, progress: Progress) -> Path:
 
 
 def _gamble(plan: StudyPlan, command: str, progress: Progress) -> Path:
-    from simulations.mnist.gamble import write_table
+    from simulations.mnist.gambles.training import write_table
 
     return write_table(plan.preset, plan.out, **plan.common(command), progress=progress)
 

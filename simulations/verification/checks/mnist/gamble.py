@@ -37,7 +37,7 @@ def noise_aware_gate(context: Context) -> list[Measured]:
 def _measured(context: Context) -> pd.DataFrame:
     import torch
 
-    from simulations.mnist.gamble import CONTENDERS, SIZES, run_study
+    from simulations.mnist.gambles.training import CONTENDERS, SIZES, run_study
     from simulations.mnist.images import load_mnist
 
     def progress(done: str) -> None:
@@ -52,7 +52,7 @@ def gamble_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
     Parameters
     ----------
     table : DataFrame
-        As :func:`simulations.mnist.gamble.run_study` makes it.
+        As :func:`simulations.mnist.gambles.training.run_study` makes it.
     origin : str
     """
     labels = list(table["label"].unique())
