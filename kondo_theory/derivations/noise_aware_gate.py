@@ -110,16 +110,23 @@ def _even(proof: Proof) -> None:
 def _extremes(proof: Proof) -> None:
     """Derive the drift at a rate, its ends, and what it is worth."""
     above, below = _far()
+    lucky, unlucky = r * density(above) - m * upper_tail(above), -m * upper_tail(below) - r * density(below)
     proof.identity(
-        "Gambles above the price, |U| > c, on the side of luck",
+        "Gambles above the price, |U| > c, U ~ N(−m, r²): on the side of luck",
         by_erf(gain_above(above)),
-        by_erf(r * density(above) - m * upper_tail(above)),
+        by_erf(lucky),
         latex=r"\mathbb E[U;U>c] = -m\Phi(-\tfrac{c+m}r)+r\varphi(\tfrac{c+m}r)",
     )
     proof.identity(
-        "and on both sides: E[U; |U| > c], U ~ N(−m, r²).",
-        by_erf(gain_above(above) + sp.Integral((-m + r * xi) * density(xi), (xi, -sp.oo, -below))),
-        by_erf(_extremes_mean()),
+        "and on the other, the mirrored draws ξ → −ξ with ξ > (c − m)/r:",
+        by_erf(sp.Integral((-m - r * xi) * density(xi), (xi, below, sp.oo))),
+        by_erf(unlucky),
+        latex=r"\mathbb E[U;U<-c] = -m\Phi(-\tfrac{c-m}r)-r\varphi(\tfrac{c-m}r)",
+    )
+    proof.identity(
+        "Together",
+        lucky + unlucky,
+        _extremes_mean(),
         latex=r"\mathbb E[U;|U|>c] = -m\{\Phi(-\tfrac{c+m}r)+\Phi(-\tfrac{c-m}r)\}"
         r"-r\{\varphi(\tfrac{c-m}r)-\varphi(\tfrac{c+m}r)\}",
     )

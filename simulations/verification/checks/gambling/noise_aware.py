@@ -35,7 +35,7 @@ def noise_aware_gate(
     extremes = [pair(1.0, "extremes", 0.03), pair(2.5, "extremes", 0.1), pair(2.0, "extremes", 0.3)]
     margins = [pair(1.0, "margin", margin=0.5), pair(3.0, "margin", margin=1.0), pair(6.0, "margin", margin=1.0)]
     draws = [pair(0.5, "second-draw"), pair(4.0, "second-draw")]
-    rows = drift_rows(context, extremes, (0.35, 0.6, 0.97), 60_000, drift)
+    rows = drift_rows(context, extremes, (0.45, 0.7, 0.97), 60_000, drift)
     rows += drift_rows(context, margins + draws, EVERYWHERE, 61_000, drift)
     # Where zero price and the top ρ by delight are taken in from everywhere, the gambling arm only decays.
     leaving = [(*pair(6.0, "extremes", 0.3), 0.8), (*pair(6.0, "second-draw"), 0.8)]
