@@ -123,6 +123,11 @@ FIGURES = {
         "paper_figs.gambling.rest_points:equal_noise",
         ("sweep gambling-drift", "sweep gambling-rest"),
     ),
+    "noise-aware-gate": FigureEntry(
+        "drift by |advantage| and by a second draw, the floor under a margin, and MNIST with a gambling action",
+        "paper_figs.gambling.noise_aware:noise_aware_gate",
+        ("sweep noise-aware-drift", "sweep margin-rest", "mnist-gamble"),
+    ),
     "context-allocation": FigureEntry(
         "cosine to cross-entropy over many contexts, under three baselines",
         "paper_figs.bandits.contexts:context_allocation",

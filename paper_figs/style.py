@@ -68,6 +68,7 @@ METHODS = {
     "screened: int8": MethodStyle("#805595", "X"),
     "screened: parameters": MethodStyle("#954015", "<"),
     "screened: network": MethodStyle("#bf8000", "h"),
+    "second draw": MethodStyle("#6900a8", "v"),  # of the reward, which decides what is kept
     "exact k": MethodStyle("#006a55", "D"),
     "price at the same rate": MethodStyle("#aa152a", "^"),
     "best gate": MethodStyle("#2a80ff", "P"),

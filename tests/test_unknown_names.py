@@ -181,4 +181,4 @@ def test_an_unknown_name_is_a_value_error_that_names_it_and_what_is_allowed(call
 
 
 def test_the_codes_of_gates_are_those_of_the_kernels():
-    assert set(_GATE_CODES) == {"pg", "dg", "zero-price", "rate"}
+    assert set(_GATE_CODES) == {"pg", "dg", "zero-price", "rate", "extremes", "margin", "second-draw"}

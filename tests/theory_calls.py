@@ -7,7 +7,7 @@ is an array has axes of its own, last (the arms of a policy, say), and broadcast
 import numpy as np
 
 from kondo_theory import approximate, contexts, cost, gambling, moments, screening, token_trap
-from kondo_theory.gambling import equal_noise, means, roots, top_rate
+from kondo_theory.gambling import equal_noise, means, noise_aware, roots, top_rate
 from kondo_theory.geometry import (
     alignment,
     counts,
@@ -153,6 +153,12 @@ BROADCAST = {
     means.positive_part: {"s": NOISE},
     means.soft_part: {"s": NOISE, "sharpness": ETA},
     means.soft_part_log: {"s": NOISE, "sharpness": ETA},
+    noise_aware.extremes_drift: {**PLACE, "rate": RATE},
+    noise_aware.extremes_efficiency: {"rate": RATE},
+    noise_aware.margin_critical_noise_ratio: {"margin": PRICE},
+    noise_aware.margin_drift: {**PLACE, "margin": PRICE},
+    noise_aware.margin_fixed_point: {"noise_ratio": NOISE, "margin": PRICE},
+    noise_aware.second_draw_drift: PLACE,
     moments.gradient_moments: {"policy": POLICY, "advantage": VALUES, "first": CHANCES, "second": SECOND},
     screening.additive_odds_limit: {"alpha": P, "n_arms": K, "reward_gap": ETA},
     screening.additive_threshold: {"p_correct": (0.4, 0.6, 0.9), "n_arms": K, "reward_gap": ETA},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 __all__ = [
+    "by_erf",
     "density",
     "eta",
     "excess_density",
@@ -82,3 +83,8 @@ def update_of_log_odds(first: sp.Expr, second: sp.Expr) -> sp.Expr:
     for arm, mean in enumerate((first, second)):
         total += policy[arm] * mean * (sp.eye(2)[:, arm] - policy)
     return total[0] - total[1]
+
+
+def by_erf(expression: sp.Expr) -> sp.Expr:
+    """Return an expression with its integrals carried out and its error functions written one way."""
+    return expression.doit().rewrite(sp.erf)

@@ -10,7 +10,15 @@ from simulations.randomness.streams import FloatArray, in_chunks, replicate_stat
 
 __all__ = ["Gamble", "simulate_drift", "simulate_learning"]
 
-_GATE_CODES = {"pg": kernels.PG, "dg": kernels.DG, "zero-price": kernels.ZERO_PRICE, "rate": kernels.RATE}
+_GATE_CODES = {
+    "pg": kernels.PG,
+    "dg": kernels.DG,
+    "zero-price": kernels.ZERO_PRICE,
+    "rate": kernels.RATE,
+    "extremes": kernels.EXTREMES,
+    "margin": kernels.MARGIN,
+    "second-draw": kernels.SECOND_DRAW,
+}
 
 
 @dataclass(frozen=True)
@@ -21,11 +29,15 @@ class Gamble:
     ----------
     noise_ratio : float
         r = σ/Δ.
-    gate : {"zero-price", "dg", "pg", "rate"}
+    gate : {"zero-price", "dg", "pg", "rate", "extremes", "margin", "second-draw"}
+        "extremes" is the top ρ by |advantage|, "margin" zero price on a lower confidence bound, "second-draw" zero
+        price decided by another draw of the reward.
     temperature, rate : float
-        η of DG in units of Δ; ρ of "rate".
+        η of DG in units of Δ; ρ of "rate" and "extremes".
     equal_noise : bool
         Whether arm 1 carries the same noise.
+    margin : float
+        κ of "margin", in standard deviations.
     """
 
     noise_ratio: float
@@ -33,6 +45,7 @@ class Gamble:
     temperature: float = 1.0
     rate: float = 1.0
     equal_noise: bool = False
+    margin: float = 0.0
 
     def __post_init__(self) -> None:
         choice("gate", self.gate, _GATE_CODES)
@@ -40,7 +53,9 @@ class Gamble:
     def arguments(self, batch_size: int) -> tuple[kernels.Noise, kernels.Gate]:
         """Return noise and gate as the kernels take them."""
         r = float(self.noise_ratio)  # Numba compiles again for an integer
-        gate = kernels.Gate(_GATE_CODES[self.gate], float(self.temperature), kept_count(self.rate, batch_size))
+        gate = kernels.Gate(
+            _GATE_CODES[self.gate], float(self.temperature), kept_count(self.rate, batch_size), float(self.margin)
+        )
         return kernels.Noise(r if self.equal_noise else 0.0, r), gate
 
 

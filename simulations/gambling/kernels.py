@@ -16,12 +16,15 @@ from simulations.randomness.streams import FloatArray, WordArray, next_uniform
 
 __all__ = [
     "DG",
+    "EXTREMES",
     "GAMBLE_PULL",
     "GAMBLE_WEIGHT",
+    "MARGIN",
     "PG",
     "RATE",
     "SAFE_PULL",
     "SAFE_WEIGHT",
+    "SECOND_DRAW",
     "ZERO_PRICE",
     "Gate",
     "Learning",
@@ -30,7 +33,7 @@ __all__ = [
     "learn",
 ]
 
-PG, DG, ZERO_PRICE, RATE = range(4)
+PG, DG, ZERO_PRICE, RATE, EXTREMES, MARGIN, SECOND_DRAW = range(7)
 
 SAFE_PULL, GAMBLE_PULL, SAFE_WEIGHT, GAMBLE_WEIGHT = range(4)
 """Columns of the estimates: E[wU | arm 1], E[wU | arm 2], E[w | arm 1], E[w | arm 2]."""
@@ -41,11 +44,13 @@ class Gate(NamedTuple):
     """Which samples get a backward pass."""
 
     kind: int
-    """``PG``, ``DG``, ``ZERO_PRICE`` or ``RATE``."""
+    """``PG``, ``DG``, ``ZERO_PRICE``, ``RATE``, ``EXTREMES``, ``MARGIN`` or ``SECOND_DRAW``."""
     temperature: float
     """η of ``DG``, in units of Δ."""
     n_kept: int
-    """k of ``RATE``."""
+    """k of ``RATE`` and ``EXTREMES``."""
+    margin: float
+    """κ of ``MARGIN``, in standard deviations of the arm's own noise."""
 
 
 class Noise(NamedTuple):
@@ -90,9 +95,12 @@ def _fill_gaussian(state: WordArray, out: FloatArray, mean: float, deviation: fl
 
 
 @inlined
-def _weight(gate: Gate, advantage: float, surprisal: float) -> float:
+def _weight(gate: Gate, advantage: float, surprisal: float, deviation: float) -> float:
+    """Return the weight of a sample of an arm whose noise has this standard deviation."""
     if gate.kind == ZERO_PRICE:
         return 1.0 if advantage * surprisal > 0.0 else 0.0
+    if gate.kind == MARGIN:
+        return 1.0 if advantage > gate.margin * deviation else 0.0
     if gate.kind == DG:
         return 1.0 / (1.0 + math.exp(-advantage * surprisal / gate.temperature))
     if gate.kind == PG:
@@ -101,16 +109,16 @@ def _weight(gate: Gate, advantage: float, surprisal: float) -> float:
 
 
 @kernel
-def _top_sums(samples: _Samples, surprisals: tuple[float, float], n_kept: int) -> tuple[_Sums, _Sums]:
-    """Keep exactly the ``n_kept`` samples of highest delight; delights that tie are all of the safe arm.
+def _top_sums(samples: _Samples, surprisals: tuple[float, float], by_size: bool, n_kept: int) -> tuple[_Sums, _Sums]:
+    """Keep exactly the ``n_kept`` samples of highest delight, or |advantage|; those that tie are of the safe arm.
 
     Returns the sums over the kept samples of either arm.
     """
     safe, gamble = samples.safe, samples.gamble
     n_safe, n_gambles = safe.size, gamble.size
     scores = np.empty(n_safe + n_gambles)
-    scores[:n_safe] = safe * surprisals[0]
-    scores[n_safe:] = gamble * surprisals[1]
+    scores[:n_safe] = np.abs(safe) if by_size else safe * surprisals[0]
+    scores[n_safe:] = np.abs(gamble) if by_size else gamble * surprisals[1]
     price = np.partition(scores, scores.size - n_kept)[scores.size - n_kept]
     sums = np.zeros(
         _N_ESTIMATES
@@ -134,11 +142,11 @@ def _top_sums(samples: _Samples, surprisals: tuple[float, float], n_kept: int) -
 
 
 @inlined
-def _weighted_sums(advantages: FloatArray, surprisal: float, gate: Gate) -> _Sums:
+def _weighted_sums(advantages: FloatArray, surprisal: float, deviation: float, gate: Gate) -> _Sums:
     """Return the sums over one arm's samples, shape (n,), of a gate that decides sample by sample."""
     pull = total = 0.0
     for i in range(advantages.size):
-        weight = _weight(gate, advantages[i], surprisal)
+        weight = _weight(gate, advantages[i], surprisal, deviation)
         pull += weight * advantages[i]
         total += weight
     return _Sums(pull, total)
@@ -154,15 +162,31 @@ def _fill(state: WordArray, out: FloatArray, mean: float, deviation: float) -> N
 
 
 @kernel
+def _decided_sums(decisions: FloatArray, advantages: FloatArray) -> _Sums:
+    """Return the sums over the samples, shape (n,), that another draw of their rewards keeps at zero price."""
+    pull = total = 0.0
+    for i in range(advantages.size):
+        if decisions[i] > 0.0:
+            pull += advantages[i]
+            total += 1.0
+    return _Sums(pull, total)
+
+
+@kernel
 def _gated_sums(state: WordArray, x: float, noise: Noise, gate: Gate, samples: _Samples) -> tuple[_Sums, _Sums]:
     """Draw the advantages on the two arms into ``samples`` and return the sums over either arm."""
     _fill(state, samples.safe, x, noise.safe)
     _fill(state, samples.gamble, x - 1.0, noise.gamble)
     surprisals = (-math.log1p(-x), -math.log(x))
-    if gate.kind == RATE:
-        return _top_sums(samples, surprisals, gate.n_kept)
-    safe = _weighted_sums(samples.safe, surprisals[0], gate)
-    return safe, _weighted_sums(samples.gamble, surprisals[1], gate)
+    if gate.kind == RATE or gate.kind == EXTREMES:
+        return _top_sums(samples, surprisals, gate.kind == EXTREMES, gate.n_kept)
+    if gate.kind == SECOND_DRAW:
+        first, second = np.empty_like(samples.safe), np.empty_like(samples.gamble)
+        _fill(state, first, x, noise.safe)
+        _fill(state, second, x - 1.0, noise.gamble)
+        return _decided_sums(first, samples.safe), _decided_sums(second, samples.gamble)
+    safe = _weighted_sums(samples.safe, surprisals[0], noise.safe, gate)
+    return safe, _weighted_sums(samples.gamble, surprisals[1], noise.gamble, gate)
 
 
 @kernel
@@ -188,7 +212,7 @@ def gated_advantages(
         for _ in range(n_batches):
             n_safe = n_gamble = batch_size
             expected_safe = expected_gamble = float(batch_size)
-            if gate.kind == RATE:
+            if gate.kind == RATE or gate.kind == EXTREMES:
                 n_gamble = binomial(state, batch_size, x)
                 n_safe = batch_size - n_gamble
                 expected_safe, expected_gamble = batch_size * (1.0 - x), batch_size * x

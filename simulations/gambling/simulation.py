@@ -21,14 +21,18 @@ from kondo_theory.gambling.equal_noise import (
     equal_noise_top_rate_drift,
     equal_noise_top_rate_points,
 )
+from kondo_theory.gambling.noise_aware import extremes_drift, margin_drift, margin_fixed_point, second_draw_drift
 from kondo_theory.gambling.top_rate import top_rate_drift, top_rate_points
 from simulations.gambling.gamble import Gamble, simulate_drift, simulate_learning
 from simulations.gambling.kernels import GAMBLE_PULL, SAFE_PULL
 from simulations.statistics import mean_and_error
 
-__all__ = ["End", "estimate_drift", "expected_drift", "learned_end", "schedule", "stable_points"]
+__all__ = ["NOISE_AWARE", "End", "estimate_drift", "expected_drift", "learned_end", "schedule", "stable_points"]
 
 FloatArray = NDArray[np.float64]
+
+NOISE_AWARE = ("extremes", "margin", "second-draw")
+"""Gates of :mod:`kondo_theory.gambling.noise_aware`."""
 
 DRIFT_BATCH, DRIFT_REPLICATES = 2_000, 100
 
@@ -44,6 +48,8 @@ _RELAXATIONS = 24.0  # times 1/(rate·decay): many, as the way to the rest point
 def expected_drift(x: float, gamble: Gamble) -> float:
     """Return the closed form of the drift towards arm 1, in units of Δ."""
     r = gamble.noise_ratio
+    if gamble.gate in NOISE_AWARE:
+        return _noise_aware_drift(x, gamble)
     if gamble.gate == "rate":
         function = equal_noise_top_rate_drift if gamble.equal_noise else top_rate_drift
         return float(function(x, r, gamble.rate))
@@ -51,9 +57,27 @@ def expected_drift(x: float, gamble: Gamble) -> float:
     return float(soft(x, r, gamble.gate, gamble.temperature))
 
 
+def _noise_aware_drift(x: float, gamble: Gamble) -> float:
+    _require_noise_on_one_arm(gamble)
+    if gamble.gate == "extremes":
+        return float(extremes_drift(x, gamble.noise_ratio, gamble.rate))
+    if gamble.gate == "margin":
+        return float(margin_drift(x, gamble.noise_ratio, gamble.margin))
+    return float(second_draw_drift(x, gamble.noise_ratio))
+
+
+def _require_noise_on_one_arm(gamble: Gamble) -> None:
+    if gamble.equal_noise:
+        raise ValueError(f"equal_noise must be False with gate {gamble.gate}, which has no closed form, got True")
+
+
 def stable_points(gamble: Gamble) -> list[float]:
     """Return the predicted stable interior points, ascending."""
     r = gamble.noise_ratio
+    if gamble.gate in NOISE_AWARE:
+        _require_noise_on_one_arm(gamble)
+        floor = margin_fixed_point(r, gamble.margin) if gamble.gate == "margin" else None
+        return [] if floor is None else [floor]
     if gamble.gate == "rate":
         points = (equal_noise_top_rate_points if gamble.equal_noise else top_rate_points)(r, gamble.rate)
         return [point.x for point in points if point.stable]
@@ -107,7 +131,7 @@ def estimate_drift(gamble: Gamble, x: float, batches: int, stream: int, n_thread
         return mean_and_error(found[:, SAFE_PULL] - found[:, GAMBLE_PULL])
 
     value, error = at(DRIFT_BATCH, stream)
-    if gamble.gate != "rate":
+    if gamble.gate not in ("rate", "extremes"):
         return value, error
     larger, larger_error = at(2 * DRIFT_BATCH, stream + 50)
     return 2 * larger - value, math.hypot(error, 2 * larger_error)

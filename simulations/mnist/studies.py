@@ -39,6 +39,12 @@ def _digits(plan: StudyPlan, command: str, progress: Progress) -> Path:
     return write_table(plan.study, plan.preset, plan.out, **plan.common(command))
 
 
+def _gamble(plan: StudyPlan, command: str, progress: Progress) -> Path:
+    from simulations.mnist.gambles.training import write_table
+
+    return write_table(plan.preset, plan.out, **plan.common(command), progress=progress)
+
+
 def _moments(plan: StudyPlan, command: str, progress: Progress) -> Path:
     from simulations.mnist.decomposition import write_table
 
@@ -61,6 +67,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
         ),
         "moments": Study("signal and noise of every rule in the network's parameters, along training", _moments),
         "cost": Study("FLOPs, bytes and seconds of full and screened steps over sizes and formats", _cost),
+        "gamble": Study("training where one action gambles, by delight, |advantage| and a second draw", _gamble),
         "digits": Study("the digits with the highest and the lowest delight, early and late in training", _digits),
         "batch": Study("a batch with its advantages, surprisals and delights, early and late in training", _digits),
     }

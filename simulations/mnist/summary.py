@@ -20,6 +20,7 @@ from scipy.stats import trim_mean
 from simulations.statistics import Interval, bootstrap
 
 __all__ = [
+    "FINAL_EVALUATIONS",
     "SummaryRow",
     "crossings",
     "final_error",

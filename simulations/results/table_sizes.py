@@ -105,6 +105,7 @@ _READERS: Mapping[str, Callable[[pd.DataFrame], dict[str, int]]] = {
     SWEEP: _cells,
     "mnist-learning-curves": sizes_of_runs,
     "mnist-noise": sizes_of_runs,
+    "mnist-gamble": sizes_of_runs,
     "mnist-screeners": sizes_of_runs,
     "mnist-moments": sizes_of_paths,
     "mnist-cost": sizes_of_steps,

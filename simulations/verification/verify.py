@@ -69,6 +69,10 @@ CHECKS: dict[str, Check] = {
     "gambling-dg-floor": Check(simulate="simulations.verification.checks.gambling.drifts:gambling_dg_floor"),
     "gambling-top-rate": Check(simulate="simulations.verification.checks.gambling.drifts:gambling_top_rate"),
     "equal-noise": Check(simulate="simulations.verification.checks.gambling.drifts:equal_noise"),
+    "noise-aware-gate": Check(
+        simulate="simulations.verification.checks.gambling.noise_aware:noise_aware_gate",
+        measure="simulations.verification.checks.mnist.gamble:noise_aware_gate",
+    ),
     "context-allocation": Check(simulate="simulations.verification.checks.bandits.contexts:context_allocation"),
     "step-cost": Check(simulate="simulations.verification.checks.bandits.cost:step_cost"),
     "approximate-delight": Check(simulate="simulations.verification.checks.bandits.cost:approximate_delight"),

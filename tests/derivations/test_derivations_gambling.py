@@ -21,6 +21,7 @@ CLAIMS = (
     "gambling-dg-floor",
     "gambling-top-rate",
     "equal-noise",
+    "noise-aware-gate",
 )
 
 

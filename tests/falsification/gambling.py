@@ -8,6 +8,7 @@ import numpy as np
 
 from falsification.statements import FloatArray, probability, states
 from kondo_theory import gambling
+from kondo_theory.gambling import noise_aware
 from kondo_theory.gambling.equal_noise import equal_noise_drift, equal_noise_fixed_point, equal_noise_top_rate_drift
 from kondo_theory.gambling.top_rate import corner_noise_ratio, top_rate_drift, top_rate_points
 
@@ -68,3 +69,20 @@ def _equal(rng):
     repels = float(equal_noise_top_rate_drift(1 - 1e-7, r, rng.uniform(0.01, 0.99)))
     dg = _one_zero(equal_noise_drift(GRID, r, "dg", eta))
     return np.array([float(equal_noise_drift(x, r)) + 1e-12, 0.5 - (floor or 0.0), repels + 1e-9, dg])
+
+
+@states("noise-aware-gate", "f > 0 by |advantage| and by a second draw; a margin lowers the floor, up to its noise")
+def _noise_aware(rng):
+    r, rate, kappa = math.exp(rng.uniform(-2, 4)), rng.uniform(0.005, 1.0), rng.uniform(0.0, 2.0)
+    floors = [noise_aware.margin_fixed_point(r, margin) for margin in (kappa, kappa + 0.5)]
+    speed, critical = noise_aware.margin_drift(GRID, r, kappa), float(noise_aware.margin_critical_noise_ratio(kappa))
+    lower = 1.0 if floors[0] is None else floors[0] - (floors[1] or math.inf)
+    return np.array(
+        [
+            np.min(noise_aware.extremes_drift(GRID, r, rate)),
+            np.min(noise_aware.second_draw_drift(GRID, r)),
+            _one_zero(speed),
+            1.0 if r < critical else -float(speed.max()),
+            lower,
+        ]
+    )

@@ -18,6 +18,7 @@ from simulations.sweeps.cells.bandits import (
     normalised_gates,
 )
 from simulations.sweeps.cells.bandits import screening as screening_cells
+from simulations.sweeps.cells.gambling import noise_aware
 from simulations.sweeps.cells.gambling import runs as gambling
 from simulations.sweeps.cells.tokens import training as tokens
 from simulations.verification.checks.evidence import Simulated
@@ -54,6 +55,15 @@ CASES = {
     "gamble, DG": (gambling.gambling_drift, {"gate": "dg", "x": 0.3, "noise_ratio": 2.0, "equal_noise": True}),
     "gamble, rate": (gambling.gambling_drift, {"gate": "rate", "rate": 0.1, "x": 0.3, "noise_ratio": 1.0}),
     "kept gambles": (gambling.gambling_kept, {"x": 0.5, "noise_ratio": 1.0}),
+    "gamble, extremes": (
+        noise_aware.noise_aware_drift,
+        {"gate": "extremes", "rate": 0.1, "x": 0.3, "noise_ratio": 1.0},
+    ),
+    "gamble, margin": (
+        noise_aware.noise_aware_drift,
+        {"gate": "margin", "margin": 0.5, "x": 0.3, "noise_ratio": 1.0},
+    ),
+    "gamble, second draw": (noise_aware.noise_aware_drift, {"gate": "second-draw", "x": 0.3, "noise_ratio": 1.0}),
     "contexts": (contexts.context_cosine, {"method": "dg", "baseline": "value", "spread": 1.5}),
     "contexts, best price": (contexts.context_cosine, {"method": "best-price", "spread": 2.5}),
     "noise": (noise.noisy_delight, {"kind": "additive", "noise": 1.25}),
@@ -117,6 +127,9 @@ WRONG = {
     "gamble": (gambling, "expected_drift", lambda x, gamble: 1.0),
     "gamble, rate": (gambling, "estimate_drift", lambda gamble, *sizes: DRIFT(gambling.Gamble(1.0), *sizes)),
     "kept gambles": (gambling, "false_positive_probability", lambda x, r: 0.5),
+    "gamble, extremes": (noise_aware, "estimate_drift", lambda _, *sizes: DRIFT(gambling.Gamble(1.0), *sizes)),
+    "gamble, margin": (noise_aware, "expected_drift", lambda x, gamble: 1.0),
+    "gamble, second draw": (noise_aware, "estimate_drift", lambda _, *sizes: DRIFT(gambling.Gamble(1.0), *sizes)),
     "contexts": (contexts, "METHODS", dict.fromkeys(contexts.METHODS, contexts.METHODS["pg"])),
     "noise": (noise, "noisy_moments", lambda *at, price: NOISY(*at[:3], 0.8 * at[3], at[4], price=price)),
     "survival": (noise, "keep_patterns", lambda rng, n, t, rate, r, how: rng.random((n, t)) < rate),
@@ -142,6 +155,7 @@ def test_ends_of_learning_lie_at_the_limits_they_extrapolate_to():
         (gambling.gambling_end, {"noise_ratio": 1.5}, 0.01),
         (gambling.gambling_end, {"noise_ratio": 3.0}, 0.01),
         (gambling.gambling_end, {"gate": "rate", "rate": 0.1, "noise_ratio": 1.0}, 0.01),
+        (noise_aware.margin_end, {"noise_ratio": 2.0, "margin": 0.5}, 0.01),
         (gambling.gambling_learning, {"noise_ratio": 1.4, "x_start": 0.5, "n_steps": 200, "batch_size": 2_000}, 0.02),
     ]
     small = {"learning_rate": 5.0, "batch_size": 2_000, "n_steps": 400}

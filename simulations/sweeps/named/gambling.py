@@ -10,6 +10,7 @@ from simulations.sweeps.named.axes import log_spaced
 __all__ = ["GAMBLING"]
 
 _CELL = "simulations.sweeps.cells.gambling.runs"
+_AWARE = "simulations.sweeps.cells.gambling.noise_aware"
 _CRITICAL = math.sqrt(2 * math.pi)
 _RATES = (0.03, 0.1, 0.3)
 _NOISE = log_spaced(0.2, 25.0, 160)
@@ -91,5 +92,28 @@ GAMBLING = (
             },
         ),
         presets={"smoke": {"n_replicates": 2, "batch_size": 100}, "paper": {"n_replicates": 400}},
+    ),
+    Sweep(
+        name="noise-aware-drift",
+        title="drift of a gamble under gates that noise does not take in, over the policy and the noise",
+        kind="simulated",
+        cell=f"{_AWARE}:noise_aware_drift",
+        grids=(
+            {"gate": ("extremes",), "rate": (0.03,), "noise_ratio": (3.0,), "x": _X, "n_batches": (40,)},
+            {"gate": ("second-draw",), "noise_ratio": (3.0,), "x": _X},
+            {"gate": ("margin",), "margin": (1.0,), "noise_ratio": (3.0,), "x": _X},
+        ),
+        presets={"smoke": {"n_batches": 1}, "paper": {"n_batches": 1_000}},
+    ),
+    Sweep(
+        name="margin-rest",
+        title="where learning ends on a gamble with a margin, over the noise",
+        kind="simulated",
+        cell=f"{_AWARE}:margin_end",
+        grids=(
+            {"margin": (0.5,), "noise_ratio": (1.2, 2.0, 2.7)},
+            {"margin": (1.0,), "noise_ratio": (1.6, 2.5, 3.8)},
+        ),
+        presets={"smoke": {"n_replicates": 2}, "paper": {"n_replicates": 400}},
     ),
 )

@@ -16,6 +16,8 @@ _HOW: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], dict[str, Value]]],
     (re.compile(r"screened in (\w+)"), lambda found: {"screener": found[1]}),
     (re.compile(r"screened by parameters (\d+) steps? old"), lambda found: _screener("stale", "steps old", found[1])),
     (re.compile(r"screened by a network of width (\d+)"), lambda found: _screener("distilled", "width", found[1])),
+    (re.compile(r"second draw"), lambda _: {"screener": "second draw"}),
+    (re.compile(r"(\w+) baseline"), lambda found: {"b": found[1]}),
     (re.compile(r"noise τ = ([\d.]+)"), lambda found: {"noise": "additive", "τ": float(found[1])}),
     (re.compile(r"noise τ = ([\d.]+) \|χ\|"), lambda found: {"noise": "relative", "τ": float(found[1])}),
 )

@@ -49,7 +49,12 @@ def drift_rows(
 
 def gamble_name(gamble: Gamble) -> str:
     """Return the gate and the noise of a gamble in a few words, for the name of a row."""
-    detail = {"dg": f", η={gamble.temperature:g}", "rate": f", ρ={gamble.rate:g}"}.get(gamble.gate, "")
+    detail = {
+        "dg": f", η={gamble.temperature:g}",
+        "rate": f", ρ={gamble.rate:g}",
+        "extremes": f", ρ={gamble.rate:g}",
+        "margin": f", κ={gamble.margin:g}",
+    }.get(gamble.gate, "")
     noise = ", equal noise" if gamble.equal_noise else ""
     return f"{gamble.gate}{detail}, r={gamble.noise_ratio:g}{noise}"
 
@@ -111,7 +116,12 @@ def corner_rows(
 
 def gamble_point(gamble: Gamble, **where: Value) -> dict[str, Value]:
     """Return the point of a grid by symbol."""
-    own = {"dg": {"η": gamble.temperature}, "rate": {"ρ": gamble.rate}}.get(gamble.gate, {})
+    own = {
+        "dg": {"η": gamble.temperature},
+        "rate": {"ρ": gamble.rate},
+        "extremes": {"ρ": gamble.rate},
+        "margin": {"κ": gamble.margin},
+    }.get(gamble.gate, {})
     return {"gate": gamble.gate, "r": gamble.noise_ratio, "equal noise": gamble.equal_noise, **own, **where}
 
 
