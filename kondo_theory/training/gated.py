@@ -137,7 +137,7 @@ class GatedStep:
                 each.grad = earlier
         pairs = [(kept, full) for kept, full in zip(*gradients, strict=True) if kept is not None and full is not None]
         products = torch.stack(
-            [torch.stack([inner(kept, full), inner(kept, kept), inner(full, full)]) for kept, full in pairs]
+            [torch.stack([_inner(kept, full), _inner(kept, kept), _inner(full, full)]) for kept, full in pairs]
         ).sum(0)
         return products[0] / (products[1] * products[2]).sqrt()
 
@@ -169,7 +169,7 @@ class GatedStep:
             (output * scale).backward()  # type: ignore[no-untyped-call]
 
 
-def inner(one: Tensor, other: Tensor) -> Tensor:
+def _inner(one: Tensor, other: Tensor) -> Tensor:
     """Return Σ one · other, 0-d; of sharded gradients over all their shards."""
     product = (one * other).sum()
     return product.full_tensor() if isinstance(product, DTensor) else product

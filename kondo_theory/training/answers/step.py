@@ -95,7 +95,7 @@ class AnswerStep(LoggedAnswerStep):
         The largest difference in nats between ``Answers.log_prob`` and the second pass, whoever made it; it waits for
         the device. None sets those of a sampler no limit: ``counts.mean_gap`` says how far they are.
     ranks : Ranks or None
-        They have parts of a batch that is gated as one (:mod:`kondo_theory.training.ranks`); your own rule sees a part.
+        Parts of a batch that is gated as one (:mod:`kondo_theory.training.ranks`); your own rule sees a part.
 
     Attributes
     ----------
