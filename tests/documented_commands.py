@@ -7,6 +7,7 @@ such as ``DIR``, stand for something that is there.
 
 import ast
 import contextlib
+import importlib
 import importlib.util
 import io
 import re
@@ -15,13 +16,15 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
+
 from kondo_theory.words import choice
 from simulations.cli import main as cli
 
 __all__ = ["BLOCK", "ROOT", "commands_in", "documents", "executed", "in_head", "in_help", "wrong"]
 
 ROOT = Path(__file__).parents[1]
-PROGRAMS = ("kondo", "make", "python", "pytest", "pip")
+PROGRAMS = ("kondo", "make", "python", "pytest", "pip", "torchrun")
 BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LOOP = re.compile(r"for (\w+) in ([^;]+); do\n(.*?)\ndone", re.DOTALL)
 FAMILY_OF_COMMANDS = re.compile(r"^\| command, after `(kondo [\w ]+)` \|.*\n\|[-|]+\n((?:\|.*\n)+)", re.MULTILINE)
@@ -139,7 +142,7 @@ def wrong(line: str) -> str:
             if code == 2 and not named:
                 return f"{shlex.join(words)}: {said[-300:].strip()}"
             continue
-        found = {"make": _wrong_make, "python": _wrong_python, "pytest": _wrong_paths, "pip": _wrong_pip}.get(program)
+        found = CHECKS.get(program)
         why = f"no program of ours: {program}" if found is None and program != "." else found and found(rest)
         if why:
             return f"{line}: {why}"
@@ -166,6 +169,23 @@ def _wrong_python(words: list[str]) -> str:
     return _wrong_paths(words[:1])
 
 
+def _wrong_torchrun(words: list[str]) -> str:
+    """Check the module and its options as click reads them; torchrun's own are before ``-m``."""
+    module, *options = words[words.index("-m") + 1 :]
+    if wrong_module := _wrong_python(["-m", module]):
+        return wrong_module
+    (command,) = (
+        each
+        for each in vars(importlib.import_module(f"{module}.__main__")).values()
+        if isinstance(each, click.Command)
+    )
+    try:
+        command.make_context(module, options)
+    except click.UsageError as error:
+        return error.format_message()
+    return ""
+
+
 def _wrong_paths(words: list[str]) -> str:
     return ", ".join(f"no {word}" for word in words if not word.startswith("-") and not (ROOT / word).exists())
 
@@ -179,3 +199,10 @@ def _wrong_pip(words: list[str]) -> str:
     except ValueError as error:
         return str(error)
     return ""
+
+
+CHECKS = {
+    "make": _wrong_make, "python": _wrong_python, "pytest": _wrong_paths, "pip": _wrong_pip,
+    "torchrun": _wrong_torchrun,
+}  # fmt: skip
+"""What says why a command of another program than ours would not do."""

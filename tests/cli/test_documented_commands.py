@@ -94,6 +94,8 @@ def test_the_commands_that_made_the_committed_tables(place):
         ("python -m kondo_theory.token_traps", "no module"),
         ("pytest tests/networks/test_gone.py", "no tests/networks/test_gone.py"),
         ("pip install -e '.[clusters]'", "clusters"),
+        ("torchrun --nproc-per-node 2 -m simulations.reversal --shards --out x.parquet", "--shards"),
+        ("torchrun --nproc-per-node 2 -m simulations.mnist --method dgk --out x.parquet", "dgk"),
         ("curl example", "no program of ours"),
     ],
 )

@@ -41,6 +41,51 @@ def names():
     return found | {"correct": tokens % 2 == 0}
 
 
+def test_the_loop_on_answers_keeps_a_quarter_and_never_what_has_no_advantage():
+    space = names()
+    reward = torch.arange(PARTS * SIZE) % 3 * 1.0
+    reward[:SIZE] = 1.0
+    schedule = torch.optim.lr_scheduler.LinearLR(space["optimizer"])
+    space |= {"batches": [None, None], "sample": lambda model, prompts: space["whole"], "scheduler": schedule}
+    exec(snippet("Answers of a language model", 0), space | {"reward_of": lambda answers: reward}, space)
+    counts, kept = space["step"].counts, space["selection"].keep.any(1)
+    assert (counts.updates, counts.backward_rows) == (2, 2 * kept_count(0.25, PARTS * SIZE))
+    assert (counts.groups, counts.groups_without_spread) == (2 * PARTS, 2)
+    assert not kept[:SIZE].any()
+
+
+def test_several_updates_on_a_batch_need_one_screening():
+    space = names()
+    space["answers"] = replace(space["whole"], log_prob=None)
+    exec(snippet("Answers of a language model", 1), space | {"AnswerStep": AnswerStep, "Gate": Gate}, space)
+    assert space["step"].counts.updates == 4
+    assert space["answers"].log_prob is not None
+
+
+def test_what_is_said_of_group_baselines():
+    reward = torch.rand(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    plain, _ = group_advantage(reward, 4)
+    alone, _ = group_advantage(reward, 4, baseline="leave-one-out")
+    divided, _ = group_advantage(reward, 4, scale="group")
+    torch.testing.assert_close(alone, plain * 4 / 3)
+    assert torch.equal(divided.argsort(1), plain.argsort(1))
+    assert torch.equal(divided > 0, plain > 0)
+    won = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=torch.float64)
+    torch.testing.assert_close(
+        group_advantage(won, 4, scale="group")[0][:2], torch.tensor([3**0.5, -(3**-0.5)]).double()
+    )
+
+
+def test_what_is_said_of_flops_follows_from_two_and_four_a_parameter():
+    table = PAGE.read_text(encoding="utf-8").partition("## What it saves, on paper\n")[2].partition("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("|")][2:]
+    training, share, whole = ([cell.strip() for cell in line.split("|")[2:6]] for line in rows)
+    costs = [6.0, 0.25 * 6, 0.25 * 6 + 2, 0.125 * 6]
+    assert [float(each.removesuffix("P")) for each in training] == costs
+    assert [float(each.removesuffix(" %")) for each in share] == [100.0, 25.0, 58.0, 12.5]
+    assert [float(each.removesuffix("P")) for each in whole] == [cost + 6 for cost in costs]
+
+
 def test_one_selection_for_parts_of_a_batch_is_the_update_of_the_whole():
     space, alone = names(), names()
     exec(snippet("A price for small batches", 0), space)
