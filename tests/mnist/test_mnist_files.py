@@ -12,7 +12,6 @@ import platformdirs
 import pytest
 from tiny_mnist import GOOD, NAMES, Source, assert_is_truth, put, snapshot, states
 
-from simulations.mnist import images as datasets
 from simulations.mnist.images import DatasetError, check_mnist, data_directory, fetch_mnist, load_mnist
 
 # --- where the files are
