@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from rich.table import Table
 
+from simulations.results.tables import load, with_seconds
 from simulations.statistics import bootstrap
 
 __all__ = ["cost_table", "summary_table"]
@@ -31,16 +34,21 @@ def summary_table(curves: pd.DataFrame) -> Table:
     return shown
 
 
-def cost_table(frame: pd.DataFrame, parts: list[str]) -> Table:
+def cost_table(path: Path) -> Table:
     """Return the seconds of a step by phase, medians over rounds, and of the whole relative to all rows.
 
     Parameters
     ----------
-    frame : DataFrame
-        Of :mod:`simulations.language_model.cost`, with its column ``seconds``.
-    parts : list of str
-        What each entry of ``seconds`` is of.
+    path : Path
+        A table of :mod:`simulations.language_model.cost`.
+
+    Raises
+    ------
+    ResultError
+        If it is none, or its sidecar is gone.
     """
+    table = load(path)
+    frame, parts = with_seconds(table), list(table.sidecar["parts"])
     shown = Table("what learns", "trunk reused", "rows", *parts, "step", "of all rows")
     shown.title = "seconds of a step; without the screening pass, for the sampler's log-probabilities are there"
     for column in shown.columns[2:]:

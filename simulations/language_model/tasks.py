@@ -134,9 +134,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         for words in (3, 4, 6)
     }
     | {
-        "spelling": Task(
-            "a word letter by letter", "Spell the word letter by letter.", "Word: {}\nLetters:", _spelling
-        ),
+        "spelling": Task("a word letter by letter", "Spell the word letter by letter.", "{}:", _spelling),
         "addition-1": Task("the sum of two numbers of one digit", "Add the numbers.", "{} =", _addition(1)),
         "addition-2": Task("the sum of two numbers of two digits", "Add the numbers.", "{} =", _addition(2)),
         "digits": Task(
@@ -163,7 +161,7 @@ def task_function(name: str) -> TaskFunction:
         return TASKS[choice("task", name, TASKS)]
     try:
         found: Any = getattr(import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # whatever a user's module does when it is imported
         raise InputError(f"task {name!r} is not a function of a module that can be imported: {error}") from error
     if not callable(found):
         raise InputError(f"task {name!r} must be a function, got a {type(found).__name__}")

@@ -18,8 +18,8 @@ RIGHT = {
 
 
 def question_of(name, problem):
-    line = problem.prompt.splitlines()[-1 if name.startswith("addition") else -2]
-    return line.removesuffix(" =").partition(": ")[2] or line.removesuffix(" =")
+    before, after = TASKS[name].form.split("{}")
+    return problem.prompt.removesuffix(after).rpartition("\n")[2].removeprefix(before)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -34,14 +34,14 @@ def test_the_right_answer_earns_one_and_another_less(name):
 @pytest.mark.parametrize("name", TASKS)
 def test_all_problems_share_their_worked_examples_which_are_right(name):
     first, second = (problem.prompt.splitlines() for problem in problems(name, TASKS[name], 2, 7))
-    lines = 1 if name.startswith("addition") else 2  # of a question with its answer
+    before, after = TASKS[name].form.split("{}")
+    lines = 1 + after.count("\n")  # of a question with its answer
     assert first[:-lines] == second[:-lines]
     assert first[-lines:] != second[-lines:]
     assert len(first) == 1 + 5 * lines
     for place in range(1, len(first) - lines, lines):
-        asked = "\n".join(first[place : place + lines])
-        question, _, answer = asked.partition(" =" if lines == 1 else "\n")
-        assert answer.rpartition(": ")[2].strip() == RIGHT[name](question.rpartition(": ")[2])
+        question, _, answer = "\n".join(first[place : place + lines]).partition(after)
+        assert answer == f" {RIGHT[name](question.removeprefix(before))}"
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -84,6 +84,7 @@ def test_a_task_of_ones_own_is_a_function():
     [
         ("reversal-5", "task must be one of reversal-3, .*, got 'reversal-5'; did you mean"),
         ("no_module_of_this_name:f", "is not a function of a module that can be imported: No module named"),
+        ("..:f", "is not a function of a module that can be imported"),
         ("math:no_function", "has no attribute 'no_function'"),
         (":f", "is not a function of a module that can be imported"),
         ("math:pi", "must be a function, got a float"),

@@ -65,7 +65,7 @@ __all__ = ["language_model"]
 @options.UPDATES
 @options.table_of_runs("results/language-model-STUDY-PRESET.parquet")
 def language_model(quiet: bool, model: Path | None, **given: Any) -> int:
-    """Train a pretrained language model on tasks that check themselves; resumable.
+    """Train a pretrained language model on checkable tasks; resumable.
 
     A Parquet table, with a JSON sidecar; an unfinished run is kept beside it in FILE.partial: run the same command
     again. With more --seeds it extends a finished table; the very same command has nothing to do.
@@ -86,10 +86,10 @@ def language_model(quiet: bool, model: Path | None, **given: Any) -> int:
 
 
 def _cost(given: dict[str, Any], model: Path | None, *, quiet: bool) -> int:
-    from simulations.language_model.cost import PARTS, write_table
+    from simulations.language_model.cost import write_table
     from simulations.language_model.summary import cost_table
     from simulations.language_model.weights import name_of
-    from simulations.results.tables import load, table_path, with_seconds
+    from simulations.results.tables import table_path
     from simulations.verification import report
 
     shared = settings_of_a_study("cost", {name: value for name, value in given.items() if name != "study"})
@@ -100,6 +100,6 @@ def _cost(given: dict[str, Any], model: Path | None, *, quiet: bool) -> int:
         out = table_path(out, f"language-model-cost-{preset}")
     with written(out, quiet=quiet):
         write_table(preset, out, **shared, model=model, command=typed(), progress=teller(quiet))
-        if not quiet and out.exists():
-            report.console().print(cost_table(with_seconds(load(out)), list(PARTS)))
+        if not quiet:
+            report.console().print(cost_table(out))
     return 0
