@@ -65,7 +65,7 @@ class CausalModel:
                 return self._read(logits, batch, lambda chosen: chosen, (), options)
             return self._behind_the_body(self._head, batch, options)
 
-    def _call(self, tokens: Tensor, sources: Tensor) -> Any:
+    def _call(self, tokens: Tensor, sources: Tensor | None = None) -> Any:
         options = self._options | ({"sources": sources} if self._by_source else {})
         return self.model(input_ids=tokens, **options) if self._by_name else self.model(tokens, **options)
 
@@ -109,7 +109,7 @@ class CausalModel:
         return found[0]._replace(log_prob=log_prob)
 
     @torch.no_grad()
-    def _find_head(self, tokens: Tensor, sources: Tensor) -> nn.Module | None:
+    def _find_head(self, tokens: Tensor, sources: Tensor | None = None) -> nn.Module | None:
         """Return the module that makes the logits of a few tokens (1, N), or None; no random stream moves."""
         own = getattr(_innermost(self.model), "get_output_embeddings", lambda: None)()
         calls: list[tuple[nn.Module, Any, Any]] = []
