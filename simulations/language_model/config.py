@@ -50,7 +50,7 @@ class Preset:
 
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
-    {"smoke": Preset(2, 2, 1, 8), "quick": Preset(40, 40, 2, 200), "paper": Preset(100, 25, 5, 500)}
+    {"smoke": Preset(2, 2, 1, 8), "quick": Preset(40, 20, 2, 200), "paper": Preset(100, 25, 5, 500)}
 )
 
 
@@ -107,7 +107,7 @@ class LanguageModelConfig:
     trainable: str = "last-6"
     seed: int = 0
     updates: int = 40
-    eval_every: int = 40
+    eval_every: int = 20
     prompts: int = 4
     answers: int = 8
     eval_prompts: int = 200

@@ -64,7 +64,7 @@ def encode(tokenizer: Any, prompts: list[str], device: torch.device) -> Prompts:
 
 def line_ends(tokenizer: Any, vocab_size: int, device: torch.device) -> Tensor:
     """Return which tokens end an answer, (V,) boolean: those with a line break in them, and the end of text."""
-    texts = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
+    texts = tokenizer.batch_decode([[token] for token in range(min(len(tokenizer), vocab_size))])
     found = [token for token, text in enumerate(texts) if "\n" in text]
     if tokenizer.eos_token_id is not None:
         found.append(tokenizer.eos_token_id)
