@@ -7,6 +7,7 @@ second pass begins there, and only the last blocks run.
 from __future__ import annotations
 
 import copy
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,7 +146,8 @@ def _with_adapters(model: Any, rank: int, seed: int) -> Any:
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what peft and transformers have to tell each other
         torch.manual_seed(seed)
         return get_peft_model(model, config).eval()
 

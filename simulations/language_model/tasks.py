@@ -7,10 +7,12 @@ An answer ends with its line. No language model is needed here.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -151,6 +153,8 @@ TASKS: Mapping[str, Task] = MappingProxyType(
 def task_function(name: str) -> TaskFunction:
     """Return a task of :data:`TASKS`, or a user's own from ``module:function``.
 
+    The module may lie in the working directory, which Python's search path then has at its end.
+
     Raises
     ------
     InputError, ValueError
@@ -159,6 +163,8 @@ def task_function(name: str) -> TaskFunction:
     module, colon, function = name.partition(":")
     if not colon:
         return TASKS[choice("task", name, TASKS)]
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
     try:
         found: Any = getattr(import_module(module), function)
     except Exception as error:  # whatever a user's module does when it is imported

@@ -1,17 +1,43 @@
 """Configurations, studies and plans of a language model; no language model is needed."""
 
+import ast
 import json
 from dataclasses import asdict, replace
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 from kondo_theory.gate import Gate
+from simulations import language_model
 from simulations.language_model.config import METHODS, PRESETS, STREAMS, LanguageModelConfig, parse_trainable
 from simulations.language_model.plan import plan_language_model
 from simulations.language_model.studies import STUDIES
 from simulations.language_model.weights import NAME
 
 ROWS = LanguageModelConfig("row-gate", rate=0.25, rule="abs-advantage")
+
+
+EXTRA = {"accelerate", "gguf", "peft", "safetensors", "tokenizers", "transformers"}
+MODULES = sorted(Path(language_model.__file__).parent.glob("*.py"))
+
+
+def at_import(tree):
+    """What is imported as a file is."""
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            yield from (name.partition(".")[0] for name in names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_the_package_can_be_imported_without_its_extra(path):
+    assert not EXTRA & set(at_import(ast.parse(path.read_text(encoding="utf-8"))))
+    import_module(f"simulations.language_model.{path.stem}")
+
+
+def test_negative_control_an_import_of_the_extra_is_seen():
+    assert EXTRA & set(at_import(ast.parse("from safetensors.torch import save_file")))
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """Tasks: seeded, with rewards that say what is right; no language model is needed."""
 
+import sys
+
 import numpy as np
 import pytest
 
-from simulations.errors import ReportedError
+from simulations.errors import InputError, ReportedError
 from simulations.language_model.tasks import TASKS, Problem, problems, reward_of, share_right, task_function
 
 RIGHT = {
@@ -77,6 +79,16 @@ def test_a_task_of_ones_own_is_a_function():
     function = task_function(f"{__name__}:own")
     (problem,) = problems("own", function, 1, 0)
     assert (reward_of(problem, "3\n4"), reward_of(problem, "4")) == (1, 0)
+
+
+def test_it_may_lie_in_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "a_task_beside_me.py").write_text("def task(rng):\n    return 'a', len\n")
+    with pytest.raises(InputError, match="No module named 'a_task_beside_me'"):
+        task_function("a_task_beside_me:task")
+    monkeypatch.chdir(tmp_path)
+    (problem,) = problems("own", task_function("a_task_beside_me:task"), 1, 0)
+    assert reward_of(problem, "four") == 4
 
 
 @pytest.mark.parametrize(
