@@ -114,8 +114,9 @@ def _value(option: click.Option, rng: random.Random) -> str:
 @contextlib.contextmanager
 def workplace(directory: Path):
     """Work in a directory that has a little of everything."""
-    for name in ("dir", "dir.parquet", "dir.toml", "tables", "damaged", "none.d"):
+    for name in ("dir", "dir.parquet", "dir.toml", "tables", "damaged", "none.d", "a-model"):
         (directory / name).mkdir(parents=True)
+    (directory / "a-model" / "config.json").write_text("{}")
     (directory / "file").write_text("")
     (directory / "bad.toml").write_text("sweep = [")
     (directory / "good.toml").write_text('sweep = "gate-frequency"\n[grid]\nexcess = [0.5]\ntemperature = [1.0]\n')
@@ -140,7 +141,9 @@ def light_work():
     table = results.load(results.COMMITTED / "mnist-quick.parquet")
     curves = results.load(results.COMMITTED / "reversal-quality-quick.parquet")
     sizes = results.load(results.COMMITTED / "reversal-scaling-quick.parquet")
+    model = curves.frame.head(21).assign(task="digits", trainable="all", reward=0.5, greedy_reward=0.5)
     small = {"mnist": table.frame.head(31), "reversal": curves.frame.head(21), "scaling": sizes.frame}
+    small["language-model"] = model
     step = Step("χ > λ", r"\chi", "proved", True)
     derived = Derivation("x", "s", ("a",), (step,), {"r": sp.Symbol("x")})
     written = {}
@@ -169,6 +172,9 @@ def light_work():
         "simulations.results.tables.load": load,
         "simulations.mnist.experiment.run_mnist": ran("mnist"),
         "simulations.reversal.experiment.run_reversal": ran("reversal"),
+        "simulations.language_model.experiment.run_language_model": ran("language-model"),
+        "simulations.language_model.cost.write_table": lambda *arguments, **options: None,
+        "simulations.language_model.summary.cost_table": lambda path: "",
         "simulations.mnist.studies.run_study": lambda *arguments, **options: None,
         "simulations.reversal.times.write_table": lambda *arguments, **options: None,
         "simulations.report.page.figures_of": lambda claim: [],
@@ -182,6 +188,8 @@ def light_work():
         "simulations.benchmark.suite.run": lambda **options: [],
         "simulations.benchmark.suite.main_table": lambda rows: "",
         "simulations.benchmark.suite.target_table": lambda rows: "",
+        "simulations.language_model.weights.fetch_weights": lambda: Path("weights"),
+        "simulations.language_model.weights.check_weights": lambda: SimpleNamespace(state="ok", path="x", detail=""),
         "simulations.mnist.images.fetch_mnist": lambda: Path("MNIST"),
         "simulations.mnist.images.check_mnist": lambda: [SimpleNamespace(state="ok", path="x", detail="")],
     }

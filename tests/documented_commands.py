@@ -40,11 +40,14 @@ STANDS_FOR = {
     "32000": "10", "512": "10", "64": "2",
 }  # fmt: skip
 """What a placeholder stands for, with the argument that it needs, and sizes that take seconds."""
-NAMES = {"figures": "learning-time", "sweep": "gate-frequency", "mnist": "cost", "reversal": "quality"}
+NAMES = {
+    "figures": "learning-time", "sweep": "gate-frequency", "mnist": "cost", "reversal": "quality",
+    "--task": "digits", "language-model": "cost",
+}  # fmt: skip
 """What ``NAME`` stands for, by the command."""
 AFTER = {
     "--results": TABLES, "--preset": "quick", "--device": "cpu", "--method": "token-gate", "--rate": "0.03",
-    "--length": "10",
+    "--length": "10", "--model": "a-model",
 }  # fmt: skip
 """What ``…``, a directory of own tables or another machine's device stands for, by the option before it."""
 

@@ -48,7 +48,7 @@ THEORY = {
     ),
 }
 KERNELS = {f"simulations.{name}" for name in ("bandits", "gambling", "tokens")}
-EXPERIMENTS = {"simulations.mnist", "simulations.reversal"}
+EXPERIMENTS = {"simulations.mnist", "simulations.reversal", "simulations.language_model"}
 BENEATH_AN_EXPERIMENT = {
     *GROUND,
     *THEORY,
@@ -57,6 +57,7 @@ BENEATH_AN_EXPERIMENT = {
     "simulations.randomness",
     "simulations.ranks",
     "simulations.resuming",
+    "simulations.wheels",
 }
 
 ROOMS = {
@@ -83,6 +84,7 @@ ROOMS = {
     "simulations.errors": set(),
     "simulations.statistics": set(),
     "simulations.devices": BASICS,
+    "simulations.wheels": {"simulations.errors"},
     "simulations.randomness": set(),
     "simulations.results": {"kondo_theory.words", "simulations.errors", "simulations.statistics"},
     "simulations.resuming": GROUND,
@@ -93,6 +95,7 @@ ROOMS = {
     "simulations.networks": {*THEORY, "kondo_theory.training", "simulations.randomness", "simulations.devices"},
     "simulations.mnist": BENEATH_AN_EXPERIMENT,
     "simulations.reversal": BENEATH_AN_EXPERIMENT,
+    "simulations.language_model": BENEATH_AN_EXPERIMENT,
     "simulations.sweeps": {*GROUND, "kondo_theory.words", "simulations.resuming"},
     "simulations.sweeps.cells": {*THEORY, *GROUND, *KERNELS, *EXPERIMENTS, "simulations.randomness"},
     "simulations.sweeps.named": {"simulations.sweeps", "simulations.sweeps.cells"},

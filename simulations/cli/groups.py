@@ -48,7 +48,8 @@ class LazyGroup(Group):
         """Return a command, from its file."""
         if cmd_name not in self.helps:
             return None
-        command: click.Command = getattr(import_module(f"simulations.cli.commands.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"simulations.cli.commands.{name}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -68,7 +68,7 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
         "figures": "Draw figures as PDF, PNG and SVG, with their captions.",
         "sweep": "Compute a grid of cells into a directory; run again to resume.",
         "experiment": "Train networks and write their learning curves.",
-        "data": "Fetch and check the MNIST images.",
+        "data": "Fetch and check the MNIST images, or a language model's weights.",
         "bench": "Time the kernels against plain NumPy.",
         "advise": "Say which gate to put on answers that are rewarded as a whole.",
     },

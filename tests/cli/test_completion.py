@@ -32,7 +32,7 @@ def completed(line, incomplete=""):
 DERIVED = [claim.id for claim in CLAIMS.values() if claim.derived]
 WHOLE = {
     "": ["verify", "report", "derive", "figures", "sweep", "experiment", "data", "bench", "advise"],
-    "experiment": ["mnist", "reversal"],
+    "experiment": ["mnist", "reversal", "language-model"],
     "data": ["check", "fetch"],
     "verify --claim": list(CLAIMS),
     "verify --claim gate-law --claim": list(CLAIMS),

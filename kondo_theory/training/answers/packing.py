@@ -39,6 +39,8 @@ class MicroBatch:
         The tokens themselves.
     n_positions : int
         Positions without padding.
+    sources : (R, N) tensor of int64
+        Where what the model reads stands in the flattened batch.
     """
 
     tokens: Tensor
@@ -46,6 +48,7 @@ class MicroBatch:
     positions: Tensor
     targets: Tensor
     n_positions: int
+    sources: Tensor
 
 
 def to_host(*masks: Tensor) -> list[_Mask]:
@@ -96,7 +99,7 @@ def first_row(answers: Answers, attended: _Mask) -> MicroBatch:
     source = row * attended.shape[1] + columns[None]
     at = _to_device(answers.tokens.device, source, source[0, -1:], np.array([len(columns) - 1]))
     tokens = answers.tokens.flatten().long()[at[0]].clamp(min=0)  # padding may hold any number
-    return MicroBatch(tokens, at[1], at[2], tokens[0, -1:], len(columns))
+    return MicroBatch(tokens, at[1], at[2], tokens[0, -1:], len(columns), at[0])
 
 
 def _require_runs(wanted: _Mask, attended: _Mask, rows: _Indices) -> None:
@@ -119,7 +122,7 @@ def _micro_batch(answers: Answers, rows: _Indices, wanted: _Mask, start: _Indice
     positions = row * longest + column - 1 - start[row]
     source, *at = _to_device(answers.tokens.device, rows[:, None] * width + read, places, positions)
     flat = answers.tokens.flatten().long()
-    return MicroBatch(flat[source], at[0], at[1], flat[at[0]], int(length.sum()))
+    return MicroBatch(flat[source], at[0], at[1], flat[at[0]], int(length.sum()), source)
 
 
 def _to_device(device: torch.device, *arrays: _Indices) -> list[Tensor]:

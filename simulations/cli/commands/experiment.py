@@ -14,6 +14,7 @@ __all__ = ["experiment"]
     helps={
         "mnist": "Run the MNIST contextual bandit and write a table; resumable.",
         "reversal": "Train a transformer to write its prompt backwards; resumable.",
+        "language-model": "Train a pretrained language model on checkable tasks; resumable.",
     },
 )
 def experiment() -> None:
