@@ -12,8 +12,9 @@ from kondo_theory.geometry.graded import evenly_graded
 from kondo_theory.geometry.normal_rewards import normal_exact_moments, normal_kept
 from kondo_theory.geometry.normalised import normalised_moments, price_moments
 from kondo_theory.moments import GradientMoments
+from paper_figs.arranging import named_colours, stack_names
 from paper_figs.marks import draw_rows, reference
-from paper_figs.panels import caption, finding, legend_below, panels
+from paper_figs.panels import caption, finding, panels
 from paper_figs.style import method_style
 from paper_figs.tables import points
 from paper_figs.wording import number, simulated
@@ -64,7 +65,7 @@ def normalised_price_gate(
     price, exact = (lines[name][place].var_perpendicular for name in ("price at the same rate", "exact k"))
     finding(across, f"Across E g exact k has {number(float(exact / price))} times the price gate's")
     finding(sizes, f"Where rewards are noisy it pays from B = {crossing} on" if crossing else "Against the batch")
-    legend_below([total])
+    stack_names(across, (0.97, 0.03), named_colours(total))
     caption(f"""B times the variance of a batch's gradient, in all (a) and across the mean gradient (b), against the
         rate ρ at B = {batch_size}, and in all over the squared mean gradient against the batch size at ρ = {rate:g}
         (c; dotted: from where dividing by the kept pays). Price: samples whose delight is above the price of the

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from kondo_theory.geometry.graded import evenly_graded
 from kondo_theory.geometry.optimal import best_gate, cost_of_signal
 from kondo_theory.screening import screen_context
+from paper_figs.arranging import named_colours, stack_names
 from paper_figs.marks import draw_rows
-from paper_figs.panels import caption, finding, legend_below, panels
+from paper_figs.panels import caption, finding, panels
 from paper_figs.style import method_style
 from paper_figs.tables import points
 from paper_figs.wording import number, simulated
@@ -47,7 +48,7 @@ def optimal_gate(n_arms: int = 10, rate: float = 0.3, dearest: float = 30.0) -> 
         delight, size = (number(costs[gate] / costs["best"]) for gate in ("delight", "abs-advantage"))
         finding(ax, f"{stage.capitalize()} delight costs {delight} times the least, |advantage| {size} times")
     axes[0].set_ylabel("cost of signal, c")
-    legend_below(axes[:1])
+    stack_names(axes[1], (0.97, 0.97), named_colours(axes[0]))
     stages = ", ".join(f"p = {p:g} and b = {b:g}" for p, b in _STAGES.values())
     caption(f"""Cost of signal c = ρE‖g‖²/(E g·u)² of gates that decide sample by sample, against their rate ρ: the
         least there is (wide), and what is kept at that rate by delight, advantage, |advantage| and at random; in the

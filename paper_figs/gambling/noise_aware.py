@@ -15,9 +15,10 @@ from kondo_theory.gambling.noise_aware import (
     second_draw_drift,
 )
 from kondo_theory.gambling.top_rate import top_rate_drift
+from paper_figs.arranging import stack_names
 from paper_figs.gambling.gamble import DRIFT_LABEL, NOISE_LABEL, SHARE_LABEL
-from paper_figs.marks import draw_measured, draw_rows, named, reference
-from paper_figs.panels import caption, finding, legend_below, panels
+from paper_figs.marks import draw_measured, draw_rows, reference
+from paper_figs.panels import caption, finding, panels
 from paper_figs.style import MethodStyle, method_style, shades
 from paper_figs.tables import measured, points
 from paper_figs.wording import number, percent, simulated
@@ -44,7 +45,7 @@ def noise_aware_gate(noise_ratio: float = 3.0) -> Figure:
     curves = measured("mnist-gamble", "mnist-gamble-paper", "mnist-gamble-quick").frame
     _errors(axes[2], curves, "")
     _errors(axes[3], curves, ", value baseline")
-    legend_below(axes, [named(label, style, mark="curve") for label, style in _STYLES.items()])
+    stack_names(axes[0], (0.97, 0.03), {label: style.colour for label, style in _STYLES.items()})
     caption(f"""(a) Drift to the better arm on a gamble with noise r = {noise_ratio:g} under PG, the top 3 % by
         delight (DG-K) and by |advantage|, and zero price where a second draw of the reward decides. (b) What the
         gambling arm keeps under zero price with a margin, U > κσ, against r; dotted: the critical noise
@@ -69,7 +70,7 @@ def _drifts(ax: Axes, r: float) -> None:
         found = points("noise-aware-drift", "drift", gate=gate, noise_ratio=r)
         draw_rows(ax, found, "x", _STYLES[label])
     reference(ax, y=0)
-    ax.set(xlabel=SHARE_LABEL, ylabel=DRIFT_LABEL, xlim=(0, 1), ylim=(-1.2, 1.15))
+    ax.set(xlabel=SHARE_LABEL, ylabel=DRIFT_LABEL, xlim=(0, 1), ylim=(-1.7, 1.15))
     least = min(float(curves[label].min()) for label in (_DRAW, _SIZE))
     never = "neither |advantage| nor a second draw" if least > 0 else "|advantage| or a second draw"
     finding(ax, f"At r = {r:g} {never} can drift to the gamble, as delight does")
@@ -91,7 +92,7 @@ def _floors(ax: Axes) -> None:
     ax.set(xlabel=NOISE_LABEL, ylabel="stable share x* of the gamble")
     ax.set_xticks([0.5, 1, 3, 10], ["0.5", "1", "3", "10"])
     ax.minorticks_off()
-    ax.legend(loc="lower right")
+    stack_names(ax, (0.97, 0.03))
     finding(
         ax, f"At r = 2 a margin of one σ leaves {percent(at_two[1.0])} gambles of {percent(at_two[0.0])}, not none"
     )

@@ -14,7 +14,7 @@ import pytest
 from kondo_theory.claims import CLAIMS
 from kondo_theory.derivations import gate_law
 from simulations.report import page
-from simulations.report.explorers import tokens
+from simulations.report.explorers import explorers, tokens
 from simulations.report.wording import VERDICTS
 from simulations.results.sources import Source
 from simulations.verification.checks.evidence import Measured, Simulated
@@ -59,7 +59,9 @@ def few_figures():
         patch.setattr(tokens, "TOKENS", (2, 10, 30))
         patch.setattr(tokens, "RATES", (0.03, 0.1))
         patch.setattr(page, "draw_pictures", lambda names, own: draw(tuple(names)))
+        explorers.cache_clear()  # whoever made a page before had other grids
         yield
+    explorers.cache_clear()
 
 
 @pytest.fixture(scope="session")

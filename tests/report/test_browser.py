@@ -2,6 +2,8 @@
 
 import pytest
 
+from kondo_theory.claims import FAMILIES
+
 
 def test_pictures_load_and_links_lead_somewhere(tab):
     assert tab.evaluate("[...document.images].map(i => i.naturalWidth > 0)") == [True, True]
@@ -30,7 +32,7 @@ def test_the_filter(tab):
     assert 0 < tab.evaluate(shown) < every
     tab.fill("input[name=text]", "")
     tab.select_option("select[name=family]", "Gambling")
-    assert tab.evaluate(shown) == 5
+    assert tab.evaluate(shown) == list(FAMILIES.values()).count("Gambling") > 4
     assert tab.evaluate("document.querySelectorAll('.claims tbody:not([hidden])').length") == 1
 
 
