@@ -35,7 +35,7 @@ CASES = {
     "ties": {"gate": Gate(rate=0.4), "rule": "uniform", "level": "token"},
 }
 
-AGAIN = ("rows at a price", "tokens", "nothing")
+AGAIN = ("rows", "softly", "nothing")
 SINGLE = ("ddp", "fsdp") if tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 13) else ("ddp",)
 """Wrappers that average float32 over gloo: FSDP2 of older versions refuses, or sums."""
 
