@@ -55,6 +55,8 @@ class GatedStep:
         require_trainable(policy)
         require_independent_rows(policy)
         require_joined(policy, ranks)
+        if not (gate is None or isinstance(gate, StreamingGate) or callable(gate)):
+            raise TypeError(f"gate must be a Gate, a StreamingGate or None, got {gate!r}")
         self.ranks = ranks
         self.policy, self.optimizer, self.gate = policy, optimizer, gate
         self.generator, self.gate_generator = generator, gate_generator or generator

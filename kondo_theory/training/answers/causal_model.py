@@ -45,18 +45,24 @@ class CausalModel:
         self._by_name = "input_ids" in named
         self._options = {"use_cache": False} if self._by_name and "use_cache" in named else {}
         self._head: nn.Module | None = None
-        self._looked = False
+        self._n_logits = 0  # unknown
 
-    def log_prob(self, batch: MicroBatch, *, with_entropy: bool = False, with_largest: bool = False) -> TokenLogProb:
+    def log_prob(
+        self, batch: MicroBatch, *, with_entropy: bool = False, with_largest: bool = False, check: bool = False
+    ) -> TokenLogProb:
         """Return what :class:`TokenLogProb` has of the tokens that count, (n,), with a graph where gradients are on.
 
         Raises
         ------
         TypeError, ValueError
-            If the model does not return logits (R, N, V) for tokens (R, N).
+            If the model does not return logits (R, N, V) for tokens (R, N) or, with ``check``, which waits for the
+            device, a token that counts has none.
         """
-        if not self._looked:
-            self._head, self._looked = self._find_head(batch.tokens[:1, :2]), True
+        if not self._n_logits:
+            self._head = self._find_head(batch.tokens[:1, :2])
+        if check and bool((batch.targets >= self._n_logits).any()):
+            highest = int(batch.targets.max())
+            raise ValueError(f"answer tokens must be below {self._n_logits}, the model's logits, got {highest}")
         options: dict[str, Any] = {"with_entropy": with_entropy, "with_largest": with_largest}
         with fresh_casts():
             if self._head is None:
@@ -125,6 +131,7 @@ class CausalModel:
                     # Before other hooks: what they make of the output is not the head's.
                     stack.callback(module.register_forward_hook(note, prepend=True).remove)
             logits = logits_of(self._call(tokens), *tokens.shape)
+        self._n_logits = logits.shape[-1]
         heads = [(module, args) for module, args, *made in calls if made[0] is logits and made[1] == logits._version]
         if not heads:
             return None
