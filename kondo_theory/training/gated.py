@@ -22,7 +22,7 @@ from kondo_theory.training.policies import (
 )
 from kondo_theory.training.ranks.group import Ranks, of_its_own, require_joined
 from kondo_theory.training.ranks.selection import select_over_ranks
-from kondo_theory.training.selection import Selection, select_samples
+from kondo_theory.training.selection import Selection, require_gate, select_samples
 from kondo_theory.training.streaming import StreamingGate
 
 __all__ = ["GatedStep", "require_scale"]
@@ -55,8 +55,7 @@ class GatedStep:
         require_trainable(policy)
         require_independent_rows(policy)
         require_joined(policy, ranks)
-        if not (gate is None or isinstance(gate, StreamingGate) or callable(gate)):
-            raise TypeError(f"gate must be a Gate, a StreamingGate or None, got {gate!r}")
+        require_gate(gate)
         self.ranks = ranks
         self.policy, self.optimizer, self.gate = policy, optimizer, gate
         self.generator, self.gate_generator = generator, gate_generator or generator
