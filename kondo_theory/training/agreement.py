@@ -162,7 +162,7 @@ def require_agreement(
     raise ValueError(
         f"the two forward passes must be one policy, within {limit:.2g} nats: a kept sample had log-probability"
         f" {before:.6g} in screening and has {after:.6g} in the second pass. Likely causes: {_CAUSES}. A batch that"
-        " was screened elsewhere on purpose is Screening(actions, surprisal)"
+        " was screened elsewhere on purpose is Screening(actions, surprisal), or Answers with the sampler's log_prob"
     )
 
 

@@ -20,9 +20,9 @@ from kondo_theory.training.policies import (
     require_trainable,
     zero_gradient,
 )
-from kondo_theory.training.ranks.group import Ranks, require_joined
+from kondo_theory.training.ranks.group import Ranks, of_its_own, require_joined
 from kondo_theory.training.ranks.selection import select_over_ranks
-from kondo_theory.training.selection import Selection, select_samples
+from kondo_theory.training.selection import Selection, require_gate, select_samples
 from kondo_theory.training.streaming import StreamingGate
 
 __all__ = ["GatedStep", "require_scale"]
@@ -55,6 +55,7 @@ class GatedStep:
         require_trainable(policy)
         require_independent_rows(policy)
         require_joined(policy, ranks)
+        require_gate(gate)
         self.ranks = ranks
         self.policy, self.optimizer, self.gate = policy, optimizer, gate
         self.generator, self.gate_generator = generator, gate_generator or generator
@@ -101,7 +102,7 @@ class GatedStep:
         """Write gradients beside the earlier ones, and bring these back: in place of the new after an error."""
         optimized = {each for group in self.optimizer.param_groups for each in group["params"]}
         parameters = self._parameters()
-        held = {each: each.grad for each in parameters if each.grad is not None}
+        held = {each: of_its_own(self.policy, each.grad) for each in parameters if each.grad is not None}
         for each in held:
             each.grad = None
         try:
@@ -119,10 +120,13 @@ class GatedStep:
         optimized = [each for group in self.optimizer.param_groups for each in group["params"]]
         return list(dict.fromkeys([*optimized, *self.policy.parameters()]))
 
+    def _gradients(self, parameters: list[nn.Parameter]) -> list[Tensor | None]:
+        return [None if each.grad is None else of_its_own(self.policy, each.grad) for each in parameters]
+
     def _cosine(self, selections: Sequence[Selection], backward: Callable[[Selection], None]) -> Tensor:
         """Return the cosine of the gradients of two selections, 0-d; gradients and counts stay as they are."""
         parameters = self._parameters()
-        held, counts = [each.grad for each in parameters], self.counts
+        held, counts = self._gradients(parameters), self.counts
         gradients = []
         try:
             for selection in selections:
@@ -130,7 +134,7 @@ class GatedStep:
                 for each in parameters:
                     each.grad = None
                 backward(selection)
-                gradients.append([each.grad for each in parameters])
+                gradients.append(self._gradients(parameters))
         finally:
             self.counts = counts
             for each, earlier in zip(parameters, held, strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from kondo_theory.gate import Gate, calibrated_price
 from kondo_theory.training.display import one_line
 from kondo_theory.training.streaming import StreamedPrice, StreamingGate
 
-__all__ = ["Selection", "select_samples"]
+__all__ = ["Selection", "require_gate", "select_samples"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -108,6 +109,12 @@ class Selection:
 
     def __repr__(self) -> str:
         return one_line(self, ("keep", "n_valid", "n_kept", "n_invalid", "gate"))
+
+
+def require_gate(gate: Any) -> None:
+    """Refuse what is no gate, such as the rate of one."""
+    if not (gate is None or isinstance(gate, StreamingGate) or callable(gate)):
+        raise TypeError(f"gate must be a Gate, a StreamingGate or None, got {gate!r}")
 
 
 def select_samples(

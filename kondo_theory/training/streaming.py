@@ -78,8 +78,8 @@ class StreamingGate:
     kept with probability 0.24. A short window has the same rate as a full one, and compares with fewer.
 
     Nothing here waits for a device with ``check=False``. One gate belongs to one step: it remembers what that step
-    has selected from, and every selection is remembered, one that is never backpropagated too. On several ranks each
-    has its own window.
+    has selected from, and every selection is remembered, one that is never backpropagated too. Steps over several
+    ranks refuse it.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ CASES = {
     "ties": {"gate": Gate(rate=0.4), "rule": "uniform", "level": "token"},
 }
 
-AGAIN = ("rows", "tokens", "nothing")
+AGAIN = ("rows", "softly", "nothing")
 SINGLE = ("ddp", "fsdp") if tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 13) else ("ddp",)
 """Wrappers that average float32 over gloo: FSDP2 of older versions refuses, or sums."""
 
@@ -68,13 +68,15 @@ def answer_update(case, rank=None, how=None, dtype=torch.float64):
         model = wrapped(model, how, views=case in AGAIN)
     answers, generator = ragged(), torch.Generator().manual_seed(4)
     answers = Answers(take(answers.tokens), take(answers.attention_mask), take(answers.answer_mask))
-    options = {"micro_tokens": 25, "chunk_tokens": 7, "generator": generator, "ranks": ranks} | CASES[case]
+    options = {"micro_tokens": 12, "chunk_tokens": 7, "generator": generator, "ranks": ranks} | CASES[case]
     step = AnswerStep(model, sgd(model.parameters()), **options)
     step.optimizer.param_groups[0]["lr"] = 0.0
     groups = take(GROUPS) if options.get("level") == "group" else None
     selection = step.update(answers, take(advantages().to(dtype)), groups=groups)
-    if case in AGAIN:  # accumulated on what is there
-        step.backward(answers, take(advantages().to(dtype)), selection, scale=0.5)
+    for scale in (0.25, 1.0, 0.5) if case in AGAIN else ():  # from the second pass on buckets stay where they are
+        if scale == 1.0:
+            step.optimizer.zero_grad()
+        step.backward(answers, take(advantages().to(dtype)), selection, scale=scale)
     normaliser = step.normaliser(answers, selection)
     return summary(selection, model) | {"normaliser": normaliser, "drawn": generator.get_state()}
 
@@ -111,12 +113,15 @@ def alignments(rank=None, how=None):
     take, policy, model, ranks = (lambda values: values), PolicyMLP(SIZES, seed=0).double(), small_model(), None
     if rank is not None:
         take, ranks = (lambda values: part_of(values, rank)), Ranks()
-        policy, model = wrapped(policy, how), wrapped(model, how)
+        policy, model = wrapped(policy, how, views=True), wrapped(model, how, views=True)
     options = {"generator": torch.Generator().manual_seed(4), "ranks": ranks}
     observations = take(torch.randn(B, SIZES[0], generator=torch.Generator().manual_seed(1)).double())
     rows = ScreenedStep(policy, sgd(policy.parameters()), Gate(rate=0.3), **options)
     screening = rows.act(observations)
     advantage = (screening.actions == 0).double() - 0.25
+    for _ in range(2):  # from then on buckets stay where they are
+        rows.backward(observations, screening, advantage, rows.select(screening, advantage))
+        rows.optimizer.zero_grad()
     found = [rows.alignment(observations, screening, advantage, rows.select(screening, advantage))]
     answers, advantage = ragged(), take(advantages())
     answers = Answers(take(answers.tokens), take(answers.attention_mask), take(answers.answer_mask))

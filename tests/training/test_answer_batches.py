@@ -162,9 +162,22 @@ def test_it_reads_in_one_line():
     assert repr(ragged()) == "Answers(tokens=(12, 13), attention_mask=(12, 13), answer_mask=(12, 13))"
 
 
-def test_a_batch_of_padding_alone_has_a_zero_gradient_whatever_its_tokens():
-    nothing, model = torch.zeros(2, 5, dtype=torch.bool), small_model()
+@pytest.mark.parametrize("padding", [-100, 10**6])
+@pytest.mark.parametrize("attended", [0, 1])
+def test_a_batch_without_answers_has_a_zero_gradient_whatever_its_padding(attended, padding):
+    nothing, model, tokens = torch.zeros(2, 5, dtype=torch.bool), small_model(), torch.full((2, 5), padding)
     step = AnswerStep(model, torch.optim.SGD(model.parameters(), lr=0.1), Gate(rate=0.5))
-    selection = step.update(Answers(torch.full((2, 5), -100), nothing, nothing), torch.ones(2, dtype=torch.float64))
+    mask = nothing.clone()
+    tokens[1, 2 : 2 + attended], mask[1, 2 : 2 + attended] = 3, True
+    selection = step.update(Answers(tokens, mask, nothing), torch.ones(2, dtype=torch.float64))
     assert not selection.keep.any()
     assert all(not each.grad.any() for each in model.parameters())
+
+
+def test_an_answer_token_without_a_logit_is_refused():
+    answers, model = ragged(), small_model()
+    tokens = answers.tokens.clone()
+    tokens[0, answers.attended[0].nonzero()[-1]] = 50
+    step = AnswerStep(model, sgd(model.parameters()), None)
+    with pytest.raises(ValueError, match="answer tokens must be below 11, the model's logits, got 50"):
+        step.update(Answers(tokens, answers.attention_mask, answers.answer_mask), advantages())

@@ -61,6 +61,26 @@ class Biased(Wrapped):
         return self.inner.head
 
 
+class Hooked(Wrapped):
+    """A hook doubles what the head returns."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner.head.register_forward_hook(lambda *call: 2 * call[-1])
+
+
+class Dropping(Biased):
+    """Its head drops out, as that of low-rank adapters may."""
+
+    class Head(Biased.Head):
+        def forward(self, hidden):
+            return super().forward(self.drop(hidden))
+
+    def __init__(self):
+        super().__init__()
+        self.inner.head.drop = nn.Dropout(0.5)
+
+
 class Mixing(Wrapped):
     """A linear layer makes its logits, across positions: it is no head that takes one position at a time."""
 
@@ -95,6 +115,11 @@ def capped(logits):
     return 2 * torch.tanh(logits / 2)
 
 
+def masked_in_place(logits):
+    logits[..., 3:5] = -30.0
+    return logits
+
+
 MODELS = {
     "plain": (Wrapped, True),
     "named": (Named, True),
@@ -102,6 +127,10 @@ MODELS = {
     "a head with a bias": (Biased, True),
     "an object": (lambda: Wrapped(Output), True),
     "capped logits": (lambda: Wrapped(capped), False),
+    "scaled in place": (lambda: Wrapped(lambda z: z.div_(0.5)), False),
+    "masked in place": (lambda: Wrapped(masked_in_place), False),
+    "doubled by a hook": (Hooked, False),
+    "a head that could drop out": (lambda: Dropping().eval(), False),
     "single precision after the head": (lambda: Wrapped(lambda z: z.float().double() + 0 * z), False),
     "no head of its own": (Mixing, False),
     "compiled": (lambda: Compiled(Wrapped()), False),

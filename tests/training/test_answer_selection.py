@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 import torch
 from answer_batches import B, L, advantages, ragged, small_model
@@ -209,6 +210,7 @@ def test_groups_without_spread_are_counted():
         ({"rule": "delite"}, ValueError, "rule must be one of .*did you mean 'delight'"),
         ({"row_surprisal": "max"}, ValueError, "row_surprisal must be one of sum, mean"),
         ({"level": "group"}, ValueError, "groups must be given"),
+        ({"level": "group", "groups": np.int64(5)}, ValueError, "groups must divide the 12 rows, got 5"),
         ({"level": "group", "groups": 5}, ValueError, "groups must divide the 12 rows, got 5"),
         ({"level": "group", "groups": torch.zeros(5, dtype=torch.int64)}, ValueError, r"each of the 12 rows, .*5"),
         ({"level": "group", "groups": torch.zeros(B)}, TypeError, "groups must be a size or an integer tensor"),

@@ -248,6 +248,11 @@ def test_unknown_names_are_refused(options, message, tmp_path):
         build(Gated, tmp_path, **options)
 
 
+def test_a_rate_in_place_of_a_gate_is_refused(tmp_path):
+    with pytest.raises(TypeError, match=r"gate must be a Gate, a StreamingGate or None, got 0\.125"):
+        build(Gated, tmp_path, gate=0.125)
+
+
 def test_a_trainer_that_deals_out_rows_by_itself_is_noticed(tmp_path):
     class Own(Exact, GatedGRPOTrainer):
         def _prepare_inputs(self, inputs):

@@ -9,7 +9,7 @@ from answer_batches import V, advantages, ragged
 from ranks_side_by_side import on_ranks
 
 from kondo_theory.gate import Gate, kept_count
-from kondo_theory.training import Answers, select_samples
+from kondo_theory.training import Answers, StreamingGate, select_samples
 from kondo_theory.training.answers.scores import LEVELS, rank_answers
 from kondo_theory.training.ranks import select_over_ranks
 
@@ -146,6 +146,39 @@ def test_generators_in_other_states_are_refused():
                 score, Gate(rate=0.5), torch.Generator().manual_seed(ranks.rank), ranks, check=True
             ),
         )
+
+
+@pytest.mark.parametrize(
+    ("gate", "seeds", "error", "message"),
+    [
+        (Gate(rate=0.4), (0, 1), ValueError, "the generator must be in the same state on all ranks"),
+        (
+            Gate(price=0.1, temperature=0.5),
+            (0, 1),
+            ValueError,
+            "the generator must be in the same state on all ranks",
+        ),
+        (Gate(rate=0.4), None, ValueError, "needs a generator, in the same state on all of them, got None"),
+        (StreamingGate(0.4), (0, 0), TypeError, "the gate must be a Gate or None, got StreamingGate"),
+        (Gate(price=0.1), None, None, ""),
+    ],
+)
+@pytest.mark.parametrize("level", LEVELS)
+def test_at_every_level_ranks_keep_the_same_or_refuse(level, gate, seeds, error, message):
+    answers = ragged(log_prob=torch.full((12, 13), -math.log(V), dtype=torch.float64))
+
+    def work(ranks):
+        own = slice(6 * ranks.rank, 6 * ranks.rank + 6)
+        part = Answers(*(getattr(answers, name)[own] for name in FIELDS))
+        rng = None if seeds is None else torch.Generator().manual_seed(seeds[ranks.rank])
+        ranked = rank_answers(part, advantages()[own], level=level, groups=2, ranks=ranks)
+        return int(ranked.select(gate, rng, ranks=ranks).n_kept)
+
+    if error is None:
+        assert len(set(on_ranks(2, work))) == 1
+        return
+    with pytest.raises(error, match=message):
+        on_ranks(2, work)
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,12 @@ def test_a_policy_with_nothing_to_train_is_refused(kind):
         kind(Gate(rate=0.25), frozen=("",))
 
 
+@pytest.mark.parametrize("kind", ONE_POLICY)
+def test_a_rate_in_place_of_a_gate_is_refused_at_once(kind):
+    with pytest.raises(TypeError, match=r"gate must be a Gate, a StreamingGate or None, got 0\.03"):
+        kind(0.03)
+
+
 def test_a_frozen_layer_that_would_be_trained_all_the_same_is_refused():
     with pytest.raises(ValueError, match=r"no frozen parameter, got layers\.1\.weight, layers\.1\.bias of policy 0"):
         Stacked(None, frozen=("layers.1",))

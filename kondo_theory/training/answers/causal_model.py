@@ -1,11 +1,12 @@
 """How a causal language model is called, and how its head is kept from making logits that nobody asked for.
 
 Both are found out once: the call from the signature of ``forward``, the head from a forward pass over two tokens. A
-head is a module whose output *is* the model's logits, the same tensor, and that acts on each position by itself: a
-linear layer, or what ``get_output_embeddings`` of a Hugging Face model returns, wrapped for LoRA or not. Then the
-model runs without it, and it is applied to the hidden states that count, a chunk at a time. Where something follows
-the head (logits that are scaled or capped) or the model is compiled, the model makes the logits of a micro-batch
-itself, and from there on they are read by chunks as well.
+head is a module whose output *is* the model's logits, the same tensor, not written to since, and that acts on each
+position by itself: a linear layer, or what ``get_output_embeddings`` of a Hugging Face model returns, wrapped for
+LoRA or not. Then the model runs without it, and it is applied to the hidden states that count, a chunk at a time.
+Where something follows the head (logits that are scaled, capped or masked, in place or by a hook), where it drops out
+or the model is compiled, the model makes the logits of a micro-batch itself, and from there on they are read by
+chunks as well.
 """
 
 from __future__ import annotations
@@ -46,18 +47,24 @@ class CausalModel:
         self._by_source = "sources" in named
         self._options = {"use_cache": False} if self._by_name and "use_cache" in named else {}
         self._head: nn.Module | None = None
-        self._looked = False
+        self._n_logits = 0  # unknown
 
-    def log_prob(self, batch: MicroBatch, *, with_entropy: bool = False, with_largest: bool = False) -> TokenLogProb:
+    def log_prob(
+        self, batch: MicroBatch, *, with_entropy: bool = False, with_largest: bool = False, check: bool = False
+    ) -> TokenLogProb:
         """Return what :class:`TokenLogProb` has of the tokens that count, (n,), with a graph where gradients are on.
 
         Raises
         ------
         TypeError, ValueError
-            If the model does not return logits (R, N, V) for tokens (R, N).
+            If the model does not return logits (R, N, V) for tokens (R, N) or, with ``check``, which waits for the
+            device, a token that counts has none.
         """
-        if not self._looked:
-            self._head, self._looked = self._find_head(batch.tokens[:1, :2], batch.sources[:1, :2]), True
+        if not self._n_logits:
+            self._head = self._find_head(batch.tokens[:1, :2], batch.sources[:1, :2])
+        if check and bool((batch.targets >= self._n_logits).any()):
+            highest = int(batch.targets.max())
+            raise ValueError(f"answer tokens must be below {self._n_logits}, the model's logits, got {highest}")
         options: dict[str, Any] = {"with_entropy": with_entropy, "with_largest": with_largest}
         with fresh_casts():
             if self._head is None:
@@ -108,28 +115,39 @@ class CausalModel:
         log_prob = logits_of(output, 1, len(batch.positions))[0, :, 0]
         return found[0]._replace(log_prob=log_prob)
 
-    @torch.no_grad()
     def _find_head(self, tokens: Tensor, sources: Tensor | None = None) -> nn.Module | None:
         """Return the module that makes the logits of a few tokens (1, N), or None; no random stream moves."""
         own = getattr(_innermost(self.model), "get_output_embeddings", lambda: None)()
-        calls: list[tuple[nn.Module, Any, Any]] = []
+        calls: list[tuple[nn.Module, Any, Any, int | None]] = []
+
+        def note(module: nn.Module, args: Any, output: Any) -> None:
+            calls.append((module, args, output, output._version if isinstance(output, Tensor) else None))
+
         devices = sorted({each.device for each in self.model.parameters() if each.device.type == "cuda"}, key=str)
         with ExitStack() as stack:
             stack.enter_context(torch.random.fork_rng(devices=devices))
             stack.enter_context(fresh_casts())
+            stack.enter_context(torch.inference_mode(False))  # where tensors have no versions
+            stack.enter_context(torch.no_grad())
             for module in _uncompiled(self.model):
                 if isinstance(module, nn.Linear) or module is own:
-                    note = module.register_forward_hook(lambda *call: calls.append(call))
-                    stack.callback(note.remove)
+                    # Before other hooks: what they make of the output is not the head's.
+                    stack.callback(module.register_forward_hook(note, prepend=True).remove)
             logits = logits_of(self._call(tokens, sources), *tokens.shape)
-        heads = [(module, args) for module, args, output in calls if output is logits]
+        self._n_logits = logits.shape[-1]
+        heads = [(module, args) for module, args, *made in calls if made[0] is logits and made[1] == logits._version]
         if not heads:
             return None
         head, args = heads[-1]  # the outermost, of wrappers that hand on what is in them
-        if sum(module is head for module, *_ in calls) != 1:
-            return None
+        if sum(module is head for module, *_ in calls) != 1 or any(map(_drops_out, head.modules())):
+            return None  # called twice, or another when its backward pass computes the logits again
         at_each_position = len(args) == 1 and isinstance(args[0], Tensor) and args[0].shape[:-1] == tokens.shape
         return head if at_each_position else None
+
+
+def _drops_out(module: nn.Module) -> bool:
+    """Return whether a module is dropout, on or off for now: it may be on in a later pass."""
+    return isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0
 
 
 def _uncompiled(model: nn.Module) -> Iterator[nn.Module]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,10 +25,10 @@ def group_places(groups: int | Tensor | None, answers: Answers) -> Tensor:
         If it is None, does not divide B, or has another shape.
     """
     B, device = len(answers.tokens), answers.tokens.device
-    if isinstance(groups, int) and not isinstance(groups, bool):
+    if isinstance(groups, int | np.integer) and not isinstance(groups, bool):
         if groups < 1 or B % groups:
             raise ValueError(f"groups must divide the {B} rows, got {groups}")
-        return torch.arange(B, device=device) // groups
+        return torch.arange(B, device=device) // int(groups)
     if groups is None:
         raise ValueError("groups must be given: the size of the groups, neighbours, or an integer for each row")
     if not isinstance(groups, Tensor) or groups.dtype.is_floating_point or groups.dtype.is_complex:

@@ -95,10 +95,11 @@ def pack(answers: Answers, wanted: _Mask, attended: _Mask, micro_tokens: int) ->
 def first_row(answers: Answers, attended: _Mask) -> MicroBatch:
     """Return the first row that is not all padding, and any token of it: it tells what a model depends on."""
     row = int(attended.any(1).argmax())
-    columns = np.flatnonzero(attended[row])[:-1] if attended[row].sum() > 1 else np.zeros(1, np.int64)
+    columns = np.flatnonzero(attended[row])
+    columns = columns[: max(1, len(columns) - 1)] if len(columns) else np.zeros(1, np.int64)
     source = row * attended.shape[1] + columns[None]
     at = _to_device(answers.tokens.device, source, source[0, -1:], np.array([len(columns) - 1]))
-    tokens = answers.tokens.flatten().long()[at[0]].clamp(min=0)  # padding may hold any number
+    tokens = answers.tokens.flatten().long()[at[0]] * bool(attended[row].any())  # padding may hold any number
     return MicroBatch(tokens, at[1], at[2], tokens[0, -1:], len(columns), at[0])
 
 

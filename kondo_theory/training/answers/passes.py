@@ -52,7 +52,7 @@ class AnswerPasses(GatedStep):
         batches = list(pack(answers, answered, attended, self.micro_tokens))
         owed = self._owed(answers, len(batches))
         with torch.no_grad():
-            read = [self._model.log_prob(batch, with_entropy=with_entropy) for batch in batches]
+            read = [self._model.log_prob(batch, with_entropy=with_entropy, check=self.check) for batch in batches]
             for _ in range(owed):
                 self._model.log_prob(first_row(answers, attended))
         self.counts.screened_positions += sum(batch.n_positions for batch in batches)
@@ -99,7 +99,8 @@ class AnswerPasses(GatedStep):
     def _loss(self, batch: MicroBatch, screened: Answers, coefficient: Tensor) -> Tensor:
         """Return the sum of a micro-batch's losses, refusing or counting the gap of its two passes."""
         own = screened.made_at == self.counts.updates
-        read = self._model.log_prob(batch, with_largest=own and self.check and self.tolerance is None)
+        with_largest = own and self.check and self.tolerance is None
+        read = self._model.log_prob(batch, with_largest=with_largest, check=self.check)
         require_graph(read.log_prob)
         if screened.log_prob is None:
             if self.loss is not policy_loss:

@@ -13,7 +13,7 @@ from kondo_theory.screening import Rule, score_function
 from kondo_theory.training.answers.batch import Answers
 from kondo_theory.training.answers.groups import group_places, over_groups, places_of_all
 from kondo_theory.training.ranks.group import Ranks
-from kondo_theory.training.ranks.selection import select_over_ranks
+from kondo_theory.training.ranks.selection import select_on_each_rank, select_over_ranks
 from kondo_theory.training.selection import Selection, select_samples
 from kondo_theory.training.streaming import StreamingGate
 from kondo_theory.words import choice
@@ -95,10 +95,11 @@ class Ranked:
         """
         # A price of −∞ keeps all that are eligible, for their scores are finite.
         opened, given = gate or Gate(price=-math.inf), {"coefficient": self.coefficient, "mask": self.mask}
-        if ranks is None or self.place is not None:  # every rank has all groups
+        if ranks is None:
             selection = select_samples(self.score, opened, rng, check=check, **given)
         else:
-            selection = select_over_ranks(self.score, opened, rng, ranks, check=check, **given)
+            over_ranks = select_over_ranks if self.place is None else select_on_each_rank  # each rank has all groups
+            selection = over_ranks(self.score, opened, rng, ranks, check=check, **given)
         return replace(selection, keep=self.tokens(selection.keep), gate=None if gate is None else selection.gate)
 
     def tokens(self, keep: Tensor) -> Tensor:

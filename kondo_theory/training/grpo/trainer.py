@@ -22,7 +22,7 @@ from kondo_theory.training.answers.groups import groups_without_spread
 from kondo_theory.training.answers.scores import ROW_SURPRISALS, needs_entropy, needs_log_prob, select_answers
 from kondo_theory.training.grpo.batches import LOSSES, Batch, kept_alone, without_spread
 from kondo_theory.training.policies import require_independent_rows
-from kondo_theory.training.selection import Selection
+from kondo_theory.training.selection import Selection, require_gate
 from kondo_theory.words import choice
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class GatedGRPO(_Trainer):  # type: ignore[misc]
         self.level = choice("level", level, ("row", "group"))
         self.row_surprisal = choice("row_surprisal", row_surprisal, ROW_SURPRISALS)
         score_function(rule)
+        require_gate(gate)
         if args is not None:  # before TRL loads what they ask for
             _require_settings(args)
         super().__init__(model, reward_funcs, args, **options)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
 from torch.nn.parallel import DistributedDataParallel
 
-__all__ = ["Ranks", "require_joined", "without_reduction"]
+__all__ = ["Ranks", "of_its_own", "require_joined", "without_reduction"]
 
 
 class Ranks:
@@ -109,3 +109,9 @@ def without_reduction(policy: nn.Module, more: bool) -> AbstractContextManager[N
     if more and isinstance(policy, DistributedDataParallel):
         return policy.no_sync()
     return nullcontext()
+
+
+def of_its_own(policy: nn.Module, gradient: Tensor) -> Tensor:
+    """Return a gradient that no later pass writes to: those that are views of buckets are copied."""
+    views = isinstance(policy, DistributedDataParallel) and policy.gradient_as_bucket_view
+    return gradient.clone() if views else gradient

@@ -20,7 +20,7 @@ from kondo_theory.training.ranks.group import Ranks
 from kondo_theory.training.selection import Selection, select_samples
 from kondo_theory.training.streaming import StreamingGate
 
-__all__ = ["RankSelection", "select_over_ranks"]
+__all__ = ["RankSelection", "select_on_each_rank", "select_over_ranks"]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -86,12 +86,9 @@ def select_over_ranks(
     ValueError
         As there, or if the scores are not a vector, there is no generator, or those of the ranks differ.
     """
-    if isinstance(gate, StreamingGate) or (gate is not None and type(gate) is not Gate):
-        raise TypeError(f"over ranks the gate must be a Gate or None, got {type(gate).__name__}")
+    gate = _common(gate, rng)
     if score.ndim != 1:
         raise ValueError(f"over ranks scores must be a vector, those of one batch, got shape {tuple(score.shape)}")
-    if gate is not None and rng is None and (gate.rate is not None or gate.temperature):
-        raise ValueError("over ranks the gate needs a generator, in the same state on all of them, got None")
     own = select_samples(score, None, coefficient=coefficient, mask=mask)
     numbers = torch.stack([own.n_valid.new_tensor(len(score)), own.n_valid, own.n_invalid, own.n_eligible])
     every = ranks.gather(numbers)
@@ -104,14 +101,56 @@ def select_over_ranks(
     else:
         keep, price, seen = part.gated(gate, rng, int(n_valid), check=check)
     counted = ranks.gather(torch.stack([keep.sum().double(), seen]))
-    if check and bool((counted[:, 1] != counted[0, 1]).any()):
-        raise ValueError(
-            "the generator must be in the same state on all ranks: seed them alike, and draw the same numbers"
-        )
+    if check:
+        _require_alike(counted[:, 1])
     return RankSelection(
         keep, n_valid, counted[:, 0].sum().long(), n_invalid, own.score, gate, own.mask,
         n_eligible_of_all=n_eligible, price_of_all=price,
     )  # fmt: skip
+
+
+def select_on_each_rank(
+    score: Tensor,
+    gate: Gate | StreamingGate | None,
+    rng: torch.Generator | Tensor | None,
+    ranks: Ranks,
+    *,
+    coefficient: Tensor | None = None,
+    mask: Tensor | None = None,
+    check: bool = True,
+) -> Selection:
+    """Gate a global batch that every rank has: all keep the same.
+
+    Parameters and errors as for :func:`select_over_ranks`, whose scores are those of all ranks here.
+    """
+    gate = _common(gate, rng)
+    if _draws(gate) and not isinstance(rng, Tensor):
+        drawn: Tensor = uniform(score, rng)
+        if check:
+            _require_alike(ranks.gather(drawn[0].double()))
+        rng = drawn
+    return select_samples(score, gate, rng, coefficient=coefficient, mask=mask, check=check)
+
+
+def _common(gate: Gate | StreamingGate | None, rng: torch.Generator | Tensor | None) -> Gate | None:
+    """Return the gate, refusing one whose price the ranks cannot find together, and draws without a generator."""
+    if isinstance(gate, StreamingGate) or (gate is not None and type(gate) is not Gate):
+        raise TypeError(f"over ranks the gate must be a Gate or None, got {type(gate).__name__}")
+    if _draws(gate) and rng is None:
+        raise ValueError("over ranks the gate needs a generator, in the same state on all of them, got None")
+    return gate
+
+
+def _draws(gate: Gate | None) -> bool:
+    return gate is not None and (gate.rate is not None or gate.temperature > 0)
+
+
+def _require_alike(first: Tensor) -> None:
+    """Refuse first numbers of the ranks' generators, (size, ...), that differ; waits for the device."""
+    if bool((first != first[0]).any()):
+        raise ValueError(
+            "the generator must be in the same state on all ranks: seed them alike, and draw the same numbers"
+        )
 
 
 @dataclass(frozen=True, eq=False)
