@@ -281,4 +281,10 @@ FIGURES = {
         "paper_figs.devices:device_agreement",
         ("mnist-learning-curves", "reversal-quality"),
     ),
+    "autoregressive-rows": FigureEntry(
+        "FILL IN: what it shows",
+        "paper_figs.tokens.autoregressive_rows:autoregressive_rows",
+        (),  # FILL IN: the tables that it reads, as sweep NAME
+        "column",  # FILL IN: or "page", with up to three panels a row
+    ),
 }
