@@ -282,9 +282,9 @@ FIGURES = {
         ("mnist-learning-curves", "reversal-quality"),
     ),
     "autoregressive-rows": FigureEntry(
-        "FILL IN: what it shows",
+        "drift and end of training on whole answers whose second token depends on the first",
         "paper_figs.tokens.autoregressive_rows:autoregressive_rows",
-        (),  # FILL IN: the tables that it reads, as sweep NAME
-        "column",  # FILL IN: or "page", with up to three panels a row
+        ("sweep row-dependence",),
+        "page",
     ),
 }
