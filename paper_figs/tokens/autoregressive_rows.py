@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kondo_theory.token_trap.autoregressive_rows import answer_law, tied_drift, tied_stall_point, tied_tokens
+from paper_figs.arranging import stack_names
 from paper_figs.marks import draw_rows, reference
 from paper_figs.panels import caption, finding, legend_below, panels
 from paper_figs.style import MethodStyle, method_style
@@ -25,10 +26,10 @@ def autoregressive_rows(after_right: float = 1e-3, after_wrong: float = 8.0, rat
     _drifts(drifts, after_right, after_wrong, rate)
     _ends(ends, after_right, after_wrong)
     legend_below([ends])
-    caption(f"""Answers of two tokens of two words, kept whole: the top share ρ by row delight or |advantage|. The first
-        token is right with the odds o, the second with {after_right:g}·o after a right one and {after_wrong:g}·o after
-        a wrong one; the baseline is the exact mean. (a) Drift of the logit that the right tokens share, all answers
-        kept (PG) or ρ = {rate:g}. (b) Mean reward at which training ends, from o = 0.5, against ρ: right tokens share
+    caption(f"""Answers of two tokens of two words, the top share ρ kept whole by row delight or |advantage|. The
+        first token is right with odds o, the second with {after_right:g}·o after a right one, {after_wrong:g}·o after
+        a wrong one; the baseline is the exact mean. (a) Drift of the logit that right tokens share, all answers
+        kept (PG) or ρ = {rate:g}. (b) Reward at which training ends, from o = 0.5, against ρ: right tokens share
         one logit, or each of the three prefixes has its own. Lines: exact. {simulated("row-dependence")}""")
     return figure
 
@@ -37,20 +38,21 @@ def _drifts(ax: Axes, after_right: float, after_wrong: float, rate: float) -> No
     odds = np.exp(np.linspace(-4, 9, 1_301))
     laws = [answer_law(tied_tokens(each, after_right, after_wrong)) for each in odds]
     reward = np.array([law.mass @ law.right.mean(axis=1) for law in laws])
-    for label, rule in _RULES.items():
-        style = method_style(rule)
-        speed = tied_drift(odds, after_right, after_wrong, rate, rule=rule)
-        ax.plot(reward, speed, color=style.colour, label=label)
-    ax.plot(reward, tied_drift(odds, after_right, after_wrong, 1.0), color=method_style("PG").colour, label="PG")
+    for label, kept in (("PG", 1.0), ("delight", rate)):
+        speed = tied_drift(odds, after_right, after_wrong, kept)
+        ax.plot(reward, speed, color=method_style(label).colour, label=label)
     reference(ax, y=0)
-    ax.set(xlabel="mean reward", ylabel="drift of the right tokens' logit", xlim=(0, 1), ylim=(-0.006, 0.03))
+    ax.set(xlabel="mean reward", ylabel="drift of the right tokens' logit", xlim=(0, 1))
+    ax.set_yscale("symlog", linthresh=0.01)
+    ax.set_yticks([-0.005, 0, 0.005, 0.01, 0.1], ["−0.005", "0", "0.005", "0.01", "0.1"])
+    ax.set_ylim(-0.006, 0.3)
     stall = tied_stall_point(after_right, after_wrong, rate)
     if stall is None:
         finding(ax, f"At ρ = {rate:g} the drift does not fall through zero by a jump")
     else:
         ax.plot([stall], [0], "o", color=method_style("delight").colour, ms=3.5)
         finding(ax, f"By row delight the drift falls through zero at the reward {number(stall)}, by a jump")
-    ax.legend(loc="upper right")
+    stack_names(ax, (0.05, 0.42))
 
 
 def _ends(ax: Axes, after_right: float, after_wrong: float) -> None:
@@ -64,7 +66,7 @@ def _ends(ax: Axes, after_right: float, after_wrong: float) -> None:
     for label, rule in _RULES.items():
         draw_rows(ax, shared[label], "rate", method_style(rule), label=f"{label}, one logit")
     untied = points("row-dependence", "reward at the end", logits="tabular", **where)
-    draw_rows(ax, untied, "rate", MethodStyle(method_style("PG").colour, "o"), label=_UNTIED)
+    draw_rows(ax, untied, "rate", MethodStyle("0.4", "s"), label=_UNTIED)
     ax.set(xlabel="gate rate, ρ", ylabel="mean reward at the end", xlim=(0, 1.02), ylim=(0, 1.05))
     stalled = rates[~np.isnan(stalls)]
     if stalled.size:
