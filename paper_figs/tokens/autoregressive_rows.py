@@ -50,7 +50,6 @@ def _drifts(ax: Axes, after_right: float, after_wrong: float, rate: float) -> No
     if stall is None:
         finding(ax, f"At ρ = {rate:g} the drift does not fall through zero by a jump")
     else:
-        ax.plot([stall], [0], "o", color=method_style("delight").colour, ms=3.5)
         finding(ax, f"By row delight the drift falls through zero at the reward {number(stall)}, by a jump")
     stack_names(ax, (0.05, 0.42))
 
