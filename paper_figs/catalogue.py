@@ -281,4 +281,10 @@ FIGURES = {
         "paper_figs.devices:device_agreement",
         ("mnist-learning-curves", "reversal-quality"),
     ),
+    "autoregressive-rows": FigureEntry(
+        "drift and end of training on whole answers whose second token depends on the first",
+        "paper_figs.tokens.autoregressive_rows:autoregressive_rows",
+        ("sweep row-dependence",),
+        "page",
+    ),
 }

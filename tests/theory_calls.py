@@ -27,7 +27,7 @@ from kondo_theory.geometry.quality_cost import (
     rate_value,
     surprisal,
 )
-from kondo_theory.token_trap import groups, rows, searching, sets
+from kondo_theory.token_trap import autoregressive_rows, groups, row_balance, rows, searching, sets
 
 
 def vectors(*values):
@@ -65,6 +65,7 @@ ATOMS = {"delight": VALUES, "probability": POLICY}
 GRADED = {"policy": POLICY, "rewards": REWARDS, "baseline": (0.2, 0.3, 0.4)}
 PLACE, GAMBLE = {"x": X, "noise_ratio": NOISE}, {"noise_ratio": NOISE, "gate": "dg", "temperature": ETA, "n_arms": K}
 TRAP, GROUP = {"vocab_size": WORDS, "n_tokens": TOKENS}, {"group_size": (2, 3, 4), "gate": "token", "rate": RATE}
+AFTER = {"after_right": (0.001, 0.01, 0.002), "after_wrong": (8.0, 9.0, 10.0)}
 SMALL = {"vocab_size": (2, 3, 5), "n_tokens": TOKENS}
 WEIGHTED = {"weights": VALUES, "p_correct": CHANCES, "n_arms": ARMS}
 
@@ -169,6 +170,8 @@ BROADCAST = {
     token_trap.drift: {"p": X, **TRAP, "rate": RATE, "gate": "token"},
     token_trap.low_rates_stall: SMALL,
     token_trap.stall_point: {"rate": RATE, **TRAP, "start": P},
+    autoregressive_rows.tied_drift: {"odds": (0.5, 0.9, 2.0), **AFTER, "rate": RATE},
+    autoregressive_rows.tied_stall_point: {**AFTER, "rate": (0.1, 0.3, 0.9)},
     groups.group_drift: {"p": X, **SMALL, **GROUP},
     groups.group_stall_point: {**SMALL, **GROUP, "start": (0.5, 0.6, 0.7)},
     top_rate.corner_noise_ratio: {"rate": P},
@@ -194,6 +197,7 @@ SLOW = {groups.group_stall_point}
 SCALARS = {
     approximate.guaranteed_recall: {"delight": VALUES[0], "n_kept": (2,), "relative_error": (0.1,)},
     approximate.top_rate_recall: {"delight": VALUES[0], "probability": POLICY[0], "rate": (0.3,), "noise": (0.5,)},
+    autoregressive_rows.tied_tokens: {"odds": (0.9,), "after_right": (0.001,), "after_wrong": (8.0,)},
     contexts.spread_probabilities: {"centre": (0.0,), "spread": (1.0,), "n_contexts": (5,)},
     equal_noise.equal_noise_top_rate_points: {"noise_ratio": (1.0,), "rate": (0.2,)},
     gambling.expected_path: {"speed": lambda x: 1.0, "x_start": (0.3,), "learning_rate": (0.1,), "n_steps": (3,)},
@@ -209,6 +213,9 @@ SCALARS = {
 """Arguments that must be scalars have one value, as a tuple."""
 
 SHAPES_OF_THEIR_OWN = {
+    autoregressive_rows.answer_law: "of shapes (M,), (M, M), (M, M, M), …",
+    autoregressive_rows.enumerated_balance: "of shapes (M,), (M, M), (M, M, M), …",
+    row_balance.row_balance: "(B, T) arrays",
     contexts.self_consistent_counts: "(N,) arrays",
     frontier: "``(..., *S)``",
     screening.score_function: "the rule of this name",

@@ -101,4 +101,29 @@ CLAIMS = (
             "late_share_abs_advantage": "1 − (1−ρ)T(1−p)/p",
         },
     ),
+    Claim(
+        id="autoregressive-rows",
+        statement=(
+            "Answers kept whole, whose tokens depend on those before: the drifts of the right logits sum to "
+            "T·E[G·A²] − E[G·A·(C − T·b)], C the sum of the right tokens' probabilities, positive while E[G·(C − "
+            "T·b)²] < T²·E[G·A²]. With logits for each prefix no rule with E[G·A²] > 0 has a stationary point "
+            "inside, whatever the sign. Where right tokens share one logit the sum is its drift, and the top "
+            "share by row delight can stall: two tokens of two words, odds o, then o·u after a right and o·v "
+            "after a wrong one, at o = {stall_odds}."
+        ),
+        source="here",
+        regime=(
+            "the sum: any baseline b, the exact mean or a group's, the answer's own reward in it, row by row; C "
+            "= E C is independence. The condition asks more than the sign needs, and more with a group's own "
+            "mean than with the mean of the others. No stationary point: infinite batches, G a function of the "
+            "answer, the baseline between the least and the largest reward; with a group's mean for the top "
+            "share by row delight, advantage or |advantage|, and not for every rule. That there is none does not "
+            "say how fast training is, nor that the sum rises: at T = 3 it can fall where all answers are kept. "
+            "One logit a position: none at T = M = 2, not decided beyond. The stall: u = 1/1000, v = 8, rates "
+            "from {lowest_rate} to {highest_rate}, from odds below the drift's next rise; by advantage or "
+            "|advantage| it learns. Other sharing: a diagnostic"
+        ),
+        rule=SIMULATED,
+        formulas={"stall_odds": "(1−1/v)/(1−u)", "lowest_rate": "0.030", "highest_rate": "0.748"},
+    ),
 )

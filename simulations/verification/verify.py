@@ -94,6 +94,9 @@ CHECKS: dict[str, Check] = {
     "reversal-physical-cost": Check(measure="simulations.verification.checks.reversal.cost:physical_cost"),
     "reversal-scaling": Check(measure="simulations.verification.checks.reversal.scaling:scaling"),
     "device-agreement": Check(measure="simulations.verification.checks.devices:device_agreement"),
+    "autoregressive-rows": Check(
+        simulate="simulations.verification.checks.tokens.autoregressive_rows:autoregressive_rows",
+    ),
 }
 
 

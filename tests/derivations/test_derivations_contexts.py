@@ -70,6 +70,8 @@ MUTATIONS = [
     ("optimal_gate", "_the_top", None, "_value", lambda: optimal_gate._S / optimal_gate._Q),
     ("optimal_gate", "_without_bias", None, "_unbiased", lambda scale: scale * optimal_gate._q),
     ("optimal_gate", "_iteration", None, "_iterated", lambda: sp.Integer(4)),
+    ("autoregressive_rows", "_tied", None, "_place", lambda u, v: (1 - 1 / v) / (1 + u)),
+    ("autoregressive_rows", "_per_position", None, "_ascent", lambda: sp.Rational(7, 200)),
     ("row_gate", "_vanishing", None, "_one_right_drift", lambda: p),
     ("row_gate", "_zero_price", None, "_two_tokens_at_zero_price", lambda: p),
     ("token_trap", "_two_tokens", None, "_two_token_rate", lambda: p / 2),

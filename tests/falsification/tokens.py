@@ -7,6 +7,8 @@ import numpy as np
 from falsification.statements import probability, refuted, states
 from kondo_theory.token_trap import drift, low_rates_stall, stall_point, stalling_rates
 from kondo_theory.token_trap import rows as token_rows
+from kondo_theory.token_trap.autoregressive_rows import answer_law
+from kondo_theory.token_trap.row_balance import row_balance
 
 
 def _sizes(rng) -> tuple[int, int]:
@@ -59,6 +61,51 @@ def _each_token(rng):
     p = np.asarray(probability(rng, 2))
     advantage = 0.5 - p.mean()
     return advantage * p * (1 - p) * (1 - 2 * p[::-1])  # the answers with exactly one of two right
+
+
+def _gated(rng) -> tuple:
+    """Return an autoregressive policy's answers, a rule on them, and their advantage."""
+    T, M = int(rng.integers(1, 4)), int(rng.integers(2, 4))
+    law = answer_law([rng.dirichlet(np.full(M, rng.uniform(0.2, 2.0)), (M,) * t) for t in range(T)])
+    reward = law.right.mean(axis=1)
+    keep = np.where(rng.random(law.mass.size) < 0.5, 0.0, rng.random(law.mass.size))
+    return law, keep, reward - law.mass @ reward
+
+
+@states(
+    "autoregressive-rows", "where the condition holds the drifts sum to something positive; the slope has its sign"
+)
+def _condition(rng):
+    law, keep, advantage = _gated(rng)
+    found = row_balance(law.right, law.right_probability, advantage, keep, mass=law.mass)
+    return (
+        np.array([found.drift if found.margin > 1e-12 else 1.0, np.nan_to_num((1 - found.slope) * found.drift)])
+        + 1e-12
+    )
+
+
+@states(
+    "autoregressive-rows",
+    "with logits for each prefix some logit moves: not all means of G·A over what follows agree",
+)
+def _no_rest(rng):
+    _, keep, advantage = _gated(rng)
+    paid = keep * advantage
+    return np.ptp(paid) - 1e-15 if np.any(paid) else 1.0
+
+
+@refuted("autoregressive-rows", "the drifts of the right logits never sum to something negative")
+def _sum(rng):
+    law, _, advantage = _gated(rng)
+    push = advantage * (law.right - law.right_probability).sum(axis=1)
+    return row_balance(law.right, law.right_probability, advantage, push == push.min(), mass=law.mass).drift
+
+
+@refuted("autoregressive-rows", "the drifts sum to something positive only where the condition holds")
+def _necessary(rng):
+    law, keep, advantage = _gated(rng)
+    found = row_balance(law.right, law.right_probability, advantage, keep, mass=law.mass)
+    return found.margin if found.drift > 0 else 1.0
 
 
 @states("token-dg", "DG stalls in a window at finite T only, and not below 1/(5T²) or where η is large")

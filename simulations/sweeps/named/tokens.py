@@ -9,6 +9,7 @@ __all__ = ["TOKENS"]
 
 _CELLS = "simulations.sweeps.cells"
 _VOCABULARIES = (2, 10, 100, 1_000)
+_ROW_RATES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _SMALL = {"batch_size": 100, "n_steps": 10, "n_replicates": 2}
 
 TOKENS = (
@@ -136,5 +137,16 @@ TOKENS = (
             },
         ),
         presets={"smoke": {"batch_size": 1_000, "n_replicates": 2}, "quick": {}, "paper": {"n_replicates": 64}},
+    ),
+    Sweep(
+        name="row-dependence",
+        title="training on whole answers whose second token depends on the first",
+        kind="simulated",
+        cell=f"{_CELLS}.tokens.dependent:dependent_end",
+        grids=(
+            {"rate": _ROW_RATES, "rule": ("delight", "abs-advantage")},
+            {"rate": _ROW_RATES, "logits": ("tabular",), "learning_rate": (50.0,)},
+        ),
+        presets={"smoke": {"n_steps": 40, "n_replicates": 2}, "quick": {}, "paper": {"n_replicates": 64}},
     ),
 )
