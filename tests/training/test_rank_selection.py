@@ -1,6 +1,7 @@
 """Selection over ranks is that of one process on the ranks' batches, put one after another, bit for bit."""
 
 import math
+import typing
 from itertools import pairwise
 
 import pytest
@@ -9,9 +10,10 @@ from answer_batches import V, advantages, ragged
 from ranks_side_by_side import on_ranks
 
 from kondo_theory.gate import Gate, kept_count
-from kondo_theory.training import Answers, StreamingGate, select_samples
+from kondo_theory.training import Answers, Selection, StreamingGate, select_samples
 from kondo_theory.training.answers.scores import LEVELS, rank_answers
 from kondo_theory.training.ranks import select_over_ranks
+from kondo_theory.training.ranks.selection import RankSelection
 
 FIELDS = ("tokens", "attention_mask", "answer_mask", "log_prob")
 GATES = (
@@ -200,3 +202,7 @@ def test_without_a_process_group_there_are_no_ranks():
 
     with pytest.raises(ValueError, match=r"call torch\.distributed\.init_process_group first"):
         Ranks()
+
+
+def test_annotations_of_the_selection_are_found_where_it_stands():
+    assert typing.get_type_hints(RankSelection.__init__)["gate"] == typing.get_type_hints(Selection)["gate"]

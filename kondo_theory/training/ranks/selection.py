@@ -18,7 +18,7 @@ from kondo_theory.gate import Gate, calibrated_price, gate_probability, kept_cou
 from kondo_theory.gate.selection import select_exactly
 from kondo_theory.training.ranks.group import Ranks
 from kondo_theory.training.selection import Selection, select_samples
-from kondo_theory.training.streaming import StreamingGate
+from kondo_theory.training.streaming import StreamedPrice, StreamingGate  # noqa: F401  (a field's type)
 
 __all__ = ["RankSelection", "select_on_each_rank", "select_over_ranks"]
 
