@@ -24,9 +24,10 @@ from simulations.devices import clock, resolve, single_thread
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.images import Mnist, load_mnist
 from simulations.mnist.probe import Probe
+from simulations.mnist.runs import run_in_turn
 from simulations.mnist.screeners import Distilled, Int8, LowPrecision, NoisyDelight, Screener, Stale
 from simulations.mnist.training import SeedProgram
-from simulations.resuming.checkpoints import CheckpointDirectory, kept_or_measured
+from simulations.resuming.checkpoints import CheckpointDirectory
 from simulations.resuming.parts import Measurement
 
 __all__ = [
@@ -198,13 +199,8 @@ def run_study(
     progress: Callable[[str], None] = lambda _: None,
 ) -> pd.DataFrame:
     """Train all contenders, one after the other, and join their tables; those in ``checkpoints`` are done."""
-    frames = []
-    for number, contender in enumerate(contenders, start=1):
-        file = checkpoints.file(f"contender-{number:02d}") if checkpoints is not None else None
-        progress(f"{number} of {len(contenders)}: {contender.label}")
-        with single_thread():
-            frames.append(kept_or_measured(file, partial(run, contender, size, data, device)))
-    return pd.concat(frames, ignore_index=True)
+    jobs = [(contender.label, partial(run, contender, size, data, device)) for contender in contenders]
+    return run_in_turn(jobs, checkpoints=checkpoints, progress=progress)
 
 
 def step_seconds(

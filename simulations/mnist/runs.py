@@ -19,9 +19,9 @@ from simulations.devices import single_thread
 from simulations.mnist.config import MnistConfig, tidy
 from simulations.mnist.images import Mnist, load_mnist
 from simulations.mnist.training import Trained, train
-from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile, working_for
+from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile, kept_or_measured, working_for
 
-__all__ = ["Progress", "Runs", "identity", "programs", "run_many"]
+__all__ = ["Progress", "Runs", "identity", "programs", "run_in_turn", "run_many"]
 
 SEEDS_A_PROGRAM = 10
 SAMPLES_A_PROGRAM = 20_000  # a batch of every seed
@@ -135,3 +135,22 @@ def _run_program(
 ) -> tuple[list[int], Trained]:
     with working_for(owner), single_thread():
         return members, train(configs, data, torch.device(device), checkpoint=checkpoint)
+
+
+def run_in_turn(
+    jobs: Sequence[tuple[str, Callable[[], pd.DataFrame]]],
+    *,
+    checkpoints: CheckpointDirectory | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> pd.DataFrame:
+    """Make the tables of named contenders one after the other, on one thread, and join them.
+
+    Those in ``checkpoints`` are done.
+    """
+    frames = []
+    for number, (label, make) in enumerate(jobs, start=1):
+        file = checkpoints.file(f"contender-{number:02d}") if checkpoints is not None else None
+        progress(f"{number} of {len(jobs)}: {label}")
+        with single_thread():
+            frames.append(kept_or_measured(file, make))
+    return pd.concat(frames, ignore_index=True)

@@ -21,13 +21,14 @@ from torch import Tensor
 from kondo_theory.screening import RULES
 from kondo_theory.training.policies import pick
 from kondo_theory.words import choice, unhandled
-from simulations.devices import clock, resolve, single_thread
+from simulations.devices import clock, resolve
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.images import Mnist, load_mnist
+from simulations.mnist.runs import run_in_turn
 from simulations.mnist.training import SeedProgram, confidence_advantage
 from simulations.networks.stacked import StackedScreening
 from simulations.randomness.seed_streams import Draws
-from simulations.resuming.checkpoints import CheckpointDirectory, kept_or_measured
+from simulations.resuming.checkpoints import CheckpointDirectory
 from simulations.resuming.parts import Measurement
 
 __all__ = [
@@ -219,13 +220,8 @@ def run_study(
     progress: Callable[[str], None] = lambda _: None,
 ) -> pd.DataFrame:
     """Train all contenders, one after the other, and join their tables; those in ``checkpoints`` are done."""
-    frames = []
-    for number, contender in enumerate(contenders, start=1):
-        file = checkpoints.file(f"contender-{number:02d}") if checkpoints is not None else None
-        progress(f"{number} of {len(contenders)}: {contender.label}")
-        with single_thread():
-            frames.append(kept_or_measured(file, partial(run, contender, size, data, device)))
-    return pd.concat(frames, ignore_index=True)
+    jobs = [(contender.label, partial(run, contender, size, data, device)) for contender in contenders]
+    return run_in_turn(jobs, checkpoints=checkpoints, progress=progress)
 
 
 def write_table(
