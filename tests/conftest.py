@@ -1,5 +1,6 @@
-"""What all test processes share: one torch thread, the width of a pipe, and a rule for rows."""
+"""What all test processes share: one torch thread, the width of a pipe, rare collections, and a rule for rows."""
 
+import gc
 import os
 
 import pytest
@@ -8,9 +9,16 @@ from row_names import held
 
 from simulations.verification.checks.evidence import Measured, Simulated
 
+gc.set_threshold(100_000, 20, 20)  # else a seventh of the time goes into looking at objects that all stay
+
 torch.set_num_threads(1)  # the processes already share the cores, and small networks gain nothing
 for name in ("COLUMNS", "LINES"):  # readline sets them in the workers of pytest-xdist
     os.environ.pop(name, None)
+
+
+def pytest_collection_finish():
+    """Modules, tests and whatever else is there by now stay to the end: no collection has to look at them."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
