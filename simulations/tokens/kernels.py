@@ -4,6 +4,7 @@ Every arm of every position has its own logit, so nothing here assumes that posi
 equally likely: the mean field does. Arm 0 is right. All tokens of a row carry its advantage, the share of right
 tokens less the baseline. Tokens of the same position, arm and row reward are alike, so a batch is counted in such
 classes and the classes are ranked. Ties at the price are kept in proportion: the mean of breaking them at random.
+Numba takes seconds to compile the arithmetic of whole arrays, so it is written out in loops.
 """
 
 import math
@@ -74,11 +75,20 @@ def _new_scratch(logits: FloatArray, batch_size: int) -> Scratch:
 def _set_policy(logits: FloatArray, scratch: Scratch) -> None:
     """Write the softmax of logits, shape (T, M), and its entropies."""
     policy = scratch.policy
-    for t in range(logits.shape[0]):
-        top = logits[t].max()
-        policy[t] = np.exp(logits[t] - top)
-        policy[t] /= policy[t].sum()
-        scratch.entropies[t] = -(policy[t] * np.log(np.maximum(policy[t], _LEAST_PROBABILITY))).sum()
+    n_tokens, vocab_size = logits.shape
+    for t in range(n_tokens):
+        top = logits[t, 0]
+        for arm in range(1, vocab_size):
+            top = max(top, logits[t, arm])
+        total = 0.0
+        for arm in range(vocab_size):
+            policy[t, arm] = math.exp(logits[t, arm] - top)
+            total += policy[t, arm]
+        entropy = 0.0
+        for arm in range(vocab_size):
+            policy[t, arm] /= total
+            entropy -= policy[t, arm] * math.log(max(policy[t, arm], _LEAST_PROBABILITY))
+        scratch.entropies[t] = entropy
 
 
 @kernel
@@ -105,7 +115,10 @@ def _keep_rows(scratch: Scratch, advantage: FloatArray, n_kept: float) -> FloatA
     """
     arms, n_right = scratch.arms, scratch.n_right
     batch_size, n_tokens = arms.shape
-    surprisal = -np.log(np.maximum(scratch.policy, _LEAST_PROBABILITY))
+    surprisal = np.empty_like(scratch.policy)
+    for t in range(n_tokens):
+        for arm in range(surprisal.shape[1]):
+            surprisal[t, arm] = -math.log(max(scratch.policy[t, arm], _LEAST_PROBABILITY))
     scores = np.zeros(batch_size)
     for row in range(batch_size):
         for t in range(n_tokens):
@@ -141,9 +154,21 @@ def _weigh_classes(counts: FloatArray, scratch: Scratch, advantage: FloatArray, 
         else:
             scores[i] = 1.0 / (1.0 + math.exp(-advantage[n] * surprisal / gate.temperature))
     if gate.kind == TOKEN:
-        flat[present] = keep_top(scores, flat[present], gate.n_kept)
+        scores = keep_top(scores, flat[present], gate.n_kept)
+        for i in range(present.size):
+            flat[present[i]] = scores[i]
     else:
-        flat[present] *= scores
+        for i in range(present.size):
+            flat[present[i]] *= scores[i]
+
+
+@kernel
+def _mean_reward(policy: FloatArray) -> float:
+    """Return the mean probability of the right tokens."""
+    total = 0.0
+    for t in range(policy.shape[0]):
+        total += policy[t, _RIGHT]
+    return total / policy.shape[0]
 
 
 @kernel
@@ -152,7 +177,7 @@ def _set_gradient(state: WordArray, scratch: Scratch, gate: Gate, batch_mean: bo
     policy, arms, n_right, gradient = scratch.policy, scratch.arms, scratch.n_right, scratch.gradient
     batch_size, n_tokens = arms.shape
     _draw_rows(state, scratch)
-    baseline = n_right.mean() / n_tokens if batch_mean else policy[:, _RIGHT].mean()
+    baseline = n_right.mean() / n_tokens if batch_mean else _mean_reward(policy)
     advantage = np.arange(n_tokens + 1) / n_tokens - baseline
     counts = np.zeros((n_tokens, policy.shape[1], n_tokens + 1))
     weights = _keep_rows(scratch, advantage, gate.n_kept) if gate.kind == ROW else np.ones(batch_size)
@@ -164,8 +189,13 @@ def _set_gradient(state: WordArray, scratch: Scratch, gate: Gate, batch_mean: bo
         _weigh_classes(counts, scratch, advantage, gate, batch_size)
     for t in range(n_tokens):
         for arm in range(policy.shape[1]):
-            gradient[t, arm] = (counts[t, arm] * advantage).sum() / batch_size
-        gradient[t] -= policy[t] * gradient[t].sum()
+            total = 0.0
+            for n in range(n_tokens + 1):
+                total += counts[t, arm, n] * advantage[n]
+            gradient[t, arm] = total / batch_size
+        total = gradient[t].sum()
+        for arm in range(policy.shape[1]):
+            gradient[t, arm] -= policy[t, arm] * total
 
 
 @kernel
@@ -180,7 +210,8 @@ def token_drifts(states: WordArray, logits: FloatArray, rows: Rows, gate: Gate, 
     for replicate in range(states.shape[0]):
         for _ in range(n_batches):
             _set_gradient(states[replicate], scratch, gate, rows.batch_mean)
-            drifts[replicate] += scratch.gradient[:, _RIGHT] / n_batches
+            for t in range(logits.shape[0]):
+                drifts[replicate, t] += scratch.gradient[t, _RIGHT] / n_batches
     return drifts
 
 
@@ -209,5 +240,5 @@ def token_learning(
                 logits += learning_rate * scratch.gradient
                 step += 1
             _set_policy(logits, scratch)
-            reward[replicate, record] = scratch.policy[:, _RIGHT].mean()
+            reward[replicate, record] = _mean_reward(scratch.policy)
     return reward

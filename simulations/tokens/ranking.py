@@ -70,11 +70,11 @@ def score(rule: int, advantage: float, surprisal: float, entropy: float, band: t
 @kernel
 def entropy_quantile(entropies: FloatArray, batch_size: int, level: float) -> float:
     """Return the linearly interpolated quantile of a batch's entropies: each of those given, (T,), B times."""
-    ordered = np.sort(entropies)
-    place = level * (ordered.size * batch_size - 1)
+    order = np.argsort(entropies)  # as ``keep_top`` sorts: a second kind of sort would have to be compiled
+    place = level * (order.size * batch_size - 1)
     lower = int(place)
-    upper = min(lower + 1, ordered.size * batch_size - 1)
-    left, right = ordered[lower // batch_size], ordered[upper // batch_size]
+    upper = min(lower + 1, order.size * batch_size - 1)
+    left, right = entropies[order[lower // batch_size]], entropies[order[upper // batch_size]]
     return left + (right - left) * (place - lower)
 
 
