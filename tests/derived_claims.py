@@ -11,6 +11,7 @@ from functools import cache
 from unittest import mock
 
 import sympy as sp
+from carried_out_once import carried_out_once
 
 from kondo_theory.claims import CLAIMS
 from kondo_theory.derivations.proof import Derivation, Proof
@@ -44,7 +45,7 @@ def _derive(claim: str) -> tuple[Derivation, tuple[Identity, ...]]:
         found.append((text, sp.sympify(left), sp.sympify(right)))
         return identity(self, text, left, right, latex)
 
-    with mock.patch.object(Proof, "identity", record):
+    with mock.patch.object(Proof, "identity", record), carried_out_once():
         derivation = importlib.import_module(CLAIMS[claim].derivation_module).derive()
     return derivation, tuple(found)
 

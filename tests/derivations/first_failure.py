@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from unittest import mock
 
+from carried_out_once import carried_out_once
+
 from kondo_theory.derivations.proof import Proof
 
 __all__ = ["first_failure"]
@@ -34,9 +36,10 @@ def first_failure(module, write=None):
     ``write`` writes some of the module's steps into a proof; without it the whole derivation is made.
     """
     try:
-        if write is not None:
-            write(_Strict("x", "s", ()))
-        else:
+        with carried_out_once():
+            if write is not None:
+                write(_Strict("x", "s", ()))
+                return None
             with mock.patch.object(module, "Proof", _Strict):
                 assert module.derive().ok, "a derivation of no steps"
     except _StepError as error:

@@ -6,6 +6,7 @@ import importlib
 
 import pytest
 import sympy as sp
+from carried_out_once import carried_out_once
 from derived_claims import derived
 from first_failure import first_failure
 
@@ -209,3 +210,16 @@ def test_a_gate_that_keeps_the_failures_is_caught(monkeypatch):
         symmetric_context, "by_sign", lambda correct, wrong, n_arms: (wrong, *[correct] * (n_arms - 1))
     )
     assert first_failure(module_of("zero-price-geometry"))
+
+
+def test_what_is_carried_out_once_is_what_sympy_finds_and_kinds_and_hints_are_told_apart():
+    x = sp.Symbol("x", positive=True)
+    parts = (sp.Integral(sp.exp(-x), (x, 0, 1)), sp.Sum(x, (x, 1, 3)), sp.Limit(sp.sin(x) / x, x, 0))
+    nested = sp.Integral(sp.Sum(x, (x, 1, 3)), (x, 0, 1))
+    expected = [*(part.doit() for part in parts), nested.doit(), nested.doit(deep=False)]
+    doit = sp.Integral.doit
+    with carried_out_once():
+        assert sp.Integral.doit is not doit
+        for _ in range(2):
+            assert [*(part.doit() for part in parts), nested.doit(), nested.doit(deep=False)] == expected
+    assert sp.Integral.doit is doit

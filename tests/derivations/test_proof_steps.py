@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import sympy as sp
+from carried_out_once import carried_out_once
 from derived_claims import DERIVED, derived, identities
 
 from kondo_theory.claims import CLAIMS
@@ -60,7 +61,9 @@ def bites(left: sp.Expr, right: sp.Expr) -> bool:
 def test_every_identity_can_fail(claim):
     for text, left, right in identities(claim):
         assert left != right, text
-        assert bites(left, right), f"claim {claim}: nothing on the left matters: {text}"
+        with carried_out_once():
+            found = bites(left, right)
+        assert found, f"claim {claim}: nothing on the left matters: {text}"
 
 
 def test_negative_control_an_identity_that_cannot_fail_is_found():

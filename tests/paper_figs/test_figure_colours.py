@@ -1,5 +1,6 @@
 """Colours tell methods apart for every reader: on white, and as seen with deuteranopia and tritanopia."""
 
+from functools import cache
 from itertools import combinations
 
 import pytest
@@ -15,6 +16,7 @@ APART = 15.0
 CONTRAST = 3.0
 
 
+@cache
 def apart(first, second):
     """How far two colours are apart in CIEDE2000, as the reader who sees the least difference sees them."""
     return min(
