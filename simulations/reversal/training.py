@@ -282,7 +282,8 @@ def tidy(configs: Sequence[ReversalConfig], curves: Sequence[pd.DataFrame]) -> p
     for config, curve in zip(configs, curves, strict=True):
         columns = {key: value for key, value in asdict(config).items() if key != "network"}
         nullable = {key: math.nan if value is None else value for key, value in columns.items()}
-        frames.append(curve.assign(label=config.label, **nullable)[["label", *nullable, *curve.columns]])
+        measured = {str(name): column for name, column in curve.items()}
+        frames.append(pd.DataFrame({"label": config.label, **nullable, **measured}))
     return pd.concat(frames, ignore_index=True)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from reversal_worlds import curve_of, trap, world
+from reversal_worlds import curve_of, trap, true_world, world
 
 from kondo_theory.claims import CLAIMS
 from kondo_theory.cost import surviving_rows_exact
@@ -19,7 +19,7 @@ JUDGED = {
     "reversal-quality": ("quality", quality_rows),
     "reversal-token-trap": ("token-trap", token_trap_rows),
     "reversal-row-gate": ("token-trap", row_gate_rows),
-    "reversal-screening": ("screening-tasks", lambda found: screening_rows(found, world("screening"))),
+    "reversal-screening": ("screening-tasks", lambda found: screening_rows(found, true_world("screening"))),
     "reversal-physical-cost": ("quality", physical_cost_rows),
 }
 
@@ -54,7 +54,7 @@ def test_quality_is_not_comparable_and_says_what_the_criteria_find():
     assert "by the criteria alone: holds in regime, all 9 measured criteria are met" in reason
     bare = replace(CLAIMS["reversal-quality"].rule, not_comparable="")
     claim = replace(CLAIMS["reversal-quality"], rule=bare)
-    assert judge(claim, None, [], quality_rows(world("quality")))[0] == "fails"
+    assert judge(claim, None, [], quality_rows(true_world("quality")))[0] == "fails"
 
 
 def where(predicate, then):
@@ -158,7 +158,7 @@ def test_one_unlucky_seed_is_allowed():
 
 
 def test_the_cost_rows_hold_the_model_against_the_counts():
-    rows = {row.quantity: row.value for row in physical_cost_rows(world("quality"))}
+    rows = {row.quantity: row.value for row in physical_cost_rows(true_world("quality"))}
     exact = surviving_rows_exact(100, 10, 30)
     name = "rows processed, token gate(3 %), measured over predicted for independent keeps"
     assert rows[name] == pytest.approx(0.15 / exact)
@@ -166,7 +166,7 @@ def test_the_cost_rows_hold_the_model_against_the_counts():
     for label in ("row gate(3 %)", "token gate(3 %)"):
         predicted = rows[f"the same, predicted from the positions processed, {label}"]
         assert predicted == pytest.approx(rows[f"sampling and training FLOPs, {label} / PG"])
-    found = world("quality")
+    found = true_world("quality")
     with pytest.raises(ResultError, match=r"lacks row gate\(3 %\), which reversal-physical-cost compares"):
         physical_cost_rows(Curves(found.frame[found.frame["label"] != "row gate(3 %)"]))
 
@@ -195,10 +195,10 @@ def test_gates_of_another_number_of_updates_or_seeds_are_not_compared():
     others = found.frame.assign(seed=found.frame["seed"].where(~long, found.frame["seed"] + 1))
     with pytest.raises(ResultError, match=r"row gate by delight 1,000 of seeds 1, 2, 3, 4, 5"):
         row_gate_rows(Curves(others))
-    elsewhere = world("screening-tasks")
+    elsewhere = true_world("screening-tasks")
     late = elsewhere.frame["rule"].eq("surprisal")
     frame = elsewhere.frame.assign(update=elsewhere.frame["update"].where(~late, 10 * elsewhere.frame["update"]))
     with pytest.raises(ResultError, match=r"abs-advantage 1,000 of seeds 0, 1, 2; surprisal 10,000 of seeds 0, 1, 2"):
-        screening_rows(Curves(frame), world("screening"))
+        screening_rows(Curves(frame), true_world("screening"))
     with pytest.raises(ResultError, match=r"lacks the token gate by surprisal at M = 2, H = 6, ρ = 3 %"):
-        screening_rows(Curves(elsewhere.frame[~late]), world("screening"))
+        screening_rows(Curves(elsewhere.frame[~late]), true_world("screening"))
