@@ -1,6 +1,6 @@
 """Closed pipes, encodings without our signs and full disks: every command keeps its exit code and prints what it can.
 
-The commands run in processes of their own, several in a row in each, for it is the process's streams that break.
+The commands run in processes of their own, many in a row in each, for it is the process's streams that break.
 """
 
 import json
@@ -24,36 +24,40 @@ def check(found, claim, context):
     found.simulated = [Simulated("⟨χ⟩ ≤ ρ − ½", 1.0, 1.001 if claim.id == "gate-law" else 2.0, 0.001)]
 
 verify._Found.check = check
-commands, mode, place = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3]
-if any(words[0] == "report" and "--out" in words for words in commands):  # the token trap's whole grid takes seconds
+runs = json.loads(sys.argv[1])
+every = [words for run in runs for words in run["commands"]]
+if any(words[0] == "report" and "--out" in words for words in every):  # the token trap's whole grid takes seconds
     from simulations.report.explorers import tokens
     tokens.VOCABULARIES, tokens.TOKENS, tokens.RATES = (2, 10), (2, 10, 30), (0.03, 0.1)
-if ["bench"] in commands:
+if ["bench"] in every:
     from simulations.benchmark import suite as benchmark
     benchmark.run = lambda **_: []
     benchmark.main_table = lambda rows: "kernel ≥ 2×"
     benchmark.target_table = lambda rows: "target ≤ 1"
-report = open(os.path.join(place, "codes.json"), "w")
-codes = []
-for number, arguments in enumerate(commands):
-    for descriptor in (1, 2):
-        if mode == "closed":
-            end, new = os.pipe()
-            os.close(end)
-        elif mode == "full":
-            new = os.open("/dev/full", os.O_WRONLY)
-        else:
-            new = os.open(os.path.join(place, f"{number}.{descriptor}"), os.O_WRONLY | os.O_CREAT)
-        os.dup2(new, descriptor)
-        os.close(new)
-    try:
-        cli.main(arguments)
-    except SystemExit as ended:
-        codes.append(ended.code)
-    except BaseException:
-        codes.append(traceback.format_exc())
-json.dump(codes, report)
-report.close()
+for run in runs:
+    mode, place, codes = run["mode"], run["place"], []
+    report = open(os.path.join(place, "codes.json"), "w")
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding=run["encoding"], errors=stream.errors)
+    for number, arguments in enumerate(run["commands"]):
+        for descriptor in (1, 2):
+            if mode == "closed":
+                end, new = os.pipe()
+                os.close(end)
+            elif mode == "full":
+                new = os.open("/dev/full", os.O_WRONLY)
+            else:
+                new = os.open(os.path.join(place, f"{number}.{descriptor}"), os.O_WRONLY | os.O_CREAT)
+            os.dup2(new, descriptor)
+            os.close(new)
+        try:
+            cli.main(arguments)
+        except SystemExit as ended:
+            codes.append(ended.code)
+        except BaseException:
+            codes.append(traceback.format_exc())
+    json.dump(codes, report)
+    report.close()
 os._exit(0)
 """
 TABLE = "{place}/t.parquet"
@@ -84,12 +88,16 @@ LIGHT = {command: code for command, code in COMMANDS.items() if not set(HEAVY) &
 """The commands that need neither torch nor Numba nor Matplotlib."""
 
 
-def run_all(mode, place, commands, encoding="utf-8"):
-    """Run the commands in one process; return the exit codes."""
-    typed = [[word.format(place=place) for word in command] for command in commands]
+def run_all(runs, place):
+    """Run the commands of every mode and encoding in one process, each in a directory; return the exit codes."""
+    given = []
+    for name, (mode, encoding, commands) in runs.items():
+        (place / name).mkdir()
+        typed = [[word.format(place=place / name) for word in command] for command in commands]
+        given.append({"mode": mode, "encoding": encoding, "commands": typed, "place": str(place / name)})
     run = subprocess.run(
-        [sys.executable, "-c", RUN, json.dumps(typed), mode, str(place)],
-        env={**os.environ, "PYTHONIOENCODING": encoding, "COLUMNS": "100"},
+        [sys.executable, "-c", RUN, json.dumps(given)],
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "100"},
         stdin=subprocess.DEVNULL,
         capture_output=True,  # pipes at first: a stream of a file would be sought in
         timeout=300,
@@ -97,31 +105,49 @@ def run_all(mode, place, commands, encoding="utf-8"):
         cwd=place,
     )
     assert run.returncode == 0
-    return dict(zip(commands, json.loads((place / "codes.json").read_text()), strict=True))
+    return {
+        name: dict(zip(commands, json.loads((place / name / "codes.json").read_text()), strict=True))
+        for name, (*_, commands) in runs.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def light(tmp_path_factory):
+    """The light commands in two encodings and, last, on a full disk: where they ran, and their exit codes."""
+    place = tmp_path_factory.mktemp("light")
+    runs = {encoding: ("file", encoding, LIGHT) for encoding in ("ascii", "latin-1")}
+    if Path("/dev/full").exists():
+        runs["full"] = ("full", "utf-8", LIGHT)
+    return place, run_all(runs, place)
 
 
 def test_a_closed_pipe_is_no_failure_and_loses_no_result(tmp_path):
-    assert run_all("closed", tmp_path, COMMANDS) == COMMANDS
-    report = json.loads((tmp_path / "report.json").read_text())
+    assert run_all({"all": ("closed", "utf-8", COMMANDS)}, tmp_path) == {"all": COMMANDS}
+    place = tmp_path / "all"
+    report = json.loads((place / "report.json").read_text())
     assert [claim["verdict"] for claim in report["claims"]] == ["holds in regime", "contradicted"]
     assert report["complete"] is True
-    assert (tmp_path / "t.parquet").exists()
-    assert len(list((tmp_path / "figures").iterdir())) == 3  # PDF, PNG, captions
-    assert (tmp_path / "sweep" / "gate-frequency.parquet").exists()
+    assert (place / "t.parquet").exists()
+    assert len(list((place / "figures").iterdir())) == 3  # PDF, PNG, captions
+    assert (place / "sweep" / "gate-frequency.parquet").exists()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_a_full_disk_is_an_error_and_loses_no_result(tmp_path):
-    assert run_all("full", tmp_path, LIGHT) == {command: code or 2 for command, code in LIGHT.items()}
-    assert json.loads((tmp_path / "report.json").read_text())["exit_code"] == 1
+def test_a_full_disk_is_an_error_and_loses_no_result(light):
+    place, codes = light
+    assert codes["full"] == {command: code or 2 for command, code in LIGHT.items()}
+    assert json.loads((place / "full" / "report.json").read_text())["exit_code"] == 1
 
 
 @pytest.mark.parametrize(("encoding", "signs"), [("ascii", "<chi> <= rho - 1/2"), ("latin-1", "<chi> <= rho - ½")])
-def test_signs_that_the_encoding_lacks_degrade(tmp_path, encoding, signs):
-    assert run_all("file", tmp_path, LIGHT, encoding) == LIGHT
+def test_signs_that_the_encoding_lacks_degrade(light, encoding, signs):
+    place, codes = light
+    assert codes[encoding] == LIGHT
     output = {}
     for number, command in enumerate(LIGHT):
-        out, err = ((tmp_path / f"{number}.{descriptor}").read_text(encoding=encoding) for descriptor in (1, 2))
+        out, err = (
+            (place / encoding / f"{number}.{descriptor}").read_text(encoding=encoding) for descriptor in (1, 2)
+        )
         output[command] = out, err
         assert "Traceback" not in err
         assert bool(out) == (COMMANDS[command] != 2), command
@@ -131,7 +157,7 @@ def test_signs_that_the_encoding_lacks_degrade(tmp_path, encoding, signs):
     (report,) = (out for command, (out, _) in output.items() if "row-gate" in command)
     assert signs in report
     assert "2 of 2" in report
-    json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    json.loads((place / encoding / "report.json").read_text(encoding="utf-8"))
 
 
 def test_a_reader_that_leaves_early_gets_the_first_line_and_the_command_its_own_code(tmp_path):
