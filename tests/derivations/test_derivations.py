@@ -213,9 +213,9 @@ def test_a_gate_that_keeps_the_failures_is_caught(monkeypatch):
 
 
 def test_what_is_carried_out_once_is_what_sympy_finds_and_kinds_and_hints_are_told_apart():
-    x = sp.Symbol("x", positive=True)
-    parts = (sp.Integral(sp.exp(-x), (x, 0, 1)), sp.Sum(x, (x, 1, 3)), sp.Limit(sp.sin(x) / x, x, 0))
-    nested = sp.Integral(sp.Sum(x, (x, 1, 3)), (x, 0, 1))
+    x, n = sp.symbols("x n", positive=True)
+    parts = (sp.Integral(sp.exp(-x), (x, 0, 1)), sp.Sum(n, (n, 1, 3)), sp.Limit(sp.sin(x) / x, x, 0))
+    nested = sp.Integral(sp.Sum(x * n, (n, 1, 3)), (x, 0, 1))
     expected = [*(part.doit() for part in parts), nested.doit(), nested.doit(deep=False)]
     doit = sp.Integral.doit
     with carried_out_once():
