@@ -157,7 +157,10 @@ def test_a_table_is_labelled_by_what_it_holds(tmp_path, given, preset):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"study": "lerning"}, "study must be one of learning, methods, tasks, learning-rate, cost, got 'lerning'; did you mean 'learning'"),
+        (
+            {"study": "lerning"},
+            "one of learning, methods, tasks, learning-rate, cost, got 'lerning'; did you mean 'learning'",
+        ),
         ({"study": "learning", "method": "pg"}, "a study names its own methods and tasks"),
         ({"study": "learning", "tasks": ("digits",)}, "a study names its own methods and tasks"),
         ({"only": ("PGG",)}, "a method of the study must be one of PG, .*, got 'PGG'; did you mean 'PG'"),
