@@ -11,7 +11,7 @@ from rich.table import Table
 from simulations.results.tables import load, with_seconds
 from simulations.statistics import bootstrap
 
-__all__ = ["cost_table", "summary_table"]
+__all__ = ["cost_table", "frozen_table", "summary_table"]
 
 _METHOD = ["label", "task", "trainable", "learning_rate"]
 
@@ -62,6 +62,29 @@ def cost_table(path: Path) -> Table:
             cells = [f"{value:.3g}" for value in (*np.median(times, axis=0), np.median(step))]
             ratio = f"{np.median(step / full):.2f}"
             shown.add_row(str(trainable), "yes" if reuse else "no", str(kept), *cells, ratio)
+    return shown
+
+
+def frozen_table(path: Path) -> Table:
+    """Return every gate's drift and noise at the pretrained policy, relative to those of PG.
+
+    Parameters
+    ----------
+    path : Path
+        A table of :mod:`simulations.language_model.frozen`.
+    """
+    shown = Table("task", "gate", "rows", "tokens", "drift of PG's", "E‖g‖² of PG's")
+    shown.title = "mean batch gradient along the gradient of the reward; what a batch of 32 answers keeps"
+    for column in shown.columns[2:]:
+        column.justify = "right"
+    frame = load(path).frame
+    means = frame.groupby(["task", "gate"], sort=False).mean(numeric_only=True)
+    for (task, gate), row in means.drop("gradient", level="gate").iterrows():  # type: ignore[misc]
+        full = means.loc[(task, "PG")]
+        ratios = [f"{float(row[name] / full[name]):.3f}" for name in ("drift", "squared_length")]
+        shown.add_row(
+            str(task), str(gate), *(f"{float(row[f'kept_{name}']):.1f}" for name in ("rows", "tokens")), *ratios
+        )
     return shown
 
 
