@@ -138,7 +138,7 @@ def batch_facts(answers: Answers, advantage: Tensor, reward: Tensor, size: int) 
     }
     for share in (1, 3, 10):
         facts[f"delight_tokens_{share}"] = _carried(by_token[answers.answered], share / 100)
-    for share in (12.5, 25):
+    for share in (12.5, 25):  # type: ignore[assignment]
         facts[f"delight_rows_{share:g}"] = _carried(by_token.sum(1), share / 100)
     return facts
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
+from simulations.language_model.predictions import gate_estimates, predicted_outcomes
 from simulations.results.tables import load, with_seconds
 from simulations.statistics import bootstrap
 
@@ -66,25 +67,24 @@ def cost_table(path: Path) -> Table:
 
 
 def frozen_table(path: Path) -> Table:
-    """Return every gate's drift and noise at the pretrained policy, relative to those of PG.
+    """Return what every gate does at the pretrained policy, relative to PG, and what it is predicted to do.
 
     Parameters
     ----------
     path : Path
         A table of :mod:`simulations.language_model.frozen`.
     """
-    shown = Table("task", "gate", "rows", "tokens", "drift of PG's", "E‖g‖² of PG's")
-    shown.title = "mean batch gradient along the gradient of the reward; what a batch of 32 answers keeps"
-    for column in shown.columns[2:]:
+    shown = Table("task", "gate", "rows", "tokens", "drift", "length", "alignment", "predicted")
+    shown.title = "what a batch keeps; the mean gradient along ∇J, the length and the angle in parts of PG's"
+    for column in shown.columns[2:7]:
         column.justify = "right"
-    frame = load(path).frame
-    means = frame.groupby(["task", "gate"], sort=False).mean(numeric_only=True)
-    for (task, gate), row in means.drop("gradient", level="gate").iterrows():  # type: ignore[misc]
-        full = means.loc[(task, "PG")]
-        ratios = [f"{float(row[name] / full[name]):.3f}" for name in ("drift", "squared_length")]
-        shown.add_row(
-            str(task), str(gate), *(f"{float(row[f'kept_{name}']):.1f}" for name in ("rows", "tokens")), *ratios
-        )
+    blocks = load(path).frame
+    kept = blocks.groupby(["task", "gate"])[["kept_rows", "kept_tokens"]].mean()
+    outcomes = {(each.task, each.gate): each.predicted for each in predicted_outcomes(blocks)}
+    for row in gate_estimates(blocks).to_dict("records"):
+        place = (row["task"], row["gate"])
+        numbers = [f"{row[name]:.2f} ± {row[f'{name}_error']:.2f}" for name in ("drift", "length", "alignment")]
+        shown.add_row(*place, *(f"{number:.1f}" for number in kept.loc[place]), *numbers, outcomes[place])
     return shown
 
 
