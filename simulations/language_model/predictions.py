@@ -47,7 +47,7 @@ GAIN = 0.05
 TRUE_OUTCOMES, TRUE_ORDERS = 0.9, 0.8
 """Shares of the predictions that must come true for them to hold, beside that no sign is reversed."""
 _REFERENCE = "PG"
-_KIND = "language-model-frozen"  # that of simulations.language_model.frozen, which needs torch
+_KIND = "language-model-frozen"  # that of simulations.language_model.frozen.study, which needs torch
 
 
 @dataclass(frozen=True)

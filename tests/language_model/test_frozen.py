@@ -9,10 +9,11 @@ from tiny_models import CPU, directory, model, tiny, tokenizer
 
 from kondo_theory.training import AnswerStep
 from simulations.cli import main as cli
-from simulations.language_model import frozen, predictions
-from simulations.language_model.directions import gradient
-from simulations.language_model.frozen import Size, _half, _quarter, _squared_lengths
-from simulations.language_model.frozen_gates import GATES
+from simulations.language_model import predictions
+from simulations.language_model.frozen import study as frozen
+from simulations.language_model.frozen.directions import gradient
+from simulations.language_model.frozen.gates import GATES
+from simulations.language_model.frozen.study import Size, _half, _quarter, _squared_lengths
 from simulations.language_model.training import LanguageModelRun
 from simulations.results.tables import load
 

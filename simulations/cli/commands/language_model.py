@@ -88,21 +88,22 @@ def language_model(quiet: bool, model: Path | None, **given: Any) -> int:
 
 def _measured(given: dict[str, Any], model: Path | None, *, quiet: bool) -> int:
     """Write the table of a study that is no list of runs, and show it."""
-    from simulations.language_model import cost, frozen, summary
+    from simulations.language_model import cost, summary
+    from simulations.language_model.frozen import study as frozen
     from simulations.language_model.weights import name_of
     from simulations.results.tables import table_path
     from simulations.verification import report
 
-    study = given["study"]
-    shared = settings_of_a_study(study, {name: value for name, value in given.items() if name != "study"})
+    name = given["study"]
+    shared = settings_of_a_study(name, {key: value for key, value in given.items() if key != "study"})
     preset, out = shared.pop("preset"), shared.pop("out")
     with options.user_input():
         options.require_device(shared["device"])
         name_of(model)
-        out = table_path(out, f"language-model-{study}-{preset}")
-    write = {"cost": cost.write_table, "frozen": frozen.write_table}[study]
+        out = table_path(out, f"language-model-{name}-{preset}")
+    write = {"cost": cost.write_table, "frozen": frozen.write_table}[name]
     with written(out, quiet=quiet):
         write(preset, out, **shared, model=model, command=typed(), progress=teller(quiet))
         if not quiet:
-            report.console().print(summary.cost_table(out) if study == "cost" else summary.frozen_table(out))
+            report.console().print(summary.cost_table(out) if name == "cost" else summary.frozen_table(out))
     return 0

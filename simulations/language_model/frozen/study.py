@@ -25,7 +25,8 @@ from torch import Tensor
 from kondo_theory.advantage import group_advantage
 from simulations.devices import resolve, single_thread
 from simulations.language_model.config import LanguageModelConfig
-from simulations.language_model.directions import (
+from simulations.language_model.experiment import extra_versions
+from simulations.language_model.frozen.directions import (
     Direction,
     SharedPrompts,
     along,
@@ -33,8 +34,7 @@ from simulations.language_model.directions import (
     require_sampled,
     scaled_step,
 )
-from simulations.language_model.experiment import extra_versions
-from simulations.language_model.frozen_gates import GATES, batch_facts, kept_facts
+from simulations.language_model.frozen.gates import GATES, batch_facts, kept_facts
 from simulations.language_model.sampling import Drawn
 from simulations.language_model.tasks import TASKS, problems
 from simulations.language_model.training import LanguageModelRun
@@ -128,7 +128,7 @@ def measure(
         One row a gate, and one named ``gradient``: ∇J itself. Means over batches: drift ⟨g, ∇J⟩; adam_drift, the
         same with ∇J over the root of each coordinate's mean square in the other half; squared_length ‖g‖², and of PG
         exact_squared_length; for gates that keep whole rows Σ A², Σ A·s and Σ s² over these, s the answer's
-        derivative along ∇J; and what is kept (:mod:`simulations.language_model.frozen_gates`).
+        derivative along ∇J; and what is kept (:mod:`simulations.language_model.frozen.gates`).
     """
     config = LanguageModelConfig("pg", task=task, seed=_SEED + block)
     with single_thread():
@@ -211,11 +211,8 @@ def _half(
         for place, (drift, adam_drift, length) in enumerate(every):
             found = {"drift": drift, "adam_drift": adam_drift, "squared_length": length}
             found |= _row_moments(batch, place, first, second)
-            yield (
-                {"gate": GATES[place].label}
-                | {name: float(value) for name, value in found.items()}
-                | batch.facts[place]
-            )
+            numbers = {name: float(value) for name, value in found.items()}
+            yield {"gate": GATES[place].label, **numbers, **batch.facts[place]}
         scale = batch.facts[0]["answer_tokens"] / (len(batch.advantage) * (1 - 1 / run.config.answers))
         yield {"gate": "gradient", "drift": float(batch.weights[0] @ mean) * scale}
 
