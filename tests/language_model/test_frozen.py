@@ -9,7 +9,7 @@ from tiny_models import CPU, directory, model, tiny, tokenizer
 
 from kondo_theory.training import AnswerStep
 from simulations.cli import main as cli
-from simulations.language_model import predictions
+from simulations.language_model.frozen import estimates
 from simulations.language_model.frozen import study as frozen
 from simulations.language_model.frozen.directions import gradient
 from simulations.language_model.frozen.gates import GATES
@@ -126,8 +126,8 @@ def test_the_command_goes_on_where_it_was_stopped(capsys, tmp_path, tmp_path_fac
     assert (code, seen) == (0, [0, 1])
     assert "predicted" in shown
     assert command(capsys, *words)[1].endswith("is complete: nothing to do\n")
-    frame = load(out, kind=predictions._KIND).frame
-    assert predictions._KIND == frozen.KIND
+    frame = load(out, kind=estimates._KIND).frame
+    assert estimates._KIND == frozen.KIND
     assert frame["gate"].tolist() == 2 * [*(gate.label for gate in GATES), "gradient"]
     assert frame.groupby("gate")["drift"].nunique().min() == 2, "blocks have draws of their own"
     rows = frame[frame["gate"] != "gradient"]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from simulations.language_model.frozen.estimates import row_residuals
 from simulations.language_model.predictions import (
     Estimate,
     frozen_blocks,
@@ -115,6 +116,20 @@ def test_predictions_hold_or_fail():
     early.loc[(early["label"] == "PG") & (early["update"] == 50), "reward"] = 0.59
     assert score(frame, early).true_orders == 1, "who is there earlier counts"
     assert score(frame, early.assign(task="another")).outcomes == ()
+
+
+def test_the_residual_of_a_gates_rows_is_what_the_advantage_does_not_explain():
+    """s = 3 A + e with E[G e²] = 0.5 c² E[G A²] for one gate, and 2 for the other."""
+    moments = {"PG": (1.0, 3.0, 10.0), "near": (0.5, 1.5, 4.5 + 2.25), "far": (0.5, 2.0, 9 + 12 - 4.5)}
+    rows = [
+        {"task": "t", "gate": gate, "block": block, "row_aa": aa, "row_as": cross, "row_ss": ss}
+        for gate, (aa, cross, ss) in moments.items()
+        for block in range(3)
+    ]
+    token = [{"task": "t", "gate": "token", "block": block} for block in range(3)]
+    found = row_residuals(pd.DataFrame([*rows, *token])).set_index("gate")
+    assert found["residual"].to_dict() == pytest.approx({"PG": 1 / 9, "near": 0.5, "far": 2.0})
+    assert found["residual_error"].max() < 1e-9
 
 
 def test_of_every_task_the_larger_table_counts(tmp_path):
