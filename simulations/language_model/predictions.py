@@ -41,7 +41,7 @@ LEARNING = 0.1
 APART = 0.1
 """Of PG's alignment: pairs whose alignments are nearer to each other than this are not ordered."""
 GAIN = 0.05
-"""Reward by which a run must end above or below its start: about three standard errors of a difference of 500 answers."""
+"""Reward by which a run must end above or below its start: some three standard errors for 500 answers each."""
 TRUE_OUTCOMES, TRUE_ORDERS = 0.9, 0.8
 """Shares of the predictions that must come true for them to hold, beside that no sign is reversed."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ __all__ = ["language_model"]
 )
 @options.PRESET
 @options.study(
-    "Named runs: learning (default) and others; cost: seconds of a step; frozen: gates at the pretrained policy.",
-    completion.keys_in("simulations.language_model.studies", "STUDIES", "cost", "frozen"),
+    "Named runs: learning (default), …; cost: seconds of a step; frozen, frozen-tasks: gates before training.",
+    completion.keys_in("simulations.language_model.studies", "STUDIES", "cost", "frozen", "frozen-tasks"),
 )
 @click.option(
     "--only", multiple=True, metavar="LABEL", help="Only this method of the study, as tables name it; repeatable."
@@ -74,9 +75,10 @@ def language_model(quiet: bool, model: Path | None, **given: Any) -> int:
     Needs the extra lm, and fetches the weights (92 MB) unless there is a --model.
     """
     from simulations.language_model.experiment import plan_language_model, run_language_model
+    from simulations.language_model.studies import MEASURED
     from simulations.language_model.summary import summary_table
 
-    if given["study"] in ("cost", "frozen"):
+    if given["study"] in MEASURED:
         return _measured(given, model, quiet=quiet)
     with options.user_input():
         options.require_device(given["device"])
@@ -101,7 +103,7 @@ def _measured(given: dict[str, Any], model: Path | None, *, quiet: bool) -> int:
         options.require_device(shared["device"])
         name_of(model)
         out = table_path(out, f"language-model-{name}-{preset}")
-    write = {"cost": cost.write_table, "frozen": frozen.write_table}[name]
+    write = cost.write_table if name == "cost" else partial(frozen.write_table, name)
     with written(out, quiet=quiet):
         write(preset, out, **shared, model=model, command=typed(), progress=teller(quiet))
         if not quiet:

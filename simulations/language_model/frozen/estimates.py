@@ -22,7 +22,7 @@ __all__ = ["ERRORS", "Estimate", "alignment_differences", "frozen_blocks", "gate
 ERRORS = 2.0
 """Standard errors that an estimate must be beyond a bound for a prediction."""
 _REFERENCE = "PG"
-_KIND = "language-model-frozen"  # that of .study, which needs torch
+_KINDS = ("language-model-frozen", "language-model-frozen-tasks")
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,9 @@ def frozen_blocks(directory: Path = COMMITTED) -> pd.DataFrame:
         If a table is damaged.
     """
     found: dict[str, pd.DataFrame] = {}
-    for path in sorted(directory.glob("language-model-frozen-*.parquet")):
-        for task, rows in load(path, kind=_KIND).frame.groupby("task", sort=False):
+    tables = [load(path) for path in sorted(directory.glob("language-model-frozen-*.parquet"))]
+    for table in (each for each in tables if each.kind in _KINDS):
+        for task, rows in table.frame.groupby("task", sort=False):
             if str(task) not in found or rows["block"].nunique() > found[str(task)]["block"].nunique():
                 found[str(task)] = rows
     return pd.concat(found.values(), ignore_index=True) if found else pd.DataFrame(columns=["task", "gate", "block"])
