@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from simulations.language_model.predictions import (
     score,
 )
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "language-model.md"
 TRUTH = {"PG": (1.0, 1.0), "quarter": (0.4, 0.25), "junk": (0.01, 0.04), "bad": (-0.2, 0.25), "gradient": (1.0, 1.0)}
 """Of each gate the mean drift and squared length; the alignments are 1, 0.8, 0.05 and −0.4."""
 
@@ -154,3 +156,21 @@ def test_of_every_task_the_larger_table_counts(tmp_path):
 def test_no_torch_is_needed():
     code = "import sys, simulations.language_model.predictions; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_page_says_what_was_measured_and_predicted():
+    found = frozen_blocks()
+    outcomes = {(each.task, each.gate): each.predicted for each in predicted_outcomes(found)}
+    table = {(each["task"], each["gate"]): each for each in gate_estimates(found).to_dict("records")}
+    section = PAGE.read_text(encoding="utf-8").partition("## Predicted before training")[2].partition("\n## ")[0]
+    shown = [line for line in section.splitlines() if line.startswith("| ")][1:]
+    assert len(shown) == len({gate for _, gate in outcomes})
+    for line in shown:
+        gate, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        for task, (_, drift, alignment, predicted) in zip(
+            ("reversal-3", "spelling"), (cells[:4], cells[4:]), strict=True
+        ):
+            row = table[task, gate]
+            for name, text in (("drift", drift), ("alignment", alignment)):
+                assert text == f"{row[name]:.2f} ± {row[f'{name}_error']:.2f}".replace("-", "−"), (gate, task, name)
+            assert predicted == outcomes[task, gate]
