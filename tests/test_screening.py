@@ -35,6 +35,7 @@ ENTROPY = np.array([0.2, 1.0, 0.6, 0.4, 0.8])
         ("entropy-band", {}, [-np.inf, -np.inf, 0, 0, 0]),
         ("entropy-band", {"low": 0.0, "high": 0.3}, [0, -np.inf, -np.inf, 0, -np.inf]),
         ("positive-surprisal", {}, [0.1, -np.inf, -np.inf, 0.5, -np.inf]),
+        ("entropy", {}, ENTROPY),
     ],
 )
 def test_scores(name, parameters, expected):

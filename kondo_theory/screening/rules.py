@@ -101,6 +101,10 @@ def _positive_surprisal(advantage: Array, surprisal: Array, policy_entropy: Arra
     return xp.where(advantage > 0, surprisal, xp.full_like(surprisal, -float("inf")))
 
 
+def _entropy(advantage: Array, surprisal: Array, policy_entropy: Array) -> Array:
+    return policy_entropy
+
+
 def _quantile(xp: Any, ordered: Array, n_known: Array, level: float) -> Array:
     """Return the linearly interpolated quantile of the first ``n_known`` sorted values, all (..., 1)."""
     last = (n_known - 1).clip(min=0)
@@ -124,6 +128,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             "abs-advantage-entropy": _abs_advantage_entropy,
             "entropy-band": _entropy_band,
             "positive-surprisal": _positive_surprisal,
+            "entropy": _entropy,
         }.items()
     }
 )
@@ -135,6 +140,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
 * ``entropy-band`` the same score for samples whose policy entropy lies between the ``low`` and ``high`` quantiles of
   the batch (defaults 1/4 and 3/4, bounds included), −∞ outside.
 * ``positive-surprisal`` ℓ where U > 0, else −∞; a batch with fewer than k of those keeps those alone.
+* ``entropy`` H, whatever the advantage (arXiv:2506.01939 keeps the top 20 % of tokens by it).
 
 The score is NaN, which no gate keeps, where the advantage, the surprisal or a policy entropy that counts is NaN.
 16-bit floats are widened to float32 first.

@@ -44,7 +44,7 @@ class Setting:
 
 _CLAIMED = (
     "delight", "advantage", "positive-surprisal", "uniform", "entropy-band", "abs-advantage", "abs-advantage-entropy",
-    "surprisal", "additive",
+    "surprisal", "additive", "entropy",
 )  # fmt: skip
 """The rules of whose order there is a claim."""
 
@@ -63,7 +63,7 @@ def claimed_order(rule: str, at: Setting) -> str:
         return "correct-first"
     if rule == "positive-surprisal":
         return "correct-only"
-    if rule in ("uniform", "entropy-band"):  # one context has one policy entropy: all samples tie
+    if rule in ("uniform", "entropy-band", "entropy"):  # one context has one policy entropy: all samples tie
         return "tie"
     if rule in ("abs-advantage", "abs-advantage-entropy"):
         lead = 0.5 - at.baseline

@@ -36,12 +36,23 @@ METHODS = {
     "group-gate": "Kondo gate on prompts: the same of all answers to a prompt together",
 }
 GATED = ("row-gate", "token-gate", "group-gate")
+_WHOLE = (
+    "updates",
+    "eval_every",
+    "prompts",
+    "answers",
+    "eval_prompts",
+    "watch_prompts",
+    "most_tokens",
+    "micro_tokens",
+    "seed",
+)
 STREAMS = ("problems", "sampling", "gate", "adapters", "evaluation-problems", "evaluation-sampling")
 
 
 @dataclass(frozen=True)
 class Preset:
-    """Sizes of the experiment: updates a run, updates between evaluations, seeds, prompts of an evaluation."""
+    """Sizes of the experiment: updates a run, updates between evaluations, seeds, prompts of the last evaluation."""
 
     updates: int
     eval_every: int
@@ -81,7 +92,9 @@ class LanguageModelConfig:
     prompts, answers : int
         Prompts a batch, and answers to each, at least two: the baseline is their mean.
     eval_prompts : int
-        Prompts of an evaluation, the same ones in each; one sampled and one greedy answer.
+        Prompts of the last evaluation; one sampled and one greedy answer to each.
+    watch_prompts : int
+        How many of them the evaluations before the last have.
     most_tokens : int
         Tokens after which an answer is cut off.
     learning_rate : float
@@ -111,6 +124,7 @@ class LanguageModelConfig:
     prompts: int = 4
     answers: int = 8
     eval_prompts: int = 200
+    watch_prompts: int = 100
     most_tokens: int = 24
     learning_rate: float = 1e-4
     micro_tokens: int = 1024
@@ -124,8 +138,7 @@ class LanguageModelConfig:
         parse_trainable(self.trainable)
         self._check_gate()
         least = {"answers": 2, "seed": 0}
-        sizes = ("updates", "eval_every", "prompts", "answers", "eval_prompts", "most_tokens", "micro_tokens", "seed")
-        for name in sizes:
+        for name in _WHOLE:
             if not isinstance(getattr(self, name), int):
                 raise TypeError(f"{name} must be an integer, got {getattr(self, name)!r}")
             if getattr(self, name) < least.get(name, 1):
@@ -160,7 +173,8 @@ class LanguageModelConfig:
         """The method's name in tables and figures, e.g. ``row gate(25 %, abs-advantage)``."""
         name = self.method.replace("-", " ")
         if self.rate is not None:
-            rule = "" if self.rule == "delight" else f", {self.rule}"
+            rule = "" if self.rule == "delight" and self.row_surprisal == "sum" else f", {self.rule}"
+            rule += ", surprisal per token" if self.row_surprisal == "mean" else ""
             return f"{name}({100 * self.rate:g} %{rule})"
         if self.price is not None:
             return f"{name}(λ={self.price:g})" if self.price else f"zero-price {self.level}s"

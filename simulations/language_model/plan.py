@@ -13,7 +13,7 @@ from simulations.devices import available_cores, describe, resolve
 from simulations.errors import InputError
 from simulations.language_model.config import PRESETS, LanguageModelConfig, preset_configs
 from simulations.language_model.runs import run_one
-from simulations.language_model.studies import COST, STUDIES
+from simulations.language_model.studies import MEASURED, STUDIES
 from simulations.language_model.tasks import task_function
 from simulations.language_model.weights import name_of
 from simulations.randomness.seed_lists import parse_seeds
@@ -91,57 +91,51 @@ def plan_language_model(
         If a name, a size, a rate, a price, the seeds, the model or the device is not allowed, or the table could not
         be written.
     """
-    if study is not None and study not in STUDIES:
-        allowed = (*STUDIES, COST)
-        raise ValueError(f"study must be one of {', '.join(allowed)}, got {study!r}{nearest(study, allowed)}")
-    own = method is not None or any(value is not None for value in (rate, price, rule, trainable, learning_rate))
-    if study is not None and (own or tasks):
-        raise ValueError(f"a study names its own methods and tasks, got study {study} with others")
-    changes: dict[str, Any] = {"model": name_of(model)}
-    changes |= {} if updates is None else {"updates": updates}
-    changes |= {} if trainable is None else {"trainable": trainable}
-    changes |= {} if learning_rate is None else {"learning_rate": learning_rate}
+    varied = {"updates": updates, "trainable": trainable, "learning_rate": learning_rate}
+    own = any(value is not None for value in (method, rate, price, rule, trainable, learning_rate))
+    study = _study(study, own=own or bool(tasks))
+    changes = {"model": name_of(model)} | {name: value for name, value in varied.items() if value is not None}
     chosen = None if seeds is None else parse_seeds(seeds)
-    if own or tasks:
-        asked = _own_method(method, rate, price, rule)
-        configs = [
-            config
-            for task in dict.fromkeys(tasks or ("reversal-3",))
-            for config in preset_configs(preset, [asked], chosen, task=task, **changes)
-        ]
+    if study is None:
+        asked = LanguageModelConfig(method or "pg", rate=rate, price=price, rule=rule or "delight")
+        named = dict.fromkeys(tasks or ("reversal-3",))
+        configs = [run for task in named for run in preset_configs(preset, [asked], chosen, task=task, **changes)]
     else:
-        study = study or next(iter(STUDIES))
         configs = STUDIES[study].configs(preset, chosen, **changes)
-    if only:
-        configs = _only(configs, study, only)
+    configs = _only(configs, study, only)
     for task in dict.fromkeys(config.task for config in configs):
         _require_task(task)
     preset, resolved = _true_preset(configs), resolve(device)
-    part = "".join("-" + re.sub(r"\W+", "-", label).strip("-") for label in dict.fromkeys(only))
-    table = table_path(out, f"language-model-{study or 'own'}{part}-{preset}")
     workers = workers or (available_cores() if resolved.type == "cpu" else 1)
+    part = "".join("-" + re.sub(r"\W+", "-", label).strip("-") for label in dict.fromkeys(only))
+    out = table_path(out, f"language-model-{study or 'own'}{part}-{preset}")
     plan = LanguageModelPlan(
-        preset, tuple(configs), resolved.type, workers, table, overwrite, checkpoint_seconds, study, model
+        preset, tuple(configs), resolved.type, workers, out, overwrite, checkpoint_seconds, study, model
     )
     plan.former()
     return plan
 
 
-def _own_method(method: str | None, rate: float | None, price: float | None, rule: str | None) -> LanguageModelConfig:
-    """Return the method that was asked for, by default the policy gradient."""
-    return LanguageModelConfig(method or "pg", rate=rate, price=price, rule=rule or "delight")
+def _study(study: str | None, *, own: bool) -> str | None:
+    """Return the study, by default the first; None for runs of the user's ``own``, which a study does not take."""
+    if study is not None and study not in STUDIES:
+        allowed = (*STUDIES, *MEASURED)
+        raise ValueError(f"study must be one of {', '.join(allowed)}, got {study!r}{nearest(study, allowed)}")
+    if study is not None and own:
+        raise ValueError(f"a study names its own methods and tasks, got study {study} with others")
+    return None if own else study or next(iter(STUDIES))
 
 
 def _only(
     configs: Sequence[LanguageModelConfig], study: str | None, only: Sequence[str]
 ) -> list[LanguageModelConfig]:
-    """Return the runs of the methods that are named by their labels."""
+    """Return the runs of the methods that are named by their labels, all if none is."""
     labels = list(dict.fromkeys(config.label for config in configs))
-    if study is None:
+    if only and study is None:
         raise ValueError(f"a part can be taken of a study alone, got {', '.join(only)}")
     for label in only:
         choice("a method of the study", label, labels)
-    return [config for config in configs if config.label in only]
+    return [config for config in configs if not only or config.label in only]
 
 
 def _require_task(task: str) -> None:

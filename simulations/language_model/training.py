@@ -147,7 +147,8 @@ class LanguageModelRun:
         """Append the row of this update."""
         config, started = self.config, self.now()
         place = self.seeds["evaluation-problems"]
-        asked = list(problems(config.task, self.task, config.eval_prompts, place))
+        wanted = config.eval_prompts if self.update == config.updates else config.watch_prompts
+        asked = list(problems(config.task, self.task, min(wanted, config.eval_prompts), place))
         rewards: dict[bool, list[float]] = {False: [], True: []}
         for first in range(0, len(asked), _EVALUATED_AT_ONCE):
             part = asked[first : first + _EVALUATED_AT_ONCE]

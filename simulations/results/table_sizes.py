@@ -19,7 +19,8 @@ Sizes = Mapping[str, int]
 """From a size's name to the size."""
 
 _METHOD = ["label", "vocab_size", "length", "reward", "learning_rate", "hidden", "dtype"]
-"""Columns that tell the methods of learning curves, and their tasks, apart."""
+_METHOD_OF_LANGUAGE_MODEL = ["label", "row_surprisal", "task", "trainable", "learning_rate"]
+"""Columns that tell methods of learning curves, and their tasks, apart; a ``reward`` is a task of token reversal."""
 
 
 def sizes_of(table: Table) -> dict[str, int]:
@@ -41,7 +42,8 @@ def sizes_of_runs(frame: pd.DataFrame) -> dict[str, int]:
     """Return the ``updates`` of the shortest run of learning curves, and the ``seeds`` of the rarest method."""
     if frame.empty:
         return {"updates": 0, "seeds": 0}
-    method = [name for name in _METHOD if name in frame]
+    columns = _METHOD_OF_LANGUAGE_MODEL if "trainable" in frame else _METHOD
+    method = [name for name in columns if name in frame]
     run = [*method, "seed", *(["origin"] if "origin" in frame else [])]
     updates = frame.groupby(run, dropna=False)["update"].max()
     seeds = frame.groupby(method, dropna=False)["seed"].nunique()
@@ -67,6 +69,10 @@ def sizes_of_searches(frame: pd.DataFrame) -> dict[str, int]:
     spent = frame.groupby("spent")["budget"].max()
     budgets = {name.replace("_", " "): int(spent.get(name, 0)) for name in ("forward_rows", "backward_rows")}
     return {**budgets, "seeds": int(frame.groupby(["axis", "label"])["seed"].nunique().min())}
+
+
+def _answer_steps(frame: pd.DataFrame) -> dict[str, int]:
+    return {**_step_times(frame), "what learns": int(frame["trainable"].nunique())}
 
 
 def _step_times(frame: pd.DataFrame) -> dict[str, int]:
@@ -113,5 +119,11 @@ _READERS: Mapping[str, Callable[[pd.DataFrame], dict[str, int]]] = {
     "mnist-batch": _digits,
     "reversal-scaling": sizes_of_searches,
     "reversal-step-times": _step_times,
+    "language-model-cost": _answer_steps,
+    "language-model-learning": sizes_of_runs,
+    "language-model-methods": sizes_of_runs,
+    "language-model-tasks": sizes_of_runs,
+    "language-model-learning-rate": sizes_of_runs,
+    "language-model-own": sizes_of_runs,
 }
 """By the kind of the table; learning curves of token reversal have the kind ``reversal-STUDY``."""

@@ -6,7 +6,7 @@ their seeds, their methods or their tasks; what they are called, or labelled wit
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,10 +18,18 @@ from simulations.results.tables import SWEEP, Table
 
 __all__ = ["largest", "named", "names", "size", "wholes"]
 
-_TASK = ["vocab_size", "length", "reward", "learning_rate"]
-"""Columns that tell the tasks of token reversal apart; on MNIST the learning rate is one for all methods."""
-_PROTOCOL = ["updates", "batch_size", "learning_rate", "eval_every", "hidden"]
-_PROTOCOL_OF_REVERSAL = ["updates", "eval_every", "prompts", "answers", "eval_prompts"]
+_TASK: Mapping[str, Sequence[str]] = {
+    "mnist": (),
+    "reversal": ("vocab_size", "length", "reward", "learning_rate"),
+    "language-model": ("row_surprisal", "task", "trainable", "learning_rate"),
+}
+"""By experiment, columns that tell runs of a label apart; on MNIST the learning rate is one for all methods."""
+_BATCHES = ("updates", "eval_every", "prompts", "answers", "eval_prompts")
+_PROTOCOL: Mapping[str, Sequence[str]] = {
+    "mnist": ("updates", "batch_size", "learning_rate", "eval_every", "hidden"),
+    "reversal": _BATCHES,
+    "language-model": (*_BATCHES, "model", "most_tokens"),
+}
 """Columns of which all runs of a call have the same values."""
 
 
@@ -104,14 +112,15 @@ def _runs(table: Table) -> set[Hashable]:
     if table.kind == SWEEP:
         columns = _axes(table)
     elif {"label", "seed", "update"} <= set(table.frame):
-        columns = ["label", *(_TASK if _is_reversal(table) else []), "seed"]
+        columns = ["label", *_TASK[_experiment(table)], "seed"]
     else:
         return set()
     return set(map(tuple, table.frame[columns].astype(str).drop_duplicates().to_numpy()))
 
 
-def _is_reversal(table: Table) -> bool:
-    return table.kind.startswith("reversal-")
+def _experiment(table: Table) -> str:
+    """Return what learning curves are of; a kind of no known experiment is read as one of MNIST."""
+    return next((name for name in _TASK if table.kind.startswith(f"{name}-")), "mnist")
 
 
 def _axes(table: Table) -> list[str]:
@@ -129,20 +138,20 @@ def _protocol(table: Table) -> tuple[Any, ...]:
             table.config.get("version"),
             sizes_of(table)["draws"],
         )
-    names = _PROTOCOL_OF_REVERSAL if _is_reversal(table) else _PROTOCOL
+    names = _PROTOCOL[_experiment(table)]
     if table.kind == "mnist-learning-curves":  # elsewhere the format is one of the methods' own
-        names = [*names, "dtype"]
+        names = (*names, "dtype")
     shared = [(name, *sorted(frame[name].astype(str).unique())) for name in names if name in frame]
     return tuple(frame.columns), tuple(shared), int(frame["update"].max()) if "update" in frame else None
 
 
 def _merged(group: Sequence[Table]) -> list[Table]:
-    """Return a group of parts as one table; apart where methods would be compared at different seeds."""
+    """Return a group of parts as one table; apart where methods of MNIST would be compared at different seeds."""
     if len(group) == 1:
         return list(group)
     parts = sorted(group, key=lambda table: table.path)
     frame = pd.concat([part.frame for part in parts], ignore_index=True)
-    if "label" in frame and not _is_reversal(parts[0]):
+    if "label" in frame and _experiment(parts[0]) == "mnist":
         seeds = {tuple(sorted(runs.unique())) for _, runs in frame.groupby("label")["seed"]}
         if len(seeds) > 1:
             return list(group)

@@ -19,7 +19,8 @@ __all__ = ["BAND_LEVELS", "ENTROPY_BAND", "RULE_CODES", "entropy_quantile", "kee
     ABS_ADVANTAGE_ENTROPY,
     ENTROPY_BAND,
     POSITIVE_SURPRISAL,
-) = range(9)
+    ENTROPY,
+) = range(10)
 
 RULE_CODES = {
     "delight": DELIGHT,
@@ -31,6 +32,7 @@ RULE_CODES = {
     "abs-advantage-entropy": ABS_ADVANTAGE_ENTROPY,
     "entropy-band": ENTROPY_BAND,
     "positive-surprisal": POSITIVE_SURPRISAL,
+    "entropy": ENTROPY,
 }
 """Codes of the rules of :data:`kondo_theory.screening.RULES`, with their default parameters."""
 
@@ -62,6 +64,8 @@ def score(rule: int, advantage: float, surprisal: float, entropy: float, band: t
         return 0.0 if low <= entropy <= high else -np.inf
     if rule == POSITIVE_SURPRISAL:
         return surprisal if advantage > 0.0 else -np.inf
+    if rule == ENTROPY:
+        return entropy
     if rule == DELIGHT:
         return advantage * surprisal
     raise ValueError("no such rule")

@@ -108,6 +108,18 @@ def test_the_study_has_the_sizes_of_its_presets():
     assert asdict(quick[0])["model"] == NAME
 
 
+def test_the_other_studies_have_fewer_seeds_and_share_nothing_with_the_first():
+    sizes = {name: len(study.configs("paper")) for name, study in STUDIES.items()}
+    assert sizes == {"learning": 50, "methods": 13 * 2 * 2, "tasks": 5 * 5 * 2, "learning-rate": 4 * 2 * 2}
+    every = [config for study in STUDIES.values() for config in study.configs("paper")]
+    assert len(set(every)) == len(every)
+    assert [config.seed for config in STUDIES["tasks"].configs("paper", [7])] == 25 * [7]
+    labels = [config.label for config in STUDIES["methods"].methods]
+    assert len(set(labels)) == len(labels)
+    assert "row gate(12.5 %, delight, surprisal per token)" in labels
+    assert {config.learning_rate for config in STUDIES["learning-rate"].configs("quick")} == {3e-5, 3e-4}
+
+
 def plan(tmp_path, **given):
     return plan_language_model(**({"preset": "quick", "study": None, "out": tmp_path / "t.parquet"} | given))
 
@@ -145,7 +157,10 @@ def test_a_table_is_labelled_by_what_it_holds(tmp_path, given, preset):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"study": "lerning"}, "study must be one of learning, cost, got 'lerning'; did you mean 'learning'"),
+        (
+            {"study": "lerning"},
+            "one of learning, methods, tasks, learning-rate, cost, got 'lerning'; did you mean 'learning'",
+        ),
         ({"study": "learning", "method": "pg"}, "a study names its own methods and tasks"),
         ({"study": "learning", "tasks": ("digits",)}, "a study names its own methods and tasks"),
         ({"only": ("PGG",)}, "a method of the study must be one of PG, .*, got 'PGG'; did you mean 'PG'"),

@@ -118,6 +118,17 @@ def test_log_probabilities_of_another_policy_stop_the_run():
         run.train_batch()
 
 
+def test_only_the_last_evaluation_has_all_prompts(monkeypatch):
+    asked = []
+    monkeypatch.setattr("simulations.language_model.training.reward_of", lambda problem, text: asked.append(1) or 0.5)
+    run = started(tiny(eval_prompts=5, watch_prompts=3, updates=2))
+    for update, prompts in ((0, 3), (1, 3), (2, 5)):
+        asked.clear()
+        run.update = update
+        run.evaluate()
+        assert len(asked) == 2 * prompts
+
+
 def test_a_reward_that_is_no_number_stops_the_run():
     with pytest.raises(ReportedError, match="reward must be a finite number, got nan"):
         started(tiny(task="tiny_tasks:not_finite")).evaluate()

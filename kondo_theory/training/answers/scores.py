@@ -33,7 +33,7 @@ __all__ = [
 LEVELS = ("row", "token", "group")
 ROW_SURPRISALS = ("sum", "mean")
 _BY_ADVANTAGE = ("advantage", "abs-advantage", "uniform")
-_BY_ENTROPY = ("abs-advantage-entropy", "entropy-band")
+_BY_ENTROPY = ("abs-advantage-entropy", "entropy-band", "entropy")
 
 
 def needs_log_prob(rule: str | Rule) -> bool:

@@ -48,6 +48,7 @@ Rule = Literal[
     "abs-advantage-entropy",
     "entropy-band",
     "positive-surprisal",
+    "entropy",
 ]
 """A name in :data:`kondo_theory.screening.RULES`."""
 
