@@ -27,7 +27,7 @@ SIZES = {"prompts": 4, "answers": 8, "most_tokens": TOKENS, "micro_tokens": 100}
 
 
 def flops(row, positions):
-    """Two a multiply-add, and twice as much backward, of rows of so many positions each: three blocks and the head."""
+    """Two a multiply-add, twice as much backward, of rows of so many positions each: three blocks and the head."""
     policy = model()
     linear = [each.weight.numel() for each in policy.model.layers[0].modules() if isinstance(each, torch.nn.Linear)]
     width = policy.config.num_attention_heads * policy.model.layers[0].self_attn.head_dim
