@@ -1,5 +1,7 @@
 """Made-up tables of a language model: runs that end where they are told to, steps that cost what they are told."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 
@@ -21,20 +23,24 @@ SHARE = {"zero-price rows": 0.55}
 
 def runs(path, study, seeds, end=END, share=SHARE, noise=0.01):
     """Return the table of a study, every method ending where it should, each run a little apart."""
-    rng = np.random.default_rng(0)
+    frame, runs = _untrained(study, seeds)
+    labels = [frame["label"].iloc[place * len(UPDATES)] for place in range(runs)]
+    last = np.array([end.get(label, 0.45) for label in labels]) + noise * np.random.default_rng(0).normal(size=runs)
+    reward = START + np.outer(last - START, UPDATES / 100).ravel()
+    rows = np.outer([share.get(label, 1.0) for label in labels], 32 * UPDATES).ravel()
+    frame = frame.assign(reward=reward, greedy_reward=reward, backward_rows=rows)
+    sidecar = {"seconds": [{"sampling": 100.0, "backward": 200.0, "evaluation": 9.0}] * runs}
+    return Table(frame, f"language-model-{study}", {"preset": "paper"}, sidecar, path)
+
+
+UPDATES = np.arange(0, 101, 25)
+
+
+@cache
+def _untrained(study, seeds):
     configs = STUDIES[study].configs("paper", range(seeds))
-    curves = [
-        _curve(end.get(each.label, 0.45) + noise * rng.normal(), share.get(each.label, 1.0)) for each in configs
-    ]
-    sidecar = {"seconds": [{"sampling": 100.0, "backward": 200.0, "evaluation": 9.0}] * len(configs)}
-    return Table(tidy(configs, curves), f"language-model-{study}", {"preset": "paper"}, sidecar, path)
-
-
-def _curve(end, share):
-    update = np.arange(0, 101, 25)
-    reward = START + (end - START) * update / 100
-    counts = {"forward_rows": 32 * update, "backward_rows": 32 * share * update}
-    return pd.DataFrame({"update": update, **counts, "reward": reward, "greedy_reward": reward})
+    curve = pd.DataFrame({"update": UPDATES, "forward_rows": 32 * UPDATES})
+    return tidy(configs, [curve] * len(configs)), len(configs)
 
 
 def steps(path, rounds=5, backward=20.0, few=1.0, memory=1.0, flops=1.0):

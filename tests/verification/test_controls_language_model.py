@@ -111,7 +111,7 @@ def test_two_seeds_are_too_few_and_parts_with_more_seeds_are_put_together(tmp_pa
     frames = [table.frame[table.frame["seed"] < 2], table.frame[table.frame["seed"] == 2]]
     frames[1] = frames[1][frames[1]["label"].isin(few)]
     found = learning.quality_rows(
-        learning.Runs.of([table_of(table, tmp_path, n, each) for n, each in enumerate(frames)])
+        learning.Runs.read([table_of(table, tmp_path, n, each) for n, each in enumerate(frames)])
     )
     seeds = {row.quantity: (row.seeds, row.sizes["seeds"]) for row in found}
     assert seeds["final reward, zero-price rows − PG"] == (6, 3), "pairs of two tasks, seeds"
@@ -125,7 +125,7 @@ def table_of(table, tmp_path, number, frame):
 def test_a_method_that_is_lacking_is_not_run(tmp_path):
     table = runs(tmp_path / "t.parquet", "learning", 3)
     frame = table.frame[table.frame["label"] != EIGHTH].reset_index(drop=True)
-    rows = learning.quality_rows(learning.Runs.of([table_of(table, tmp_path, 1, frame)]))
+    rows = learning.quality_rows(learning.Runs.read([table_of(table, tmp_path, 1, frame)]))
     assert judge(CLAIMS["language-model-quality"], None, [], rows)[0] == "not run"
 
 

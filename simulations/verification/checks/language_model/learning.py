@@ -26,7 +26,6 @@ PER_TOKEN = "row gate(12.5 %, delight, surprisal per token)"
 GROUPS = ("group gate(25 %)", "row gate(25 %, uniform)")
 _JUDGED = (ZERO_PRICE, "row gate(25 %, abs-advantage)", EIGHTH)
 _PAIR = [name for name in RUN if name != "label"]
-_NOTHING = Interval(math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True)
@@ -37,21 +36,30 @@ class Runs:
     sources: Mapping[str, Source]
 
     @classmethod
-    def of(cls, tables: Sequence[Table]) -> Runs:
+    def read(cls, tables: Sequence[Table]) -> Runs:
         """Return the runs of tables that each have methods of their own."""
         parts = [part for table in tables for part in table.parts or (table,)]
         return cls(ends(tables), {part.origin: part.source for part in parts})
 
-    def row(
-        self, quantity: str, found: Interval, runs: pd.DataFrame, pairs: int, parameters: Mapping[str, Value]
-    ) -> Measured:
-        """Return a row on some runs, which says how many there are and where they came from."""
-        seeds = runs.groupby(["label", "task"])["seed"].nunique()
-        sizes = {"updates": int(runs["updates"].min()), "seeds": int(seeds.min())}
-        origins = list(runs["origin"].unique())
+    def row(self, quantity: str, found: Interval, runs: pd.DataFrame, parameters: Mapping[str, Value]) -> Measured:
+        """Return a row on some runs or pairs of runs, which says how many there are and where they came from."""
+        sizes = {
+            "updates": int(runs["updates"].min()),
+            "seeds": int(runs.groupby("task")["seed"].nunique().min()),
+        }
+        origins = pd.unique(runs[[name for name in runs if name.startswith("origin")]].to_numpy().ravel())
         sources = tuple(self.sources[each] for each in origins if each in self.sources)
         interval = (found.value, found.low, found.high)
-        return Measured(quantity, *interval, pairs, None, ", ".join(origins), sizes, sources, parameters)
+        return Measured(quantity, *interval, len(runs), None, ", ".join(origins), sizes, sources, parameters)
+
+    def of(self, label: str, task: str | None = None) -> pd.DataFrame:
+        """Return the runs of a method, one a row, on all tasks or on one."""
+        chosen = self.frame["label"] == label
+        return self.frame[chosen if task is None else chosen & (self.frame["task"] == task)]
+
+    def pairs(self, label: str, against: str, task: str | None = None) -> pd.DataFrame:
+        """Return the runs of two methods side by side, paired by all else; ``NAME against`` is the other's."""
+        return self.of(label, task).merge(self.of(against, task), on=_PAIR, suffixes=("", " against"))
 
     def difference(self, label: str, against: str, column: str = "reward", task: str | None = None) -> Measured:
         """Return the mean paired difference of two methods, over tasks and seeds or those of one task."""
@@ -59,14 +67,10 @@ class Runs:
         quantity = f"{what}, {label} − {against}" + (f", task {task}" if task else "")
         point = method_of(label) | {"against": method_of(against)["method"]} | (_task(task) if task else {})
         point |= {f"{name} against": value for name, value in method_of(against).items() if name in ("ρ", "rule")}
-        here = self.frame if task is None else self.frame[self.frame["task"] == task]
-        both = [here[here["label"] == each].set_index(_PAIR) for each in (label, against)]
-        pairs = both[0].index.intersection(both[1].index)
-        if not len(pairs):
+        found = self.pairs(label, against, task)
+        if found.empty:
             return absent(quantity, f"no runs of {label} and {against} with one task and seed", point)
-        values = both[0].loc[pairs, column] - both[1].loc[pairs, column]
-        runs = pd.concat([each.loc[pairs].reset_index() for each in both])
-        return self.row(quantity, student(values.to_numpy()), runs, len(values), point)
+        return self.row(quantity, student(found[column] - found[f"{column} against"]), found, point)
 
 
 def absent(quantity: str, why: str, parameters: Mapping[str, Value]) -> Measured:
@@ -79,7 +83,7 @@ def runs_of(context: Context, *studies: str) -> Runs | None:
     """Return the runs of studies: tables given to the report, else the committed ones; None if there is none."""
     found = [context.tables.find(kind_of(study)) or committed(study) for study in studies]
     tables = [table for table in found if table is not None]
-    return Runs.of(tables) if tables else None
+    return Runs.read(tables) if tables else None
 
 
 def quality(context: Context) -> list[Measured]:
@@ -99,54 +103,41 @@ def quality_rows(runs: Runs) -> list[Measured]:
         _gained(runs, tasks),
         _share(runs, tasks),
         *(runs.difference(label, PG, "mean") for label in others if label in labels),
-        *(
-            runs.difference(label, PG, task=task)
-            for label in others
-            for task in tasks
-            if ((frame["label"] == label) & (frame["task"] == task)).any()
-        ),
+        *(runs.difference(label, PG, task=task) for label in others for task in tasks if len(runs.of(label, task))),
         *(row for label in labels for task in tasks for row in _final(runs, label, task)),
     ]
 
 
 def _gained(runs: Runs, tasks: Sequence[str]) -> Measured:
     quantity, point = "reward that PG gained, lowest of the tasks", {"method": PG, "extreme": "lowest"}
-    found = {task: _of(runs, PG, task) for task in tasks}
-    intervals = {task: student(each["gained"].to_numpy()) for task, each in found.items() if len(each)}
+    found = {task: runs.of(PG, task) for task in tasks}
+    intervals = {task: student(each["gained"]) for task, each in found.items() if len(each)}
     if not intervals:
         return absent(quantity, "no runs of PG", point)
     worst = min(intervals, key=lambda task: intervals[task].value)
-    return runs.row(quantity, intervals[worst], found[worst], len(found[worst]), point)
+    return runs.row(quantity, intervals[worst], found[worst], point)
 
 
 def _share(runs: Runs, tasks: Sequence[str]) -> Measured:
     """Return the share of PG's rows that zero price keeps, of both trainings, on the task where it is the highest."""
     quantity = "share of answers that go backward, zero-price rows / PG, highest of the tasks"
     point = method_of(ZERO_PRICE) | {"against": PG, "extreme": "highest"}
-    best: Measured | None = None
-    for task in tasks:
-        gate, full = (_of(runs, label, task).set_index(_PAIR) for label in (ZERO_PRICE, PG))
-        pairs = gate.index.intersection(full.index)
-        if len(pairs):
-            shares = gate.loc[pairs, "backward_rows"] / full.loc[pairs, "backward_rows"]
-            both = pd.concat([gate.loc[pairs].reset_index(), full.loc[pairs].reset_index()])
-            row = runs.row(quantity, student(shares.to_numpy()), both, len(pairs), point)
-            best = row if best is None or row.value > best.value else best
-    return best or absent(quantity, "no runs of zero-price rows and PG with one task and seed", point)
+    found = [pairs for task in tasks if len(pairs := runs.pairs(ZERO_PRICE, PG, task))]
+    rows = [
+        runs.row(quantity, student(each["backward_rows"] / each["backward_rows against"]), each, point)
+        for each in found
+    ]
+    lacking = absent(quantity, "no runs of zero-price rows and PG with one task and seed", point)
+    return max(rows, key=lambda row: row.value, default=lacking)
 
 
 def _final(runs: Runs, label: str, task: str) -> Iterator[Measured]:
-    found = _of(runs, label, task)
+    found = runs.of(label, task)
     point = method_of(label) | _task(task)
     for name, column in (("final reward", "reward"), ("final greedy reward", "greedy_reward")):
         if len(found):
             actions = {"actions": "greedy" if column == "greedy_reward" else "sampled"}
-            quantity = f"{name}, {label}, task {task}"
-            yield runs.row(quantity, student(found[column].to_numpy()), found, len(found), point | actions)
-
-
-def _of(runs: Runs, label: str, task: str) -> pd.DataFrame:
-    return runs.frame[(runs.frame["label"] == label) & (runs.frame["task"] == task)]
+            yield runs.row(f"{name}, {label}, task {task}", student(found[column]), found, point | actions)
 
 
 def _task(name: str) -> dict[str, Value]:

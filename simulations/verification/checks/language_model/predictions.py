@@ -51,7 +51,7 @@ def token_trap_rows(blocks: pd.DataFrame, tables: list[Table]) -> list[Measured]
     tables : list of Table
         Of learning curves.
     """
-    runs, curves = Runs.of(tables), compared_curves(tables)
+    runs, curves = Runs.read(tables), compared_curves(tables)
     found = score(blocks, curves)
     sizes = sizes_of_runs(curves) | {"predictions": len(found.outcomes)}
     origin = ", ".join(table.origin for table in tables)
@@ -76,13 +76,13 @@ def _share(true: int, number: int) -> tuple[float, int]:
 def _gained(runs: Runs) -> Measured:
     quantity = f"reward that {TOKENS} gained, highest of the tasks"
     point = method_of(TOKENS) | {"extreme": "highest"}
-    mine = runs.frame[runs.frame["label"] == TOKENS]
+    mine = runs.of(TOKENS)
     if mine.empty:
         return absent(quantity, f"no runs of {TOKENS}", point)
     found = {task: each for task, each in mine.groupby("task") if len(each) > 1} or dict(list(mine.groupby("task")))
-    intervals = {task: student(each["gained"].to_numpy()) for task, each in found.items()}
+    intervals = {task: student(each["gained"]) for task, each in found.items()}
     worst = max(intervals, key=lambda task: intervals[task].value)
-    return runs.row(quantity, intervals[worst], found[worst], len(found[worst]), point)
+    return runs.row(quantity, intervals[worst], found[worst], point)
 
 
 def _alignments(blocks: pd.DataFrame, found: Score, origin: str) -> Iterator[Measured]:
