@@ -13,7 +13,7 @@ from simulations.devices import available_cores, describe, resolve
 from simulations.errors import InputError
 from simulations.language_model.config import PRESETS, LanguageModelConfig, preset_configs
 from simulations.language_model.runs import run_one
-from simulations.language_model.studies import COST, STUDIES
+from simulations.language_model.studies import MEASURED, STUDIES
 from simulations.language_model.tasks import task_function
 from simulations.language_model.weights import name_of
 from simulations.randomness.seed_lists import parse_seeds
@@ -113,7 +113,7 @@ def plan_language_model(
 def _study(study: str | None, *, own: bool) -> str | None:
     """Return the study, by default the first; None for runs of the user's ``own``, which a study does not take."""
     if study is not None and study not in STUDIES:
-        allowed = (*STUDIES, COST)
+        allowed = (*STUDIES, *MEASURED)
         raise ValueError(f"study must be one of {', '.join(allowed)}, got {study!r}{nearest(study, allowed)}")
     if study is not None and own:
         raise ValueError(f"a study names its own methods and tasks, got study {study} with others")

@@ -9,10 +9,10 @@ from typing import Any
 
 from simulations.language_model.config import LanguageModelConfig, preset_configs
 
-__all__ = ["COST", "STUDIES", "Study"]
+__all__ = ["MEASURED", "STUDIES", "Study"]
 
-COST = "cost"
-"""The study that is no list of runs: seconds of a step."""
+MEASURED = ("cost", "frozen")
+"""The studies that are no lists of runs: seconds of a step; what gates do to the pretrained policy."""
 
 _PG = LanguageModelConfig("pg")
 _ZERO_PRICE = LanguageModelConfig("row-gate", price=0.0)

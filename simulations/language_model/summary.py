@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
+from simulations.language_model.predictions import gate_estimates, predicted_outcomes
 from simulations.results.tables import load, with_seconds
 from simulations.statistics import bootstrap
 
-__all__ = ["cost_table", "summary_table"]
+__all__ = ["cost_table", "frozen_table", "summary_table"]
 
 _METHOD = ["label", "task", "trainable", "learning_rate"]
 
@@ -62,6 +63,28 @@ def cost_table(path: Path) -> Table:
             cells = [f"{value:.3g}" for value in (*np.median(times, axis=0), np.median(step))]
             ratio = f"{np.median(step / full):.2f}"
             shown.add_row(str(trainable), "yes" if reuse else "no", str(kept), *cells, ratio)
+    return shown
+
+
+def frozen_table(path: Path) -> Table:
+    """Return what every gate does at the pretrained policy, relative to PG, and what it is predicted to do.
+
+    Parameters
+    ----------
+    path : Path
+        A table of :mod:`simulations.language_model.frozen`.
+    """
+    shown = Table("task", "gate", "rows", "tokens", "drift", "length", "alignment", "predicted")
+    shown.title = "what a batch keeps; the mean gradient along ∇J, the length and the angle in parts of PG's"
+    for column in shown.columns[2:7]:
+        column.justify = "right"
+    blocks = load(path).frame
+    kept = blocks.groupby(["task", "gate"])[["kept_rows", "kept_tokens"]].mean()
+    outcomes = {(each.task, each.gate): each.predicted for each in predicted_outcomes(blocks)}
+    for row in gate_estimates(blocks).to_dict("records"):
+        place = (row["task"], row["gate"])
+        numbers = [f"{row[name]:.2f} ± {row[f'{name}_error']:.2f}" for name in ("drift", "length", "alignment")]
+        shown.add_row(*place, *(f"{number:.1f}" for number in kept.loc[place]), *numbers, outcomes[place])
     return shown
 
 

@@ -19,12 +19,13 @@ __all__ = ["language_model"]
         "kondo experiment language-model --study learning",
         "kondo experiment language-model --method row-gate --rate 0.25 --rule abs-advantage --task spelling",
         "kondo experiment language-model --study cost",
+        "kondo experiment language-model --study frozen",
     ),
 )
 @options.PRESET
 @options.study(
-    "Named runs: learning (default); cost: seconds of a step, by phase and by how much is kept.",
-    completion.keys_in("simulations.language_model.studies", "STUDIES", "cost"),
+    "Named runs: learning (default) and others; cost: seconds of a step; frozen: gates at the pretrained policy.",
+    completion.keys_in("simulations.language_model.studies", "STUDIES", "cost", "frozen"),
 )
 @click.option(
     "--only", multiple=True, metavar="LABEL", help="Only this method of the study, as tables name it; repeatable."
@@ -75,8 +76,8 @@ def language_model(quiet: bool, model: Path | None, **given: Any) -> int:
     from simulations.language_model.experiment import plan_language_model, run_language_model
     from simulations.language_model.summary import summary_table
 
-    if given["study"] == "cost":
-        return _cost(given, model, quiet=quiet)
+    if given["study"] in ("cost", "frozen"):
+        return _measured(given, model, quiet=quiet)
     with options.user_input():
         options.require_device(given["device"])
         plan = plan_language_model(**given, model=model)
@@ -85,21 +86,23 @@ def language_model(quiet: bool, model: Path | None, **given: Any) -> int:
     return 0
 
 
-def _cost(given: dict[str, Any], model: Path | None, *, quiet: bool) -> int:
-    from simulations.language_model.cost import write_table
-    from simulations.language_model.summary import cost_table
+def _measured(given: dict[str, Any], model: Path | None, *, quiet: bool) -> int:
+    """Write the table of a study that is no list of runs, and show it."""
+    from simulations.language_model import cost, frozen, summary
     from simulations.language_model.weights import name_of
     from simulations.results.tables import table_path
     from simulations.verification import report
 
-    shared = settings_of_a_study("cost", {name: value for name, value in given.items() if name != "study"})
+    study = given["study"]
+    shared = settings_of_a_study(study, {name: value for name, value in given.items() if name != "study"})
     preset, out = shared.pop("preset"), shared.pop("out")
     with options.user_input():
         options.require_device(shared["device"])
         name_of(model)
-        out = table_path(out, f"language-model-cost-{preset}")
+        out = table_path(out, f"language-model-{study}-{preset}")
+    write = {"cost": cost.write_table, "frozen": frozen.write_table}[study]
     with written(out, quiet=quiet):
-        write_table(preset, out, **shared, model=model, command=typed(), progress=teller(quiet))
+        write(preset, out, **shared, model=model, command=typed(), progress=teller(quiet))
         if not quiet:
-            report.console().print(cost_table(out))
+            report.console().print(summary.cost_table(out) if study == "cost" else summary.frozen_table(out))
     return 0
