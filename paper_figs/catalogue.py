@@ -276,6 +276,26 @@ FIGURES = {
         ("mnist-batch", "mnist-learning-curves", "reversal-token-trap", "reversal-quality"),
         claims=("mnist-quality", "reversal-token-trap"),
     ),
+    "language-model-savings": FigureEntry(
+        "a language model's step by phase and by rows kept, against the physical model",
+        "paper_figs.language_model.cost:language_model_savings",
+        ("language-model-cost",),
+    ),
+    "language-model-quality": FigureEntry(
+        "reward of a language model against updates, answers that went backward and seconds",
+        "paper_figs.language_model.learning:language_model_quality",
+        ("language-model-learning",),
+    ),
+    "language-model-token-trap": FigureEntry(
+        "what each gate gained in training a language model against its alignment at the pretrained policy",
+        "paper_figs.language_model.predictions:language_model_token_trap",
+        ("language-model-learning", "language-model-methods", "language-model-frozen"),
+    ),
+    "language-model-delight": FigureEntry(
+        "where a language model ends on an eighth and a quarter of the answers, by what ranks them",
+        "paper_figs.language_model.learning:language_model_delight",
+        ("language-model-learning", "language-model-methods"),
+    ),
     "device-agreement": FigureEntry(
         "each method's error over training on a GPU over that on a CPU",
         "paper_figs.devices:device_agreement",

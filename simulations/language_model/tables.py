@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from kondo_theory.cost import step_cost
 from simulations.errors import ResultError
-from simulations.results.tables import COMMITTED, Table, load
+from simulations.results.tables import COMMITTED, Table, load, with_seconds
 from simulations.results.whole_tables import largest
 
-__all__ = ["RUN", "committed", "ends", "kind_of", "with_run_seconds"]
+__all__ = ["FULL", "RUN", "committed", "ends", "kind_of", "timed_steps", "with_run_seconds"]
 
 RUN = ["label", "task", "trainable", "learning_rate", "updates", "seed"]
 """Columns that name a run."""
+FULL = 1.0
+"""The rate of a step that keeps all rows."""
 
 
 def kind_of(study: str) -> str:
@@ -71,3 +77,33 @@ def with_run_seconds(table: Table) -> pd.DataFrame:
         joined = part.frame.merge(runs.assign(seconds=total), on=RUN, how="left")
         frames.append(joined.assign(seconds=joined["seconds"] * joined["update"] / joined["updates"]))
     return pd.concat(frames, ignore_index=True)
+
+
+def timed_steps(table: Table) -> pd.DataFrame:
+    """Return the timed steps of study cost, with the seconds of each part as an array over rounds.
+
+    The column ``step`` is what a step takes without the screening pass; ``model`` the same by the physical accounting
+    of :func:`kondo_theory.cost.step_cost`, which knows what all rows take, and the share of rows.
+
+    Raises
+    ------
+    ResultError
+        If the sidecar is gone, or has not one entry a row.
+    """
+    frame = with_seconds(table)
+    found = frame.drop(columns="seconds").reset_index(drop=True)
+    times = [np.asarray(each, dtype=np.float64) for each in frame["seconds"]]
+    for place, part in enumerate(table.sidecar["parts"]):
+        found[part] = [each[:, place] for each in times]
+    found["step"] = found["sampling"] + found["gate"] + found["backward"] + found["optimizer"]
+    models: dict[Any, NDArray[np.float64]] = {}
+    for _, group in found.groupby(["trainable", "reuse"], sort=False):
+        full = group[group["rate"] == FULL].iloc[0]
+        forward = full["screening pass"]
+        beside = (full["sampling"] + full["optimizer"]) / forward
+        for index, row in group.iterrows():
+            share, c = row["rows"] / row["answers"], np.maximum(full["backward"] / forward - 1, 0.0)
+            cost = step_cost(share, c, "physical", screening_cost=0.0, acting_cost=beside)
+            models[index] = np.asarray(cost * forward)
+    found["model"] = pd.Series(models)
+    return found

@@ -10,17 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kondo_theory.cost import step_cost
-from simulations.language_model.tables import committed, kind_of
+from simulations.language_model.tables import FULL, committed, kind_of, timed_steps
 from simulations.results.table_sizes import sizes_of
-from simulations.results.tables import with_seconds
 from simulations.statistics import bootstrap
 from simulations.verification.checks import Context, attributed
 from simulations.verification.checks.evidence import Measured, Value
 
-__all__ = ["of_a_step", "savings", "savings_rows"]
+__all__ = ["savings", "savings_rows"]
 
-FULL, EIGHTH = 1.0, 0.125
+EIGHTH = 0.125
 _RATES = (FULL, 0.25, EIGHTH, 0.03)
 _FloatArray = NDArray[np.float64]
 
@@ -30,41 +28,9 @@ def savings(context: Context) -> list[Measured]:
     table = context.tables.find(kind_of("cost")) or committed("cost")
     if table is None:
         return _not_measured()
-    frame = with_seconds(table)
-    sizes = sizes_of(table) | {"rounds": min(map(len, frame["seconds"]))}
-    rows = savings_rows(of_a_step(frame, list(table.sidecar["parts"])), table.origin)
-    return attributed(rows, table.source, sizes)
-
-
-def of_a_step(frame: pd.DataFrame, parts: list[str]) -> pd.DataFrame:
-    """Return timed steps with arrays over rounds, seconds by part.
-
-    The column ``step`` is what a step takes without the screening pass; ``model`` the same by the physical accounting
-    of :func:`kondo_theory.cost.step_cost`, which knows what all rows take, and the share of rows.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        As :func:`simulations.language_model.cost.measure` makes it, with seconds.
-    parts : list of str
-        What each number of a round is.
-    """
-    found = frame.drop(columns="seconds").reset_index(drop=True)
-    times = [np.asarray(each, dtype=np.float64) for each in frame["seconds"]]
-    for place, part in enumerate(parts):
-        found[part] = [each[:, place] for each in times]
-    found["step"] = found["sampling"] + found["gate"] + found["backward"] + found["optimizer"]
-    models: dict[Any, _FloatArray] = {}
-    for _, group in found.groupby(["trainable", "reuse"], sort=False):
-        full = group[group["rate"] == FULL].iloc[0]
-        forward = full["screening pass"]
-        beside = (full["sampling"] + full["optimizer"]) / forward
-        for index, row in group.iterrows():
-            share, c = row["rows"] / row["answers"], np.maximum(full["backward"] / forward - 1, 0.0)
-            cost = step_cost(share, c, "physical", screening_cost=0.0, acting_cost=beside)
-            models[index] = np.asarray(cost * forward)
-    found["model"] = pd.Series(models)
-    return found
+    steps = timed_steps(table)
+    sizes = sizes_of(table) | {"rounds": min(map(len, steps["step"]))}
+    return attributed(savings_rows(steps, table.origin), table.source, sizes)
 
 
 def savings_rows(steps: pd.DataFrame, origin: str) -> list[Measured]:
