@@ -72,3 +72,21 @@ def frozen(path, surprisal=1.5):
         for gate in ("row gate(12.5 %)", "row gate(12.5 %, abs-advantage)", "row gate(12.5 %, uniform)")
     ]
     return Table(pd.DataFrame(rows), "language-model-frozen", {}, {}, path)
+
+
+def aligned(path, end=END, blocks=5, **foreseen):
+    """Return what is measured at a pretrained policy whose alignments foresee ``end``, but for named gates.
+
+    ``foreseen`` are alignments by a gate's label with underscores.
+    """
+    rng, rows = np.random.default_rng(3), []
+    for task in ("reversal-3", "spelling"):
+        for block in range(blocks):
+            for gate, reward in end.items():
+                alignment = foreseen.get(gate.split("(")[0].replace(" ", "_"), (reward - START) / (end["PG"] - START))
+                drift = 1.0 if gate == "PG" else alignment + 0.02 * rng.normal()
+                rows.append(
+                    {"task": task, "block": block, "gate": gate, "drift": drift, "adam_drift": drift}
+                    | {"squared_length": 1.0}
+                )
+    return Table(pd.DataFrame(rows), "language-model-frozen", {}, {}, path)
