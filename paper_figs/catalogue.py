@@ -296,6 +296,13 @@ FIGURES = {
         "paper_figs.language_model.learning:language_model_delight",
         ("language-model-learning", "language-model-methods"),
     ),
+    "language-model-lucky-answer": FigureEntry(
+        "answers of a pretrained language model, token by token in the colour of its delight",
+        "paper_figs.language_model.lucky:language_model_lucky_answer",
+        ("language-model-answers",),
+        "column",
+        claims=("language-model-delight", "language-model-token-trap"),
+    ),
     "device-agreement": FigureEntry(
         "each method's error over training on a GPU over that on a CPU",
         "paper_figs.devices:device_agreement",

@@ -1,11 +1,13 @@
-"""What is counted of a step on a tiny random model, against formulas."""
+"""What is counted of a step on a tiny random model, against formulas; answers at the pretrained policy."""
 
 import pytest
 import torch
 from tiny_models import CPU, model, tiny, tokenizer
 
-from simulations.language_model import cost
+from simulations.language_model import cost, lucky
+from simulations.language_model.config import LanguageModelConfig
 from simulations.language_model.cost import RATES, Size, measure
+from simulations.language_model.training import LanguageModelRun
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # theirs
 TOKENS = 5
@@ -63,3 +65,17 @@ def test_memory_is_in_proportion_to_what_is_kept_at_once(counted):
     assert full["micro_peak_bytes"] < full["peak_bytes"] / 2, "a hundred positions of three hundred"
     assert few["micro_peak_bytes"] == few["peak_bytes"] < quarter["peak_bytes"] / 4
     assert counted["last-2", True, 1.0]["peak_bytes"] < full["peak_bytes"]
+
+
+def test_answers_are_those_that_training_begins_with():
+    frame = lucky.measure("spelling", 1, CPU, model=(model(), tokenizer()))
+    run = LanguageModelRun(LanguageModelConfig("pg", task="spelling"), CPU, model(), tokenizer())
+    run.learn = lambda answers, advantage: seen.update(answers=answers, advantage=advantage)
+    seen = {}
+    run.train_batch()
+    mine = seen["answers"].answered
+    assert frame["log_prob"].tolist() == seen["answers"].log_prob[mine].tolist()
+    whole = frame.groupby("answer").first()
+    assert whole["advantage"].tolist() == seen["advantage"].tolist()
+    assert frame["place"].tolist() == [place for each in mine.sum(1).tolist() for place in range(each)]
+    assert whole["question"].str.endswith(":").all()

@@ -25,7 +25,7 @@ __all__ = ["language_model"]
 @options.PRESET
 @options.study(
     "Named runs: learning (default) and others; cost: seconds of a step; frozen: gates at the pretrained policy.",
-    completion.keys_in("simulations.language_model.studies", "STUDIES", "cost", "frozen"),
+    completion.keys_in("simulations.language_model.studies", "STUDIES", "cost", "frozen", "answers"),
 )
 @click.option(
     "--only", multiple=True, metavar="LABEL", help="Only this method of the study, as tables name it; repeatable."
@@ -76,7 +76,7 @@ def language_model(quiet: bool, model: Path | None, **given: Any) -> int:
     from simulations.language_model.experiment import plan_language_model, run_language_model
     from simulations.language_model.summary import summary_table
 
-    if given["study"] in ("cost", "frozen"):
+    if given["study"] in ("cost", "frozen", "answers"):
         return _measured(given, model, quiet=quiet)
     with options.user_input():
         options.require_device(given["device"])
@@ -88,7 +88,7 @@ def language_model(quiet: bool, model: Path | None, **given: Any) -> int:
 
 def _measured(given: dict[str, Any], model: Path | None, *, quiet: bool) -> int:
     """Write the table of a study that is no list of runs, and show it."""
-    from simulations.language_model import cost, frozen, summary
+    from simulations.language_model import cost, frozen, lucky, summary
     from simulations.language_model.weights import name_of
     from simulations.results.tables import table_path
     from simulations.verification import report
@@ -100,9 +100,10 @@ def _measured(given: dict[str, Any], model: Path | None, *, quiet: bool) -> int:
         options.require_device(shared["device"])
         name_of(model)
         out = table_path(out, f"language-model-{study}-{preset}")
-    write = {"cost": cost.write_table, "frozen": frozen.write_table}[study]
+    write = {"cost": cost.write_table, "frozen": frozen.write_table, "answers": lucky.write_table}[study]
+    shown = {"cost": summary.cost_table, "frozen": summary.frozen_table}.get(study)
     with written(out, quiet=quiet):
         write(preset, out, **shared, model=model, command=typed(), progress=teller(quiet))
-        if not quiet:
-            report.console().print(summary.cost_table(out) if study == "cost" else summary.frozen_table(out))
+        if shown is not None and not quiet:
+            report.console().print(shown(out))
     return 0
