@@ -174,7 +174,7 @@ def light_work():
         "simulations.reversal.experiment.run_reversal": ran("reversal"),
         "simulations.language_model.experiment.run_language_model": ran("language-model"),
         "simulations.language_model.cost.write_table": lambda *arguments, **options: None,
-        "simulations.language_model.frozen.write_table": lambda *arguments, **options: None,
+        "simulations.language_model.frozen.study.write_table": lambda *arguments, **options: None,
         "simulations.language_model.lucky.write_table": lambda *arguments, **options: None,
         "simulations.language_model.summary.cost_table": lambda path: "",
         "simulations.language_model.summary.frozen_table": lambda path: "",

@@ -72,7 +72,7 @@ def frozen_table(path: Path) -> Table:
     Parameters
     ----------
     path : Path
-        A table of :mod:`simulations.language_model.frozen`.
+        A table of :mod:`simulations.language_model.frozen.study`.
     """
     shown = Table("task", "gate", "rows", "tokens", "drift", "length", "alignment", "predicted")
     shown.title = "what a batch keeps; the mean gradient along ∇J, the length and the angle in parts of PG's"

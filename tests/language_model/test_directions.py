@@ -6,7 +6,7 @@ from tiny_models import CPU, model, tiny, tokenizer
 
 from kondo_theory.advantage import group_advantage
 from simulations.errors import ReportedError
-from simulations.language_model.directions import (
+from simulations.language_model.frozen.directions import (
     SharedPrompts,
     along,
     gradient,

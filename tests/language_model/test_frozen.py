@@ -3,16 +3,18 @@
 import math
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 import torch
 from tiny_models import CPU, directory, model, tiny, tokenizer
 
 from kondo_theory.training import AnswerStep
 from simulations.cli import main as cli
-from simulations.language_model import frozen, predictions
-from simulations.language_model.directions import gradient
-from simulations.language_model.frozen import Size, _half, _quarter, _squared_lengths
-from simulations.language_model.frozen_gates import GATES
+from simulations.language_model.frozen import study as frozen
+from simulations.language_model.frozen.directions import gradient
+from simulations.language_model.frozen.estimates import frozen_blocks
+from simulations.language_model.frozen.gates import GATES
+from simulations.language_model.frozen.study import Size, _half, _quarter, _squared_lengths
 from simulations.language_model.training import LanguageModelRun
 from simulations.results.tables import load
 
@@ -105,7 +107,7 @@ def test_the_command_goes_on_where_it_was_stopped(capsys, tmp_path, tmp_path_fac
     place = tmp_path_factory.mktemp("deep")
     monkeypatch.setattr("tiny_models.model", lambda **options: model(**options, blocks=7))
     directory(place)
-    monkeypatch.setattr(frozen, "SIZES", {"smoke": Size(("tiny_tasks:letters",), 2, batches=1, probes=1)})
+    monkeypatch.setattr(frozen, "SIZES", {"frozen": {"smoke": Size(("tiny_tasks:letters",), 2, batches=1, probes=1)}})
     monkeypatch.setattr("simulations.resuming.parts.code_version", lambda function: "code")
     measure, seen = frozen.measure, []
 
@@ -125,8 +127,10 @@ def test_the_command_goes_on_where_it_was_stopped(capsys, tmp_path, tmp_path_fac
     assert (code, seen) == (0, [0, 1])
     assert "predicted" in shown
     assert command(capsys, *words)[1].endswith("is complete: nothing to do\n")
-    frame = load(out, kind=predictions._KIND).frame
-    assert predictions._KIND == frozen.KIND
+    frame = load(out, kind="language-model-frozen").frame
+    assert frozen_blocks(tmp_path).empty, "named otherwise"
+    out.rename(tmp_path / "language-model-frozen-smoke.parquet")
+    pd.testing.assert_frame_equal(frozen_blocks(tmp_path), frame)
     assert frame["gate"].tolist() == 2 * [*(gate.label for gate in GATES), "gradient"]
     assert frame.groupby("gate")["drift"].nunique().min() == 2, "blocks have draws of their own"
     rows = frame[frame["gate"] != "gradient"]

@@ -3,11 +3,13 @@
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from simulations.language_model.frozen.estimates import row_residuals
 from simulations.language_model.predictions import (
     Estimate,
     frozen_blocks,
@@ -18,6 +20,7 @@ from simulations.language_model.predictions import (
     score,
 )
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "language-model.md"
 TRUTH = {"PG": (1.0, 1.0), "quarter": (0.4, 0.25), "junk": (0.01, 0.04), "bad": (-0.2, 0.25), "gradient": (1.0, 1.0)}
 """Of each gate the mean drift and squared length; the alignments are 1, 0.8, 0.05 and −0.4."""
 
@@ -117,6 +120,20 @@ def test_predictions_hold_or_fail():
     assert score(frame, early.assign(task="another")).outcomes == ()
 
 
+def test_the_residual_of_a_gates_rows_is_what_the_advantage_does_not_explain():
+    """s = 3 A + e with E[G e²] = 0.5 c² E[G A²] for one gate, and 2 for the other."""
+    moments = {"PG": (1.0, 3.0, 10.0), "near": (0.5, 1.5, 4.5 + 2.25), "far": (0.5, 2.0, 9 + 12 - 4.5)}
+    rows = [
+        {"task": "t", "gate": gate, "block": block, "row_aa": aa, "row_as": cross, "row_ss": ss}
+        for gate, (aa, cross, ss) in moments.items()
+        for block in range(3)
+    ]
+    token = [{"task": "t", "gate": "token", "block": block} for block in range(3)]
+    found = row_residuals(pd.DataFrame([*rows, *token])).set_index("gate")
+    assert found["residual"].to_dict() == pytest.approx({"PG": 1 / 9, "near": 0.5, "far": 2.0})
+    assert found["residual_error"].max() < 1e-9
+
+
 def test_of_every_task_the_larger_table_counts(tmp_path):
     from simulations.results.tables import save
 
@@ -139,3 +156,21 @@ def test_of_every_task_the_larger_table_counts(tmp_path):
 def test_no_torch_is_needed():
     code = "import sys, simulations.language_model.predictions; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_page_says_what_was_measured_and_predicted():
+    found = frozen_blocks()
+    outcomes = {(each.task, each.gate): each.predicted for each in predicted_outcomes(found)}
+    table = {(each["task"], each["gate"]): each for each in gate_estimates(found).to_dict("records")}
+    section = PAGE.read_text(encoding="utf-8").partition("## Predicted before training")[2].partition("\n## ")[0]
+    shown = [line for line in section.splitlines() if line.startswith("| ")][1:]
+    assert len(shown) == len({gate for _, gate in outcomes})
+    for line in shown:
+        gate, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        for task, (_, drift, alignment, predicted) in zip(
+            ("reversal-3", "spelling"), (cells[:4], cells[4:]), strict=True
+        ):
+            row = table[task, gate]
+            for name, text in (("drift", drift), ("alignment", alignment)):
+                assert text == f"{row[name]:.2f} ± {row[f'{name}_error']:.2f}".replace("-", "−"), (gate, task, name)
+            assert predicted == outcomes[task, gate]

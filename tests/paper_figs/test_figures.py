@@ -22,7 +22,7 @@ COMMITTED = ROOT / "simulations" / "tables"
 def reads_tables(name):
     """Whether a module of simulations reads or summarises tables and runs nothing."""
     plain = ("simulations.errors", "simulations.statistics", "simulations.results")
-    plain += ("simulations.language_model.predictions",)  # from what was measured at the pretrained policy
+    plain += ("simulations.language_model.predictions", "simulations.language_model.frozen.estimates")
     return name in plain or name.startswith("simulations.results.") or name.endswith((".tables", ".summary"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ __all__ = ["language_model"]
 )
 @options.PRESET
 @options.study(
-    "Named runs: learning (default) and others; cost: seconds of a step; frozen: gates at the pretrained policy.",
-    completion.keys_in("simulations.language_model.studies", "STUDIES", "cost", "frozen", "answers"),
+    "Named runs: learning (default), …; cost: seconds of a step; frozen, frozen-tasks: gates before training.",
+    completion.keys_in("simulations.language_model.studies", "STUDIES", "cost", "frozen", "frozen-tasks", "answers"),
 )
 @click.option(
     "--only", multiple=True, metavar="LABEL", help="Only this method of the study, as tables name it; repeatable."
@@ -74,9 +75,10 @@ def language_model(quiet: bool, model: Path | None, **given: Any) -> int:
     Needs the extra lm, and fetches the weights (92 MB) unless there is a --model.
     """
     from simulations.language_model.experiment import plan_language_model, run_language_model
+    from simulations.language_model.studies import MEASURED
     from simulations.language_model.summary import summary_table
 
-    if given["study"] in ("cost", "frozen", "answers"):
+    if given["study"] in MEASURED:
         return _measured(given, model, quiet=quiet)
     with options.user_input():
         options.require_device(given["device"])
@@ -88,20 +90,21 @@ def language_model(quiet: bool, model: Path | None, **given: Any) -> int:
 
 def _measured(given: dict[str, Any], model: Path | None, *, quiet: bool) -> int:
     """Write the table of a study that is no list of runs, and show it."""
-    from simulations.language_model import cost, frozen, lucky, summary
+    from simulations.language_model import cost, lucky, summary
+    from simulations.language_model.frozen import study as frozen
     from simulations.language_model.weights import name_of
     from simulations.results.tables import table_path
     from simulations.verification import report
 
-    study = given["study"]
-    shared = settings_of_a_study(study, {name: value for name, value in given.items() if name != "study"})
+    name = given["study"]
+    shared = settings_of_a_study(name, {key: value for key, value in given.items() if key != "study"})
     preset, out = shared.pop("preset"), shared.pop("out")
     with options.user_input():
         options.require_device(shared["device"])
         name_of(model)
-        out = table_path(out, f"language-model-{study}-{preset}")
-    write = {"cost": cost.write_table, "frozen": frozen.write_table, "answers": lucky.write_table}[study]
-    shown = {"cost": summary.cost_table, "frozen": summary.frozen_table}.get(study)
+        out = table_path(out, f"language-model-{name}-{preset}")
+    write = {"cost": cost.write_table, "answers": lucky.write_table}.get(name) or partial(frozen.write_table, name)
+    shown = {"cost": summary.cost_table, "answers": None}.get(name, summary.frozen_table)
     with written(out, quiet=quiet):
         write(preset, out, **shared, model=model, command=typed(), progress=teller(quiet))
         if shown is not None and not quiet:

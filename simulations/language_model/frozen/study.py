@@ -25,7 +25,8 @@ from torch import Tensor
 from kondo_theory.advantage import group_advantage
 from simulations.devices import resolve, single_thread
 from simulations.language_model.config import LanguageModelConfig
-from simulations.language_model.directions import (
+from simulations.language_model.experiment import extra_versions
+from simulations.language_model.frozen.directions import (
     Direction,
     SharedPrompts,
     along,
@@ -33,8 +34,7 @@ from simulations.language_model.directions import (
     require_sampled,
     scaled_step,
 )
-from simulations.language_model.experiment import extra_versions
-from simulations.language_model.frozen_gates import GATES, batch_facts, kept_facts
+from simulations.language_model.frozen.gates import GATES, batch_facts, kept_facts
 from simulations.language_model.sampling import Drawn
 from simulations.language_model.tasks import TASKS, problems
 from simulations.language_model.training import LanguageModelRun
@@ -42,9 +42,8 @@ from simulations.language_model.weights import fetch_weights, load_directory, na
 from simulations.resuming.checkpoints import kept_or_measured
 from simulations.resuming.parts import Measurement
 
-__all__ = ["KIND", "SIZES", "Size", "measure", "write_table"]
+__all__ = ["SIZES", "Size", "measure", "write_table"]
 
-KIND = "language-model-frozen"
 _SEED = 1000  # of the first block: no run's
 _LEAST = 1e-8  # what roots of mean squares are held above: AdamW's ε
 
@@ -59,13 +58,16 @@ class Size:
     probes: int = 2
 
 
-SIZES: Mapping[str, Size] = MappingProxyType(
+_MAIN = ("reversal-3", "spelling")
+_OTHERS = tuple(task for task in TASKS if task not in _MAIN)
+
+SIZES: Mapping[str, Mapping[str, Size]] = MappingProxyType(
     {
-        "smoke": Size(("reversal-3",), 1, 1),
-        "quick": Size(tuple(TASKS), 3),
-        "paper": Size(("reversal-3", "spelling"), 8),
+        "frozen": {"smoke": Size(_MAIN[:1], 1, 1), "quick": Size(_MAIN, 3), "paper": Size(_MAIN, 8)},
+        "frozen-tasks": {"smoke": Size(_OTHERS[:1], 1, 1), "quick": Size(_OTHERS, 4, 2), "paper": Size(_OTHERS, 8)},
     }
 )
+"""By study and preset; a table's kind is ``language-model-STUDY``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +130,7 @@ def measure(
         One row a gate, and one named ``gradient``: ∇J itself. Means over batches: drift ⟨g, ∇J⟩; adam_drift, the
         same with ∇J over the root of each coordinate's mean square in the other half; squared_length ‖g‖², and of PG
         exact_squared_length; for gates that keep whole rows Σ A², Σ A·s and Σ s² over these, s the answer's
-        derivative along ∇J; and what is kept (:mod:`simulations.language_model.frozen_gates`).
+        derivative along ∇J; and what is kept (:mod:`simulations.language_model.frozen.gates`).
     """
     config = LanguageModelConfig("pg", task=task, seed=_SEED + block)
     with single_thread():
@@ -211,11 +213,8 @@ def _half(
         for place, (drift, adam_drift, length) in enumerate(every):
             found = {"drift": drift, "adam_drift": adam_drift, "squared_length": length}
             found |= _row_moments(batch, place, first, second)
-            yield (
-                {"gate": GATES[place].label}
-                | {name: float(value) for name, value in found.items()}
-                | batch.facts[place]
-            )
+            numbers = {name: float(value) for name, value in found.items()}
+            yield {"gate": GATES[place].label, **numbers, **batch.facts[place]}
         scale = batch.facts[0]["answer_tokens"] / (len(batch.advantage) * (1 - 1 / run.config.answers))
         yield {"gate": "gradient", "drift": float(batch.weights[0] @ mean) * scale}
 
@@ -251,6 +250,7 @@ def _squared_lengths(
 
 
 def write_table(
+    study: str,
     preset: str,
     out: Path,
     *,
@@ -260,16 +260,16 @@ def write_table(
     command: str = "",
     progress: Callable[[str], None] = print,
 ) -> Path:
-    """Measure every task of a preset and write the table; blocks that an earlier call measured are kept.
+    """Measure every task of a study and write the table; blocks that an earlier call measured are kept.
 
     Raises
     ------
     ValueError, ReportedError
         If the device is not known or absent, the table cannot be written, or the model cannot be had.
     """
-    size, resolved = SIZES[preset], resolve(device)
+    size, resolved = SIZES[study][preset], resolve(device)
     config: dict[str, Any] = {"preset": preset, "model": name_of(model), "size": asdict(size)}
-    measurement = Measurement(out, KIND, config, measure, resolved, overwrite, command)
+    measurement = Measurement(out, f"language-model-{study}", config, measure, resolved, overwrite, command)
     if measurement.is_finished():
         return out
     require_extra()

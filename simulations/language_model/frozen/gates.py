@@ -136,10 +136,8 @@ def batch_facts(answers: Answers, advantage: Tensor, reward: Tensor, size: int) 
         "groups": len(reward) / size,
         "groups_without_spread": float((advantage.view(-1, size) == 0).all(1).sum()),
     }
-    for share in (1, 3, 10):
-        facts[f"delight_tokens_{share}"] = _carried(by_token[answers.answered], share / 100)
-    for share in (12.5, 25):  # type: ignore[assignment]
-        facts[f"delight_rows_{share:g}"] = _carried(by_token.sum(1), share / 100)
+    facts |= {f"delight_tokens_{each}": _carried(by_token[answers.answered], each / 100) for each in (1, 3, 10)}
+    facts |= {f"delight_rows_{each:g}": _carried(by_token.sum(1), each / 100) for each in (12.5, 25)}
     return facts
 
 
