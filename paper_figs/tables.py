@@ -12,15 +12,18 @@ from pathlib import Path
 import pandas as pd
 
 from simulations.errors import ResultError
+from simulations.language_model import tables as language_model_tables
 from simulations.results.merging import MeasuredTables
 from simulations.results.tables import COMMITTED, SWEEP, Table, load
 from simulations.reversal import tables as reversal_tables
 from simulations.reversal.tables import STEP_TIMES, Curves, committed_curves, joined, own_curves, with_shared
 
 __all__ = [
+    "NotCommittedError",
     "Reading",
     "every",
     "feed",
+    "language_model",
     "measured",
     "points",
     "results_from",
@@ -29,6 +32,10 @@ __all__ = [
     "step_times",
     "table",
 ]
+
+
+class NotCommittedError(ResultError):
+    """A table that a figure needs is not among the committed ones yet."""
 
 
 @dataclass
@@ -126,6 +133,26 @@ def measured(kind: str, *names: str) -> Table:
     own = _own().find(kind)
     feed(kind, own)
     return own or _committed(kind, *names)
+
+
+def language_model(study: str) -> Table:
+    """Return the table of a study of a language model: a user's own, or the committed one, put together from parts.
+
+    Raises
+    ------
+    NotCommittedError
+        If there is none.
+    ResultError
+        If it cannot be read, or two of the user's own are equally large.
+    """
+    kind = language_model_tables.kind_of(study)
+    own = _own().find(kind)
+    feed(kind, own)
+    found = own or language_model_tables.committed(study)
+    if found is None:
+        how = f"kondo experiment language-model --study {study} --preset paper"
+        raise NotCommittedError(f"no table of kind {kind} is committed yet: {how}")
+    return found
 
 
 def every(kind: str) -> list[Table]:

@@ -45,7 +45,8 @@ def write(
     results : Path or str, optional
         A directory of own tables, in it or in the directories in it, or one file; they come before the committed.
     say : callable
-        Told of each figure which tables it shows, where there are own ones.
+        Told of each figure which tables it shows, where there are own ones, and which is left out, for its table is
+        not committed yet.
     formats : sequence of str
         Of ``pdf``, ``png`` and ``svg``.
     width : str or float, optional
@@ -111,10 +112,17 @@ def _write(
     named: bool,
 ) -> Iterator[Path]:
     from paper_figs.drawing import read_and_drawn
+    from paper_figs.tables import NotCommittedError
 
     captions = {}
     for name in wanted:
-        figure, captions[name], reading = read_and_drawn(name, own, **how)
+        try:
+            figure, captions[name], reading = read_and_drawn(name, own, **how)
+        except NotCommittedError as error:
+            if named:
+                raise
+            say(f"{name} is left out: {error}")
+            continue
         if own is not None and not reading.own:
             del captions[name]
             if named:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
 
-__all__ = ["Interval", "bootstrap", "mean_and_error"]
+__all__ = ["Interval", "bootstrap", "mean_and_error", "student"]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A statistic over seeds with its bootstrap interval."""
+    """A statistic over seeds with its interval."""
 
     value: float
     low: float
@@ -69,6 +70,24 @@ def bootstrap(
     low = np.sort(np.where(unknown, -np.inf, resampled))[math.floor(tail * n_resamples)]
     high = np.sort(np.where(unknown, np.inf, resampled))[math.ceil((1 - tail) * n_resamples) - 1]
     return Interval(value, float(low), float(high))
+
+
+def student(values: ArrayLike, *, level: float = 0.95) -> Interval:
+    """Return the mean of a few values, (n,), with its interval by Student's t; of a single one it has no ends.
+
+    Raises
+    ------
+    ValueError
+        If there are no values or one is not finite.
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    if sample.ndim != 1 or len(sample) == 0 or not np.isfinite(sample).all():
+        raise ValueError(f"values must be a non-empty vector of finite numbers, got {sample}")
+    mean = float(sample.mean())
+    if len(sample) == 1:
+        return Interval(mean, -math.inf, math.inf)
+    half = float(stdtrit(len(sample) - 1, (1 + level) / 2)) * float(sample.std(ddof=1)) / math.sqrt(len(sample))
+    return Interval(mean, mean - half, mean + half)
 
 
 def mean_and_error(replicates: ArrayLike) -> tuple[float, float]:

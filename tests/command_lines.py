@@ -175,6 +175,7 @@ def light_work():
         "simulations.language_model.experiment.run_language_model": ran("language-model"),
         "simulations.language_model.cost.write_table": lambda *arguments, **options: None,
         "simulations.language_model.frozen.study.write_table": lambda *arguments, **options: None,
+        "simulations.language_model.lucky.write_table": lambda *arguments, **options: None,
         "simulations.language_model.summary.cost_table": lambda path: "",
         "simulations.language_model.summary.frozen_table": lambda path: "",
         "simulations.mnist.studies.run_study": lambda *arguments, **options: None,

@@ -149,9 +149,10 @@ def missing_of_rule(rule: str) -> list[str]:
 
 def missing_of_figure(name: str, entry: FigureEntry) -> list[str]:
     """Return what a figure lacks: claim or topic, title, function, tables, words in the docs."""
-    families = {path.stem for path in (ROOT / "kondo_theory" / "claims").glob("[a-z]*.py")}
-    shown = {claim.partition("-")[0] for claim in entry.claims}
-    of_claim = name in CLAIMS or name.partition("-")[0] in families or len(shown & families) > 1
+    families = {path.stem.replace("_", "-") for path in (ROOT / "kondo_theory" / "claims").glob("[a-z]*.py")}
+    own = {family for family in families if name.startswith(f"{family}-")}
+    shown = {family for family in families for claim in entry.claims if claim.startswith(f"{family}-")}
+    of_claim = name in CLAIMS or own or len(shown) > 1
     in_docs = names(documents(), name)
     parts = {
         "claim or topic: its name is a claim's, or begins with a family of claims, as mnist-digits": of_claim,

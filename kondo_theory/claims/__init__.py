@@ -24,7 +24,19 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from kondo_theory.claims import contexts, cost, devices, gambling, gate, geometry, mnist, reversal, screening, tokens
+from kondo_theory.claims import (
+    contexts,
+    cost,
+    devices,
+    gambling,
+    gate,
+    geometry,
+    language_model,
+    mnist,
+    reversal,
+    screening,
+    tokens,
+)
 from kondo_theory.claims.registry import SOURCES, Claim, Criterion, DecisionRule, Verdict
 from kondo_theory.words import choice
 
@@ -54,6 +66,7 @@ _TITLES = {
     "Tokens that share an advantage": tokens,
     "Measured on MNIST": mnist,
     "Measured on token reversal": reversal,
+    "Measured on a language model": language_model,
     "Measured on two devices": devices,
 }
 

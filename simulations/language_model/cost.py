@@ -1,8 +1,12 @@
-"""What a step on a language model takes on this machine, by phase, when all, some and few of its answers are kept.
+"""What a step on a language model takes, by phase, when all, some and few of its answers are kept.
 
-4 prompts × 8 answers of exactly 24 tokens, on one CPU thread; all rates take the same answers, in turn, round after
+4 prompts × 8 answers of exactly 24 tokens, on one CPU thread. All rates take the same answers, in turn, round after
 round, so that a machine whose speed drifts slows them alike. The learning rate is zero: the policy stays.
-Seconds do not reproduce and lie in the table's sidecar, as the list ``seconds`` of one list a row.
+
+FLOPs are those that torch's counter sees in matrix products, attention taken apart; bytes are those of the tensors
+that forward and backward hold at once, above parameters, gradients and the optimizer's state. They are counted once,
+before anything is timed. Seconds do not reproduce and lie in the table's sidecar, as the list ``seconds`` of one list
+a row.
 """
 
 from __future__ import annotations
@@ -17,10 +21,11 @@ from typing import Any
 
 import pandas as pd
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from kondo_theory.gate import Gate
 from kondo_theory.training import AnswerStep
-from kondo_theory.training.answers.counts import AnswerCounts
 from simulations.devices import clock, resolve, single_thread
 from simulations.language_model.config import LanguageModelConfig
 from simulations.language_model.experiment import extra_versions
@@ -28,6 +33,7 @@ from simulations.language_model.models import Learner, make_learner
 from simulations.language_model.sampling import Drawn, draw_answers, encode
 from simulations.language_model.tasks import problems, task_function
 from simulations.language_model.weights import fetch_weights, load_directory, name_of, require_extra
+from simulations.networks.allocations import peak_bytes
 from simulations.resuming.checkpoints import kept_or_measured
 from simulations.resuming.parts import Measurement
 
@@ -45,14 +51,13 @@ class Size:
 
     trainable: tuple[str, ...]
     rounds: int
-    warm_up: int = 1
 
 
 SIZES: Mapping[str, Size] = MappingProxyType(
     {
-        "smoke": Size(("last-6",), 1, 0),
+        "smoke": Size(("last-6",), 1),
         "quick": Size(("all", "last-6"), 3),
-        "paper": Size(("all", "last-15", "last-6", "lora-8"), 7),
+        "paper": Size(("all", "last-15", "last-6", "lora-8"), 5),
     }
 )
 
@@ -76,44 +81,125 @@ def measure(
     -------
     DataFrame
         One row a rate, and for last blocks one for each with and without the trunk's hidden states of sampling: rows
-        kept, of ``answers``; backward_positions; and seconds: a list, of ``PARTS`` in each round, by
-        :func:`simulations.devices.clock`.
+        kept, of ``answers``; backward_positions; sampling_flops, screening_flops and backward_flops, which have the
+        second forward pass too; peak_bytes of it and of backward, of all that is kept at once, and micro_peak_bytes,
+        in micro-batches; seconds: a list, of ``PARTS`` in each round, by :func:`simulations.devices.clock`.
     """
     config = LanguageModelConfig("pg", trainable=trainable)
     with single_thread():
         model, tokenizer = model or load_directory(directory)
         learner = make_learner(model.to(device), trainable, config.streams()["adapters"])
-        learners = {True: learner} if learner.second is not learner.model else {}
-        learners[False] = Learner(learner.model, learner.model, None)
-        optimizer = torch.optim.AdamW(list(learner.parameters.values()), 0.0, weight_decay=0.0)
-        keys = [(reuse, rate) for reuse in learners for rate in RATES]
-        steps = {key: _step(learners[key[0]], optimizer, key[1], config) for key in keys}
         draw = _drawing(config, learner, tokenizer, device)
-        seconds: dict[tuple[bool, float], list[list[float]]] = {key: [] for key in steps}
-        now, _ = clock(device)
-        for number in range(size.warm_up + size.rounds):
-            started = now()
-            drawn = draw()
-            sampling = now() - started
-            learner.take(drawn.hidden)
-            screening = {reuse: _screening(steps[reuse, 1.0], drawn, now) for reuse in learners}
-            for key, step in steps.items():
-                found = _timed(step, drawn, now)
-                if number >= size.warm_up:
-                    seconds[key].append([sampling, screening[key[0]], *found])
-    counts = {key: step.counts for key, step in steps.items()}
+        steps = _steps(learner, config)
+        counted = _counted(draw, learner, steps)
+        seconds = _timed(draw, learner, steps, size.rounds, clock(device)[0])
+    same = {"trainable": trainable, "answers": config.prompts * config.answers}
     return pd.DataFrame(
-        {"trainable": trainable, "reuse": reuse, "rate": rate, "answers": config.prompts * config.answers}
-        | {"rows": _mean(found, "backward_rows"), "backward_positions": _mean(found, "backward_positions")}
-        | {"seconds": seconds[reuse, rate]}
-        for (reuse, rate), found in counts.items()
+        {"reuse": reuse, "rate": rate} | same | counted[reuse, rate] | {"seconds": seconds[reuse, rate]}
+        for reuse, rate in steps
     )
 
 
-def _step(learner: Learner, optimizer: torch.optim.Optimizer, rate: float, config: LanguageModelConfig) -> AnswerStep:
-    gate = None if rate == 1 else Gate(rate=rate)
+_Steps = dict[tuple[bool, float], AnswerStep]
+"""By whether the trunk is reused, and by rate."""
+
+
+def _steps(learner: Learner, config: LanguageModelConfig) -> _Steps:
+    passes = {True: learner.second} if learner.second is not learner.model else {}
+    optimizer = torch.optim.AdamW(list(learner.parameters.values()), 0.0, weight_decay=0.0)
     options: dict[str, Any] = {"micro_tokens": config.micro_tokens, "tolerance": config.tolerance}
-    return AnswerStep(learner.second, optimizer, gate, rule="abs-advantage", **options)
+    return {
+        (reuse, rate): AnswerStep(
+            second, optimizer, None if rate == 1 else Gate(rate=rate), rule="abs-advantage", **options
+        )
+        for reuse, second in (passes | {False: learner.model}).items()
+        for rate in RATES
+    }
+
+
+def _counted(draw: Callable[[], Drawn], learner: Learner, steps: _Steps) -> dict[tuple[bool, float], dict[str, int]]:
+    """Return rows, positions, FLOPs and bytes of each step; everything has run once then."""
+    kept: list[Drawn] = []
+    sampling = _flops(lambda: kept.append(draw()))
+    (drawn,) = kept
+    learner.take(drawn.hidden)
+    found = {key: _counts(step, drawn) for key, step in steps.items()}  # and each model has tried what it is once
+    screening = {reuse: _flops(partial(_screen, steps[reuse, 1.0], drawn)) for reuse, rate in steps if rate == 1}
+    flops = {
+        (reuse, rate): {"sampling_flops": sampling, "screening_flops": screening[reuse]} for reuse, rate in steps
+    }
+    return {key: counts | flops[key] for key, counts in found.items()}
+
+
+def _counts(step: AnswerStep, drawn: Drawn) -> dict[str, int]:
+    """Return what one step keeps, holds at once and computes."""
+    backward, gradients = partial(_backward, step, drawn), partial(_gradients, step)
+    in_parts, step.micro_tokens = step.micro_tokens, drawn.answers.tokens.numel()
+    found = {"peak_bytes": peak_bytes(backward, gradients)}
+    found |= {"rows": step.counts.backward_rows, "backward_positions": step.counts.backward_positions}
+    step.micro_tokens = in_parts
+    found |= {"micro_peak_bytes": peak_bytes(backward, gradients), "backward_flops": _flops(backward)}
+    step.step()
+    return found
+
+
+def _flops(call: Callable[[], Any]) -> int:
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        call()
+    return counter.get_total_flops()
+
+
+def _gradients(step: AnswerStep) -> list[torch.Tensor]:
+    return [each.grad for group in step.optimizer.param_groups for each in group["params"] if each.grad is not None]
+
+
+def _timed(
+    draw: Callable[[], Drawn], learner: Learner, steps: _Steps, rounds: int, now: Callable[[], float]
+) -> dict[tuple[bool, float], list[list[float]]]:
+    """Return the seconds of each step's parts, in each round."""
+    seconds: dict[tuple[bool, float], list[list[float]]] = {key: [] for key in steps}
+    for _ in range(rounds):
+        started = now()
+        drawn = draw()
+        sampling = now() - started
+        learner.take(drawn.hidden)
+        screening = {}
+        for reuse in dict.fromkeys(reuse for reuse, _ in steps):
+            started = now()
+            _screen(steps[reuse, 1.0], drawn)
+            screening[reuse] = now() - started
+        for key, step in steps.items():
+            seconds[key].append([sampling, screening[key[0]], *_phases(step, drawn, now)])
+    return seconds
+
+
+def _phases(step: AnswerStep, drawn: Drawn, now: Callable[[], float]) -> list[float]:
+    """Take a step; return the seconds of the gate, of backward and of the optimizer."""
+    times = [now()]
+    selection = step.select(drawn.answers, _advantage(drawn))
+    times.append(now())
+    step.optimizer.zero_grad()
+    step.backward(drawn.answers, _advantage(drawn), selection)
+    times.append(now())
+    step.step()
+    times.append(now())
+    return [end - start for start, end in pairwise(times)]
+
+
+def _backward(step: AnswerStep, drawn: Drawn) -> None:
+    """Write the gradient of a step."""
+    step.optimizer.zero_grad()
+    step.backward(drawn.answers, _advantage(drawn), step.select(drawn.answers, _advantage(drawn)))
+
+
+def _screen(step: AnswerStep, drawn: Drawn) -> None:
+    step.screen(replace(drawn.answers, log_prob=None))
+
+
+def _advantage(drawn: Drawn) -> torch.Tensor:
+    """Return advantages of distinct sizes, the same in every round."""
+    number, tokens = len(drawn.answers.tokens), drawn.answers.tokens
+    return (1 + torch.randperm(number, generator=torch.Generator().manual_seed(0)).to(tokens.device)) / number
 
 
 def _drawing(
@@ -131,30 +217,6 @@ def _drawing(
         generator=torch.Generator(device).manual_seed(config.streams()["sampling"]),
         before=learner.before,
     )
-
-
-def _screening(step: AnswerStep, drawn: Drawn, now: Callable[[], float]) -> float:
-    started = now()
-    step.screen(replace(drawn.answers, log_prob=None))
-    return now() - started
-
-
-def _timed(step: AnswerStep, drawn: Drawn, now: Callable[[], float]) -> list[float]:
-    """Take a step on advantages of distinct sizes; return the seconds of the gate, backward and optimizer."""
-    advantage = torch.linspace(-1, 1, len(drawn.answers.tokens), device=drawn.answers.tokens.device)
-    times = [now()]
-    selection = step.select(drawn.answers, advantage)
-    times.append(now())
-    step.optimizer.zero_grad()
-    step.backward(drawn.answers, advantage, selection)
-    times.append(now())
-    step.step()
-    times.append(now())
-    return [end - start for start, end in pairwise(times)]
-
-
-def _mean(counts: AnswerCounts, name: str) -> int:
-    return round(getattr(counts, name) / counts.updates)
 
 
 def write_table(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,19 +96,13 @@ def plan_language_model(
     study = _study(study, own=own or bool(tasks))
     changes = {"model": name_of(model)} | {name: value for name, value in varied.items() if value is not None}
     chosen = None if seeds is None else parse_seeds(seeds)
-    if study is None:
-        asked = LanguageModelConfig(method or "pg", rate=rate, price=price, rule=rule or "delight")
-        named = dict.fromkeys(tasks or ("reversal-3",))
-        configs = [run for task in named for run in preset_configs(preset, [asked], chosen, task=task, **changes)]
-    else:
-        configs = STUDIES[study].configs(preset, chosen, **changes)
-    configs = _only(configs, study, only)
+    asked = LanguageModelConfig(method or "pg", rate=rate, price=price, rule=rule or "delight")
+    configs = _only(_runs(study, asked, tasks, preset, chosen, changes), study, only)
     for task in dict.fromkeys(config.task for config in configs):
         _require_task(task)
     preset, resolved = _true_preset(configs), resolve(device)
     workers = workers or (available_cores() if resolved.type == "cpu" else 1)
-    part = "".join("-" + re.sub(r"\W+", "-", label).strip("-") for label in dict.fromkeys(only))
-    out = table_path(out, f"language-model-{study or 'own'}{part}-{preset}")
+    out = _table(out, study, only, preset)
     plan = LanguageModelPlan(
         preset, tuple(configs), resolved.type, workers, out, overwrite, checkpoint_seconds, study, model
     )
@@ -124,6 +118,27 @@ def _study(study: str | None, *, own: bool) -> str | None:
     if study is not None and own:
         raise ValueError(f"a study names its own methods and tasks, got study {study} with others")
     return None if own else study or next(iter(STUDIES))
+
+
+def _runs(
+    study: str | None,
+    asked: LanguageModelConfig,
+    tasks: Sequence[str],
+    preset: str,
+    seeds: Sequence[int] | None,
+    changes: Mapping[str, Any],
+) -> list[LanguageModelConfig]:
+    """Return the runs of a study, or of what was ``asked`` for on each of the tasks."""
+    if study is not None:
+        return STUDIES[study].configs(preset, seeds, **changes)
+    named = dict.fromkeys(tasks or ("reversal-3",))
+    return [run for task in named for run in preset_configs(preset, [asked], seeds, task=task, **changes)]
+
+
+def _table(out: Path | None, study: str | None, only: Sequence[str], preset: str) -> Path:
+    """Return where the table goes: by default it is named by the study, the part of it and the preset."""
+    part = "".join("-" + re.sub(r"\W+", "-", label).strip("-") for label in dict.fromkeys(only))
+    return table_path(out, f"language-model-{study or 'own'}{part}-{preset}")
 
 
 def _only(

@@ -11,7 +11,7 @@ from simulations.language_model.config import LanguageModelConfig, preset_config
 
 __all__ = ["MEASURED", "STUDIES", "Study"]
 
-MEASURED = ("cost", "frozen", "frozen-tasks")
+MEASURED = ("cost", "frozen", "frozen-tasks", "answers")
 """The studies that are no lists of runs: seconds of a step; what gates do to the pretrained policy."""
 
 _PG = LanguageModelConfig("pg")

@@ -11,7 +11,6 @@ FLOPs are those that torch's counter sees in matrix products; bytes are those of
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -21,20 +20,18 @@ from typing import Any
 
 import pandas as pd
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
-from torch.utils.weak import WeakIdKeyDictionary
 
 from simulations.devices import clock, resolve, single_thread
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.images import Mnist, load_mnist
 from simulations.mnist.training import SeedProgram
+from simulations.networks.allocations import peak_bytes
 from simulations.networks.stacked import KEPT_BYTES
 from simulations.resuming.checkpoints import kept_or_measured
 from simulations.resuming.parts import Measurement
 
-__all__ = ["KIND", "RATES", "StepSize", "held_bytes", "measure", "peak_bytes", "sizes", "too_large", "write_table"]
+__all__ = ["KIND", "RATES", "StepSize", "held_bytes", "measure", "sizes", "too_large", "write_table"]
 
 KIND = "mnist-cost"
 RATES = (0.01, 0.03, 0.1, 0.3)
@@ -211,42 +208,6 @@ def held_bytes(program: SeedProgram) -> int:
     with _watching_backward(program, found):
         program.update()
     return sum(found)
-
-
-class _Allocations(TorchDispatchMode):
-    """Follows the storages that operators make, until each is freed; what an operator uses inside is not seen."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.held = self.most = 0
-        self._known: WeakIdKeyDictionary = WeakIdKeyDictionary()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        for tensor in _tensors((args, kwargs)):
-            self._known.setdefault(tensor.untyped_storage(), 0)  # was there before
-        result = func(*args, **(kwargs or {}))
-        for tensor in _tensors(result):
-            storage = tensor.untyped_storage()
-            if storage not in self._known:
-                self._known[storage] = storage.nbytes()
-                self.held += storage.nbytes()
-                weakref.finalize(storage, self._free, storage.nbytes())
-        self.most = max(self.most, self.held)
-        return result
-
-    def _free(self, n_bytes: int) -> None:
-        self.held -= n_bytes
-
-
-def _tensors(values: Any) -> list[torch.Tensor]:
-    return [leaf for leaf in tree_leaves(values) if isinstance(leaf, torch.Tensor)]
-
-
-def peak_bytes(run: Callable[[], Any]) -> int:
-    """Return the most bytes of tensors that a call held at once, beyond those that were there before it."""
-    with _Allocations() as allocations:
-        run()
-    return allocations.most
 
 
 def write_table(

@@ -71,10 +71,6 @@ def sizes_of_searches(frame: pd.DataFrame) -> dict[str, int]:
     return {**budgets, "seeds": int(frame.groupby(["axis", "label"])["seed"].nunique().min())}
 
 
-def _answer_steps(frame: pd.DataFrame) -> dict[str, int]:
-    return {**_step_times(frame), "what learns": int(frame["trainable"].nunique())}
-
-
 def _step_times(frame: pd.DataFrame) -> dict[str, int]:
     return {"answers": int(frame["answers"].max()), "rows": len(frame)}
 
@@ -119,7 +115,7 @@ _READERS: Mapping[str, Callable[[pd.DataFrame], dict[str, int]]] = {
     "mnist-batch": _digits,
     "reversal-scaling": sizes_of_searches,
     "reversal-step-times": _step_times,
-    "language-model-cost": _answer_steps,
+    "language-model-cost": _step_times,
     "language-model-learning": sizes_of_runs,
     "language-model-methods": sizes_of_runs,
     "language-model-tasks": sizes_of_runs,

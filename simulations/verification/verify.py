@@ -93,6 +93,12 @@ CHECKS: dict[str, Check] = {
     "reversal-screening": Check(measure="simulations.verification.checks.reversal.screening:screening"),
     "reversal-physical-cost": Check(measure="simulations.verification.checks.reversal.cost:physical_cost"),
     "reversal-scaling": Check(measure="simulations.verification.checks.reversal.scaling:scaling"),
+    "language-model-savings": Check(measure="simulations.verification.checks.language_model.savings:savings"),
+    "language-model-quality": Check(measure="simulations.verification.checks.language_model.learning:quality"),
+    "language-model-token-trap": Check(
+        measure="simulations.verification.checks.language_model.predictions:token_trap"
+    ),
+    "language-model-delight": Check(measure="simulations.verification.checks.language_model.learning:delight"),
     "device-agreement": Check(measure="simulations.verification.checks.devices:device_agreement"),
     "autoregressive-rows": Check(
         simulate="simulations.verification.checks.tokens.autoregressive_rows:autoregressive_rows",

@@ -195,7 +195,7 @@ def test_the_command_writes_a_table_extends_it_and_has_nothing_left_to_do(capsys
 
 
 def test_what_a_step_costs_is_measured_by_phase(capsys, tmp_path, monkeypatch, place):
-    monkeypatch.setattr(cost, "SIZES", {"smoke": Size(("all", "last-1"), 2, 1)})
+    monkeypatch.setattr(cost, "SIZES", {"smoke": Size(("all", "last-1"), 2)})
     out = tmp_path / "cost.parquet"
     words = ("--study", "cost", "--preset", "smoke", "--model", place, "--out", out)
     code, shown, _ = command(capsys, *words)

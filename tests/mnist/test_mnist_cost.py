@@ -15,7 +15,7 @@ from kondo_theory.gate import Gate
 from kondo_theory.training import ScreenedStep
 from simulations.mnist.config import KIND as CURVES
 from simulations.mnist.config import MnistConfig
-from simulations.mnist.cost import KIND, StepSize, held_bytes, measure, peak_bytes, sizes, too_large
+from simulations.mnist.cost import KIND, StepSize, held_bytes, measure, sizes, too_large
 from simulations.mnist.tables import committed, cost_to_error, speedups
 from simulations.networks import stacked
 from simulations.networks.mlp import PolicyMLP
@@ -94,27 +94,6 @@ def test_autograd_saves_bytes_for_the_kept_samples_alone():
 
     assert saved(Gate(rate=0.1)) < 1.1 * 0.1 * saved(None)
     assert saved(Gate(rate=1.0)) > 0.9 * saved(None)
-
-
-def test_peak_bytes_of_calls_worked_out_by_hand():
-    before = torch.ones(1_000)
-
-    def two_at_once():
-        one = before + 1
-        other = one * 2
-        del one
-        other.view(10, 100).add_(1)  # neither a view nor work in place takes memory
-        return other.sum()
-
-    assert peak_bytes(two_at_once) == 2 * 4_000
-    assert peak_bytes(lambda: before.mul_(1)) == 0
-    assert peak_bytes(lambda: [before + 1 for _ in range(5)]) == 5 * 4_000
-
-    def one_by_one():
-        for _ in range(5):
-            (before + 1).sum()
-
-    assert peak_bytes(one_by_one) < 2 * 4_000
 
 
 def test_sizes_are_those_that_a_step_is_bearable_at():

@@ -22,6 +22,7 @@ COMMITTED = ROOT / "simulations" / "tables"
 def reads_tables(name):
     """Whether a module of simulations reads or summarises tables and runs nothing."""
     plain = ("simulations.errors", "simulations.statistics", "simulations.results")
+    plain += ("simulations.language_model.predictions", "simulations.language_model.frozen.estimates")
     return name in plain or name.startswith("simulations.results.") or name.endswith((".tables", ".summary"))
 
 
@@ -33,7 +34,12 @@ def simulation_imports(path):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            of_package = node.module in ("simulations", "simulations.mnist", "simulations.reversal")
+            of_package = node.module in (
+                "simulations",
+                "simulations.mnist",
+                "simulations.reversal",
+                "simulations.language_model",
+            )
             found.update({f"{node.module}.{alias.name}" for alias in node.names} if of_package else {node.module})
     return {name for name in found if name == "simulations" or name.startswith("simulations.")}
 

@@ -68,7 +68,7 @@ def test_the_same_runs_twice_are_refused(tmp_path):
         MeasuredTables.read(tmp_path).find(KIND)
 
 
-def test_timed_steps_count_answers_rows_and_what_learns(tmp_path):
+def test_timed_steps_count_answers_and_rows(tmp_path):
     frame = pd.DataFrame({"trainable": ["all", "all", "last-6"], "answers": 32, "rate": [1.0, 0.25, 1.0]})
     path = save(frame, tmp_path / "c.parquet", kind="language-model-cost", config={}, sidecar={})
-    assert sizes_of(load(path)) == {"answers": 32, "rows": 3, "what learns": 2}
+    assert sizes_of(load(path)) == {"answers": 32, "rows": 3}

@@ -26,7 +26,7 @@ __all__ = ["language_model"]
 @options.PRESET
 @options.study(
     "Named runs: learning (default), …; cost: seconds of a step; frozen, frozen-tasks: gates before training.",
-    completion.keys_in("simulations.language_model.studies", "STUDIES", "cost", "frozen", "frozen-tasks"),
+    completion.keys_in("simulations.language_model.studies", "STUDIES", "cost", "frozen", "frozen-tasks", "answers"),
 )
 @click.option(
     "--only", multiple=True, metavar="LABEL", help="Only this method of the study, as tables name it; repeatable."
@@ -90,7 +90,7 @@ def language_model(quiet: bool, model: Path | None, **given: Any) -> int:
 
 def _measured(given: dict[str, Any], model: Path | None, *, quiet: bool) -> int:
     """Write the table of a study that is no list of runs, and show it."""
-    from simulations.language_model import cost, summary
+    from simulations.language_model import cost, lucky, summary
     from simulations.language_model.frozen import study as frozen
     from simulations.language_model.weights import name_of
     from simulations.results.tables import table_path
@@ -103,9 +103,10 @@ def _measured(given: dict[str, Any], model: Path | None, *, quiet: bool) -> int:
         options.require_device(shared["device"])
         name_of(model)
         out = table_path(out, f"language-model-{name}-{preset}")
-    write = cost.write_table if name == "cost" else partial(frozen.write_table, name)
+    write = {"cost": cost.write_table, "answers": lucky.write_table}.get(name) or partial(frozen.write_table, name)
+    shown = {"cost": summary.cost_table, "answers": None}.get(name, summary.frozen_table)
     with written(out, quiet=quiet):
         write(preset, out, **shared, model=model, command=typed(), progress=teller(quiet))
-        if not quiet:
-            report.console().print(summary.cost_table(out) if name == "cost" else summary.frozen_table(out))
+        if shown is not None and not quiet:
+            report.console().print(shown(out))
     return 0

@@ -10,6 +10,7 @@ from simulations.verification.checks.evidence import Value
 __all__ = ["method_of", "percent"]
 
 _LABEL = re.compile(r"(?P<method>[^(,]+)(?:\((?P<inside>[^()]*)\))?(?:, (?P<how>.*))?")
+_AT_ZERO_PRICE = re.compile(r"zero-price (row|token|group)s")
 _NAMED = re.compile(r"([^\W\d]+)=(\S+)")
 _HOW: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], dict[str, Value]]], ...] = (
     (re.compile(r"bfloat16"), lambda _: {"dtype": "bfloat16"}),
@@ -26,15 +27,17 @@ _HOW: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], dict[str, Value]]],
 def method_of(label: str) -> dict[str, Value]:
     """Return the parameters that a label says: the method, its rate, rule and price, how it is screened.
 
-    The labels are those of the configurations on MNIST and on token reversal, and of the contenders of the studies of
-    approximate delight; any other, of a table made elsewhere, is the method as a whole. A gate of rows or of tokens
-    at a rate without a rule is one by delight.
+    The labels are those of the configurations on MNIST, on token reversal and on a language model, and of the
+    contenders of the studies of approximate delight; any other, of a table made elsewhere, is the method as a whole.
+    A gate of rows or of tokens at a rate without a rule is one by delight.
     """
     found = _LABEL.fullmatch(label)
     how = [] if found is None or not found["how"] else [_how(word) for word in found["how"].split(", ")]
     if found is None or None in how:
         return {"method": label}
     parameters: dict[str, Value] = {"method": found["method"]}
+    if price := _AT_ZERO_PRICE.fullmatch(label):
+        return {"method": f"{price[1]} gate", "λ": 0.0, "rule": "delight"}
     for word in (found["inside"] or "").split(", ") if found["inside"] else ():
         if word.endswith(" %"):
             parameters["ρ"] = percent(word.removesuffix(" %"))
@@ -42,6 +45,8 @@ def method_of(label: str) -> dict[str, Value]:
             parameters[named[1]] = float(named[2])
         elif word.endswith(" epochs"):
             parameters["epochs"] = int(word.removesuffix(" epochs"))
+        elif word == "surprisal per token":
+            parameters["row surprisal"] = "mean"
         else:
             parameters["rule"] = word
     if "ρ" in parameters and found["method"].endswith(" gate"):

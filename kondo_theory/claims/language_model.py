@@ -1,0 +1,199 @@
+"""Claims measured on a pretrained language model: what the gate saves, what it keeps of learning, what it picks."""
+
+from kondo_theory.claims.registry import Claim, Criterion, DecisionRule
+
+__all__ = ["CLAIMS"]
+
+_MODEL = (
+    "SmolLM2-135M-Instruct, weights of 4 bits read as float32; 4 prompts × 8 answers a batch at temperature 1, "
+    "baseline the mean of the 8 answers to a prompt, the log-probabilities of sampling screen"
+)
+_TRAINED = _MODEL + (
+    "; the last six blocks trained for 100 updates by AdamW 1e-4 on few-shot reversal of three words and on "
+    "spelling, reward the share of right parts"
+)
+_PAIRED = (
+    "a final reward is that of 500 sampled answers to an evaluation's prompts after the last update; runs of two "
+    "methods are paired by task and seed, which share problems, draws and evaluation; the mean of the paired "
+    "differences over tasks and seeds with its 95 % interval by Student's t. Seeds that only one of the two has do "
+    "not count, and a row says how many pairs it is of"
+)
+_STRADDLES = "an interval that straddles its margin"
+_MARGIN = 0.05
+_WHY = "a twentieth of the whole reward, set before any of these runs"
+_ABSOLUTE = "row gate({} %, abs-advantage)"
+_EIGHTH, _QUARTER = _ABSOLUTE.format("12.5"), _ABSOLUTE.format("25")
+_AT_ONCE = "4 of 32 rows / all, all parameters"
+
+CLAIMS = (
+    Claim(
+        id="language-model-savings",
+        statement=(
+            "On a language model an eighth of the answers costs what an eighth costs: a fifth or less of the full "
+            "step's forward and backward, a third of its memory, and with sampling half of the step; sampling, which "
+            "no gate skips, is the ceiling."
+        ),
+        source="here",
+        regime=_MODEL
+        + "; answers of exactly 24 tokens, so that none ends early; one CPU thread; all parameters, the last 15 and "
+        "the last 6 of 30 blocks, with and without the trunk's hidden states of sampling, and adapters of rank 8",
+        derived=False,
+        rule=DecisionRule(
+            statistic=(
+                "seconds: steps on the same answers timed in turn, the ratio within each round, its median over "
+                "rounds with a 95 % bootstrap interval; FLOPs are counted in matrix products, bytes those of the "
+                "tensors that forward and backward hold at once above parameters, gradients and optimizer, all that "
+                "is kept in one micro-batch; the model of a step is the physical accounting of step-cost with the "
+                "sampler's log-probabilities: sampling, the share of rows of the full forward and backward, the "
+                "optimizer"
+            ),
+            undecided=_STRADDLES,
+            judged_from={"answers": 32, "rounds": 3},
+            beforehand=False,
+            criteria=(
+                Criterion(
+                    f"seconds of a step, {_AT_ONCE}", high=0.5, why="demanded of the step after a prototype took 0.45"
+                ),
+                Criterion(
+                    f"seconds of forward and backward, {_AT_ONCE}",
+                    high=0.2,
+                    why="an eighth, and half as much again for what does not shrink; a prototype took 0.13",
+                ),
+                Criterion(
+                    f"peak bytes of forward and backward, {_AT_ONCE}",
+                    high=0.35,
+                    why="an eighth of the activations, and what the head's gradient takes whatever is kept",
+                ),
+                Criterion(
+                    "FLOPs of forward and backward / (share of rows × all), furthest from one",
+                    low=0.9,
+                    high=1.1,
+                    why="in proportion to rows, which differ in their prompts' lengths",
+                ),
+                Criterion(
+                    "seconds of a step / model, highest",
+                    high=1.2,
+                    why="as on MNIST: a fifth for the gate, moving rows, and small batches that are slower a row",
+                ),
+                Criterion("seconds of a step / model, lowest", low=1 / 1.2, why="the same factor"),
+            ),
+        ),
+    ),
+    Claim(
+        id="language-model-quality",
+        statement=(
+            "A language model learns from the answers at zero price, from the quarter and from the eighth with the "
+            "largest |advantage| what the policy gradient learns from all of them."
+        ),
+        source="here",
+        regime=_TRAINED + "; seconds of a step and other tasks, rates and methods are reported, not judged",
+        derived=False,
+        rule=DecisionRule(
+            statistic=_PAIRED,
+            undecided=_STRADDLES,
+            judged_from={"updates": 100, "seeds": 3},
+            criteria=(
+                *(
+                    Criterion(f"final reward, {label} − PG", low=-_MARGIN, why="no worse than PG by " + _WHY)
+                    for label in ("zero-price rows", _QUARTER, _EIGHTH)
+                ),
+                Criterion(
+                    "reward that PG gained, lowest of the tasks",
+                    low=0.1,
+                    why="where PG learns nothing there is nothing to keep",
+                ),
+                Criterion(
+                    "share of answers that go backward, zero-price rows / PG, highest of the tasks",
+                    high=0.75,
+                    why="zero price keeps advantages above zero alone; with PG's rows it would save nothing",
+                ),
+            ),
+        ),
+    ),
+    Claim(
+        id="language-model-token-trap",
+        statement=(
+            "What a gate does to a pretrained language model is seen beforehand, in its gradient at the pretrained "
+            "policy: which gates learn, which stall or destroy it, in which order, and that the top 3 % of tokens by "
+            "delight do not learn."
+        ),
+        source="here",
+        regime=_TRAINED + "; predicted are gates whose estimate is decided by two standard errors",
+        derived=False,
+        rule=DecisionRule(
+            statistic=(
+                "predicted by the alignment ⟨E g, ∇J⟩/(‖∇J‖√E‖g‖²) of a gate's batch gradient over that of PG, at "
+                "the pretrained policy: learns above 0.1, falls below −0.1, stalls between, each by two standard "
+                "errors; two gates are ordered where they differ by 0.1 and two standard errors. Observed: the mean "
+                "reward of a gate's runs has risen by more than 0.05, has fallen by as much or by half, or neither; "
+                "of two gates the one whose mean reward over training is higher at equal seeds. Predictions are "
+                "counted, without an interval; what the token gate gained is a mean over seeds with its 95 % "
+                "interval by Student's t"
+            ),
+            undecided=_STRADDLES,
+            judged_from={"updates": 100, "seeds": 2},
+            criteria=(
+                Criterion(
+                    "outcomes that are the reverse of the predicted", high=0, why="no gate that was to learn may fall"
+                ),
+                Criterion(
+                    "share of predicted outcomes that came true", low=0.9, why="one in ten may lie on a boundary"
+                ),
+                Criterion(
+                    "share of predicted orders that came true",
+                    low=0.8,
+                    why="runs of two to five seeds order near neighbours by chance",
+                ),
+                Criterion(
+                    "reward that token gate(3 %) gained, highest of the tasks",
+                    high=0.05,
+                    why="within " + _WHY + "; a prototype fell from 0.17 to 0.02",
+                ),
+            ),
+        ),
+    ),
+    Claim(
+        id="language-model-delight",
+        statement=(
+            "Answers ranked by delight teach a language model no more than answers drawn at random, and less than "
+            "those with the largest |advantage|: what delight keeps is what the model finds unlikely, and surprisal "
+            "per token instead of per answer does not change it."
+        ),
+        source="here",
+        regime=_TRAINED + "; an eighth of the answers kept; groups ranked as wholes are reported, not judged",
+        derived=False,
+        rule=DecisionRule(
+            statistic=_PAIRED
+            + "; surprisal of what is kept: at the pretrained policy, nats of all kept tokens over their number, the "
+            "ratio within each block of batches, its mean over blocks with a 95 % interval by Student's t",
+            undecided=_STRADDLES,
+            judged_from={"updates": 100, "seeds": 2},
+            criteria=(
+                Criterion(
+                    "final reward, row gate(12.5 %) − row gate(12.5 %, uniform)",
+                    high=_MARGIN,
+                    why="no better than random by " + _WHY,
+                ),
+                Criterion(
+                    f"final reward, row gate(12.5 %) − {_EIGHTH}",
+                    high=0.0,
+                    strict=True,
+                    why="below the largest |advantage|; a prototype ended 0.05 below on one task",
+                ),
+                Criterion(
+                    "final reward, row gate(12.5 %, delight, surprisal per token) − row gate(12.5 %)",
+                    low=-_MARGIN,
+                    high=_MARGIN,
+                    why="the same to within " + _WHY,
+                ),
+                Criterion(
+                    f"surprisal of a kept token, row gate(12.5 %) / {_EIGHTH}",
+                    low=1.0,
+                    strict=True,
+                    why="the ranking favours what is unlikely",
+                    judged_from={"blocks": 4},
+                ),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,1 @@
+"""What was measured on a pretrained language model, read from tables alone: a claim without its table is not run."""

@@ -1,0 +1,200 @@
+"""Measurements on training a language model: which gates keep what PG learns, and what rows by delight are worth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from simulations.language_model.tables import RUN, committed, ends, kind_of
+from simulations.results.sources import Source
+from simulations.results.tables import Table
+from simulations.statistics import Interval, student
+from simulations.verification.checks import Context
+from simulations.verification.checks.evidence import Measured, Value
+from simulations.verification.checks.labels import method_of
+
+__all__ = ["Runs", "delight", "delight_rows", "kept_rows", "quality", "quality_rows", "runs_of"]
+
+PG = "PG"
+ZERO_PRICE, EIGHTH = "zero-price rows", "row gate(12.5 %, abs-advantage)"
+DELIGHT, RANDOM = "row gate(12.5 %)", "row gate(12.5 %, uniform)"
+PER_TOKEN = "row gate(12.5 %, delight, surprisal per token)"
+GROUPS = ("group gate(25 %)", "row gate(25 %, uniform)")
+_JUDGED = (ZERO_PRICE, "row gate(25 %, abs-advantage)", EIGHTH)
+_PAIR = [name for name in RUN if name != "label"]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Where runs ended, as :func:`simulations.language_model.tables.ends` says it, and where they came from."""
+
+    frame: pd.DataFrame
+    sources: Mapping[str, Source]
+
+    @classmethod
+    def read(cls, tables: Sequence[Table]) -> Runs:
+        """Return the runs of tables that each have methods of their own."""
+        parts = [part for table in tables for part in table.parts or (table,)]
+        return cls(ends(tables), {part.origin: part.source for part in parts})
+
+    def row(self, quantity: str, found: Interval, runs: pd.DataFrame, parameters: Mapping[str, Value]) -> Measured:
+        """Return a row on some runs or pairs of runs, which says how many there are and where they came from."""
+        sizes = {
+            "updates": int(runs["updates"].min()),
+            "seeds": int(runs.groupby("task")["seed"].nunique().min()),
+        }
+        origins = pd.unique(runs[[name for name in runs if name.startswith("origin")]].to_numpy().ravel())
+        sources = tuple(self.sources[each] for each in origins if each in self.sources)
+        interval = (found.value, found.low, found.high)
+        return Measured(quantity, *interval, len(runs), None, ", ".join(origins), sizes, sources, parameters)
+
+    def of(self, label: str, task: str | None = None) -> pd.DataFrame:
+        """Return the runs of a method, one a row, on all tasks or on one."""
+        chosen = self.frame["label"] == label
+        return self.frame[chosen if task is None else chosen & (self.frame["task"] == task)]
+
+    def pairs(self, label: str, against: str, task: str | None = None) -> pd.DataFrame:
+        """Return the runs of two methods side by side, paired by all else; ``NAME against`` is the other's."""
+        return self.of(label, task).merge(self.of(against, task), on=_PAIR, suffixes=("", " against"))
+
+    def difference(self, label: str, against: str, column: str = "reward", task: str | None = None) -> Measured:
+        """Return the mean paired difference of two methods, over tasks and seeds or those of one task."""
+        what = {"reward": "final reward", "mean": "mean reward over training"}[column]
+        quantity = f"{what}, {label} − {against}" + (f", task {task}" if task else "")
+        point = method_of(label) | {"against": method_of(against)["method"]} | (_task(task) if task else {})
+        point |= {f"{name} against": value for name, value in method_of(against).items() if name in ("ρ", "rule")}
+        found = self.pairs(label, against, task)
+        if found.empty:
+            return absent(quantity, f"no runs of {label} and {against} with one task and seed", point)
+        return self.row(quantity, student(found[column] - found[f"{column} against"]), found, point)
+
+
+def absent(quantity: str, why: str, parameters: Mapping[str, Value]) -> Measured:
+    """Return a row without a number, too small for any rule."""
+    sizes = {"updates": 0, "seeds": 0, "blocks": 0}
+    return Measured(quantity, *(math.nan,) * 3, 0, None, why, sizes, parameters=parameters)
+
+
+def runs_of(context: Context, *studies: str) -> Runs | None:
+    """Return the runs of studies: tables given to the report, else the committed ones; None if there is none."""
+    found = [context.tables.find(kind_of(study)) or committed(study) for study in studies]
+    tables = [table for table in found if table is not None]
+    return Runs.read(tables) if tables else None
+
+
+def quality(context: Context) -> list[Measured]:
+    """Return the rows of the claim ``language-model-quality``."""
+    runs = runs_of(context, "learning", "methods")
+    return [absent("final reward", "no table of study learning", {})] if runs is None else quality_rows(runs)
+
+
+def quality_rows(runs: Runs) -> list[Measured]:
+    """Return the rows: what is judged, then every method against PG and by itself, over the tasks and on each."""
+    frame = runs.frame
+    labels = [str(label) for label in frame["label"].unique()]
+    others = [*_JUDGED, *(label for label in labels if label not in (PG, *_JUDGED))]
+    tasks = [str(task) for task in frame["task"].unique()]
+    return [
+        *(runs.difference(label, PG) for label in others),
+        _gained(runs, tasks),
+        _share(runs, tasks),
+        *(runs.difference(label, PG, "mean") for label in others if label in labels),
+        *(runs.difference(label, PG, task=task) for label in others for task in tasks if len(runs.of(label, task))),
+        *(row for label in labels for task in tasks for row in _final(runs, label, task)),
+    ]
+
+
+def _gained(runs: Runs, tasks: Sequence[str]) -> Measured:
+    quantity, point = "reward that PG gained, lowest of the tasks", {"method": PG, "extreme": "lowest"}
+    found = {task: runs.of(PG, task) for task in tasks}
+    intervals = {task: student(each["gained"]) for task, each in found.items() if len(each)}
+    if not intervals:
+        return absent(quantity, "no runs of PG", point)
+    worst = min(intervals, key=lambda task: intervals[task].value)
+    return runs.row(quantity, intervals[worst], found[worst], point)
+
+
+def _share(runs: Runs, tasks: Sequence[str]) -> Measured:
+    """Return the share of PG's rows that zero price keeps, of both trainings, on the task where it is the highest."""
+    quantity = "share of answers that go backward, zero-price rows / PG, highest of the tasks"
+    point = method_of(ZERO_PRICE) | {"against": PG, "extreme": "highest"}
+    found = [pairs for task in tasks if len(pairs := runs.pairs(ZERO_PRICE, PG, task))]
+    rows = [
+        runs.row(quantity, student(each["backward_rows"] / each["backward_rows against"]), each, point)
+        for each in found
+    ]
+    lacking = absent(quantity, "no runs of zero-price rows and PG with one task and seed", point)
+    return max(rows, key=lambda row: row.value, default=lacking)
+
+
+def _final(runs: Runs, label: str, task: str) -> Iterator[Measured]:
+    found = runs.of(label, task)
+    point = method_of(label) | _task(task)
+    for name, column in (("final reward", "reward"), ("final greedy reward", "greedy_reward")):
+        if len(found):
+            actions = {"actions": "greedy" if column == "greedy_reward" else "sampled"}
+            yield runs.row(f"{name}, {label}, task {task}", student(found[column]), found, point | actions)
+
+
+def _task(name: str) -> dict[str, Value]:
+    """Return a task as parameters: reversal-3 is the task reversal, of size 3."""
+    kind, _, size = name.rpartition("-")
+    return {"task": kind, "size of the task": int(size)} if size.isdigit() else {"task": name}
+
+
+def delight(context: Context) -> list[Measured]:
+    """Return the rows of the claim ``language-model-delight``."""
+    runs, frozen = runs_of(context, "learning", "methods"), context.tables.find(kind_of("frozen"))
+    frozen = frozen or committed("frozen")
+    return [*delight_rows(runs), *kept_rows(frozen)]
+
+
+def delight_rows(runs: Runs | None) -> list[Measured]:
+    """Return the differences between rows by delight and others of the same number."""
+    pairs = ((DELIGHT, RANDOM), (DELIGHT, EIGHTH), (PER_TOKEN, DELIGHT), (PER_TOKEN, RANDOM), GROUPS)
+    runs = runs or Runs(pd.DataFrame(columns=[*RUN, "reward", "mean"]), {})
+    return [*(runs.difference(*pair) for pair in pairs), *(runs.difference(*pair, "mean") for pair in pairs[:3])]
+
+
+def kept_rows(frozen: Table | None) -> list[Measured]:
+    """Return what rows by delight are at the pretrained policy, beside others of the same number.
+
+    Parameters
+    ----------
+    frozen : Table or None
+        Of study frozen: for each task, block of batches and gate kept_surprisal, kept_tokens, kept_reward, kept_rows
+        and kept_positive.
+    """
+    rows = []
+    for against in (EIGHTH, RANDOM):
+        point = method_of(DELIGHT) | {f"{name} against": value for name, value in method_of(against).items()}
+        point["against"] = str(point.pop("method against"))
+        names = (
+            f"surprisal of a kept token, {DELIGHT} / {against}",
+            f"tokens of a kept answer, {DELIGHT} / {against}",
+            f"reward of a kept answer, {DELIGHT} − {against}",
+        )
+        if frozen is None:
+            rows += [absent(name, "no table of study frozen", point) for name in names]
+            continue
+        means = {
+            gate: each.set_index(["task", "block"])
+            for gate, each in frozen.frame.groupby("gate")
+            if gate in (DELIGHT, against)
+        }
+        mine, other = means[DELIGHT], means[against]
+        values = (
+            mine["kept_surprisal"] / mine["kept_tokens"] / (other["kept_surprisal"] / other["kept_tokens"]),
+            mine["kept_tokens"] / mine["kept_rows"] / (other["kept_tokens"] / other["kept_rows"]),
+            mine["kept_reward"] / mine["kept_rows"] - other["kept_reward"] / other["kept_rows"],
+        )
+        sizes = {"blocks": int(mine.reset_index().groupby("task")["block"].nunique().min())}
+        for name, each in zip(names, values, strict=True):
+            found = student(np.asarray(each, dtype=np.float64))
+            interval = (found.value, found.low, found.high)
+            rows.append(Measured(name, *interval, len(each), None, frozen.origin, sizes, (frozen.source,), point))
+    return rows
