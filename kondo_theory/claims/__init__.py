@@ -24,7 +24,19 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from kondo_theory.claims import contexts, cost, devices, gambling, gate, geometry, mnist, reversal, screening, tokens
+from kondo_theory.claims import (
+    contexts,
+    cost,
+    devices,
+    gambling,
+    gate,
+    geometry,
+    mnist,
+    off_policy,
+    reversal,
+    screening,
+    tokens,
+)
 from kondo_theory.claims.registry import SOURCES, Claim, Criterion, DecisionRule, Verdict
 from kondo_theory.words import choice
 
@@ -50,6 +62,7 @@ _TITLES = {
     "Screening rules": screening,
     "Gambling": gambling,
     "Many contexts": contexts,
+    "Data from another policy": off_policy,
     "What a step costs": cost,
     "Tokens that share an advantage": tokens,
     "Measured on MNIST": mnist,

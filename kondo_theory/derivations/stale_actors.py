@@ -16,7 +16,7 @@ _N = 4  # arms written out; arm 0 is the correct one
 _pi = (1 - sp.Symbol("pi1") - sp.Symbol("pi2") - sp.Symbol("pi3"), *sp.symbols("pi1:4"))
 _mu = sp.symbols("mu0:4", positive=True)
 _t = sp.symbols("t0:4", real=True)  # any vector: an identity in t is one of each component
-_mu_y, _e, _delta, _n, _error = (sp.Symbol(name, positive=True) for name in ("mu_y", "e", "delta", "n", "E"))
+_mu_y, _r, _delta, _n, _error = (sp.Symbol(name, positive=True) for name in ("mu_y", "r", "delta", "n", "E"))
 
 _odds = sp.symbols("x0:4", positive=True)
 
@@ -49,20 +49,20 @@ def _advantages(correct: sp.Expr, wrong: sp.Expr) -> Arms:
 
 
 def _kept_mass(mu_y: sp.Expr) -> sp.Expr:
-    """Return the probability that a sample is paid, and so kept, where wrong arms pay with probability e."""
-    return mu_y + _e * (1 - mu_y)
+    """Return the probability that a sample is paid, and so kept, where wrong arms pay with probability r."""
+    return mu_y + _r * (1 - mu_y)
 
 
 def _floor() -> sp.Expr:
     """Return ε*, the error at which zero price rests."""
     kept, wrong = 1 - _delta, _delta * (1 - _n)
-    half = 1 - (1 - _e) * wrong - _e * kept
-    return 2 * _e * wrong / (half + sp.sqrt(half**2 - 4 * (1 - _e) * kept * _e * wrong))
+    half = 1 - (1 - _r) * wrong - _r * kept
+    return 2 * _r * wrong / (half + sp.sqrt(half**2 - 4 * (1 - _r) * kept * _r * wrong))
 
 
 def _never_right() -> sp.Expr:
     """Return ε* where the broken actors are never right."""
-    return _e * _delta / ((1 - _e) * (1 - _delta))
+    return _r * _delta / ((1 - _r) * (1 - _delta))
 
 
 def _least_weight(share: sp.Expr = _delta) -> sp.Expr:
@@ -146,13 +146,13 @@ def _importance_weights(proof: Proof) -> None:
 
 
 def _corrupted(proof: Proof) -> tuple[sp.Expr, sp.Expr]:
-    """Show where zero price rests when unpaid arms pay with probability e; return that error, general and simple."""
-    paid = _advantages(sp.Integer(1), _e)
+    """Show where zero price rests when unpaid arms pay with probability r; return that error, general and simple."""
+    paid = _advantages(sp.Integer(1), _r)
     on_policy = _mean(tuple((1 - b) * r for r in paid)).subs(dict(zip(_mu, _pi, strict=True)))
     proof.identity(
-        "A wrong arm that pays with probability e is kept as a success. On policy that only slows zero price,",
+        "A wrong arm that pays with probability r is kept as a success. On policy that only slows zero price,",
         on_policy,
-        (1 - b) * (1 - _e) * _pi[0] * _score(0),
+        (1 - b) * (1 - _r) * _pi[0] * _score(0),
     )
     sums = [m * r for m, r in zip(_mu, paid, strict=True)]
     imitated = sum(s * sp.log(x / sum(_odds)) for s, x in zip(sums, _odds, strict=True))
@@ -165,22 +165,22 @@ def _corrupted(proof: Proof) -> tuple[sp.Expr, sp.Expr]:
     proof.argue(
         "For a fixed μ it therefore ends at π = s/Σs, from everywhere: the error is that of the paid arms.",
         "Σ s_a log π_a is concave in the logits, strictly but for their common shift, and its slope vanishes there",
-        sp.simplify(_e * (1 - _mu_y) / _kept_mass(_mu_y) + _mu_y / _kept_mass(_mu_y)) == 1,
-        latex=r"\varepsilon^*=\frac{e(1-\mu_y)}{\mu_y+e(1-\mu_y)}",
+        sp.simplify(_r * (1 - _mu_y) / _kept_mass(_mu_y) + _mu_y / _kept_mass(_mu_y)) == 1,
+        latex=r"\varepsilon^*=\frac{r(1-\mu_y)}{\mu_y+r(1-\mu_y)}",
     )
     mu_y = (1 - _delta) * (1 - _error) + _delta * _n
-    balance = sp.expand(_error * _kept_mass(mu_y) - _e * (1 - mu_y))
+    balance = sp.expand(_error * _kept_mass(mu_y) - _r * (1 - mu_y))
     quadratic = (
-        (1 - _e) * (1 - _delta) * _error**2
-        - (1 - (1 - _e) * _delta * (1 - _n) - _e * (1 - _delta)) * _error
-        + _e * _delta * (1 - _n)
+        (1 - _r) * (1 - _delta) * _error**2
+        - (1 - (1 - _r) * _delta * (1 - _n) - _r * (1 - _delta)) * _error
+        + _r * _delta * (1 - _n)
     )
     proof.identity(
         "Where a share δ of the samples comes from actors that are right with probability n, and the rest from π, "
         "μ follows π, and the error E rests at a root of",
         balance,
         -quadratic,
-        latex=r"E(\mu_y+e(1-\mu_y))=e(1-\mu_y)",
+        latex=r"E(\mu_y+r(1-\mu_y))=r(1-\mu_y)",
     )
     proof.identity("the smaller of which, ε*, is stable.", quadratic.subs(_error, _floor()), sp.Integer(0))
     at_one = sp.factor(quadratic.subs(_error, 1))
@@ -192,16 +192,16 @@ def _corrupted(proof: Proof) -> tuple[sp.Expr, sp.Expr]:
     )
     simple = quadratic.subs(_n, 0)
     proof.identity(
-        "Of actors that are never right the roots are 1 and eδ/((1−e)(1−δ)): from e + δ = 1 on, all is lost.",
+        "Of actors that are never right the roots are 1 and rδ/((1−r)(1−δ)): from r + δ = 1 on, all is lost.",
         sp.factor(simple),
-        (1 - _e) * (1 - _delta) * (_error - 1) * (_error - _never_right()),
+        (1 - _r) * (1 - _delta) * (_error - 1) * (_error - _never_right()),
     )
-    along = _error * ((1 - _e) * mu_y - (b - _e) * _delta) + (b - _e) * _delta * (1 - _n)
+    along = _error * ((1 - _r) * mu_y - (b - _r) * _delta) + (b - _r) * _delta * (1 - _n)
     proof.identity(
-        "PG with e ≤ b, broken actors and learner mistaken alike, moves along e_y − q by a sum that stays positive "
+        "PG with r ≤ b, broken actors and learner mistaken alike, moves along e_y − q by a sum that stays positive "
         "while E ≤ 1 − n: it has no floor.",
         along,
-        (1 - _e) * mu_y * _error + (b - _e) * _delta * (1 - _n - _error),
+        (1 - _r) * mu_y * _error + (b - _r) * _delta * (1 - _n - _error),
     )
     return _floor(), _never_right()
 
@@ -246,7 +246,7 @@ def _whose_surprisal(proof: Proof) -> sp.Expr:
         1 / (1 + sp.exp(-b * sp.log(x) / eta)),
         _least_weight(x),
     )
-    ratio = sp.Symbol("r", positive=True)
+    ratio = sp.Symbol("k", positive=True)
     proof.check(
         "which rises with x: under the actor x = μ_j ≥ δν_j, so that the weight stays above that of δν_j however "
         "unlikely the learner has made the arm; for actors that play one wrong arm above δ's.",
@@ -270,7 +270,7 @@ def derive() -> Derivation:
         "With surprisal under the actor DG's weight of a broken actor's arm has a least value.",
         (
             "one correct arm, rewards 0 or 1, a constant baseline 0 ≤ b < 1",
-            "corrupted: every unpaid sample pays with probability e, 0 < e < 1; broken actors: a share 0 < δ < 1",
+            "corrupted: every unpaid sample pays with probability r, 0 < r < 1; broken actors: a share 0 < δ < 1",
             "mean gradients in the logits; the resting error where learner and actors are mistaken alike, q = ν",
         ),
     )

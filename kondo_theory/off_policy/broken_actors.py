@@ -103,16 +103,16 @@ def contaminated_pg_cosine(
 
 
 def imitation_floor(corruption: ArrayLike, share: ArrayLike, *, actor_correct: ArrayLike = 0.0) -> FloatArray:
-    """Return the error ε* at which zero price stops learning, where unpaid arms pay with probability e.
+    """Return the error ε* at which zero price stops learning, where unpaid arms pay with probability r.
 
-    There π is the law of the paid arms: (1 − e)(1 − δ)ε² − [1 − (1 − e)δ(1 − n) − e(1 − δ)]ε + eδ(1 − n) = 0, the
-    smaller root; for actors that are never right eδ/((1 − e)(1 − δ)), at most 1. It is 0 without corruption, and
+    There π is the law of the paid arms: (1 − r)(1 − δ)ε² − [1 − (1 − r)δ(1 − n) − r(1 − δ)]ε + rδ(1 − n) = 0, the
+    smaller root; for actors that are never right rδ/((1 − r)(1 − δ)), at most 1. It is 0 without corruption, and
     without broken actors, and depends neither on the baseline nor on the wrong arms.
 
     Parameters
     ----------
     corruption, share : (...) array
-        e in [0, 1) and δ in [0, 1]; the other samples come from π.
+        r in [0, 1) and δ in [0, 1]; the other samples come from π.
     actor_correct : (...) array
         n in [0, 1]: how often the broken actors are right.
 
@@ -121,17 +121,17 @@ def imitation_floor(corruption: ArrayLike, share: ArrayLike, *, actor_correct: A
     ValueError, TypeError
         If an argument is out of its domain or not real.
     """
-    e = _domain.interval("corruption", corruption, 0, 1, "[)")
+    r = _domain.interval("corruption", corruption, 0, 1, "[)")
     delta, n = (
         _domain.interval("share", share, 0, 1, "[]"),
         _domain.interval("actor_correct", actor_correct, 0, 1, "[]"),
     )
     kept, wrong = 1 - delta, delta * (1 - n)
-    half = (1 - (1 - e) * wrong - e * kept) / 2
+    half = (1 - (1 - r) * wrong - r * kept) / 2
     # At n = 0 the discriminant is a square; its rounding must not turn it negative.
-    root = np.sqrt(np.maximum(half**2 - (1 - e) * kept * e * wrong, 0.0))
+    root = np.sqrt(np.maximum(half**2 - (1 - r) * kept * r * wrong, 0.0))
     lower = half + root
-    return np.asarray(np.where(e * wrong == 0, 0.0, e * wrong / np.where(lower > 0, lower, np.inf)))[()]
+    return np.asarray(np.where(r * wrong == 0, 0.0, r * wrong / np.where(lower > 0, lower, np.inf)))[()]
 
 
 def failing_weight_bound(probability: ArrayLike, advantage: ArrayLike, temperature: ArrayLike = 1.0) -> FloatArray:

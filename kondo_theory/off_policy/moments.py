@@ -7,7 +7,7 @@ d = e_y − π and a constant baseline 0 ≤ b < 1,
 * PG has E g = μ_y·d + b(π − μ), which turns with μ: what turns it is the baseline;
 * importance weights π/μ give PG's own mean back, at the second moment (1 + χ²(π‖μ))·E_τ‖Uφ‖², τ ∝ π²/μ.
 
-What broken actors and corrupted rewards come to is in :mod:`kondo_theory.geometry.broken_actors`.
+What broken actors and corrupted rewards come to is in :mod:`kondo_theory.off_policy.broken_actors`.
 
 Source: this project.
 """
@@ -23,7 +23,7 @@ from scipy.special import expit
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
 from kondo_theory.moments import GradientMoments, gradient_moments
-from kondo_theory.screening.at_rate import kept_at_rate
+from kondo_theory.screening import kept_at_rate
 from kondo_theory.words import Brief, unhandled
 
 __all__ = [
@@ -82,7 +82,7 @@ def off_policy_moments(
     baseline : (...) array
         b in [0, 1).
     corruption : (...) array
-        e in [0, 1]: an unpaid sample is paid all the same with this probability.
+        r in [0, 1]: an unpaid sample is paid all the same with this probability.
     temperature, rate : (...) array
         η > 0 of "dg", and ρ in (0, 1] of "rate", as B → ∞.
     surprisal : str
