@@ -24,10 +24,10 @@ CLAIMS = (
             "Where unpaid samples are paid with probability r it is exact on policy alone; for a fixed μ it "
             "imitates what was paid, and ends at the error r(1−μ_y)/(μ_y+r(1−μ_y)). Where a share δ of the samples "
             "comes from actors that are never right and the rest from the learner it rests at {floor_never_right} "
-            "(at 1 from r + δ = 1 on), below it the mean gradient points away; PG with b ≥ r has no such floor. A "
-            "rate gate is exact while ρ ≤ μ_y; beyond, the learner's surprisal lets in the failures that it finds "
-            "likeliest, the actor's the broken actor's arm first. DG weighs the learner's own failures unequally "
-            "and can be farther from ∇J than PG, mostly where actors are hardly broken"
+            "(at 1 from r + δ = 1 on), below it the mean gradient points away; PG with b ≥ r has no such floor, DG "
+            "has one. A rate gate is exact while ρ ≤ μ_y; beyond, the learner's surprisal lets in the failures "
+            "that it finds likeliest, the actor's the broken actor's arm first. DG weighs the learner's own "
+            "failures unequally and can be farther from ∇J than PG, mostly where actors are hardly broken"
         ),
         rule=SIMULATED,
         formulas={
