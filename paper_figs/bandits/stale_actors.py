@@ -88,15 +88,15 @@ def stale_actors(
     finding(corrupted, f"With false rewards zero price turns back below ε = {number(floor)}")
     ends = _contexts(many, n_arms, baseline, spread_probabilities(0.0, spread, n_contexts))
     finding(many, f"Random actors turn zero price from {number(ends[0])} to {number(ends[1])}")
-    caption(f"""Mean gradients of arms that other policies drew. (a) Cosine with the learner's true gradient against
-        its error ε = 1 − p: a share δ = {share:g} of the samples comes from broken actors that play one wrong
-        arm, the others from the learner; importance weights (wide) lie on zero price. (b) Signal along the true
-        gradient, over ε, where δ = {larger_share:g}, broken actors play all wrong arms evenly and an unpaid sample is paid
-        with probability r = {corruption:g} (dotted: the error at which zero price rests, and no signal). (c) Cosine with
-        cross-entropy's gradient over {n_contexts} contexts, their log-odds of success normal with deviation
-        {spread:g}, against the share of actors that play at random. K = {n_arms} arms, baseline {baseline:g}, one
-        correct arm, wrong ones alike to the learner, temperature of DG 1. Lines: exact. In (a) and (b):
-        {simulated("stale-gates")}""")
+    caption(f"""Mean gradients of arms that other policies drew. (a) Cosine with the learner's true gradient
+        against its error ε = 1 − p: a share δ = {share:g} of the samples comes from broken actors that
+        play one wrong arm, the others from the learner; importance weights (wide) lie on zero price. (b)
+        Signal along the true gradient, over ε, where δ = {larger_share:g}, broken actors play all wrong
+        arms evenly and an unpaid sample is paid with probability r = {corruption:g} (dotted: the error at
+        which zero price rests, and no signal). (c) Cosine with cross-entropy's gradient over {n_contexts}
+        contexts, their log-odds of success normal with deviation {spread:g}, against the share of actors
+        that play at random. K = {n_arms} arms, baseline {baseline:g}, one correct arm, wrong ones alike
+        to the learner, temperature of DG 1. Lines: exact. In (a) and (b): {simulated("stale-gates")}""")
     return figure
 
 
