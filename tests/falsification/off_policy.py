@@ -128,7 +128,7 @@ def _contaminated(rng, least: float) -> tuple[FloatArray, float]:
         rng.uniform(0, 1) * (rng.random() < 0.5),
     )
     learner, actor = rng.dirichlet(np.full(n, 0.3), 2)
-    error = 10 ** -rng.uniform(0.01, 6)
+    error = rng.random() if rng.random() < 0.7 else 10 ** -rng.uniform(0.01, 6)
     if (1 - share) * (1 - error) + share * right < least * b * share:
         return _contaminated(rng, least)
     bound = (1 + learner @ actor) / np.sqrt((1 + learner @ learner) * (1 + actor @ actor))
