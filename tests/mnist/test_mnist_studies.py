@@ -97,7 +97,7 @@ def test_paths_that_were_measured_are_kept(capsys, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--study", "joy"), "one of noise, screeners, moments, cost, gamble, digits, batch, got 'joy'"),
+        (("--study", "joy"), "one of noise, screeners, moments, cost, gamble, stale, digits, batch, got 'joy'"),
         (("--study", "cost", "--seeds", "3"), "a study has settings of its own, got --study cost with --seeds"),
         (("--study", "noise", "--method", "pg"), "a study has settings of its own, got --study noise with --method"),
         (("--study", "noise", "--learning-rate", "1"), "got --study noise with --learning-rate"),
