@@ -1,6 +1,7 @@
 """Exact moments of any gate's gradient on any softmax bandit, O(K) a context.
 
 One sample draws an arm a ~ π and contributes g = C·φ_a with φ_a = e_a − π, the gradient of log π(a) in the logits.
+Arms drawn from another policy μ, that of an older or broken actor, change who is counted and not what is summed.
 The gate, the reward's noise and the Bernoulli draw of the gate enter through two numbers an arm, c₁(a) = E[C | a]
 and c₂(a) = E[C² | a], so everything up to second order is a finite sum. Here it is taken without cancellation:
 
@@ -82,8 +83,9 @@ def gradient_moments(
     *,
     direction: ArrayLike | None = None,
     kernel: ArrayLike | None = None,
+    behaviour: ArrayLike | None = None,
 ) -> GradientMoments:
-    """Return the exact moments of g = weight·U·φ_a for one sample a ~ π.
+    """Return the exact moments of g = weight·U·φ_a for one sample a ~ π, or a ~ μ where a behaviour is given.
 
     Parameters
     ----------
@@ -104,6 +106,10 @@ def gradient_moments(
     kernel : (..., K, K) array, optional
         𝒦_x = J_x J_xᵀ, the metric in place of the identity, symmetric and positive semidefinite to within 1e-6 of
         its largest entry. The moments are O(K²) then; the Cholesky factorisation that checks the kernel is O(K³).
+    behaviour : (..., K) array, optional
+        μ, from which the arms are drawn, summing to one as π does; positive only where π is. The scores, and the
+        default direction, stay those of π. For importance weights multiply ``first`` by π/μ and ``second`` by its
+        square.
 
     Returns
     -------
@@ -114,8 +120,8 @@ def gradient_moments(
     Raises
     ------
     ValueError
-        If the policy, the kernel or the direction is out of its domain, ``second`` < ``first**2``, or the true
-        gradient is zero and no direction is given.
+        If the policy, the behaviour, the kernel or the direction is out of its domain, ``second`` < ``first**2``, or
+        the true gradient is zero and no direction is given.
     TypeError
         If an argument is not real.
     """
@@ -128,30 +134,43 @@ def gradient_moments(
     spread = _weight_variance(w1, w2) * U**2
     t = None if direction is None else _per_arm("direction", direction, n_arms)
     K = None if kernel is None else _domain.kernel(kernel, n_arms)
-    given = (pi, spread, t, None if K is None else K[..., 0])
+    mu = None if behaviour is None else _domain.distribution("behaviour", behaviour)
+    given = (pi, spread, t, None if K is None else K[..., 0], mu)
     shape = np.broadcast_shapes(*(array.shape for array in given if array is not None))
     pi, U, coefficient, spread = (np.broadcast_to(array, shape) for array in (pi, U, w1 * U, spread))
     if t is None:
         _refuse_constant(pi, U)
     context = Context.of(pi, U if t is None else None)
     metric = identity_metric(context, t) if K is None else kernel_metric(context, t, K)
-    return _moments(context, metric, coefficient, spread)
+    if mu is None:
+        return _moments(context, context, 1.0, metric, coefficient, spread)
+    drawn = Context.of(np.broadcast_to(mu, shape), None)
+    _domain.require("behaviour", drawn.pi, (pi > 0) | (drawn.pi == 0), "zero where the policy is")
+    ratio = drawn.pi / np.where(pi > 0, pi, 1.0)
+    return _moments(context, drawn, ratio, metric, coefficient, spread)
 
 
-def _moments(context: Context, metric: Metric, coefficient: FloatArray, spread: FloatArray) -> GradientMoments:
-    pi = context.pi
-    signal = total(context.combine(coefficient) * metric.parallel)
-    bias = np.sqrt(metric.square(coefficient))
-    deviation = context.centred(coefficient * metric.parallel)
-    var_parallel = total(pi * (deviation**2 + spread * metric.parallel**2))
+def _moments(
+    context: Context,
+    drawn: Context,
+    ratio: FloatArray | float,
+    metric: Metric,
+    coefficient: FloatArray,
+    spread: FloatArray,
+) -> GradientMoments:
+    """Return the moments of arms drawn from ``drawn.pi``, ``ratio`` times the policy of ``context``."""
+    signal = total(context.combine(ratio * coefficient) * metric.parallel)
+    bias = np.sqrt(metric.square(ratio * coefficient))
+    deviation = drawn.centred(coefficient * metric.parallel)
+    var_parallel = total(drawn.pi * (deviation**2 + spread * metric.parallel**2))
 
     # Law of total variance for c₁(a)·φ_a across u: between arm m and the mean of the rest, and within the rest.
-    rest = np.where(context.rest > 0, context.rest, 1.0)
-    rest_mean = np.where(context.top, 0.0, coefficient / rest)
-    gap = np.where(context.top, coefficient / context.mass, -rest_mean)
-    between = context.mass * context.rest * metric.square(gap)
-    within = total(context.others * coefficient**2 * metric.squares) - context.rest * metric.square(rest_mean)
-    var_perpendicular = total(pi * spread * metric.squares) + between + np.maximum(within, 0.0)
+    rest = np.where(drawn.rest > 0, drawn.rest, 1.0)
+    rest_mean = np.where(drawn.top, 0.0, coefficient / rest)
+    gap = np.where(drawn.top, coefficient / drawn.mass, -rest_mean)
+    between = drawn.mass * drawn.rest * metric.square(ratio * gap)
+    within = total(drawn.others * coefficient**2 * metric.squares) - drawn.rest * metric.square(ratio * rest_mean)
+    var_perpendicular = total(drawn.pi * spread * metric.squares) + between + np.maximum(within, 0.0)
 
     size = np.hypot(signal, bias)
     cosine = np.where(size > 0, signal / np.where(size > 0, size, 1.0), np.nan)

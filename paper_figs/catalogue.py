@@ -51,6 +51,12 @@ FIGURES = {
         "paper_figs.bandits.optimal_gate:optimal_gate",
         ("sweep best-gates",),
     ),
+    "stale-actors": FigureEntry(
+        "direction of PG, importance weights, DG, zero price on data of other policies (and disfavoured-actions)",
+        "paper_figs.bandits.stale_actors:stale_actors",
+        ("sweep stale-gates",),
+        claims=("stale-actors", "disfavoured-actions"),
+    ),
     "zero-price-geometry": FigureEntry(
         "perpendicular noise and direction of PG, DG and zero price in one context",
         "paper_figs.bandits.geometry:zero_price_geometry",

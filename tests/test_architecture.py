@@ -44,7 +44,16 @@ THEORY = {
     *ONE_CONTEXT,
     *(
         f"kondo_theory.{name}"
-        for name in ("_scores", "advantage", "approximate", "contexts", "cost", "gambling", "token_trap")
+        for name in (
+            "_scores",
+            "advantage",
+            "approximate",
+            "contexts",
+            "cost",
+            "gambling",
+            "off_policy",
+            "token_trap",
+        )
     ),
 }
 KERNELS = {f"simulations.{name}" for name in ("bandits", "gambling", "tokens")}
@@ -74,6 +83,7 @@ ROOMS = {
     "kondo_theory.screening": {*BASICS, "kondo_theory.gate", "kondo_theory.geometry", "kondo_theory.moments"},
     "kondo_theory.approximate": {*BASICS, *ONE_CONTEXT},
     "kondo_theory.contexts": {*BASICS, *ONE_CONTEXT},
+    "kondo_theory.off_policy": {*BASICS, *ONE_CONTEXT},
     "kondo_theory.cost": {*BASICS, *ONE_CONTEXT},
     "kondo_theory.gambling": {*BASICS, *ONE_CONTEXT},
     "kondo_theory.token_trap": {*BASICS, *ONE_CONTEXT},

@@ -6,7 +6,7 @@ is an array has axes of its own, last (the arms of a policy, say), and broadcast
 
 import numpy as np
 
-from kondo_theory import approximate, contexts, cost, gambling, moments, screening, token_trap
+from kondo_theory import approximate, contexts, cost, gambling, moments, off_policy, screening, token_trap
 from kondo_theory.gambling import equal_noise, means, noise_aware, roots, top_rate
 from kondo_theory.geometry import (
     alignment,
@@ -106,6 +106,28 @@ BROADCAST = {
     gambling.log_false_positive_probability: PLACE,
     gambling.log_fixed_point: GAMBLE,
     gambling.log_small_noise_floor: {"noise_ratio": NOISE, "gate": "dg", "temperature": ETA},
+    off_policy.chi_square: {"policy": POLICY, "behaviour": POLICY[::-1]},
+    off_policy.contaminated_pg_cosine: {
+        "p_error": P,
+        "learner": POLICY,
+        "share": X,
+        "actor": POLICY[::-1],
+        "baseline": BASELINE,
+        "actor_correct": PRICE,
+    },
+    off_policy.failing_weight_bound: {"probability": P, "advantage": (-0.1, -0.5, -2.0), "temperature": ETA},
+    off_policy.imitation_floor: {"corruption": PRICE, "share": X, "actor_correct": PRICE},
+    off_policy.mixed_behaviour: {"policy": POLICY, "share": X, "actor": POLICY[::-1]},
+    off_policy.off_policy_moments: {
+        "method": "dg",
+        "policy": POLICY,
+        "behaviour": POLICY[::-1],
+        "reward": REWARDS,
+        "baseline": BASELINE,
+        "corruption": PRICE,
+        "temperature": ETA,
+        "rate": RATE,
+    },
     alignment.alignment_probability: {**METHOD, "n_samples": MANY, "cosine": COSINE},
     alignment.backward_passes_to_align: {**METHOD, "cosine": COSINE, "confidence": SURE},
     alignment.forward_samples_to_align: {**METHOD, "cosine": COSINE, "confidence": SURE},

@@ -51,6 +51,12 @@ def _moments(plan: StudyPlan, command: str, progress: Progress) -> Path:
     return write_table(plan.preset, plan.out, **plan.common(command), progress=progress)
 
 
+def _stale(plan: StudyPlan, command: str, progress: Progress) -> Path:
+    from simulations.mnist.stale.training import write_table
+
+    return write_table(plan.preset, plan.out, **plan.common(command), progress=progress)
+
+
 @dataclass(frozen=True)
 class Study:
     """What a study measures, and the function that does."""
@@ -68,6 +74,9 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
         "moments": Study("signal and noise of every rule in the network's parameters, along training", _moments),
         "cost": Study("FLOPs, bytes and seconds of full and screened steps over sizes and formats", _cost),
         "gamble": Study("training where one action gambles, by delight, |advantage| and a second draw", _gamble),
+        "stale": Study(
+            "training on what older, random or mistaken actors draw, with and without corrections", _stale
+        ),
         "digits": Study("the digits with the highest and the lowest delight, early and late in training", _digits),
         "batch": Study("a batch with its advantages, surprisals and delights, early and late in training", _digits),
     }

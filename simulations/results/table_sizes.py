@@ -108,6 +108,7 @@ _READERS: Mapping[str, Callable[[pd.DataFrame], dict[str, int]]] = {
     "mnist-learning-curves": sizes_of_runs,
     "mnist-noise": sizes_of_runs,
     "mnist-gamble": sizes_of_runs,
+    "mnist-stale": sizes_of_runs,
     "mnist-screeners": sizes_of_runs,
     "mnist-moments": sizes_of_paths,
     "mnist-cost": sizes_of_steps,

@@ -74,6 +74,10 @@ CHECKS: dict[str, Check] = {
         measure="simulations.verification.checks.mnist.gamble:noise_aware_gate",
     ),
     "context-allocation": Check(simulate="simulations.verification.checks.bandits.contexts:context_allocation"),
+    "stale-actors": Check(simulate="simulations.verification.checks.off_policy.stale_actors:stale_actors"),
+    "disfavoured-actions": Check(
+        simulate="simulations.verification.checks.off_policy.disfavoured_actions:disfavoured_actions",
+    ),
     "step-cost": Check(simulate="simulations.verification.checks.bandits.cost:step_cost"),
     "approximate-delight": Check(simulate="simulations.verification.checks.bandits.cost:approximate_delight"),
     "token-trap": Check(simulate="simulations.verification.checks.tokens.drifts:token_trap"),

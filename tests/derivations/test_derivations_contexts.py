@@ -10,11 +10,11 @@ from derived_claims import derived
 from first_failure import first_failure
 
 from kondo_theory import cost
-from kondo_theory.derivations import context_delightful, optimal_gate, step_cost, symmetric_context
+from kondo_theory.derivations import context_delightful, optimal_gate, stale_actors, step_cost, symmetric_context
 from kondo_theory.derivations import kept_sums as sums
 
 p = symmetric_context.p
-CLAIMS = ("context-allocation", "step-cost", "approximate-delight")
+CLAIMS = ("context-allocation", "step-cost", "approximate-delight", "stale-actors", "disfavoured-actions")
 
 
 def evaluate(expression, **values):
@@ -70,6 +70,11 @@ MUTATIONS = [
     ("optimal_gate", "_the_top", None, "_value", lambda: optimal_gate._S / optimal_gate._Q),
     ("optimal_gate", "_without_bias", None, "_unbiased", lambda scale: scale * optimal_gate._q),
     ("optimal_gate", "_iteration", None, "_iterated", lambda: sp.Integer(4)),
+    ("stale_actors", "_corrupted", None, "_floor", lambda: sp.Rational(1, 10)),
+    ("stale_actors", "_corrupted", None, "_never_right", lambda: stale_actors._r),
+    ("stale_actors", "_many_contexts", None, "_pg_coefficient", lambda: p),
+    ("disfavoured_actions", "_decomposition", None, "_parts", lambda: (symmetric_context.epsilon, sp.Integer(0))),
+    ("disfavoured_actions", "_where_it_grows", None, "_growth", lambda: sp.Rational(1, 2)),
     ("autoregressive_rows", "_tied", None, "_place", lambda u, v: (1 - 1 / v) / (1 + u)),
     ("autoregressive_rows", "_per_position", None, "_ascent", lambda: sp.Rational(7, 200)),
     ("row_gate", "_vanishing", None, "_one_right_drift", lambda: p),

@@ -10,6 +10,7 @@ from simulations.mnist import cost as mnist_cost
 from simulations.mnist import decomposition as mnist_decomposition
 from simulations.mnist.cost import StepSize
 from simulations.mnist.gambles import training as mnist_gambles
+from simulations.mnist.stale import training as mnist_stale
 from simulations.mnist.studies import STUDIES, plan_study
 from simulations.results.tables import load
 from simulations.verification.verify import CHECKS
@@ -28,6 +29,8 @@ def few(monkeypatch):
     few = {name: contenders[:2] for name, contenders in mnist_approximate.STUDIES.items()}
     monkeypatch.setattr(mnist_approximate, "STUDIES", few)
     monkeypatch.setattr(mnist_gambles, "CONTENDERS", mnist_gambles.CONTENDERS[1:3])
+    monkeypatch.setattr(mnist_stale, "CONTENDERS", mnist_stale.CONTENDERS[3:5])
+    monkeypatch.setattr(mnist_stale, "SETTINGS", mnist_stale.SETTINGS[-1:])
     monkeypatch.setattr(mnist_cost, "sizes", lambda device: [StepSize(20, 8), StepSize(40, 8)])
 
 
@@ -97,7 +100,7 @@ def test_paths_that_were_measured_are_kept(capsys, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--study", "joy"), "one of noise, screeners, moments, cost, gamble, digits, batch, got 'joy'"),
+        (("--study", "joy"), "one of noise, screeners, moments, cost, gamble, stale, digits, batch, got 'joy'"),
         (("--study", "cost", "--seeds", "3"), "a study has settings of its own, got --study cost with --seeds"),
         (("--study", "noise", "--method", "pg"), "a study has settings of its own, got --study noise with --method"),
         (("--study", "noise", "--learning-rate", "1"), "got --study noise with --learning-rate"),

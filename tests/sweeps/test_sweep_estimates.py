@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kondo_theory.geometry.normalised import exact_moments
+from simulations.bandits.one_sample import decide
 from simulations.bandits.simulation import Gate
 from simulations.sweeps.cells.bandits import (
     additive,
@@ -16,6 +17,7 @@ from simulations.sweeps.cells.bandits import (
     moments,
     noise,
     normalised_gates,
+    stale_gates,
 )
 from simulations.sweeps.cells.bandits import screening as screening_cells
 from simulations.sweeps.cells.gambling import noise_aware
@@ -72,6 +74,7 @@ CASES = {
     "exact k, noisy": (normalised_gates.normalised_gates, {"method": "exact-k", **NOISY_BATCH}),
     "price, noisy": (normalised_gates.normalised_gates, {"method": "price", **NOISY_BATCH}),
     "best gate": (best_gates.best_gates, {"gate": "best", "rate": 0.6}),
+    "stale": (stale_gates.stale_gates, {"method": "dg", "error": 0.1, "corruption": 0.1}),
 }
 
 
@@ -137,6 +140,7 @@ WRONG = {
     "exact k, noisy": (normalised_gates, "select", lambda scores, rate, rng: scores > np.quantile(scores, 1 - rate)),
     "price, noisy": (normalised_gates, "price_moments", exact_moments),
     "best gate": (best_gates, "cost_of_signal", half(best_gates.cost_of_signal)),
+    "stale": (stale_gates, "decide", lambda method, surprisal: decide("pg")),
 }
 FRONTIER, CLOSED, SELECT = moments.frontier, moments.symmetric_moments, gate.select
 DRIFT, NOISY = gambling.estimate_drift, noise.noisy_moments

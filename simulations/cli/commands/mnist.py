@@ -20,7 +20,7 @@ __all__ = ["mnist"]
 )
 @options.PRESET
 @options.study(
-    "Instead of learning curves: noise, screeners, moments, cost, gamble, digits, batch.",
+    "Instead of learning curves: noise, screeners, moments, cost, gamble, stale, digits, batch.",
     completion.keys_in("simulations.mnist.studies", "STUDIES"),
 )
 @options.methods("pg, dg, dg-k, zero-price, gate, screen, cross-entropy", "simulations.mnist.config")
@@ -43,7 +43,8 @@ def mnist(study: str | None, quiet: bool, **given: Any) -> int:
     at preset paper dg-k also at 1 %, 10 % and 30 %.
 
     With --study the sizes are the preset's: noise on delight; cheap screeners; signal and noise in the parameters;
-    seconds, bytes and FLOPs of a step; an action that gambles; the digits that delight picks.
+    seconds, bytes and FLOPs of a step; an action that gambles; older and broken actors;
+    the digits that delight picks.
     """
     if study is not None:
         return _study(study, given, quiet=quiet)

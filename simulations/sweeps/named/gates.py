@@ -152,4 +152,22 @@ GATES = (
         ),
         presets={"smoke": {"n_samples": 4_000}, "paper": {"n_samples": 40_000_000}},
     ),
+    Sweep(
+        name="stale-gates",
+        title="cosine and signal where a share of broken actors draws the arms",
+        kind="simulated",
+        cell=f"{_CELLS}.bandits.stale_gates:stale_gates",
+        grids=(
+            {"method": ("pg", "dg", "zero-price", "importance-weighted"), "error": (0.003, 0.03, 0.3, 0.9)},
+            {"method": ("dg",), "surprisal": ("actor",), "error": (0.003, 0.03, 0.3, 0.9)},
+            {
+                "method": ("pg", "dg", "zero-price"),
+                "error": (0.01, 0.03, 0.1, 0.3),
+                "actor": ("even",),
+                "share": (0.2,),
+                "corruption": (0.1,),
+            },
+        ),
+        presets={"smoke": {"n_samples": 1_000}, "paper": {"n_samples": 200_000}},
+    ),
 )
