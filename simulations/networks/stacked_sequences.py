@@ -1,4 +1,4 @@
-"""Gated steps on answers of several seeds side by side; each seed's are those of its own screened step, up to rounding.
+"""Gated steps on answers of several seeds side by side: each seed's is that of its own step, up to rounding.
 
 :class:`StackedSequenceStep` is :class:`~simulations.networks.sequence_step.SequenceStep` for a
 :class:`~simulations.networks.stacked_transformer.StackedTransformer`. The seeds share matrix products and nothing
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from kondo_theory._arrays import uniform
-from kondo_theory.gate import Gate
+from kondo_theory.gate import Gate, kept_count
 from kondo_theory.training.agreement import require_agreement, require_surprisal, rounding
 from kondo_theory.training.policies import log_probabilities
 from kondo_theory.training.selection import Selection, select_samples
@@ -88,7 +88,7 @@ class StackedSequenceStep:
         self._own = rollout
         one = _like_one(rollout, n_prompts * n_answers, answer_length)
         for counts in self.counts:
-            counts.add_sampling(network, one, n_prompts)
+            counts.add_sampling(network.stacked, one, n_prompts)
         return rollout
 
     def select(self, rollout: Rollout, advantage: Tensor) -> Selection:
@@ -152,12 +152,13 @@ class StackedSequenceStep:
             If the policies' log-probabilities are not those that they sampled with.
         """
         keep = selection.keep  # (S, B, T)
-        (S, B, T), device = keep.shape, keep.device
-        with timed(self.seconds, "training", device):
+        B, T = keep.shape[1:]
+        with timed(self.seconds, "training", keep.device):
             n_kept, n_rows = keep.sum((1, 2)).tolist(), keep.any(2).sum(1).tolist()
-            lengths = (keep.any(1) * torch.arange(1, T + 1, device=device)).amax(1).tolist()
+            lengths = (keep.any(1) * torch.arange(1, T + 1, device=keep.device)).amax(1).tolist()
             if max(n_rows):
-                part = self._part(rollout, coefficient, selection, max(n_rows), max(lengths), n_prompts)
+                width, length = self._most(B, T) or (max(n_rows), max(lengths))
+                part = self._part(rollout, coefficient, selection, width, length, n_prompts)
                 self.optimizer.zero_grad(set_to_none=True)
                 self._backward(part, B * T, loss, own=rollout is self._own)
             else:
@@ -166,8 +167,20 @@ class StackedSequenceStep:
             self.optimizer.step()
         self._own = None
         for counts, kept, rows, length in zip(self.counts, n_kept, n_rows, lengths, strict=True):
-            counts.add_backward(self.network, _like_one(rollout, rows, length) if rows else None, kept)
+            counts.add_backward(self.network.stacked, _like_one(rollout, rows, length) if rows else None, kept)
             counts.add_step()
+
+    def _most(self, n_rows: int, length: int) -> tuple[int, int] | None:
+        """Return the rows of a seed and the tokens of each that may hold a kept token; None if the gate says nothing.
+
+        What is known beforehand does not depend on who trains beside, and so the bytes of a result do not either.
+        """
+        if self.gate is None:
+            return n_rows, length
+        if self.gate.rate is None or self.gate.temperature > 0:
+            return None
+        units = n_rows if self.granularity == "row" else n_rows * length
+        return min(n_rows, kept_count(self.gate.rate, units)), length
 
     def _part(
         self,
@@ -206,7 +219,7 @@ class StackedSequenceStep:
         if own:
             second = rollout.log_prob(log_policy.detach())
             require_agreement(second, -rollout.surprisal, rounding(logits, self.network), part.keep)
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
 
     def _refuse(self, log_policy: Tensor, part: _Part, loss: Loss) -> None:
         """Raise the error of the first seed whose loss is not finite."""

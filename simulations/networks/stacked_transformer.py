@@ -1,8 +1,8 @@
 """Transformers of several seeds side by side: batched matrix products, and a prompt is read once for all its answers.
 
 A prompt and its answers are one line of positions, a tree: the prompt's H tokens, then the first tokens of all A
-answers, then their second ones, and so on. Each position sees the prompt and its own answer's earlier tokens. With one
-answer that is the causal row of :class:`~simulations.networks.transformer.Transformer`; with A answers of T tokens it
+answers, then their second ones, and so on. Each position sees the prompt and its own answer's tokens. With one answer
+that is the causal row of :class:`~simulations.networks.transformer.Transformer`; with A answers of T tokens it
 has H + A·(T − 1) positions in place of A·(H + T − 1), and every answer's logits are the same up to rounding.
 """
 
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding, layer_norm, scaled_dot_product_attention
 
-from simulations.networks.transformer import Transformer
+from simulations.networks.transformer import Block, Transformer
 
 __all__ = ["Products", "StackedTransformer", "Tree", "tree"]
 
@@ -38,10 +38,8 @@ class Tree:
     mask: Tensor
 
 
-@lru_cache(maxsize=256)
-def tree(
-    prompt_length: int, n_answers: int, answer_length: int, dtype: torch.dtype, device: torch.device
-) -> Tree:
+@lru_cache(maxsize=64)
+def tree(prompt_length: int, n_answers: int, answer_length: int, dtype: torch.dtype, device: torch.device) -> Tree:
     """Return the tree of a prompt of H tokens and A answers of T, without the answers' last tokens."""
     prompt = torch.arange(prompt_length, device=device)
     later = torch.arange(prompt_length, prompt_length + answer_length - 1, device=device)
@@ -88,6 +86,8 @@ class StackedTransformer(nn.Module):
         If there is no policy or their shapes differ.
     """
 
+    first_token: Tensor
+
     def __init__(self, policies: Sequence[Transformer]) -> None:
         super().__init__()
         if len({(each.size, each.vocab_size, each.n_positions) for each in policies}) != 1:
@@ -98,6 +98,8 @@ class StackedTransformer(nn.Module):
         self.stacked = copy.deepcopy(first)
         for name, parameter in self.stacked.named_parameters():
             parameter.data = torch.stack([policy.get_parameter(name).detach() for policy in policies])
+        vocabularies = self.vocab_size * torch.arange(len(policies), device=first.positions.device)
+        self.register_buffer("first_token", vocabularies[:, None, None], persistent=False)
 
     def __len__(self) -> int:
         return len(self.stacked.positions)
@@ -113,15 +115,11 @@ class StackedTransformer(nn.Module):
 
         A norm's weight multiplies the rows of the matrix that follows it, once, and not every activation.
         """
-        blocks = [
-            (
-                _after(block.attention_norm, block.queries_keys_values),
-                block.mix.weight.mT,
-                _after(block.perceptron_norm, block.up),
-                block.down.weight.mT,
-            )
-            for block in self.stacked.blocks
-        ]
+        blocks = []
+        for block in self.stacked.blocks:
+            assert isinstance(block, Block)
+            attention = _after(block.attention_norm, block.queries_keys_values), block.mix.weight.mT
+            blocks.append((*attention, _after(block.perceptron_norm, block.up), block.down.weight.mT))
         return Products(blocks, _after(self.stacked.final_norm, self.stacked.head))
 
     def tree(self, prompt_length: int, n_answers: int, answer_length: int) -> Tree:
@@ -140,25 +138,25 @@ class StackedTransformer(nn.Module):
             Positions ``start`` to ``start`` + n − 1 of each tree.
         places : Tree
         products : Products
-        cache : (layers, 2, S·G, heads, N, width/heads) tensor, optional
+        cache : (layers, S·G, N, 2, heads, width/heads) tensor, optional
             Keys and values of the positions before ``start``; those of ``tokens`` are written into it.
         start : int
             0, or with a cache any position whose predecessors it holds.
         """
         S, G, n = tokens.shape
         width, heads, end = self.size.width, self.size.heads, start + n
-        first = torch.arange(0, S * self.vocab_size, self.vocab_size, device=tokens.device)[:, None, None]
-        x = embedding(tokens + first, self.stacked.tokens.weight.flatten(0, 1))  # of all seeds' vocabularies joined
+        # Rows of all vocabularies joined: an embedding's gradient takes a fraction of the time of a gather's.
+        x = embedding(tokens + self.first_token, self.stacked.tokens.weight.flatten(0, 1))
         x = x + self.stacked.positions[:, None, places.place[start:end]]
         x = x.view(S, G * n, width)
         for layer, (queries_keys_values, mix, up, down) in enumerate(products.blocks):
             projected = torch.bmm(_normalised(x), queries_keys_values).view(S * G, n, 3, heads, width // heads)
-            query, key, value = projected.permute(2, 0, 3, 1, 4)  # (S·G, heads, n, width/heads) each
+            query, seen = projected[:, :, 0], projected[:, :, 1:]
             if cache is not None:
-                cache[layer, 0, :, :, start:end] = key
-                cache[layer, 1, :, :, start:end] = value
-                key, value = cache[layer, 0, :, :, :end], cache[layer, 1, :, :, :end]
-            mixed = scaled_dot_product_attention(query, key, value, places.mask[start:end, :end])
+                cache[layer, :, start:end] = seen
+                seen = cache[layer, :, :end]
+            key, value = seen.permute(2, 0, 3, 1, 4)  # (S·G, heads, end, width/heads) each
+            mixed = scaled_dot_product_attention(query.transpose(1, 2), key, value, places.mask[start:end, :end])
             x = torch.baddbmm(x, mixed.transpose(1, 2).reshape(S, G * n, width), mix)
             x = torch.baddbmm(x, torch.bmm(_normalised(x), up).relu_(), down)
         return x.view(S, G, n, width)
@@ -178,9 +176,9 @@ class StackedTransformer(nn.Module):
         return torch.cat([first, logits[:, :, 1:].view(S, G, T - 1, A, self.vocab_size).transpose(2, 3)], 3)
 
     def empty_cache(self, n_trees: int, n_positions: int) -> Tensor:
-        """Return room for keys and values, (layers, 2, n_trees, heads, n_positions, width/heads)."""
+        """Return room for keys and values, (layers, n_trees, n_positions, 2, heads, width/heads)."""
         size = self.size
-        shape = (size.layers, 2, n_trees, size.heads, n_positions, size.width // size.heads)
+        shape = (size.layers, n_trees, n_positions, 2, size.heads, size.width // size.heads)
         return self.stacked.positions.new_empty(shape)
 
 

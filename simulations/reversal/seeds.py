@@ -32,7 +32,7 @@ from simulations.reversal.objectives import group_advantage, points, right_token
 __all__ = ["ReversalSeeds", "train"]
 
 _PROMPTS_AT_ONCE = 500
-"""Evaluation prompts of all seeds that are answered at a time: their keys and values stay in the processor's cache."""
+"""Evaluation prompts of all seeds that are answered at a time: their keys and values stay small."""
 
 
 def train(

@@ -1,85 +1,117 @@
-"""Seeds side by side against one run a seed, method by method: gradient, parameters, curves, whoever trains beside."""
+"""Seeds side by side against one run a seed, method by method: gradients, parameters and curves."""
 
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 import torch
-from tiny_runs import CPU, EVERY_METHOD, tiny
+from tiny_runs import CPU, tiny
 
 from simulations.networks.transformer import Architecture
-from simulations.reversal import seeds as side_by_side
-from simulations.reversal.config import ReversalConfig
+from simulations.reversal.config import QUALITY_METHODS, ReversalConfig
 from simulations.reversal.seeds import ReversalSeeds
 from simulations.reversal.training import ReversalRun
 
-SEEDS = (3, 0, 8)
-SMALL = {"network": Architecture(width=8, heads=2, layers=2, feed_forward=8), "learning_rate": 3e-2, "updates": 4}
+SEEDS = (3, 0)
+SMALL = {
+    "network": Architecture(width=8, heads=2, layers=2, feed_forward=8),
+    "learning_rate": 3e-2,  # the first steps take the policy far from uniform
+    "eval_prompts": 10,
+}
 METHODS = (
-    *EVERY_METHOD,
+    *QUALITY_METHODS,
+    ReversalConfig("token-gate", price=0.01, temperature=0.1),
+    ReversalConfig("token-gate", price=0.5),  # in some batches a seed keeps nothing
+    ReversalConfig("token-gate", price=1e9),  # nobody keeps anything
+    ReversalConfig("token-gate", rate=0.2, rule="entropy-band"),  # looks at a seed's whole batch
+    ReversalConfig("row-gate", rate=0.2, rule="abs-advantage-entropy"),
+    ReversalConfig("row-gate", rate=0.9),  # cheaper as whole trees
     ReversalConfig("row-gate", price=0.0, temperature=0.5),
-    ReversalConfig("token-gate", price=1e9),
-    ReversalConfig("token-gate", price=0.5),  # 0.5: many batches in which a seed keeps nothing
-    ReversalConfig("pmpo", epochs=3, reward="exact"),
-    ReversalConfig("pg", length=1),
     ReversalConfig("row-gate", rate=0.3, vocab_size=5, reward="prefix"),
+    ReversalConfig("pmpo", epochs=2, reward="exact"),
+    ReversalConfig("pg", length=1),
 )
 
 
 def configured(config, **options):
-    return replace(tiny(config), **{"length": config.length if config.length == 1 else 3, **SMALL, **options})
+    return replace(tiny(config), **{"length": 1 if config.length == 1 else 3, **SMALL, **options})
 
 
-def double(run):
-    """The run in float64, its head away from zero so that no two answers are alike."""
-    network = run.step.network.double()
-    return network
-
-
-def one_by_one(config, seed, n_updates=4):
-    """Gradients of every update, parameters and the curve of one seed's own run."""
-    run = ReversalRun(replace(config, seed=seed), CPU)
-    double(run)
-    return watched(run, run.step.network, n_updates), pd.DataFrame(run.rows)
-
-
-def together(config, seeds, n_updates=4):
-    """The same of each seed in one program."""
-    run = ReversalSeeds([replace(config, seed=seed) for seed in seeds], CPU)
-    double(run)
-    found = watched(run, run.step.network, n_updates)
-    return [[{name: each[place] for name, each in part.items()} for part in found] for place in range(len(seeds))], [
-        pd.DataFrame(rows) for rows in run.rows
-    ]
-
-
-def watched(run, network, n_updates):
-    found = []
+def watched(run, n_updates):
+    """Train in float64; the gradient of every update and the last parameters, each by name, and the evaluations."""
+    network, found = run.step.network.double(), []
+    names = [name.removeprefix("stacked.") for name, _ in network.named_parameters()]
     run.evaluate()
     for _ in range(n_updates):
         run.train_batch()
-        names = [name.removeprefix("stacked.") for name, _ in network.named_parameters()]
-        found.append(
-            {name: each.grad.clone() for name, each in zip(names, network.parameters(), strict=True)}
-        )
+        found.append(dict(zip(names, [each.grad.clone() for each in network.parameters()], strict=True)))
     run.evaluate()
-    found.append({name: each.detach().clone() for name, each in zip(names, network.parameters(), strict=True)})
-    return found
+    found.append(dict(zip(names, [each.detach().clone() for each in network.parameters()], strict=True)))
+    return found, run.rows
+
+
+def one_by_one(config, seed, n_updates=3):
+    found, rows = watched(ReversalRun(replace(config, seed=seed), CPU), n_updates)
+    return found, pd.DataFrame(rows)
+
+
+def side_by_side(config, seeds, n_updates=3, change=lambda run: None):
+    run = ReversalSeeds([replace(config, seed=seed) for seed in seeds], CPU)
+    change(run)
+    found, rows = watched(run, n_updates)
+    return [
+        ([{name: each[place] for name, each in part.items()} for part in found], pd.DataFrame(rows[place]))
+        for place in range(len(seeds))
+    ]
 
 
 def largest_difference(found, expected):
-    return max(
-        float((part[name] - other[name]).abs().max())
-        for part, other in zip(found, expected, strict=True)
-        for name in other
-    )
+    pairs = zip(found, expected, strict=True)
+    return max(float((part[name] - other[name]).abs().max()) for part, other in pairs for name in other)
 
 
 @pytest.mark.parametrize("config", METHODS, ids=lambda config: f"{config.label}, {config.reward}, {config.length}")
 def test_each_seed_is_the_run_that_it_would_be_alone(config):
     config = configured(config)
-    found, curves = together(config, SEEDS)
-    for place, seed in enumerate(SEEDS):
-        expected, curve = one_by_one(config, seed)
-        assert largest_difference(found[place], expected) < 1e-10
-        pd.testing.assert_frame_equal(curves[place], curve, rtol=1e-12)
+    for seed, (found, curve) in zip(SEEDS, side_by_side(config, SEEDS), strict=True):
+        expected, expected_curve = one_by_one(config, seed)
+        assert largest_difference(found, expected) < 1e-10
+        pd.testing.assert_frame_equal(curve, expected_curve, rtol=1e-12)
+
+
+@pytest.mark.parametrize("stream", ["prompts", "actions", "gate"])
+def test_negative_control_anothers_draws_are_noticed(stream):
+    config = configured(ReversalConfig("token-gate", price=0.0, temperature=1.0))
+
+    def swap(run):
+        run.generators[stream].reverse()  # the very list that the step draws from
+
+    (found, _), _ = side_by_side(config, SEEDS, change=swap)
+    assert largest_difference(found, one_by_one(config, SEEDS[0])[0]) > 1e-4
+
+
+def test_negative_control_another_gate_is_noticed():
+    config = configured(ReversalConfig("row-gate", rate=0.2))
+    (found, _), _ = side_by_side(replace(config, rate=0.3), SEEDS)
+    assert largest_difference(found, one_by_one(config, SEEDS[0])[0]) > 1e-4
+
+
+def parameters_after_three_updates(config, seeds, seed):
+    run = ReversalSeeds([replace(config, seed=each) for each in seeds], CPU)
+    for _ in range(3):
+        run.train_batch()
+    return torch.cat([each[seeds.index(seed)].detach().flatten() for each in run.step.network.parameters()])
+
+
+@pytest.mark.parametrize("config", [METHODS[0], METHODS[3], METHODS[5]], ids=lambda config: config.label)
+def test_without_a_price_the_bytes_do_not_depend_on_who_trains_beside(config):
+    """In float32, at the protocol's sizes, where a product of another shape may sum in another order."""
+    alone, other = (parameters_after_three_updates(config, seeds, 4) for seeds in ((4,), (0, 4, 9)))
+    assert torch.equal(alone, other)
+
+
+def test_with_a_price_the_company_changes_the_rounding_alone():
+    config = configured(ReversalConfig("token-gate", price=0.0), length=4, prompts=5)
+    (alone, _), *_ = side_by_side(config, (4,))
+    _, (other, _) = side_by_side(config, (0, 4))
+    assert largest_difference(alone, other) < 1e-10
