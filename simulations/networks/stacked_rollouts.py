@@ -14,7 +14,6 @@ from simulations.networks.stacked_transformer import StackedTransformer
 __all__ = ["log_race", "sample_side_by_side"]
 
 
-@torch.no_grad()
 def sample_side_by_side(network: StackedTransformer, prompts: Tensor, log_race: Tensor) -> Rollout:
     """Let every seed's policy answer its prompts, one token at a time, as :func:`~.rollouts.sample` does for one.
 
@@ -31,15 +30,20 @@ def sample_side_by_side(network: StackedTransformer, prompts: Tensor, log_race: 
         S·P·A rows: the answers to a prompt are neighbours, and so are a seed's prompts.
     """
     (S, P, A, T, _), H = log_race.shape, prompts.shape[-1]
-    places, products = network.tree(H, A, T), network.products()
-    cache = network.empty_cache(S * P, H + A * (T - 1))
+    places = network.tree(H, A, T)
     answers, logits = prompts.new_empty(S, P, A, T), torch.empty_like(log_race)
-    activations = network(prompts, places, products, cache)[:, :, -1:]  # the answers' first token follows the prompt
-    for step in range(T):
-        if step > 0:
-            activations = network(answers[..., step - 1], places, products, cache, H + A * (step - 1))
-        logits[..., step, :] = network.logits(activations, products)
-        answers[..., step] = (logits[..., step, :] - log_race[..., step, :]).argmax(-1)
+    with (
+        torch.inference_mode()
+    ):  # a tenth of the time less than without a graph alone; what leaves it is made outside
+        products, cache = network.products(), network.empty_cache(S * P, H + A * (T - 1))
+        activations = network(prompts, places, products, cache)[
+            :, :, -1:
+        ]  # an answer's first token follows the prompt
+        for step in range(T):
+            if step > 0:
+                activations = network(answers[..., step - 1], places, products, cache, H + A * (step - 1))
+            logits[..., step, :] = network.logits(activations, products)
+            answers[..., step] = (logits[..., step, :] - log_race[..., step, :]).argmax(-1)
     tokens = torch.cat([prompts[:, :, None].expand(S, P, A, H), answers], -1)
     return Rollout(tokens.view(S * P * A, H + T), log_probabilities(logits).flatten(0, 2))
 

@@ -39,6 +39,7 @@ class Tree:
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(False)  # kept for passes with a graph, whoever asks first
 def tree(prompt_length: int, n_answers: int, answer_length: int, dtype: torch.dtype, device: torch.device) -> Tree:
     """Return the tree of a prompt of H tokens and A answers of T, without the answers' last tokens."""
     prompt = torch.arange(prompt_length, device=device)
@@ -86,6 +87,7 @@ class StackedTransformer(nn.Module):
         If there is no policy or their shapes differ.
     """
 
+    ones: Tensor
     first_token: Tensor
 
     def __init__(self, policies: Sequence[Transformer]) -> None:
@@ -98,6 +100,7 @@ class StackedTransformer(nn.Module):
         self.stacked = copy.deepcopy(first)
         for name, parameter in self.stacked.named_parameters():
             parameter.data = torch.stack([policy.get_parameter(name).detach() for policy in policies])
+        self.register_buffer("ones", first.positions.new_ones(self.size.width).detach(), persistent=False)
         vocabularies = self.vocab_size * torch.arange(len(policies), device=first.positions.device)
         self.register_buffer("first_token", vocabularies[:, None, None], persistent=False)
 
@@ -150,21 +153,20 @@ class StackedTransformer(nn.Module):
         x = x + self.stacked.positions[:, None, places.place[start:end]]
         x = x.view(S, G * n, width)
         for layer, (queries_keys_values, mix, up, down) in enumerate(products.blocks):
-            projected = torch.bmm(_normalised(x), queries_keys_values).view(S * G, n, 3, heads, width // heads)
-            query, seen = projected[:, :, 0], projected[:, :, 1:]
+            projected = torch.bmm(self._normalised(x), queries_keys_values).view(S * G, n, 3, heads, width // heads)
+            query, key, value = projected.permute(2, 0, 3, 1, 4)  # (S·G, heads, n, width/heads) each
             if cache is not None:
-                cache[layer, :, start:end] = seen
-                seen = cache[layer, :, :end]
-            key, value = seen.permute(2, 0, 3, 1, 4)  # (S·G, heads, end, width/heads) each
-            mixed = scaled_dot_product_attention(query.transpose(1, 2), key, value, places.mask[start:end, :end])
+                cache[layer, :, start:end] = projected[:, :, 1:]
+                key, value = cache[layer, :, :end].permute(2, 0, 3, 1, 4)
+            mixed = scaled_dot_product_attention(query, key, value, places.mask[start:end, :end])
             x = torch.baddbmm(x, mixed.transpose(1, 2).reshape(S, G * n, width), mix)
-            x = torch.baddbmm(x, torch.bmm(_normalised(x), up).relu_(), down)
+            x = torch.baddbmm(x, torch.bmm(self._normalised(x), up).relu_(), down)
         return x.view(S, G, n, width)
 
     def logits(self, activations: Tensor, products: Products) -> Tensor:
         """Return the logits (S, G, n, M) of what follows positions with these activations (S, G, n, width)."""
         S, G, n, _ = activations.shape
-        return torch.bmm(_normalised(activations.flatten(1, 2)), products.head).view(S, G, n, -1)
+        return torch.bmm(self._normalised(activations.flatten(1, 2)), products.head).view(S, G, n, -1)
 
     def answer_logits(self, prompts: Tensor, answers: Tensor) -> Tensor:
         """Return the logits (S, G, A, T, M) of every token of answers (S, G, A, T) to prompts (S, G, H)."""
@@ -181,18 +183,12 @@ class StackedTransformer(nn.Module):
         shape = (size.layers, n_trees, n_positions, 2, size.heads, size.width // size.heads)
         return self.stacked.positions.new_empty(shape)
 
+    def _normalised(self, x: Tensor) -> Tensor:
+        """Return activations at mean 0 and variance 1."""
+        # With a weight, even of ones, the CPU's kernel takes half as long.
+        return layer_norm(x, self.ones.shape, self.ones)
+
 
 def _after(norm: nn.LayerNorm, linear: nn.Linear) -> Tensor:
     """Return the matrices (S, n_in, n_out) that take normalised activations to what the layer gives."""
     return (norm.weight[:, None] * linear.weight).mT
-
-
-def _normalised(x: Tensor) -> Tensor:
-    """Return activations at mean 0 and variance 1."""
-    # With a weight, even of ones, the CPU's kernel takes half as long.
-    return layer_norm(x, x.shape[-1:], _ones(x.shape[-1], x.dtype, x.device))
-
-
-@lru_cache(maxsize=64)
-def _ones(width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    return torch.ones(width, dtype=dtype, device=device)
