@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding, layer_norm, scaled_dot_product_attention
+from torch.nn.functional import embedding, scaled_dot_product_attention
 
 from simulations.networks.transformer import Block, Transformer
 
@@ -154,10 +154,10 @@ class StackedTransformer(nn.Module):
         x = x.view(S, G * n, width)
         for layer, (queries_keys_values, mix, up, down) in enumerate(products.blocks):
             projected = torch.bmm(self._normalised(x), queries_keys_values).view(S * G, n, 3, heads, width // heads)
-            query, key, value = projected.permute(2, 0, 3, 1, 4)  # (S·G, heads, n, width/heads) each
+            query, key, value = projected.permute(2, 0, 3, 1, 4).unbind()  # (S·G, heads, n, width/heads) each
             if cache is not None:
                 cache[layer, :, start:end] = projected[:, :, 1:]
-                key, value = cache[layer, :, :end].permute(2, 0, 3, 1, 4)
+                key, value = cache[layer, :, :end].permute(2, 0, 3, 1, 4).unbind()
             mixed = scaled_dot_product_attention(query, key, value, places.mask[start:end, :end])
             x = torch.baddbmm(x, mixed.transpose(1, 2).reshape(S, G * n, width), mix)
             x = torch.baddbmm(x, torch.bmm(self._normalised(x), up).relu_(), down)
@@ -186,7 +186,7 @@ class StackedTransformer(nn.Module):
     def _normalised(self, x: Tensor) -> Tensor:
         """Return activations at mean 0 and variance 1."""
         # With a weight, even of ones, the CPU's kernel takes half as long.
-        return layer_norm(x, self.ones.shape, self.ones)
+        return torch.layer_norm(x, self.ones.shape, self.ones)
 
 
 def _after(norm: nn.LayerNorm, linear: nn.Linear) -> Tensor:
