@@ -171,16 +171,15 @@ class StackedSequenceStep:
             counts.add_step()
 
     def _most(self, n_rows: int, length: int) -> tuple[int, int] | None:
-        """Return the rows of a seed and the tokens of each that may hold a kept token; None if the gate says nothing.
+        """Return the rows of a seed, and tokens of each, that hold a kept token; None where only the draw tells.
 
         What is known beforehand does not depend on who trains beside, and so the bytes of a result do not either.
         """
         if self.gate is None:
             return n_rows, length
-        if self.gate.rate is None or self.gate.temperature > 0:
+        if self.gate.rate is None or self.gate.temperature > 0 or self.granularity == "token":
             return None
-        units = n_rows if self.granularity == "row" else n_rows * length
-        return min(n_rows, kept_count(self.gate.rate, units)), length
+        return kept_count(self.gate.rate, n_rows), length
 
     def _part(
         self,

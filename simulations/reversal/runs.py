@@ -1,7 +1,9 @@
 """All runs of token reversal that are asked for: programs of a few seeds, in processes side by side.
 
 A program is up to five seeds of one method (fewer at large batches, which gain nothing from company), whatever the
-number of workers, and runs on one CPU thread; so a table has the same bytes for any number of workers.
+number of workers, and runs on one CPU thread; so a table has the same bytes for any number of workers. A program of
+one seed is the same code: what a seed becomes does not depend on how many were asked for, as
+:mod:`simulations.reversal.seeds` says.
 """
 
 from __future__ import annotations

@@ -2,7 +2,12 @@
 
 :class:`~simulations.reversal.training.ReversalRun` says what a run is; here the seeds of a method share matrix
 products, and a prompt is read once for all its answers. A seed draws the same numbers from the same streams, so its
-curve is that of its own run up to the rounding of sums, whoever trains beside it.
+curve is that of its own run up to the rounding of sums, whoever trains beside it. Methods that backpropagate as many
+rows of every seed (no gate, or one on rows at a rate) have the same bytes in any company on a CPU; of the others the
+rows are padded to the most that a seed keeps, and the last bits of a sum may depend on that.
+
+In float32 a rounding that differs decides a draw sooner or later (of one policy gradient in its 98th batch, of one
+row gate not in 500): from there on a long run here and the same run alone are two samples of one experiment.
 """
 
 from __future__ import annotations
