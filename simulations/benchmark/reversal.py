@@ -1,4 +1,4 @@
-"""Speed of token reversal for ``kondo bench``: an update by method, and ways of sampling."""
+"""Speed of token reversal for ``kondo bench``: an update by method, seeds side by side, and ways of sampling."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from torch import Tensor
 from simulations.benchmark.cases import BenchmarkRow, Case, one_threaded
 from simulations.networks.rollouts import sample
 from simulations.networks.transformer import Transformer
-from simulations.reversal.config import QUALITY_METHODS
+from simulations.reversal.config import QUALITY_METHODS, ReversalConfig
+from simulations.reversal.seeds import ReversalSeeds
 from simulations.reversal.training import ReversalRun
 
 __all__ = ["cases", "targets"]
 
 UPDATE, TRAINING, SAMPLING = (f"token reversal, {what}" for what in ("an update", "training alone", "sampling"))
+SIDE_BY_SIDE, ONE_BY_ONE, ALONE = "side by side", "one by one", "one seed in a program of its own"
 SHARED, OWN, UNCACHED = "cache, prompts read once", "cache, prompts read by every row", "no cache"
+PROMISED = {"PG": "≤ 26 on an idle core", "row gate(3 %)": "≤ 10 on an idle core"}
+"""Milliseconds of an update of one seed in a program of its own."""
 
 
 def cases(quick: bool) -> list[Case]:
@@ -28,7 +32,8 @@ def cases(quick: bool) -> list[Case]:
     updates = {state.config.label: (1, one_threaded(state.train_batch)) for state in runs}
     sampling = {name: (1, one_threaded(call)) for name, call in _samplers(runs[0]).items()}
     training = {state.config.label: (1, one_threaded(_training(state))) for state in runs if state.config.passes == 1}
-    return [Case(UPDATE, "update", updates), Case(TRAINING, "batch", training), Case(SAMPLING, "batch", sampling)]
+    alone = [Case(UPDATE, "update", updates), Case(TRAINING, "batch", training), Case(SAMPLING, "batch", sampling)]
+    return [*alone, *(_seeds(replace(config, **small), 2 if quick else 5) for config in QUALITY_METHODS)]
 
 
 def targets(rows: Iterable[BenchmarkRow]) -> list[tuple[str, float, str]]:
@@ -40,10 +45,41 @@ def targets(rows: Iterable[BenchmarkRow]) -> list[tuple[str, float, str]]:
         (TRAINING, gate, full, "≤ 0.2"),
         (SAMPLING, SHARED, UNCACHED, "not promised"),
     )
-    return [
+    found = [
         (f"{case}: {over} / {under}", time_of[case, over] / time_of[case, under], required)
         for case, over, under, required in promises
     ]
+    for config in QUALITY_METHODS:
+        case = _seeds_name(config)
+        gain = time_of[case, ONE_BY_ONE] / time_of[case, SIDE_BY_SIDE]
+        required = "≥ 1.5" if config.label in PROMISED else "not promised"
+        found.append((f"{case}: {ONE_BY_ONE} / {SIDE_BY_SIDE}", gain, required))
+    for label, required in PROMISED.items():
+        case = next(_seeds_name(config) for config in QUALITY_METHODS if config.label == label)
+        found.append((f"{case}: {ALONE}, ms", time_of[case, ALONE] / 1e3, required))
+    return found
+
+
+def _seeds_name(config: ReversalConfig) -> str:
+    return f"token reversal, five seeds, {config.label}"
+
+
+def _seeds(config: ReversalConfig, n_seeds: int) -> Case:
+    """Return an update of several seeds: in one program, and each as a run of its own."""
+    cpu = torch.device("cpu")
+    configs = [replace(config, seed=seed) for seed in range(n_seeds)]
+    runs = [ReversalRun(each, cpu) for each in configs]
+
+    def in_turn() -> None:
+        for run in runs:
+            run.train_batch()
+
+    variants = {
+        SIDE_BY_SIDE: (n_seeds, one_threaded(ReversalSeeds(configs, cpu).train_batch)),
+        ONE_BY_ONE: (n_seeds, one_threaded(in_turn)),
+        ALONE: (1, one_threaded(ReversalSeeds(configs[:1], cpu).train_batch)),
+    }
+    return Case(_seeds_name(config), "seed-update", variants)
 
 
 def _training(state: ReversalRun) -> Callable[[], None]:

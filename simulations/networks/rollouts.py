@@ -130,7 +130,7 @@ def sample(
     first = logits_of(policy(prompts, 1, prefilled), len(prompts), 1)
     logits[:, :1] = first.repeat_interleave(n_answers, 0)
     cache = policy.empty_cache(B)
-    cache[..., :H, :] = prefilled[..., :H, :].repeat_interleave(n_answers, 2)
+    cache.unflatten(2, (-1, n_answers))[..., :H, :] = prefilled[..., :H, :].unsqueeze(3)
     for step in range(T):
         if step > 0:
             logits[:, step : step + 1] = policy(tokens[:, H + step - 1 : H + step], 1, cache, H + step - 1)

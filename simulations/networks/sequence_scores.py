@@ -17,13 +17,15 @@ GRANULARITIES = ("token", "row")
 def scores(rollout: Rollout, advantage: Tensor, granularity: str, rule: str = "delight") -> Tensor:
     """Return what the gate ranks: a score for each token, (B·T,), or for each row, (B,).
 
+    Of S batches side by side, S·B rows with advantages (S, B), they are (S, B·T) or (S, B).
+
     A token has its own surprisal and its position's policy entropy; a row has the sums over its tokens, so that row
     delight is advantage × −log π(answer).
 
     Parameters
     ----------
     rollout : Rollout
-    advantage : (B,) tensor
+    advantage : (B,) or (S, B) tensor
         U of the whole answer, shared by its tokens.
     granularity : {"token", "row"}
     rule : str
@@ -37,11 +39,12 @@ def scores(rollout: Rollout, advantage: Tensor, granularity: str, rule: str = "d
     require_known(granularity, rule)
     surprisal = rollout.surprisal  # (B, T)
     entropy = torch.special.entr(rollout.log_policy.exp()).sum(-1)  # (B, T)
+    batches = advantage.shape[:-1]
     if granularity == "row":
         surprisal, entropy = surprisal.sum(1), entropy.sum(1)
     else:
-        advantage = advantage.unsqueeze(1).expand_as(surprisal)
-    score: Tensor = RULES[rule](advantage.reshape(-1), surprisal.reshape(-1), entropy.reshape(-1))
+        advantage = advantage.unsqueeze(-1).expand(*advantage.shape, surprisal.shape[1])
+    score: Tensor = RULES[rule](*(each.reshape(*batches, -1) for each in (advantage, surprisal, entropy)))
     return score
 
 

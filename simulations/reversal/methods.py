@@ -17,6 +17,8 @@ __all__ = ["objective"]
 def objective(config: ReversalConfig, rollout: Rollout, advantage: Tensor) -> tuple[Tensor, Loss]:
     """Return the coefficient of each token, (B, T), and the loss that takes it, from the rows' advantages (B,).
 
+    Of S batches side by side, S·B rows, the advantages are (S, B) and the coefficients (S·B, T).
+
     Raises
     ------
     ValueError
@@ -27,7 +29,7 @@ def objective(config: ReversalConfig, rollout: Rollout, advantage: Tensor) -> tu
         loss = ppo_loss(config.clip)
     if config.method == "pmpo":
         advantage, loss = pmpo_coefficient(advantage, config.alpha), pmpo_loss(config.beta)
-    coefficient = advantage.unsqueeze(1).expand_as(rollout.answers)
+    coefficient = advantage.reshape(-1, 1).expand_as(rollout.answers)
     if config.method == "dg":
         chi = delight(coefficient, rollout.surprisal, check=False)
         coefficient = coefficient * gate_probability(chi, 0.0, config.softness, check=False)

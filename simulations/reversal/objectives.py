@@ -112,17 +112,19 @@ def pmpo_coefficient(advantage: Tensor, alpha: float) -> Tensor:
 
     Parameters
     ----------
-    advantage : (B,) tensor
+    advantage : (..., B) tensor
+        Of a batch, or of batches side by side.
     alpha : float
         α in [0, 1].
 
     Returns
     -------
-    (B,) tensor
+    (..., B) tensor
     """
     preferred, rejected = (advantage > 0).to(advantage.dtype), (advantage < 0).to(advantage.dtype)
-    reward = alpha * preferred / preferred.sum().clamp(min=1)
-    return len(advantage) * (reward - (1 - alpha) * rejected / rejected.sum().clamp(min=1))
+    reward = alpha * preferred / preferred.sum(-1, keepdim=True).clamp(min=1)
+    penalty = (1 - alpha) * rejected / rejected.sum(-1, keepdim=True).clamp(min=1)
+    return advantage.shape[-1] * (reward - penalty)
 
 
 def pmpo_loss(beta: float) -> Loss:

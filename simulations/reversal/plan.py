@@ -19,8 +19,9 @@ from simulations.resuming.fingerprint import code_version
 from simulations.resuming.plans import RunPlan, require_takers
 from simulations.reversal.config import GATED, METHODS, PRESETS, ReversalConfig, preset_configs
 from simulations.reversal.scaling import SCALES, Scale, train_to_target
+from simulations.reversal.seeds import train
 from simulations.reversal.studies import STUDIES
-from simulations.reversal.training import KIND, run_one
+from simulations.reversal.training import KIND
 
 __all__ = ["SCALING", "ReversalPlan", "plan_reversal", "study_kind"]
 
@@ -42,7 +43,7 @@ class ReversalPlan(RunPlan[ReversalConfig]):
     @property
     def code(self) -> str:
         """The hash of what trains."""
-        return code_version(train_to_target if self.study == SCALING else run_one)
+        return code_version(train_to_target if self.study == SCALING else train)
 
     @property
     def scale(self) -> Scale:

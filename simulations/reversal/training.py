@@ -6,38 +6,36 @@ Adam, 3e-4. Every 50 updates the policy answers 1,000 fresh prompts, by sampling
 share of wrong tokens, sequence error the share of answers with any.
 
 Every seed has its own initialisation, prompts, actions, gate draws and evaluation prompts, and the methods share
-them: differences between methods are paired by seed. Each run uses one CPU thread, so a table has the same bytes for
-any number of workers, and a run that was killed and resumed has the same bytes as one that was not.
+them: differences between methods are paired by seed. A run that was killed and resumed has the same bytes as one that
+was not. This is what a run is; :mod:`simulations.reversal.seeds` trains seeds of a method side by side.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 import torch
-from joblib import Parallel, delayed
 from torch import Tensor
 
 from kondo_theory.training import Selection
 from kondo_theory.training.ranks import Ranks
-from simulations.devices import clock, single_thread
+from simulations.devices import clock
 from simulations.errors import ReportedError
 from simulations.networks.rollouts import Rollout, sample
 from simulations.networks.sequence_counts import PHASES, SequenceCounts
 from simulations.networks.sequence_step import Loss, SequenceStep
 from simulations.networks.transformer import Transformer
-from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile, working_for
+from simulations.resuming.checkpoints import CheckpointFile
 from simulations.reversal.config import STREAMS, ReversalConfig
 from simulations.reversal.methods import objective
 from simulations.reversal.objectives import group_advantage, points, wrong_answers
 
-__all__ = ["KIND", "ReversalRun", "objective", "run_many", "run_one", "tidy"]
+__all__ = ["KIND", "ReversalRun", "objective", "run_one", "tidy"]
 
 KIND = "reversal-learning-curves"
 
@@ -240,42 +238,6 @@ class ReversalRun:
         )  # (P, H)
 
 
-def run_many(
-    configs: Sequence[ReversalConfig],
-    *,
-    device: str = "cpu",
-    workers: int = 1,
-    checkpoints: CheckpointDirectory | None = None,
-    checkpoint_seconds: float = 30.0,
-) -> Iterator[tuple[int, pd.DataFrame, pd.DataFrame]]:
-    """Run every configuration, in processes side by side, and yield (index, curve, timings) as each run ends.
-
-    Parameters
-    ----------
-    configs : sequence of ReversalConfig
-    device : str
-        A torch device; on a GPU one worker is usually best.
-    workers : int
-        Processes. They do not change the results: every run has its own streams and a single thread.
-    checkpoints : CheckpointDirectory, optional
-        Open; the runs that it holds go on from there.
-    checkpoint_seconds : float
-        How often each run saves its state, at most once an evaluation.
-
-    Raises
-    ------
-    ValueError
-        If ``workers`` is below 1.
-    """
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1, got {workers}")
-    jobs: list[Any] = []
-    for index, config in enumerate(configs):
-        file = checkpoints.file(f"run-{index:04d}", seconds=checkpoint_seconds) if checkpoints else None
-        jobs.append(delayed(_run_indexed)(os.getpid(), index, config, device, file))
-    yield from Parallel(n_jobs=min(workers, len(configs) or 1), return_as="generator_unordered")(jobs)
-
-
 def tidy(configs: Sequence[ReversalConfig], curves: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Join the curves into one table with the configuration of each run in front, in the order of ``configs``."""
     frames = []
@@ -285,10 +247,3 @@ def tidy(configs: Sequence[ReversalConfig], curves: Sequence[pd.DataFrame]) -> p
         measured = {str(name): column for name, column in curve.items()}
         frames.append(pd.DataFrame({"label": config.label, **nullable, **measured}))
     return pd.concat(frames, ignore_index=True)
-
-
-def _run_indexed(
-    owner: int, index: int, config: ReversalConfig, device: str, checkpoint: CheckpointFile | None
-) -> tuple[int, pd.DataFrame, pd.DataFrame]:
-    with working_for(owner), single_thread():
-        return index, *run_one(config, torch.device(device), checkpoint)

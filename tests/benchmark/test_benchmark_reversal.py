@@ -12,9 +12,15 @@ def test_the_cases_of_the_bench_command_run_and_have_their_promises():
             rows.append(BenchmarkRow(case.name, name, case.unit, 10.0 * (len(rows) + 1), units, 1.0, 0))
     assert [row.variant for row in rows[:2]] == ["PG", "DG"]
     places = {(row.case, row.variant): row.microseconds for row in rows}
-    assert benchmark.targets(rows) == [
+    promises = benchmark.targets(rows)
+    assert promises[:3] == [
         ("token reversal, an update: row gate(3 %) / PG", 4.0, "≤ 0.55"),
         ("token reversal, training alone: row gate(3 %) / PG", 12 / 9, "≤ 0.2"),
         ("token reversal, sampling: cache, prompts read once / no cache", 16 / 18, "not promised"),
     ]
-    assert len(places) == 8 + 7 + 3, "PPO trains four times on a batch: its part is no update"
+    assert len(places) == 8 + 7 + 3 + 3 * 8, "PPO trains four times on a batch: its part is no update"
+    assert promises[3] == ("token reversal, five seeds, PG: one by one / side by side", 20 / 19, "≥ 1.5")
+    assert [required for _, _, required in promises[3:]].count("≥ 1.5") == 2
+    assert promises[-1] == (
+        "token reversal, five seeds, row gate(3 %): one seed in a program of its own, ms", 0.3, "≤ 10 on an idle core"
+    )  # fmt: skip

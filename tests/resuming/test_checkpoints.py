@@ -20,8 +20,8 @@ from simulations.mnist.config import MnistConfig
 from simulations.mnist.runs import identity
 from simulations.mnist.training import train
 from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile
+from simulations.reversal import runs as reversal_runs
 from simulations.reversal import scaling as reversal_scaling
-from simulations.reversal import training as reversal_runs
 from simulations.reversal.config import ReversalConfig
 
 CPU = torch.device("cpu")
@@ -213,7 +213,7 @@ def test_called_as_a_library_no_run_ends_the_callers_process(monkeypatch, module
         monkeypatch.setattr(mnist_runs, "train", leave)
         run = lambda: mnist_runs.run_many([MnistConfig("pg")], data="none")  # noqa: E731
     elif module == "reversal":
-        monkeypatch.setattr(reversal_runs, "run_one", leave)
+        monkeypatch.setattr(reversal_runs, "train", leave)
         run = lambda: list(reversal_runs.run_many([ReversalConfig("pg")]))  # noqa: E731
     else:
         monkeypatch.setattr(reversal_scaling, "train_to_target", leave)

@@ -9,7 +9,7 @@ from simulations.mnist import experiment
 from simulations.mnist import runs as mnist_runs
 from simulations.results.tables import load, save
 from simulations.reversal import plan as reversal_plan
-from simulations.reversal import training as reversal
+from simulations.reversal import runs as reversal_runs
 
 MNIST = ("experiment", "mnist", "--updates", "10", "--method", "dg-k", "--method", "zero-price", "--workers", "1")
 REVERSAL = (
@@ -29,18 +29,16 @@ def run(capsys, *arguments):
 def trained(monkeypatch):
     """The seeds that are trained, in their order."""
     seen = []
-    train, run_one = mnist_runs.train, reversal.run_one
 
-    def noted_train(configs, *arguments, **options):
-        seen.extend((config.label, config.seed) for config in configs)
-        return train(configs, *arguments, **options)
+    def noting(train):
+        def noted(configs, *arguments, **options):
+            seen.extend((config.label, config.seed) for config in configs)
+            return train(configs, *arguments, **options)
 
-    def noted_run(config, *arguments, **options):
-        seen.append((config.label, config.seed))
-        return run_one(config, *arguments, **options)
+        return noted
 
-    monkeypatch.setattr(mnist_runs, "train", noted_train)
-    monkeypatch.setattr(reversal, "run_one", noted_run)
+    for module in (mnist_runs, reversal_runs):
+        monkeypatch.setattr(module, "train", noting(module.train))
     for module in (experiment, reversal_plan):
         monkeypatch.setattr(module, "code_version", lambda function: "code")
     return seen
@@ -124,7 +122,7 @@ def test_an_extension_that_was_interrupted_goes_on_and_the_old_table_stays(capsy
     out, whole = tmp_path / "t.parquet", tmp_path / "whole.parquet"
     assert run(capsys, *REVERSAL, "--seeds", "2", "--out", out)[0] == 0
     before = out.read_bytes()
-    noted, left = reversal.run_one, [3]
+    noted, left = reversal_runs.train, [2]
 
     def interrupted(*arguments, **options):
         left[0] -= 1
@@ -133,7 +131,7 @@ def test_an_extension_that_was_interrupted_goes_on_and_the_old_table_stays(capsy
         return noted(*arguments, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(reversal, "run_one", interrupted)
+        patched.setattr(reversal_runs, "train", interrupted)
         assert run(capsys, *REVERSAL, "--seeds", "4", "--out", out)[0] == 130
     assert out.read_bytes() == before
     assert load(out).sidecar["seeds"] == [0, 1]

@@ -134,15 +134,3 @@ def test_a_vocabulary_of_one_is_trivially_solved():
 def test_one_token_answers_work():
     for config in QUALITY_METHODS:
         assert run(config, length=1)["full_tokens"].iloc[-1] == 6 * 12
-
-
-def test_the_same_seeds_give_the_same_table_for_any_number_of_workers():
-    configs = [tiny(config, seed=seed) for config in (QUALITY_METHODS[1], QUALITY_METHODS[3]) for seed in (0, 1)]
-    tables = []
-    for workers in (1, 2):
-        curves = {index: curve for index, curve, _ in reversal.run_many(configs, workers=workers)}
-        tables.append(reversal.tidy(configs, [curves[index] for index in range(len(configs))]))
-    pd.testing.assert_frame_equal(*tables, check_exact=True)
-    assert tables[0].groupby("label")["seed"].nunique().tolist() == [2, 2]
-    with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
-        list(reversal.run_many(configs, workers=0))

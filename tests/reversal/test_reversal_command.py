@@ -72,7 +72,7 @@ def test_a_killed_command_goes_on_to_the_same_bytes_and_holds_a_lock(capsys, tmp
     whole, killed = tmp_path / "whole.parquet", tmp_path / "killed.parquet"
     assert run(capsys, *SMALL, "--updates", 150, "--workers", 1, "--out", whole)[0] == 0
     process = start(killed)
-    second = killed.with_suffix(".partial") / "run-0001.pt"
+    second = killed.with_suffix(".partial") / "program-0001.pt"
     deadline = time.monotonic() + 120
     while not second.exists() and time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()

@@ -6,9 +6,8 @@ import torch
 from tiny_runs import CPU, checkpoint_at, tiny
 
 from simulations.errors import ReportedError
-from simulations.resuming.checkpoints import CheckpointDirectory
 from simulations.reversal import training as reversal
-from simulations.reversal.config import QUALITY_METHODS, ReversalConfig
+from simulations.reversal.config import ReversalConfig
 
 
 class KilledError(Exception):
@@ -71,16 +70,6 @@ def test_checkpoints_of_other_runs_and_damaged_ones_are_refused(tmp_path):
     checkpoint.path.write_bytes(checkpoint.path.read_bytes()[:200])
     with pytest.raises(ReportedError, match="is damaged"):
         reversal.run_one(tiny(ReversalConfig("pg")), CPU, checkpoint)
-
-
-def test_runs_in_processes_continue_from_their_directory(tmp_path):
-    configs = [tiny(QUALITY_METHODS[0], seed=seed) for seed in (0, 1)]
-    with CheckpointDirectory(tmp_path / "runs", {"runs": "two"}) as directory:
-        first = {index: curve for index, curve, _ in reversal.run_many(configs, checkpoints=directory)}
-        assert sorted(path.name for path in directory.path.glob("*.pt")) == ["run-0000.pt", "run-0001.pt"]
-        again = {index: curve for index, curve, _ in reversal.run_many(configs, checkpoints=directory)}
-    for index, curve in first.items():
-        pd.testing.assert_frame_equal(curve, again[index], check_exact=True)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from typing import Literal
 import pandas as pd
 
 from simulations.reversal.config import ReversalConfig
-from simulations.reversal.training import run_many, tidy
+from simulations.reversal.runs import run_many
+from simulations.reversal.training import tidy
 from simulations.sweeps.cells.types import Count, Positive, Rate, Seed
 
 __all__ = ["reversal"]
@@ -29,7 +30,7 @@ def reversal(
     n_seeds: Count = 2,
     device: Literal["cpu", "cuda"] = "cpu",
 ) -> pd.DataFrame:
-    """Train ``n_seeds`` seeds one after the other and return their learning curves.
+    """Train ``n_seeds`` seeds side by side and return their learning curves.
 
     Parameters
     ----------
