@@ -42,9 +42,10 @@ def language_model_lucky_answer(task: str = "reversal-3") -> Figure:
     finding(ax, f"{percent(share)} of the luckiest answer's delight is that of {_plain(top['token'])!r}, which had "
                 f"probability {chance}")  # fmt: skip
     question = " ".join(str(mine["question"].iloc[0]).split())
-    caption(f"""Eight answers of SmolLM2-135M-Instruct to “{question}”, drawn at temperature 1 before any training,
-        with their rewards. Each token is coloured by its delight, advantage times surprisal: red is positive, and
-        would be made likelier, blue is negative. A gate on tokens by delight keeps the reddest.""")
+    caption(f"""Below each other: eight answers of SmolLM2-135M-Instruct to “{question}”, drawn at temperature 1
+        before any training, seed 0, with their rewards. Each token is coloured by its delight, advantage times
+        surprisal: red is positive, and would be made likelier, blue is negative. A gate on tokens by delight keeps
+        the reddest.""")
     return figure
 
 
