@@ -83,6 +83,7 @@ METHODS = {
     "additive": MethodStyle("#aa8000", "s"),
     "uniform": MethodStyle("#000000", "o"),
     "abs-advantage-entropy": MethodStyle("#bf6a95", "H"),
+    "entropy": MethodStyle("#2a80ff", "*"),
     "entropy-band": MethodStyle("#808080", "d"),
     "positive-surprisal": MethodStyle("#952a2a", "^"),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -28,21 +30,22 @@ def language_model_lucky_answer(task: str = "reversal-3") -> Figure:
     if frame.empty:
         raise InputError(f"task must be one of {', '.join(sorted(set(table['task'])))}, got {task!r}")
     frame = frame.assign(delight=-frame["advantage"] * frame["log_prob"])
-    lucky = frame.groupby(["batch", "answer"])["delight"].sum().idxmax()
-    batch, answer = (int(each) for each in lucky)
+    whole = frame.groupby(["batch", "answer"], as_index=False)["delight"].sum()
+    batch, answer = whole.loc[whole["delight"].argmax(), ["batch", "answer"]].astype(int)
     group = frame[(frame["batch"] == batch) & (frame["answer"] // _MOST_ANSWERS == answer // _MOST_ANSWERS)]
     figure, (ax,) = panels(1, height=2.2)
     _write(ax, group)
     mine = group[group["answer"] == answer]
-    top = mine.loc[mine["delight"].idxmax()]
+    top = mine.iloc[int(mine["delight"].argmax())]
     share = float(top["delight"] / mine["delight"].sum())
     chance = number(float(np.exp(top["log_prob"])))
     finding(ax, f"{percent(share)} of the luckiest answer's delight is that of {_plain(top['token'])!r}, which had "
                 f"probability {chance}")  # fmt: skip
     question = " ".join(str(mine["question"].iloc[0]).split())
-    caption(f"""Eight answers of SmolLM2-135M-Instruct to “{question}”, drawn at temperature 1 before any training,
-        with their rewards. Each token is coloured by its delight, advantage times surprisal: red is positive, and
-        would be made likelier, blue is negative. A gate on tokens by delight keeps the reddest.""")
+    caption(f"""Below each other: eight answers of SmolLM2-135M-Instruct to “{question}”, drawn at temperature 1
+        before any training, seed 0, with their rewards. Each token is coloured by its delight, advantage times
+        surprisal: red is positive, and would be made likelier, blue is negative. A gate on tokens by delight keeps
+        the reddest.""")
     return figure
 
 
@@ -63,7 +66,12 @@ def _write(ax: Axes, group: pd.DataFrame) -> None:
         for token, delight in zip(tokens["token"], tokens["delight"], strict=True):
             colour = _COLOURS(0.5 + 0.35 * float(np.sign(delight) * np.sqrt(abs(delight) / most)))
             box = {"boxstyle": "square,pad=0.2", "facecolor": colour, "edgecolor": "0.7", "linewidth": 0.3}
-            place = {"xytext": (right + _GAP, 0), "textcoords": "offset points", "va": "center", "bbox": box}
+            place: dict[str, Any] = {
+                "xytext": (right + _GAP, 0),
+                "textcoords": "offset points",
+                "va": "center",
+                "bbox": box,
+            }
             text = ax.annotate(_plain(token), (0, -line), **place)
             right += _GAP + text.get_window_extent(renderer).width / pixels
     ax.plot([0], [0], alpha=0)  # the panel has text alone

@@ -43,7 +43,7 @@ def _task(ax: Axes, predicted: pd.DataFrame, runs: pd.DataFrame) -> None:
     for label, each in runs.groupby("label", sort=False):
         if label not in predicted.index:
             continue
-        at, error = predicted.loc[label, ["alignment", "alignment_error"]].astype(float)
+        at, error = (float(predicted[name][label]) for name in ("alignment", "alignment_error"))
         gained, style = float(each["gained"].mean()), language_model_style(str(label))
         if np.isfinite(error):
             ax.plot([at - 2 * error, at + 2 * error], [gained, gained], color=style.colour, lw=0.8)

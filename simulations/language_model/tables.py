@@ -94,7 +94,7 @@ def timed_steps(table: Table) -> pd.DataFrame:
     found = frame.drop(columns="seconds").reset_index(drop=True)
     times = [np.asarray(each, dtype=np.float64) for each in frame["seconds"]]
     for place, part in enumerate(table.sidecar["parts"]):
-        found[part] = [each[:, place] for each in times]
+        found[part] = pd.Series([each[:, place] for each in times])
     found["step"] = found["sampling"] + found["gate"] + found["backward"] + found["optimizer"]
     models: dict[Any, NDArray[np.float64]] = {}
     for _, group in found.groupby(["trainable", "reuse"], sort=False):

@@ -47,7 +47,7 @@ class Runs:
             "updates": int(runs["updates"].min()),
             "seeds": int(runs.groupby("task")["seed"].nunique().min()),
         }
-        origins = pd.unique(runs[[name for name in runs if name.startswith("origin")]].to_numpy().ravel())
+        origins = pd.unique(runs[[name for name in runs if str(name).startswith("origin")]].to_numpy().ravel())
         sources = tuple(self.sources[each] for each in origins if each in self.sources)
         interval = (found.value, found.low, found.high)
         return Measured(quantity, *interval, len(runs), None, ", ".join(origins), sizes, sources, parameters)

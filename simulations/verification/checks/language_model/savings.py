@@ -37,11 +37,10 @@ def savings_rows(steps: pd.DataFrame, origin: str) -> list[Measured]:
     """Return the rows: what is judged, then every rate and part by what learns, each a median over rounds."""
     everything = _at(steps, "all", False)
     full, few = everything[FULL], everything[EIGHTH]
-    name, point = "4 of 32 rows / all, all parameters", {"k": 4, "B": 32, "what learns": "all"}
-    others = steps[steps["rate"] < FULL]
-    modelled = {index: row["step"] / row["model"] for index, row in others.iterrows()}
-    highest = max(modelled, key=lambda index: float(np.median(modelled[index])))
-    lowest = min(modelled, key=lambda index: float(np.median(modelled[index])))
+    name = "4 of 32 rows / all, all parameters"
+    point: dict[str, Value] = {"k": 4, "B": 32, "what learns": "all"}
+    others = [row for _, row in steps[steps["rate"] < FULL].iterrows()]
+    modelled = sorted(others, key=lambda row: float(np.median(row["step"] / row["model"])))
     flops = _flops_over_rows(steps)
     return [
         _over_rounds(f"seconds of a step, {name}", few["step"] / full["step"], origin, point),
@@ -58,11 +57,11 @@ def savings_rows(steps: pd.DataFrame, origin: str) -> list[Measured]:
         *(
             _over_rounds(
                 f"seconds of a step / model, {extreme}",
-                modelled[index],
-                f"{origin}; at {_named(steps.loc[index])}",
+                row["step"] / row["model"],
+                f"{origin}; at {_named(row)}",
                 {"extreme": extreme},
             )
-            for extreme, index in (("highest", highest), ("lowest", lowest))
+            for extreme, row in (("highest", modelled[-1]), ("lowest", modelled[0]))
         ),
         *_reported(steps, origin),
     ]
@@ -93,12 +92,11 @@ def _reported(steps: pd.DataFrame, origin: str) -> Iterator[Measured]:
 
 
 def _flops_over_rows(steps: pd.DataFrame) -> list[float]:
-    full = steps[steps["rate"] == FULL].set_index(["trainable", "reuse"])
-    return [
-        float(row["backward_flops"] / (row["rows"] / row["answers"] * full.loc[key, "backward_flops"]))
-        for key, group in steps[steps["rate"] < FULL].groupby(["trainable", "reuse"])
-        for _, row in group.iterrows()
-    ]
+    found = []
+    for _, group in steps.groupby(["trainable", "reuse"]):
+        of_a_row = group["backward_flops"] / group["rows"]
+        found += [float(ratio) for ratio in of_a_row / of_a_row[group["rate"] == FULL].iloc[0]]
+    return found
 
 
 def _at(steps: pd.DataFrame, trainable: str, reuse: bool) -> dict[float, pd.Series[Any]]:
