@@ -69,7 +69,7 @@ METHODS = {
     "screened: parameters": MethodStyle("#954015", "<"),
     "screened: network": MethodStyle("#bf8000", "h"),
     "importance weights": MethodStyle("#6900a8", "v"),
-    "DG, actor's surprisal": MethodStyle("#6a956a", "P"),
+    "DG, actor's surprisal": MethodStyle("#2a6a55", "P"),
     "second draw": MethodStyle("#6900a8", "v"),  # of the reward, which decides what is kept
     "exact k": MethodStyle("#006a55", "D"),
     "price at the same rate": MethodStyle("#aa152a", "^"),
