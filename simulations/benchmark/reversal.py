@@ -13,7 +13,7 @@ from simulations.benchmark.cases import BenchmarkRow, Case, one_threaded
 from simulations.networks.rollouts import sample
 from simulations.networks.transformer import Transformer
 from simulations.reversal.config import QUALITY_METHODS, ReversalConfig
-from simulations.reversal.seeds import ReversalSeeds
+from simulations.reversal.side_by_side.seeds import ReversalSeeds
 from simulations.reversal.training import ReversalRun
 
 __all__ = ["cases", "targets"]

@@ -49,7 +49,7 @@ def sample_side_by_side(network: StackedTransformer, prompts: Tensor, log_race: 
 
 
 def log_race(shape: tuple[int, ...], network: StackedTransformer, generators: Sequence[torch.Generator]) -> Tensor:
-    """Return logarithms of exponential numbers (S, *shape), those of each seed from its own generator."""
+    """Return logarithms of exponential numbers, of this shape for each seed from its own generator, (S, …)."""
     where = network.stacked.positions
     race = torch.empty(len(generators), *shape, dtype=wide(where.dtype), device=where.device)
     for numbers, generator in zip(race, generators, strict=True):

@@ -15,8 +15,8 @@ from simulations.resuming.checkpoints import CheckpointDirectory
 from simulations.resuming.extending import Former, whole_sidecar
 from simulations.resuming.runs import Shown, progress_bar, under_way
 from simulations.reversal.plan import SCALING, ReversalPlan, plan_reversal, study_kind
-from simulations.reversal.runs import run_many
 from simulations.reversal.scaling import measure, searches
+from simulations.reversal.side_by_side.runs import run_many
 from simulations.reversal.training import tidy
 
 __all__ = ["SCALING", "plan_reversal", "run_reversal"]

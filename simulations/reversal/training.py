@@ -7,7 +7,7 @@ share of wrong tokens, sequence error the share of answers with any.
 
 Every seed has its own initialisation, prompts, actions, gate draws and evaluation prompts, and the methods share
 them: differences between methods are paired by seed. A run that was killed and resumed has the same bytes as one that
-was not. This is what a run is; :mod:`simulations.reversal.seeds` trains seeds of a method side by side.
+was not. This is what a run is; :mod:`simulations.reversal.side_by_side.seeds` trains seeds of a method side by side.
 """
 
 from __future__ import annotations

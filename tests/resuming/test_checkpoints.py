@@ -20,9 +20,9 @@ from simulations.mnist.config import MnistConfig
 from simulations.mnist.runs import identity
 from simulations.mnist.training import train
 from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile
-from simulations.reversal import runs as reversal_runs
 from simulations.reversal import scaling as reversal_scaling
 from simulations.reversal.config import ReversalConfig
+from simulations.reversal.side_by_side import runs as reversal_runs
 
 CPU = torch.device("cpu")
 SMALL = {"updates": 230, "eval_every": 10, "hidden": (16,)}  # 100 updates are drawn at a time

@@ -9,7 +9,7 @@ from simulations.mnist import experiment
 from simulations.mnist import runs as mnist_runs
 from simulations.results.tables import load, save
 from simulations.reversal import plan as reversal_plan
-from simulations.reversal import runs as reversal_runs
+from simulations.reversal.side_by_side import runs as reversal_runs
 
 MNIST = ("experiment", "mnist", "--updates", "10", "--method", "dg-k", "--method", "zero-price", "--workers", "1")
 REVERSAL = (

@@ -9,8 +9,8 @@ from tiny_runs import CPU, checkpoint_at, tiny
 
 from simulations.errors import ReportedError
 from simulations.resuming.checkpoints import CheckpointDirectory
-from simulations.reversal import runs, seeds
 from simulations.reversal.config import QUALITY_METHODS, ReversalConfig
+from simulations.reversal.side_by_side import runs, seeds
 from simulations.reversal.training import tidy
 
 SOFT = tiny(ReversalConfig("token-gate", price=0.0, temperature=1.0), updates=9)  # draws from every stream

@@ -9,7 +9,7 @@ from tiny_runs import CPU, tiny
 
 from simulations.networks.transformer import Architecture
 from simulations.reversal.config import QUALITY_METHODS, ReversalConfig
-from simulations.reversal.seeds import ReversalSeeds
+from simulations.reversal.side_by_side.seeds import ReversalSeeds
 from simulations.reversal.training import ReversalRun
 
 SEEDS = (3, 0)

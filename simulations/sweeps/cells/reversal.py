@@ -7,7 +7,7 @@ from typing import Literal
 import pandas as pd
 
 from simulations.reversal.config import ReversalConfig
-from simulations.reversal.runs import run_many
+from simulations.reversal.side_by_side.runs import run_many
 from simulations.reversal.training import tidy
 from simulations.sweeps.cells.types import Count, Positive, Rate, Seed
 

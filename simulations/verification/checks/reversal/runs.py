@@ -9,7 +9,7 @@ import pandas as pd
 from simulations.results.tables import COMMITTED
 from simulations.reversal.config import ReversalConfig, preset_configs
 from simulations.reversal.plan import study_kind
-from simulations.reversal.runs import run_many
+from simulations.reversal.side_by_side.runs import run_many
 from simulations.reversal.studies import BELOW, FRESH, STUDIES, control, token_gate
 from simulations.reversal.summary import TASK
 from simulations.reversal.tables import Curves, committed_curves, joined, own_curves, with_shared

@@ -1,9 +1,9 @@
 """All runs of token reversal that are asked for: programs of a few seeds, in processes side by side.
 
-A program is up to five seeds of one method (fewer at large batches, which gain nothing from company), whatever the
+A program is up to five seeds of one method (fewer at large batches, whose products are large already), whatever the
 number of workers, and runs on one CPU thread; so a table has the same bytes for any number of workers. A program of
 one seed is the same code: what a seed becomes does not depend on how many were asked for, as
-:mod:`simulations.reversal.seeds` says.
+:mod:`simulations.reversal.side_by_side.seeds` says.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from joblib import Parallel, delayed
 from simulations.devices import single_thread
 from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile, working_for
 from simulations.reversal.config import ReversalConfig
-from simulations.reversal.seeds import train
+from simulations.reversal.side_by_side.seeds import train
 
 __all__ = ["programs", "run_many"]
 
