@@ -155,8 +155,8 @@ CLAIMS = (
     Claim(
         id="language-model-delight",
         statement=(
-            "Answers ranked by delight teach a language model no more than answers drawn at random, and less than those "
-            "with the largest |advantage|: what delight keeps is more surprising, token by token, than what "
+            "Answers ranked by delight teach a language model no more than answers drawn at random, and less than "
+            "those with the largest |advantage|: what delight keeps is more surprising, token by token, than what "
             "|advantage| keeps, and surprisal per token instead of per answer does not change it."
         ),
         source="here",
