@@ -156,8 +156,8 @@ CLAIMS = (
         id="language-model-delight",
         statement=(
             "Answers ranked by delight teach a language model no more than answers drawn at random, and less than "
-            "those with the largest |advantage|: what delight keeps is what the model finds unlikely, and surprisal "
-            "per token instead of per answer does not change it."
+            "those with the largest |advantage|: what delight keeps is more surprising, token by token, than what "
+            "|advantage| keeps, and surprisal per token instead of per answer does not change it."
         ),
         source="here",
         regime=_TRAINED + "; an eighth of the answers kept; groups ranked as wholes are reported, not judged",
