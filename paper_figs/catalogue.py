@@ -287,4 +287,10 @@ FIGURES = {
         ("sweep row-dependence",),
         "page",
     ),
+    "stall-escape": FigureEntry(
+        "FILL IN: what it shows",
+        "paper_figs.tokens.stall_escape:stall_escape",
+        (),  # FILL IN: the tables that it reads, as sweep NAME
+        "column",  # FILL IN: or "page", with up to three panels a row
+    ),
 }
