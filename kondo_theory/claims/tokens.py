@@ -135,7 +135,7 @@ CLAIMS = (
             "tokens' pulls less the pull at the price: exactly k are kept. Where wrong tokens of answers with one "
             "wrong token come first and the price is among tokens of right answers, D = {diffusion}, v = "
             "T·p^(T−1)·(1−p), the drift vanishes at ρ = r(p) = {rate_zero}, and below ρ_c = max r the barrier S goes "
-            "as the power 3/2 of ρ_c − ρ."
+            "as (ρ_c − ρ) to the power 3/2."
         ),
         source="here",
         regime=(

@@ -174,11 +174,13 @@ def passage_time(x: ArrayLike, speed: ArrayLike, variance: ArrayLike, start: flo
     total = reached = 0.0
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         steep = np.where(v > 0, 2 * s * width / np.where(v > 0, v, 1.0), np.sign(s) * np.inf)
-        for cell, u in enumerate(steep):
-            keep, step, area = _cell(float(u), float(s[cell]), float(v[cell]), width)
+        for cell, u in enumerate(map(float, steep)):
+            if cell >= first and u == -np.inf:
+                return np.inf  # nothing climbs without noise
+            keep, step, area = _cell(u, float(s[cell]), float(v[cell]), width)
             if cell >= first:
-                total += reached * (width if u == 0 else -width * float(np.expm1(-u)) / float(u)) + area
-            reached = (reached * keep if keep > 0 else 0.0) + step
+                total += (reached * width * (1.0 if u == 0 else -np.expm1(-u) / u) if keep > 0 else 0.0) + area
+            reached = (reached * keep if keep > 0 and reached > 0 else 0.0) + step
     return float(total)
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from simulations.randomness.compiling import kernel
-from simulations.randomness.draws import categorical, fill_alias_table
+from simulations.randomness.draws import binomial
 from simulations.randomness.streams import FloatArray, IntArray, WordArray
 from simulations.tokens.ranking import keep_top
 
@@ -25,14 +25,13 @@ def _set_scores(p: float, n_tokens: int, vocab_size: int, scores: FloatArray, pu
 @kernel
 def _mean_pull(state: WordArray, p: float, n_tokens: int, vocab_size: int, batch_size: int, n_kept: float) -> float:
     """Draw a batch and return its kept tokens' pull on the right logits, the mean over answers and positions."""
-    mass, answers = np.empty(n_tokens + 1), np.zeros(n_tokens + 1)
-    mass[0] = (1 - p) ** n_tokens
+    answers = np.zeros(n_tokens + 1)  # by their number of right tokens: one binomial after the other
+    mass, beyond, left = (1 - p) ** n_tokens, 1.0, batch_size
     for n in range(n_tokens):
-        mass[n + 1] = mass[n] * (n_tokens - n) / (n + 1) * p / (1 - p)
-    accept, choice = np.empty(n_tokens + 1), np.empty(2 * (n_tokens + 1), dtype=np.int64)
-    fill_alias_table(mass / mass.sum(), accept, choice, np.empty(n_tokens + 1, dtype=np.int64))
-    for _ in range(batch_size):
-        answers[categorical(state, accept, choice)] += 1
+        drawn = binomial(state, left, min(1.0, mass / beyond))
+        answers[n], left, beyond = drawn, left - drawn, beyond - mass
+        mass *= (n_tokens - n) / (n + 1) * p / (1 - p)
+    answers[n_tokens] = left
     scores, pulls = np.empty(2 * (n_tokens + 1)), np.empty(2 * (n_tokens + 1))
     _set_scores(p, n_tokens, vocab_size, scores, pulls)
     right = np.arange(n_tokens + 1.0)

@@ -49,7 +49,7 @@ def _fold(rng: np.random.Generator) -> Mapping[str, float]:
     curve = -(zero(best + step) - 2 * zero(best) + zero(best - step)) / step**2
     v = T * best ** (T - 1) * (1 - best)
     noise = v * (1 - v) * (1 - (1 + 1 / T) * best) ** 2 / T**2
-    return {"T": T, "p": best, "r": curve, "D": noise, "delta": 1e-4, "M": 30.0}
+    return {"T": T, "p": best, "r": curve, "D": noise, "delta": 1e-4, "M": 10.0}
 
 
 def _barrier(T, p, r, D, delta, M):
@@ -71,7 +71,8 @@ QUOTED = {
         "S = 2∫|f|/D dz": "the exponent, argued from the integral",
         "T·p^(T−1)·(1−p)": "a definition",
         "log τ grows by": "words, not a product",
-        "3/2": "the power, proved with the coefficient",
+        "(ρ_c − ρ) to the power 3/2": "proved with the coefficient",
+        "The power 3/2": "proved with the coefficient",
         "ρ_c = max r": "a definition",
         "M = T = 5": "an example's setting",
     },

@@ -17,17 +17,19 @@ from simulations.verification.checks.evidence import Simulated, Value
 
 __all__ = ["stall_escape"]
 
-NOISE = ((10, 3, 0.17, 0.55), (2, 5, 0.129, 0.72), (5, 6, 0.17, 0.57), (100, 2, 0.24, 0.33), (5, 5, 0.19, 0.47))
-"""M, T, ρ and p: prices in the first, second and third atom and beyond."""
-NOISE_BATCH = 600
-N_BATCHES = {"smoke": 20_000, "quick": 24_000, "paper": 240_000}
+NOISE = ((10, 3, 0.17, 0.55), (2, 5, 0.129, 0.72), (5, 6, 0.17, 0.57), (100, 2, 0.27, 0.33), (5, 5, 0.19, 0.47))
+"""M, T, ρ and p, the price several standard deviations of a batch's counts from the edges of its atom.
+
+(At M = 100, T = 2 a rate of 0.24 was tried first, two of them from an edge: 5 % off, by 7 standard errors.)"""
+NOISE_BATCH = 1_200
+N_BATCHES = {"smoke": 22_000, "quick": 22_000, "paper": 240_000}
 
 ESCAPES = (
+    (2, 5, 400, 258, 14.0, 1_000),
     (2, 5, 400, 258, 10.0, 400),
-    (2, 5, 400, 258, 8.0, 300),
     (10, 4, 400, 234, 16.0, 400),
     (10, 4, 400, 234, 12.0, 300),
-    (10, 3, 300, 160, 12.0, 400),
+    (10, 3, 300, 160, 12.0, 500),
     (5, 5, 400, 400, 4.0, 1_500),
     (400, 2, 400, 212, 3.0, 1_500),
 )
