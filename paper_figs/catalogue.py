@@ -288,9 +288,9 @@ FIGURES = {
         "page",
     ),
     "stall-escape": FigureEntry(
-        "FILL IN: what it shows",
+        "How long a stall lasts: exponential in batch size over learning rate, tokens together; free ones leave sooner",
         "paper_figs.tokens.stall_escape:stall_escape",
-        (),  # FILL IN: the tables that it reads, as sweep NAME
-        "column",  # FILL IN: or "page", with up to three panels a row
+        ("sweep token-escape",),
+        "page",
     ),
 }

@@ -58,8 +58,8 @@ def test_no_diffusion_where_all_that_is_kept_is_alike():
 def birth_and_death(x, speed, variance, start, end):
     """The mean time by a Markov chain on a grid (Kushner's): a linear system, and no integral."""
     step = x[1] - x[0]
-    up, down = (variance / (2 * step**2) + sign * speed / (2 * step) for sign in (1, -1))
-    assert min(up.min(), down.min()) > 0
+    spread = np.maximum(variance, np.abs(speed) * step) / (2 * step**2)
+    up, down = (spread + sign * speed / (2 * step) for sign in (1, -1))
     down[0] = 0
     matrix = np.diag(up + down) - np.diag(up[:-1], 1) - np.diag(down[1:], -1)
     return float(np.interp(start, x, np.linalg.solve(matrix, np.ones(x.size))))
