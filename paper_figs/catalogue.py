@@ -288,7 +288,7 @@ FIGURES = {
         "page",
     ),
     "stall-escape": FigureEntry(
-        "How long a stall lasts: exponential in batch size over learning rate, tokens together; free ones leave sooner",
+        "How long a stall lasts: exponential in B over the learning rate, tokens together; free ones leave sooner",
         "paper_figs.tokens.stall_escape:stall_escape",
         ("sweep token-escape",),
         "page",

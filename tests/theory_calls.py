@@ -226,7 +226,7 @@ SHAPES_OF_THEIR_OWN = {
     autoregressive_rows.answer_law: "of shapes (M,), (M, M), (M, M, M), …",
     autoregressive_rows.enumerated_balance: "of shapes (M,), (M, M), (M, M, M), …",
     row_balance.row_balance: "(B, T) arrays",
-    stall_escape.passage_time: "(n,) array",
+    stall_escape.passage_time: "(n + 1,) array",
     contexts.self_consistent_counts: "(N,) arrays",
     frontier: "``(..., *S)``",
     screening.score_function: "the rule of this name",

@@ -10,6 +10,8 @@ Free tokens spread around their mean and leave sooner. Source: this project (der
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, logit
@@ -131,50 +133,55 @@ def escape_time(
     size = _domain.number("batch_size", batch_size, 0, np.inf, "()")
     h = _domain.number("learning_rate", learning_rate, 0, np.inf, "()")
     low = stall_point(rate, M, T) if start is None else _domain.number("start", start, 0, 1, "()")
-    far = unstable_point(rate, M, T) if end is None else None
+    far = unstable_point(rate, M, T)
     if low is None or (end is None and far is None):
         raise ValueError(f"start and end must be given where nothing stalls: rate {rate!r}, M = {M}, T = {T}")
-    high = (1 + far) / 2 if far is not None else _domain.number("end", end, 0, 1, "()")
+    high = (1 + (far or 0.0)) / 2 if end is None else _domain.number("end", end, 0, 1, "()")
     if high <= low:
         raise ValueError(f"end must be above the start, {low:.6g}, got {high:.6g}")
-    x, _ = _cells(logit(low) - _LOWEST, logit(high))
-    p, stretch = expit(x), M / (M - 1)
+    if far is not None and not low < far < high:
+        far = None
+    places = [logit(low) - _LOWEST, logit(low), *([] if far is None else [logit(far)]), logit(high)]
+    edges = np.unique(np.concatenate([np.linspace(*pair, _CELLS // 2) for pair in pairwise(places)]))
+    p, stretch = expit((edges[1:] + edges[:-1]) / 2), M / (M - 1)  # the drift may jump at the stall and at the rise
     speed = h * stretch * drift(p, T, M, rate)
     variance = (h * stretch) ** 2 / size * diffusion(p, T, M, rate)
-    return passage_time(x, speed, variance, float(logit(low)))
+    return passage_time(edges, speed, variance, float(logit(low)))
 
 
-def passage_time(x: ArrayLike, speed: ArrayLike, variance: ArrayLike, start: float) -> float:
-    """Return the mean time of a diffusion from the start past the last cell's end, reflected below the first cell.
+def passage_time(edges: ArrayLike, speed: ArrayLike, variance: ArrayLike, start: float) -> float:
+    """Return the mean time of a diffusion from the start past the last edge, reflected at the first.
 
     τ = ∫dy ∫du 2/v(u)·exp(−∫_u^y 2s/v) over start < y, u < y: exact for coefficients constant on each cell.
 
     Parameters
     ----------
-    x : (n,) array
-        Middles of n ≥ 2 cells of equal width.
+    edges : (n + 1,) array
+        Ascending, of n ≥ 1 cells.
     speed, variance : (n,) array
-        s and v ≥ 0 at the middles, in a unit of time. Where v = 0 the diffusion moves at its speed.
+        s and v ≥ 0 in the cells, in a unit of time. Where v = 0 the diffusion moves at its speed.
     start : float
-        Rounded to the next edge of a cell.
+        Rounded to the nearest edge but the last.
 
     Raises
     ------
     ValueError, TypeError
         If an argument is out of its domain or not real.
     """
-    centre, s, v = (_domain.finite(name, a) for name, a in (("x", x), ("speed", speed), ("variance", variance)))
-    if centre.ndim != 1 or centre.size < 2 or s.shape != centre.shape or v.shape != centre.shape:
-        raise ValueError(f"x, speed and variance must be alike (n,), n ≥ 2, got {centre.shape}, {s.shape}, {v.shape}")
+    ends, s, v = (_domain.finite(name, a) for name, a in (("edges", edges), ("speed", speed), ("variance", variance)))
+    if ends.ndim != 1 or ends.size < 2 or s.shape != (ends.size - 1,) or v.shape != s.shape:
+        raise ValueError(f"edges must be (n + 1,), speed and variance (n,), got {ends.shape}, {s.shape}, {v.shape}")
+    widths = np.diff(ends)
+    _domain.require("edges", ends, bool(np.all(widths > 0)), "ascending")
     _domain.require("variance", v, v >= 0, "at least 0")
-    width = float(centre[1] - centre[0])
-    first = round((_domain.scalar("start", start) - centre[0]) / width + 0.5)
-    if not 0 <= first < centre.size:
-        raise ValueError(f"start must be in the cells, {centre[0]:.6g} to {centre[-1]:.6g}, got {start!r}")
+    at = _domain.scalar("start", start)
+    if not ends[0] <= at < ends[-1]:
+        raise ValueError(f"start must be in the cells, {ends[0]:.6g} to {ends[-1]:.6g}, got {start!r}")
+    first = int(np.argmin(np.abs(ends[:-1] - at)))
     total = reached = 0.0
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        steep = np.where(v > 0, 2 * s * width / np.where(v > 0, v, 1.0), np.sign(s) * np.inf)
-        for cell, u in enumerate(map(float, steep)):
+        steep = np.where(v > 0, 2 * s * widths / np.where(v > 0, v, 1.0), np.sign(s) * np.inf)
+        for cell, (u, width) in enumerate(zip(map(float, steep), map(float, widths), strict=True)):
             if cell >= first and u == -np.inf:
                 return np.inf  # nothing climbs without noise
             keep, step, area = _cell(u, float(s[cell]), float(v[cell]), width)

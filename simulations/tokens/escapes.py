@@ -119,7 +119,7 @@ def held_at(
 def held_escape_time(run: Escape, held: Held) -> float:
     """Return the mean number of updates that a measured drift and diffusion predict, linear between the points."""
     low, high = logit(run.start) - 1.0, logit(run.level)
-    width = (high - low) / 2000
-    x = low + width * (np.arange(2000) + 0.5)
-    speed, variance = (np.interp(x, held.log_odds, y) for y in (held.speed, held.variance))
-    return passage_time(x, speed, variance, float(logit(run.start)))
+    edges = np.linspace(low, high, 2001)
+    middles = (edges[1:] + edges[:-1]) / 2
+    speed, variance = (np.interp(middles, held.log_odds, y) for y in (held.speed, held.variance))
+    return passage_time(edges, speed, variance, float(logit(run.start)))
