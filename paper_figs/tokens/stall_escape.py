@@ -33,8 +33,8 @@ def stall_escape(vocab_size: int = 2, n_tokens: int = 5, rate: float = 0.128) ->
     _barriers(barriers)
     legend_below([times, barriers])
     caption(f"""The token gate at a fixed rate, trained from its stall point. (a) M = {vocab_size}, T = {n_tokens},
-        ρ = {rate:g}: logarithm of the mean time to leave, in updates times learning rate h, against batch size B over h.
-        Blue: all tokens move together, the line is the integral over drift and diffusion. Other colours: free
+        ρ = {rate:g}: logarithm of the mean time to leave, in updates times learning rate h, against batch size B over
+        h. Blue: all tokens move together, the line is the integral over drift and diffusion. Other colours: free
         tokens at their learning rate; lines: the same integral over the drift and diffusion that are measured while
         the positions' mean is held. (b) Barrier S = 2∫|f|/D dz against the distance of ρ from ρ_c. Exact.
         {simulated("token-escape")}""")

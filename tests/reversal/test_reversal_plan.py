@@ -128,7 +128,7 @@ def test_a_part_of_a_study_can_be_run(tmp_path):
         ({"only": ["SARSA"]}, r"study quality has the methods PG; DG; zero-price; .*, got 'SARSA'"),
         (
             {"study": "scaling", "only": ["PG"]},
-            "a part can be taken of the studies quality, token-trap, screening, screening-tasks, reward, "
+            "a part can be taken of the studies quality, token-trap, stall-escape, screening, screening-tasks, reward, "
             "learning-rate",
         ),
         ({"methods": ["pg"], "only": ["PG"]}, "a part can be taken of the studies"),
