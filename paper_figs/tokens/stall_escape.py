@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 
 from kondo_theory.token_trap import critical_rate
 from kondo_theory.token_trap.stall_escape import barrier, escape_time
+from paper_figs.arranging import stack_names
 from paper_figs.marks import draw_rows
-from paper_figs.panels import caption, finding, legend_below, panels
+from paper_figs.panels import caption, finding, panels
 from paper_figs.style import MethodStyle
 from paper_figs.tables import points
 from paper_figs.wording import farthest, number, simulated
@@ -31,7 +32,8 @@ def stall_escape(vocab_size: int = 2, n_tokens: int = 5, rate: float = 0.128) ->
     figure, (times, barriers) = panels(2)
     _times(times, vocab_size, n_tokens, rate)
     _barriers(barriers)
-    legend_below([times, barriers])
+    stack_names(times, (0.03, 0.97))
+    stack_names(barriers, (0.03, 0.97))
     caption(f"""The token gate at a fixed rate, trained from its stall point. (a) M = {vocab_size}, T = {n_tokens},
         ρ = {rate:g}: logarithm of the mean time to leave, in updates times learning rate h, against batch size B over
         h. Blue: all tokens move together, the line is the integral over drift and diffusion. Other colours: free
@@ -47,19 +49,22 @@ def _times(ax: Axes, M: int, T: int, rate: float) -> None:
     frame = frame.assign(ratio=frame["batch_size"] / frame["learning_rate"])
     ratio = np.linspace(10, 35, 26)
     exact = np.log(200 / ratio) + np.log(escape_time(rate, M, T, 200, 200 / ratio))
-    ax.plot(ratio, exact, color=_TOGETHER.colour)
-    draw_rows(ax, frame, "ratio", _TOGETHER, label="together")
+    ax.plot(ratio, exact, color=_TOGETHER.colour, label="together")
+    draw_rows(ax, frame, "ratio", _TOGETHER)
     free = points("token-escape", "log time", moving="free", **where)
     free = free.assign(ratio=free["batch_size"] / free["learning_rate"]).sort_values("ratio")
     for step, style in _FREE.items():
         part = free[free["learning_rate"] == step]
-        ax.plot(part["ratio"], part["predicted"], color=style.colour, lw=0.9)
-        draw_rows(ax, part, "ratio", style, label=f"free, h = {step:g}")
-    ax.set(xlabel="batch size over learning rate, B/h", ylabel="log(time to leave)", xlim=(10, 35))
+        ax.plot(part["ratio"], part["predicted"], color=style.colour, lw=0.9, label=f"free, h = {step:g}")
+        draw_rows(ax, part, "ratio", style)
+    ax.set(
+        xlabel="batch size over learning rate, B/h", ylabel="log of the time to leave", xlim=(10, 35), ylim=(4, 17)
+    )
     at = free[free["ratio"] == 25].set_index("learning_rate")["estimate"]
     together = float(np.interp(25, ratio, exact))
-    finding(ax, f"At B/h = 25 free tokens leave sooner, e^{number(together - at[8.0])} times at h = 8, "
-                f"e^{number(together - at[1.0])} at h = 1; together within {farthest(frame)} errors")  # fmt: skip
+    leaves = [number(float(np.exp(together - at[step]))) for step in (8.0, 1.0)]
+    finding(ax, f"At B/h = 25 free tokens leave {leaves[0]} times sooner than together at h = 8, {leaves[1]} at "
+                f"h = 1; together within {farthest(frame)} standard errors")  # fmt: skip
 
 
 def _barriers(ax: Axes) -> None:
