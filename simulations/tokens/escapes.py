@@ -13,7 +13,7 @@ from simulations.randomness.streams import FloatArray, in_chunks, replicate_stat
 from simulations.tokens import kernels, together
 from simulations.tokens.simulation import TokenGate, TokenTask
 
-__all__ = ["Escape", "Held", "escape_steps", "held_at", "held_escape_time", "mean_time"]
+__all__ = ["Escape", "Held", "batch_pulls", "escape_steps", "held_at", "held_escape_time", "mean_time"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,14 @@ def mean_time(steps: NDArray[np.int64], most_steps: int) -> tuple[float, float]:
         return np.inf, np.inf
     spread = float(np.std(steps)) / total * np.sqrt(gone) if gone == steps.size and gone > 1 else 1 / np.sqrt(gone)
     return float(np.log(total / gone)), float(spread)
+
+
+def batch_pulls(run: Escape, p: float, n_batches: int, seed: int, n_threads: int = 1) -> FloatArray:
+    """Return the positions' mean gradient on the right logits of each of some batches at p, (n_batches,)."""
+    task = run.task(p)
+    states = replicate_states(seed, n_batches)
+    found = in_chunks(kernels.token_drifts, states, n_threads, task.logits, task.rows, run.code, 1)
+    return np.asarray(found.mean(axis=1))
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,7 @@ import numpy as np
 
 from kondo_theory.token_trap import stall_point
 from kondo_theory.token_trap.stall_escape import diffusion, escape_time, unstable_point
-from simulations.randomness.streams import in_chunks, replicate_states
-from simulations.tokens.escapes import Escape, escape_steps, mean_time
-from simulations.tokens.kernels import token_drifts
+from simulations.tokens.escapes import Escape, batch_pulls, escape_steps, mean_time
 from simulations.verification.checks import Context
 from simulations.verification.checks.evidence import Simulated, Value
 
@@ -59,9 +57,7 @@ def _noise(context: Context, index: int, noise: Callable[..., Any]) -> Simulated
     n = N_BATCHES[context.preset]
     k = round(rate * NOISE_BATCH * T)
     run = Escape(M, T, NOISE_BATCH, k, 1.0, p, p)
-    task = run.task(p)
-    states = replicate_states(9_300 + index, n)
-    pulls = in_chunks(token_drifts, states, context.workers, task.logits, task.rows, run.code, 1).mean(axis=1)
+    pulls = batch_pulls(run, p, n, 9_300 + index, context.workers)
     squares = NOISE_BATCH * (pulls - pulls.mean()) ** 2
     error = float(np.std(squares) / np.sqrt(n))
     point: dict[str, Value] = {"M": M, "T": T, "ρ": rate, "p": p}
