@@ -320,4 +320,10 @@ FIGURES = {
         ("sweep row-dependence",),
         "page",
     ),
+    "stall-escape": FigureEntry(
+        "How long a stall lasts: exponential in B over the learning rate, tokens together; free ones leave sooner",
+        "paper_figs.tokens.stall_escape:stall_escape",
+        ("sweep token-escape",),
+        "page",
+    ),
 }

@@ -27,7 +27,7 @@ from kondo_theory.geometry.quality_cost import (
     rate_value,
     surprisal,
 )
-from kondo_theory.token_trap import autoregressive_rows, groups, row_balance, rows, searching, sets
+from kondo_theory.token_trap import autoregressive_rows, groups, row_balance, rows, searching, sets, stall_escape
 
 
 def vectors(*values):
@@ -194,6 +194,16 @@ BROADCAST = {
     token_trap.stall_point: {"rate": RATE, **TRAP, "start": P},
     autoregressive_rows.tied_drift: {"odds": (0.5, 0.9, 2.0), **AFTER, "rate": RATE},
     autoregressive_rows.tied_stall_point: {**AFTER, "rate": (0.1, 0.3, 0.9)},
+    stall_escape.barrier: {"rate": (0.16, 0.17, 0.175), "vocab_size": (10, 11, 12), "n_tokens": (3, 3, 3)},
+    stall_escape.diffusion: {"p": X, **TRAP, "rate": RATE},
+    stall_escape.escape_time: {
+        "rate": (0.16, 0.17, 0.175),
+        "vocab_size": (10, 11, 12),
+        "n_tokens": (3, 3, 3),
+        "batch_size": (50, 60, 70),
+        "learning_rate": (5.0, 6.0, 7.0),
+    },
+    stall_escape.unstable_point: {"rate": RATE, **TRAP},
     groups.group_drift: {"p": X, **SMALL, **GROUP},
     groups.group_stall_point: {**SMALL, **GROUP, "start": (0.5, 0.6, 0.7)},
     top_rate.corner_noise_ratio: {"rate": P},
@@ -238,6 +248,7 @@ SHAPES_OF_THEIR_OWN = {
     autoregressive_rows.answer_law: "of shapes (M,), (M, M), (M, M, M), …",
     autoregressive_rows.enumerated_balance: "of shapes (M,), (M, M), (M, M, M), …",
     row_balance.row_balance: "(B, T) arrays",
+    stall_escape.passage_time: "(n + 1,) array",
     contexts.self_consistent_counts: "(N,) arrays",
     frontier: "``(..., *S)``",
     screening.score_function: "the rule of this name",

@@ -126,4 +126,31 @@ CLAIMS = (
         rule=SIMULATED,
         formulas={"stall_odds": "(1−1/v)/(1−u)", "lowest_rate": "0.030", "highest_rate": "0.748"},
     ),
+    Claim(
+        id="stall-escape",
+        statement=(
+            "A finite batch leaves a stall of the token gate. With all tokens moving together the mean time τ is one "
+            "integral over drift f and diffusion D, and log τ grows by S = 2∫|f|/D dz, from the stable to the "
+            "unstable zero, for each unit of B over the learning rate. D is the variance over answers of their kept "
+            "tokens' pulls less the pull at the price: exactly k are kept. Where wrong tokens of answers with one "
+            "wrong token come first and the price is among tokens of right answers, D = {diffusion}, v = "
+            "T·p^(T−1)·(1−p), the drift vanishes at ρ = r(p) = {rate_zero}, and below ρ_c = max r the barrier S goes "
+            "as (ρ_c − ρ) to the power 3/2."
+        ),
+        source="here",
+        regime=(
+            "the mean field of token-trap, small steps, a price inside an atom; where all that is kept is alike D = "
+            "0 and S is infinite. The power 3/2 is that of a smooth ρ_c ({four_tokens} at T = 4): where the drift "
+            "jumps up there it is 2 (M = T = 5). Free tokens leave sooner, much sooner unless steps are very small: "
+            "tokens at the price tie, and chatter over the tie by steps that add to the drift, so that S is an upper "
+            "bound of their exponent in the limit of small steps (argued), and no estimate of their time. Under Adam "
+            "steps do not shrink with the gradient: nothing is said of it"
+        ),
+        rule=SIMULATED,
+        formulas={
+            "diffusion": "v(1−v)(1−(1+1/T)p)²/T²",
+            "rate_zero": "p^(T−1)(1−(1+1/T)p)/(1−p)",
+            "four_tokens": "4/27",
+        },
+    ),
 )

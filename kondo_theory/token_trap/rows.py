@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit, gammaln
 
 from kondo_theory import _domain
@@ -35,6 +36,7 @@ __all__ = [
     "surprisals",
     "token_atoms",
     "top_drift",
+    "top_influence",
     "zero_price_drift",
 ]
 
@@ -139,6 +141,25 @@ def top_drift(atoms: Atoms, rate: float) -> FloatArray:
 
     Scores of −∞ are never kept: fewer are kept where too few are left.
     """
+    above, tied, share = _around_price(atoms, rate)
+    weight = atoms.mass * atoms.pull
+    return np.asarray(np.sum(weight, axis=1, where=above) + share * np.sum(weight, axis=1, where=tied))
+
+
+def top_influence(atoms: Atoms, rate: float) -> FloatArray:
+    """Return kept·(pull − m) of each atom, (P, 2n), m the mean pull at the price.
+
+    It is what one more token adds where the best of a batch are kept in a fixed number: its own pull, in the place
+    of a token at the price.
+    """
+    above, tied, share = _around_price(atoms, rate)
+    mass = np.sum(atoms.mass, axis=1, where=tied, keepdims=True)
+    at_price = np.sum(atoms.mass * atoms.pull, axis=1, where=tied, keepdims=True) / np.where(mass > 0, mass, 1.0)
+    return np.asarray((above + share[:, None] * tied) * (atoms.pull - at_price))
+
+
+def _around_price(atoms: Atoms, rate: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_], FloatArray]:
+    """Return which atoms are above the price and which at it, (P, 2n), and the share of the latter that is kept."""
     order = np.argsort(-atoms.score, axis=1)
     below = np.cumsum(np.take_along_axis(atoms.mass, order, axis=1), axis=1) < rate
     place = np.minimum(below.sum(axis=1), order.shape[1] - 1)
@@ -148,10 +169,8 @@ def top_drift(atoms: Atoms, rate: float) -> FloatArray:
     with np.errstate(invalid="ignore"):  # −∞ − (−∞) where the price itself is −∞: everything possible is above it
         tied = (np.abs(atoms.score - price) <= tolerance) & possible
     above = (atoms.score > price) & ~tied
-    weight = atoms.mass * atoms.pull
     mass_above, mass_tied = (np.sum(atoms.mass, axis=1, where=kept) for kept in (above, tied))
-    share = np.clip((rate - mass_above) / np.where(mass_tied > 0, mass_tied, 1.0), 0.0, 1.0)
-    return np.asarray(np.sum(weight, axis=1, where=above) + share * np.sum(weight, axis=1, where=tied))
+    return above, tied, np.clip((rate - mass_above) / np.where(mass_tied > 0, mass_tied, 1.0), 0.0, 1.0)
 
 
 def row_drift(

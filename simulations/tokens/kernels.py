@@ -17,7 +17,18 @@ from simulations.randomness.draws import categorical, fill_alias_table
 from simulations.randomness.streams import FloatArray, IntArray, WordArray
 from simulations.tokens.ranking import BAND_LEVELS, ENTROPY_BAND, entropy_quantile, keep_top, score
 
-__all__ = ["DG", "ROW", "TOKEN", "ZERO_PRICE", "Gate", "Rows", "token_drifts", "token_learning"]
+__all__ = [
+    "DG",
+    "ROW",
+    "TOKEN",
+    "ZERO_PRICE",
+    "Gate",
+    "Rows",
+    "held_moves",
+    "token_drifts",
+    "token_escapes",
+    "token_learning",
+]
 
 TOKEN, ROW, ZERO_PRICE, DG = range(4)
 """Gates; ``TOKEN`` ranks tokens by a screening rule, ``ROW`` ranks rows by advantage times summed surprisal."""
@@ -242,3 +253,65 @@ def token_learning(
             _set_policy(logits, scratch)
             reward[replicate, record] = _mean_reward(scratch.policy)
     return reward
+
+
+@kernel
+def token_escapes(
+    states: WordArray,
+    initial_logits: FloatArray,
+    rows: Rows,
+    gate: Gate,
+    learning_rate: float,
+    level: float,
+    most_steps: int,
+) -> IntArray:
+    """Return the number of updates until the right tokens' mean probability passes a level, (n_replicates,).
+
+    −1 where it has not within ``most_steps``; the other arguments are those of :func:`token_learning`.
+    """
+    steps = np.full(states.shape[0], -1)
+    scratch = _new_scratch(initial_logits, rows.batch_size)
+    for replicate in range(states.shape[0]):
+        logits = initial_logits.copy()
+        for step in range(most_steps):
+            _set_policy(logits, scratch)
+            if scratch.policy[:, _RIGHT].mean() >= level:
+                steps[replicate] = step
+                break
+            _set_gradient(states[replicate], scratch, gate, rows.batch_mean)
+            logits += learning_rate * scratch.gradient
+    return steps
+
+
+@kernel
+def held_moves(
+    states: WordArray, initial_logits: FloatArray, rows: Rows, gate: Gate, learning_rate: float, n_steps: int
+) -> FloatArray:
+    """Train with the positions' mean log-odds held: return how each update would move it, (n_replicates, n_steps).
+
+    After an update the right logits of all positions are shifted alike, so that the positions spread around their
+    mean as they do in training.
+    """
+    moves = np.empty((states.shape[0], n_steps))
+    scratch = _new_scratch(initial_logits, rows.batch_size)
+    target = _mean_log_odds(initial_logits)
+    for replicate in range(states.shape[0]):
+        logits = initial_logits.copy()
+        for step in range(n_steps):
+            _set_policy(logits, scratch)
+            _set_gradient(states[replicate], scratch, gate, rows.batch_mean)
+            logits += learning_rate * scratch.gradient
+            moves[replicate, step] = _mean_log_odds(logits) - target
+            logits[:, _RIGHT] -= moves[replicate, step]
+    return moves
+
+
+@kernel
+def _mean_log_odds(logits: FloatArray) -> float:
+    """Return the mean over positions of the right token's log-odds, of logits (T, M)."""
+    total = 0.0
+    for t in range(logits.shape[0]):
+        wrong = logits[t, _RIGHT + 1 :]
+        top = wrong.max()
+        total += logits[t, _RIGHT] - top - math.log(np.exp(wrong - top).sum())
+    return total / logits.shape[0]

@@ -107,6 +107,9 @@ CHECKS: dict[str, Check] = {
     "autoregressive-rows": Check(
         simulate="simulations.verification.checks.tokens.autoregressive_rows:autoregressive_rows",
     ),
+    "stall-escape": Check(
+        simulate="simulations.verification.checks.tokens.stall_escape:stall_escape",
+    ),
 }
 
 

@@ -77,6 +77,8 @@ MUTATIONS = [
     ("disfavoured_actions", "_where_it_grows", None, "_growth", lambda: sp.Rational(1, 2)),
     ("autoregressive_rows", "_tied", None, "_place", lambda u, v: (1 - 1 / v) / (1 + u)),
     ("autoregressive_rows", "_per_position", None, "_ascent", lambda: sp.Rational(7, 200)),
+    ("stall_escape", "_drift", None, "_rate_zero", lambda: p),
+    ("stall_escape", "_noise", None, "_diffusion", lambda: p),
     ("row_gate", "_vanishing", None, "_one_right_drift", lambda: p),
     ("row_gate", "_zero_price", None, "_two_tokens_at_zero_price", lambda: p),
     ("token_trap", "_two_tokens", None, "_two_token_rate", lambda: p / 2),

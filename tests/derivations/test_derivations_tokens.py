@@ -16,7 +16,9 @@ from kondo_theory.token_trap.groups import group_stall_point
 from simulations.verification.checks.tokens.examples import EXAMPLES, PREDICTED
 
 
-@pytest.mark.parametrize("claim", ["token-trap", "row-gate", "token-dg", "token-screening", "autoregressive-rows"])
+@pytest.mark.parametrize(
+    "claim", ["token-trap", "row-gate", "token-dg", "token-screening", "autoregressive-rows", "stall-escape"]
+)
 def test_every_step_holds(claim):
     derivation = derived(claim)
     assert derivation.ok, [step.text for step in derivation.steps if not step.ok]

@@ -9,6 +9,7 @@ from kondo_theory.token_trap import drift, low_rates_stall, stall_point, stallin
 from kondo_theory.token_trap import rows as token_rows
 from kondo_theory.token_trap.autoregressive_rows import answer_law
 from kondo_theory.token_trap.row_balance import row_balance
+from kondo_theory.token_trap.stall_escape import barrier, diffusion
 
 
 def _sizes(rng) -> tuple[int, int]:
@@ -106,6 +107,21 @@ def _necessary(rng):
     law, keep, advantage = _gated(rng)
     found = row_balance(law.right, law.right_probability, advantage, keep, mass=law.mass)
     return found.margin if found.drift > 0 else 1.0
+
+
+@states("stall-escape", "the diffusion is never negative, and zero where the price lies in the first atom")
+def _diffusion(rng):
+    M, T = _sizes(rng)
+    p = probability(rng)
+    first = token_rows.token_atoms(np.array([p]), T, M)
+    top = first.mass[0][np.argmax(first.score[0])]
+    alike = abs(float(diffusion(p, T, M, 0.5 * top))) if T > 1 else 0.0
+    return np.array([float(diffusion(p, T, M, rng.uniform(0.01, 1.0))), 1e-15 - alike])
+
+
+@refuted("stall-escape", "every stall can be left: the barrier is finite")
+def _finite(rng):
+    return 1.0 if np.isfinite(barrier(rng.uniform(0.05, 0.15), 10, 3)) else -1.0
 
 
 @states("token-dg", "DG stalls in a window at finite T only, and not below 1/(5T²) or where η is large")

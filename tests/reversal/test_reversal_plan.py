@@ -70,7 +70,7 @@ def test_studies_are_unique_runs_at_the_presets_sizes(tmp_path):
             fewer = of_ppo * max(0, study.seeds[preset] - (6 if preset == "paper" else 2))
             assert len(set(configs)) == len(configs) == len(study.methods) * study.seeds[preset] - fewer
             assert {config.updates for config in configs} == {updates}
-            assert seeds is None or study.seeds[preset] == (5 if name == "token-trap" else seeds)
+            assert seeds is None or study.seeds[preset] == (5 if name in ("token-trap", "stall-escape") else seeds)
     seeds = pd.Series([config.label for config in plan(tmp_path, preset="quick").configs]).value_counts()
     assert seeds.pop("PPO") == 2
     assert set(seeds) == {5}
@@ -128,8 +128,8 @@ def test_a_part_of_a_study_can_be_run(tmp_path):
         ({"only": ["SARSA"]}, r"study quality has the methods PG; DG; zero-price; .*, got 'SARSA'"),
         (
             {"study": "scaling", "only": ["PG"]},
-            "a part can be taken of the studies quality, token-trap, screening, screening-tasks, reward, "
-            "learning-rate",
+            "a part can be taken of the studies quality, token-trap, stall-escape, screening, screening-tasks, "
+            "reward, learning-rate",
         ),
         ({"methods": ["pg"], "only": ["PG"]}, "a part can be taken of the studies"),
     ):

@@ -149,4 +149,26 @@ TOKENS = (
         ),
         presets={"smoke": {"n_steps": 40, "n_replicates": 2}, "quick": {}, "paper": {"n_replicates": 64}},
     ),
+    Sweep(
+        name="token-escape",
+        title="how long batches take to leave a stall of the token gate, tokens moving together and free",
+        kind="simulated",
+        cell=f"{_CELLS}.tokens.escape:token_escape",
+        grids=(
+            {"batch_size": (200,), "learning_rate": (16.0, 12.5, 10.0, 8.0, 7.0)},
+            *(
+                {"batch_size": (batch_size,), "learning_rate": (learning_rate,), "moving": ("free",)}
+                for batch_size, learning_rate in (
+                    *((100, 8.0), (150, 8.0), (200, 8.0), (250, 8.0)),
+                    *((50, 4.0), (75, 4.0), (100, 4.0), (125, 4.0)),
+                    *((25, 2.0), (50, 2.0), (25, 1.0)),
+                )
+            ),
+        ),
+        presets={
+            "smoke": {"most_steps": 200, "n_replicates": 2, "held_steps": 40},
+            "quick": {},
+            "paper": {"n_replicates": 1_000, "held_steps": 20_000},
+        },
+    ),
 )
