@@ -113,6 +113,15 @@ class NetworkJacobian:
             change = change @ weight.T + hidden @ weight_change.view_as(weight).T + bias_change
         return change
 
+    @torch.no_grad()
+    def mean_square(self, coefficients: Tensor, mass: Tensor) -> Tensor:
+        """Return (1/n)Σ_xΣ_r mass_xr (J_xᵀv_xr)², (P,), squares of each parameter: v are (R, n, K), mass (n, R)."""
+        parts: list[Tensor] = []
+        for hidden, errors in self._errors(coefficients):
+            squares = torch.einsum("nr,rno->no", mass / len(self._images), errors.square())
+            parts = [(squares.mT @ hidden.square()).flatten(), squares.sum(0), *parts]
+        return torch.cat(parts)
+
     def _errors(self, coefficients: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield each layer's input (n, n_in) and errors (R, n, n_out), the last layer first."""
         errors = coefficients

@@ -97,6 +97,9 @@ CHECKS: dict[str, Check] = {
     "autoregressive-rows": Check(
         simulate="simulations.verification.checks.tokens.autoregressive_rows:autoregressive_rows",
     ),
+    "gates-under-adam": Check(
+        simulate="simulations.verification.checks.bandits.gates_under_adam:gates_under_adam",
+    ),
 }
 
 
