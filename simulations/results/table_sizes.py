@@ -107,7 +107,7 @@ _READERS: Mapping[str, Callable[[pd.DataFrame], dict[str, int]]] = {
     "mnist-noise": sizes_of_runs,
     "mnist-gamble": sizes_of_runs,
     "mnist-screeners": sizes_of_runs,
-    "mnist-divisors": sizes_of_runs,
+    "mnist-curves": sizes_of_runs,
     "mnist-adam": sizes_of_paths,
     "mnist-gains": sizes_of_paths,
     "mnist-moments": sizes_of_paths,

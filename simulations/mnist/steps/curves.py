@@ -1,6 +1,6 @@
-"""Learning curves of a gate by delight that keeps exactly k, that has a price, and whose sum is divided by the kept.
+"""Learning curves of gates at one rate: exactly k by delight, at a price, divided by the kept, by the last layer.
 
-All at one rate, 3 % of batches of 100; everything else is the protocol of :mod:`simulations.mnist.config`.
+The rate is 3 % of batches of 100; everything else is the protocol of :mod:`simulations.mnist.config`.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ from simulations.mnist.steps.contenders import Contender, ContenderProgram
 from simulations.resuming.checkpoints import CheckpointDirectory
 from simulations.resuming.parts import Measurement
 
-__all__ = ["CONTENDERS", "KIND", "SIZES", "DivisorsSize", "run", "run_study", "write_table"]
+__all__ = ["CONTENDERS", "KIND", "SIZES", "CurvesSize", "run", "run_study", "write_table"]
 
-KIND = "mnist-divisors"
+KIND = "mnist-curves"
 RATE = 0.03
 CONTENDERS = (
     Contender(MnistConfig("dg-k", rate=RATE)),
     Contender.at_price(RATE),
     Contender.at_price(RATE, "kept"),
+    Contender(MnistConfig("dg-k", rate=RATE), aligned=True),
 )
 
 
 @dataclass(frozen=True)
-class DivisorsSize:
+class CurvesSize:
     """Updates, seeds, and updates between evaluations."""
 
     updates: int
@@ -43,14 +44,14 @@ class DivisorsSize:
 
 
 SIZES = {
-    "smoke": DivisorsSize(20, 2, eval_every=20),
-    "quick": DivisorsSize(3_000, 30),
-    "paper": DivisorsSize(10_000, 30),
+    "smoke": CurvesSize(20, 2, eval_every=20),
+    "quick": CurvesSize(1_500, 10),
+    "paper": CurvesSize(10_000, 30),
 }
 """By preset."""
 
 
-def run(contender: Contender, size: DivisorsSize, data: Mnist, device: torch.device) -> pd.DataFrame:
+def run(contender: Contender, size: CurvesSize, data: Mnist, device: torch.device) -> pd.DataFrame:
     """Train the seeds of one contender, up to ten side by side.
 
     Returns
@@ -78,7 +79,7 @@ def run(contender: Contender, size: DivisorsSize, data: Mnist, device: torch.dev
 
 def run_study(
     contenders: Sequence[Contender],
-    size: DivisorsSize,
+    size: CurvesSize,
     data: Mnist,
     device: torch.device,
     *,
