@@ -80,6 +80,11 @@ class NetworkJacobian:
         """z, (n, K), without a graph."""
         return self._logits
 
+    @property
+    def features(self) -> Tensor:
+        """Input of the last layer, (n, width)."""
+        return self._inputs[-1]
+
     @torch.no_grad()
     def mean_gradient(self, coefficients: Tensor) -> Tensor:
         """Return (1/n)Σ_x J_xᵀv_x, (R, P): one backward pass for each of the R rows of (R, n, K)."""

@@ -53,6 +53,11 @@ class GainsSize:
     every: int = 1
     learning_rates: tuple[float, ...] = (1e-4, 1e-3)
 
+    @property
+    def contenders(self) -> tuple[Contender, ...]:
+        """Those that are measured."""
+        return CONTENDERS[:: self.every]
+
 
 SIZES = {
     "smoke": GainsSize(1, 2, 20, 10, 2, every=4),
@@ -158,7 +163,7 @@ def measure_path(config: PathConfig, size: GainsSize, data: Mnist, device: torch
         stage.place | {"label": contender.label} | row
         for stage in stages(config, data, device)
         if stage.place["target"] > INITIALISATION
-        for contender in CONTENDERS[:: size.every]
+        for contender in size.contenders
         for row in measure_contender(contender, stage, size, seeds)
     ]
     return pd.DataFrame(rows)

@@ -29,6 +29,7 @@ Change = Callable[[AdamBandit], AdamBandit]
 SYMMETRIC = ((10, 0.1, 0.5), (10, 0.5, 0.6), (3, 0.8, 0.3))
 GRADED = ((5, 0.15, 0.5), (10, 0.4, 0.7))
 BATCH, RATE = 50, 0.1
+_BY_THE_KEPT = ", by the kept"
 RESOLUTION = 0.02  # of a step: one is the longest
 
 
@@ -136,7 +137,9 @@ def _gradient(policy: FloatArray, advantage: FloatArray) -> FloatArray:
 
 
 def _where(at: tuple[int, float, float], reward: str, name: str) -> dict[str, Value]:
-    return {"K": at[0], "p": at[1], "b": at[2], "reward": reward, "gate": name, "ρ": RATE, "B": BATCH}
+    gate, kept = name.removesuffix(_BY_THE_KEPT), name.endswith(_BY_THE_KEPT)
+    where: dict[str, Value] = {"K": at[0], "p": at[1], "b": at[2], "reward": reward, "gate": gate, "B": BATCH}
+    return where | {"ρ": RATE, "divisor": "kept" if kept else "batch"}
 
 
 def _rows(
@@ -153,7 +156,7 @@ def _rows(
     for arm in (0, 1):
         step = Estimate.of(found[:, arm])
         row = f"Adam's step on logit {arm + 1} at {point}", float(predicted[arm]), step.value, step.standard_error
-        yield Simulated(*row, RESOLUTION, where | {"arm": arm + 1})
+        yield Simulated(*row, RESOLUTION, where | {"logit": arm + 1})
     true = _gradient(bandit.policy, bandit.advantage)
     gain = Estimate.of(found @ true)
     row = f"gain at {point}", float(predicted @ true), gain.value, gain.standard_error
