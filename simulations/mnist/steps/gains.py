@@ -61,7 +61,7 @@ class GainsSize:
 
 SIZES = {
     "smoke": GainsSize(1, 2, 20, 10, 2, every=4),
-    "quick": GainsSize(3, 6, 300, 100, 20),
+    "quick": GainsSize(1, 6, 300, 100, 20),
     "paper": GainsSize(10, 16, 1_000, 1_000, 20),
 }
 """By preset; paths are those of the predictions."""
