@@ -127,9 +127,13 @@ def gain_rows(both: pd.DataFrame, origin: str) -> list[Measured]:
     limit = table[table["learning_rate"] == 0]
     ratio = (limit["gain"] / limit["progress"]).groupby(limit["seed"])
     name = "gain in the limit of small steps, Adam / predicted"
+    apart = ((limit["gain"] - limit["progress"]).abs() / limit["standard_error"]).groupby(limit["seed"])
+    far = "gain in the limit of small steps less the predicted, standard errors, largest of all methods"
     rows = [
         _row(f"{name}, lowest of all methods", ratio.min(), origin, {}),
         _row(f"{name}, highest of all methods", ratio.max(), origin, {}),
+        _row(f"{name}, median of all methods", ratio.median(), origin, {}),
+        _row(far, apart.max(), origin, {}),
     ]
     for rate in _RATES:
         found = _correlations(table[table["learning_rate"] == rate], "progress")
