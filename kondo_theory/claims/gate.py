@@ -200,8 +200,8 @@ CLAIMS = (
             "policies on the path of DG-K(3 %) at 50, 80, 90 and 95 % accuracy): predicted from exact moments over "
             "the images that are trained on, beside what updates gain there on one path. At the protocol's learning "
             "rate gains from 80 % on are less than half of the prediction, noise that the first order leaves out, "
-            "and the order stays. It is not the order of learning curves: DG-K(3 %), predicted from a common policy to "
-            "gain a fifth to three fifths of what PG does, learns faster than PG"
+            "and the order stays. It is not the order of learning curves: DG-K(3 %), predicted from a common policy "
+            "to gain a fifth to three fifths of what PG does, learns faster than PG"
         ),
         rule=DecisionRule(
             statistic=SIMULATED_RULE

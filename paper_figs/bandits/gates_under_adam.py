@@ -19,9 +19,7 @@ from simulations.mnist.summary import final_error
 
 __all__ = ["gates_under_adam"]
 
-_PREDICTED = {"PG": "PG", "DG": "DG", "zero-price": "zero price"} | {
-    label: label for label in ("DG-K(30 %)", "DG-K(10 %)", "DG-K(3 %)", "DG-K(1 %)")
-}
+_PREDICTED = {label: label for label in ("PG", "DG", "DG-K(10 %)", "DG-K(3 %)", "DG-K(1 %)")}
 _TRAINED = {
     "DG-K(3 %)": "exact k",
     "price(3 %)": "price at the same rate",
@@ -33,7 +31,7 @@ _TRAINED = {
 
 def gates_under_adam(n_arms: int = 10, baseline: float = 0.5, batch_size: int = 100) -> Figure:
     """Show Adam's mean steps in one context, predicted gains of methods along training, and gates trained at 3 %."""
-    figure, axes = panels(3)
+    figure, axes = panels(3, height=2.8)
     _steps(axes[0], n_arms, baseline, batch_size)
     predicted = measured("mnist-adam", "mnist-adam-paper", "mnist-adam-quick").frame
     _gains(axes[1], predicted)
@@ -60,7 +58,7 @@ def _steps(ax: Axes, n_arms: int, baseline: float, size: int) -> None:
     for place in (0, 1):
         ax.plot(p, steps[:, place], color=method_style("PG").colour)
     reference(ax, y=1.0)
-    ax.set(xlabel="probability of the right arm, p", ylabel="size of Adam's mean step", xlim=(0, 1), ylim=(0, 1.05))
+    ax.set(xlabel="right arm, p", ylabel="size of Adam's mean step", xlim=(0, 1), ylim=(0, 1.05))
     stack_names(ax, (0.97, 0.03), {name: method_style(name).colour for name in ("PG", "zero price")})
     at = int(np.argmin(np.abs(p - 0.1)))
     finding(
@@ -81,8 +79,8 @@ def _gains(ax: Axes, predicted: pd.DataFrame) -> None:
         style = method_style(name)
         draw_measured(ax, 100 * middle.index, middle, low, high, style)
         last[label] = middle
-    ax.set(xlabel="accuracy of the policy (percent)", ylabel="predicted gain over PG's", ylim=(0, 1.3))
-    stack_names(ax, (0.03, 0.03), {name: method_style(name).colour for name in _PREDICTED.values()})
+    ax.set(xlabel="accuracy (percent)", ylabel="predicted gain over PG's", ylim=(0, 2.2))
+    stack_names(ax, (0.03, 0.97), {name: method_style(name).colour for name in _PREDICTED.values()})
     three = last["DG-K(3 %)"]
     finding(
         ax,
@@ -99,11 +97,11 @@ def _curves(ax: Axes, frame: pd.DataFrame) -> None:
         low, middle, high = (errors.quantile(level, axis=1) for level in (0.0, 0.5, 1.0))
         draw_measured(ax, errors.index, middle, low, high, method_style(name), marks=6)
         ends[label] = 100 * float(np.median(final_error(frame, label)))
-    ax.set(yscale="log", ylim=(4, 120), xlabel="updates of 100 images", ylabel="test error (percent)")
+    ax.set(yscale="log", ylim=(4, 120), xlabel="updates", ylabel="test error (percent)")
     ax.set_yticks([5, 10, 20, 50, 100], ["5", "10", "20", "50", "100"])
     ax.minorticks_off()
     names = dict(zip(("exact k", "price", "divided by the kept", "last layer"), _TRAINED.values(), strict=True))
-    stack_names(ax, (0.97, 0.6), {name: method_style(style).colour for name, style in names.items()})
+    stack_names(ax, (0.97, 0.86), {name: method_style(style).colour for name, style in names.items()})
     finding(
         ax,
         f"At 3 % exact k ends at {number(ends['DG-K(3 %)'])} % error, a price at {number(ends['price(3 %)'])} %, "

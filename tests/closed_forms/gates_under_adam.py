@@ -44,5 +44,7 @@ QUOTED = {
         "v/g²": "what kept_pays is compared with",
         "1 − β₂": "a definition",
         "50, 80, 90 and 95 %": "settings of the measurement",
+        "784-100-100-10 ReLU": "the network that was measured",
+        "batch 100": "a setting of the measurement",
     },
 }
