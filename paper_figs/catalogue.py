@@ -326,4 +326,10 @@ FIGURES = {
         ("sweep token-escape",),
         "page",
     ),
+    "gates-under-adam": FigureEntry(
+        "Adam's mean steps in one context, predicted gains along training on MNIST, and gates trained at 3 %",
+        "paper_figs.bandits.gates_under_adam:gates_under_adam",
+        ("mnist-adam", "mnist-curves"),
+        "page",
+    ),
 }

@@ -9,6 +9,7 @@ import numpy as np
 from kondo_theory import approximate, contexts, cost, gambling, moments, off_policy, screening, token_trap
 from kondo_theory.gambling import equal_noise, means, noise_aware, roots, top_rate
 from kondo_theory.geometry import (
+    adam,
     alignment,
     counts,
     exact_rate,
@@ -127,6 +128,16 @@ BROADCAST = {
         "corruption": PRICE,
         "temperature": ETA,
         "rate": RATE,
+    },
+    adam.adam_step: {"mean": NOISE, "variance": NOISE},
+    adam.logit_moments: {"policy": POLICY, "advantage": VALUES, "first": CHANCES, "second": CHANCES},
+    adam.one_gradient_step: {"rate": RATE, "batch_size": MANY},
+    adam.remembered_step: {"mean": X, "second": NOISE, "third": X, "fourth": ETA, "beta1": X, "beta2": COSINE},
+    adam.symmetric_adam_progress: {
+        **ONE,
+        "weight_right": NOISE,
+        "weight_wrong": X,
+        "batch_size": MANY,
     },
     alignment.alignment_probability: {**METHOD, "n_samples": MANY, "cosine": COSINE},
     alignment.backward_passes_to_align: {**METHOD, "cosine": COSINE, "confidence": SURE},

@@ -1,6 +1,6 @@
 """Claims about the gate itself: its law, its price and its rate, and what a backward pass buys."""
 
-from kondo_theory.claims.registry import SIMULATED, Claim
+from kondo_theory.claims.registry import MEDIAN_RULE, SIMULATED, SIMULATED_RULE, Claim, Criterion, DecisionRule
 
 __all__ = ["CLAIMS"]
 
@@ -98,9 +98,37 @@ CLAIMS = (
             "to 83 on MNIST at ρ = 3 %, where 3 are. Under Adam a price gate's step "
             "keeps the factor K/(ρB), of deviation {count_spread}, but it is common to all parameters, a clock: what "
             "dividing gains there is steps at most {longest_step} times as long (B = 100, ρ = 3 %: 1.15), against "
-            "noise of the kept samples larger by h (1.23)"
+            "noise of the kept samples larger by h (1.23). So on MNIST (784-100-100-10 ReLU network, Adam 1e-3, "
+            "1,500 updates at ρ = 3 % of 100) dividing costs updates and ends at a higher error, by more than was "
+            "predicted; exact k and the price end alike, as predicted"
         ),
-        rule=SIMULATED,
+        rule=DecisionRule(
+            statistic=SIMULATED_RULE + "; on MNIST, DG-K at ρ = 3 % of batches of 100: " + MEDIAN_RULE,
+            undecided="a standard error above the resolution, or an interval that straddles its margin",
+            judged_from={"updates": 1_500, "seeds": 10},
+            beforehand=False,
+            criteria=(
+                Criterion(
+                    "updates to 10 % error, price(3 %), by the kept / price(3 %)",
+                    low=1.0,
+                    strict=True,
+                    why="exact moments predicted 9 to 14 % less gain, and at most 1.3 times the updates was "
+                    "demanded: the interval reached beyond that; what is demanded now was written then",
+                ),
+                Criterion(
+                    "final test error, price(3 %), by the kept − price(3 %) (percentage points)",
+                    low=0.0,
+                    strict=True,
+                    why="half a point at most was predicted and missed; what is demanded now was written then",
+                ),
+                Criterion(
+                    "final test error, DG-K(3 %) − price(3 %) (percentage points)",
+                    low=-0.4,
+                    high=0.4,
+                    why="predicted: exact k gains 0 to 12 % more early and 3 % less late",
+                ),
+            ),
+        ),
         formulas={
             "price_variance": "ρv + ρ(1−ρ)g²",
             "exact_variance": "ρv + ρ(1−ρ)(g−m)²",
@@ -126,14 +154,99 @@ CLAIMS = (
             "successes alone, but with graded rewards it can cost 29 where the best gate costs 1.3 (K = 10, p = 0.3, "
             "b = 0.65, ρ = 0.1). Iterating x ← {exchange} can end at a gate that reproduces itself and costs "
             "{example_iterated} where the best costs {example_best} (π = (0.8, 0.15, 0.05), U = (1/2, 1/4, 1), "
-            "ρ = 0.2)"
+            "ρ = 0.2). On MNIST (784-100-100-10 ReLU network, on the path of DG-K(3 %), exact moments) delight, "
+            "|advantage| and other rules of the forward pass cost several times the least at 3 %, while a and "
+            "‖g‖² of the last layer alone, which need no backward pass, come near it. Trained with, that gate was "
+            "predicted to be no slower to 20 % error; it never gets there: it leaves digits behind, as was predicted "
+            "of its end. The least cost of signal is no guide to learning"
         ),
-        rule=SIMULATED,
+        rule=DecisionRule(
+            statistic=SIMULATED_RULE + "; on MNIST, gates at 3 % of batches of 100: " + MEDIAN_RULE,
+            undecided="a standard error above the resolution, or an interval that straddles its margin",
+            judged_from={"updates": 1_500, "seeds": 10},
+            beforehand=False,
+            criteria=(
+                Criterion(
+                    "final test error, last-layer(3 %) − DG-K(3 %) (percentage points)",
+                    low=0.0,
+                    strict=True,
+                    why="predicted: the greedier gate leaves digits behind, as PG does, whose gradient it follows",
+                ),
+            ),
+        ),
         formulas={
             "cost_of_signal": "ρQ/S²",
             "exchange": "S/Q",
             "example_iterated": "13.80",
             "example_best": "3.58",
+        },
+    ),
+    Claim(
+        id="gates-under-adam",
+        statement=(
+            "Adam takes any constant factor out of a gated gradient, and its mean step per unit of learning rate is "
+            "{step} in each coordinate, m and s the mean and variance of one sample's. In one context a gate that "
+            "keeps successes alone moves all logits by {one_gradient_step}, whatever the baseline; PG moves the "
+            "right arm's by {right_step} and those of wrong arms by less. Contexts seen rarely move as √p under zero "
+            "price, {sparse_step}."
+        ),
+        source="here",
+        regime=(
+            "mean steps at a policy that hardly moves, β₂ → 1 (to first order in 1 − β₂ the derivation has what is "
+            "left), gains to first order in the learning rate; the context has one correct arm, R in {0, 1} and "
+            "equally likely wrong arms, and by {sparse_step} each of n contexts has logits of its own. Dividing by "
+            "the kept lengthens the step of coordinates whose kept samples have v/g² below {kept_pays}, about ρB, "
+            "and shortens the others. On MNIST (784-100-100-10 ReLU network, confidence baseline, batch 100, "
+            "policies on the path of DG-K(3 %) at 50, 80, 90 and 95 % accuracy): predicted from exact moments over "
+            "the images that are trained on, beside what updates gain there on one path. At the protocol's learning "
+            "rate gains from 80 % on are less than half of the prediction, noise that the first order leaves out, "
+            "and the order stays. It is not the order of learning curves: DG-K(3 %), predicted from a common policy "
+            "to gain a fifth to three fifths of what PG does, learns faster than PG"
+        ),
+        rule=DecisionRule(
+            statistic=SIMULATED_RULE
+            + "; on MNIST, gains along PG's gradient: "
+            + MEDIAN_RULE
+            + "; of each seed its worst policy, methods in one rank correlation",
+            undecided="a standard error above the resolution, or an interval that straddles its margin",
+            judged_from={"seeds": 1, "checkpoints": 4},
+            beforehand=False,
+            criteria=(
+                Criterion(
+                    "gain in the limit of small steps less the predicted, standard errors, largest of all methods",
+                    high=4.0,
+                    why="within 15 % was demanded first, which noise of six copies missed in 5 of 48 cases",
+                ),
+                Criterion(
+                    "gain in the limit of small steps, Adam / predicted, median of all methods",
+                    low=0.95,
+                    high=1.05,
+                    why="written with the one above, when the gains had been seen",
+                ),
+                Criterion(
+                    "rank correlation of predicted gains with those of 20 updates at learning rate 0.0001, lowest",
+                    low=0.9,
+                    why="predicted: the order of twelve methods but for neighbours",
+                ),
+                Criterion(
+                    "rank correlation of predicted gains with those of 20 updates at learning rate 0.001, lowest",
+                    low=0.8,
+                    why="predicted: at the protocol's learning rate the order stays, though gains do not",
+                ),
+                Criterion(
+                    "rank correlation with gains at learning rate 0.0001, Adam's prediction − descent's, lowest",
+                    low=0.0,
+                    strict=True,
+                    why="what Adam divides by matters: descent along the mean gradient predicts another order",
+                ),
+            ),
+        ),
+        formulas={
+            "step": "m/√(m² + s/B)",
+            "one_gradient_step": "√(Bρ/(1−ρ+Bρ))",
+            "right_step": "1/√(1 + (1−p−b)²/(Bp(1−p)))",
+            "sparse_step": "√(Bp/(n−p+Bp))",
+            "kept_pays": "(1−ρ)/(h−1)",
         },
     ),
 )

@@ -45,6 +45,30 @@ def _gamble(plan: StudyPlan, command: str, progress: Progress) -> Path:
     return write_table(plan.preset, plan.out, **plan.common(command), progress=progress)
 
 
+def _adam(plan: StudyPlan, command: str, progress: Progress) -> Path:
+    from simulations.mnist.steps.progress import write_table
+
+    return write_table(plan.preset, plan.out, **plan.common(command), progress=progress)
+
+
+def _gains(plan: StudyPlan, command: str, progress: Progress) -> Path:
+    from simulations.mnist.steps.gains import write_table
+
+    return write_table(plan.preset, plan.out, **plan.common(command), progress=progress)
+
+
+def _best_gates(plan: StudyPlan, command: str, progress: Progress) -> Path:
+    from simulations.mnist.steps.best_gates import write_table
+
+    return write_table(plan.preset, plan.out, **plan.common(command), progress=progress)
+
+
+def _curves(plan: StudyPlan, command: str, progress: Progress) -> Path:
+    from simulations.mnist.steps.curves import write_table
+
+    return write_table(plan.preset, plan.out, **plan.common(command), progress=progress)
+
+
 def _moments(plan: StudyPlan, command: str, progress: Progress) -> Path:
     from simulations.mnist.decomposition import write_table
 
@@ -72,6 +96,10 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             "training screened in bfloat16, in int8, by old parameters or a small network", _approximate
         ),
         "moments": Study("signal and noise of every rule in the network's parameters, along training", _moments),
+        "adam": Study("what an update of each method is predicted to gain under Adam, along training", _adam),
+        "gains": Study("what an update of each method gains, from policies along training", _gains),
+        "best-gates": Study("the cost of signal of gates beside the least there is, along training", _best_gates),
+        "curves": Study("training by exactly k, at a price, divided by the kept, by the last layer", _curves),
         "cost": Study("FLOPs, bytes and seconds of full and screened steps over sizes and formats", _cost),
         "gamble": Study("training where one action gambles, by delight, |advantage| and a second draw", _gamble),
         "stale": Study(

@@ -80,6 +80,11 @@ class NetworkJacobian:
         """z, (n, K), without a graph."""
         return self._logits
 
+    @property
+    def features(self) -> Tensor:
+        """Input of the last layer, (n, width)."""
+        return self._inputs[-1]
+
     @torch.no_grad()
     def mean_gradient(self, coefficients: Tensor) -> Tensor:
         """Return (1/n)Σ_x J_xᵀv_x, (R, P): one backward pass for each of the R rows of (R, n, K)."""
@@ -112,6 +117,15 @@ class NetworkJacobian:
                 change = change * (hidden > 0)
             change = change @ weight.T + hidden @ weight_change.view_as(weight).T + bias_change
         return change
+
+    @torch.no_grad()
+    def mean_square(self, coefficients: Tensor, mass: Tensor) -> Tensor:
+        """Return (1/n)Σ_xΣ_r mass_xr (J_xᵀv_xr)², (P,), squares of each parameter: v are (R, n, K), mass (n, R)."""
+        parts: list[Tensor] = []
+        for hidden, errors in self._errors(coefficients):
+            squares = torch.einsum("nr,rno->no", mass / len(self._images), errors.square())
+            parts = [(squares.mT @ hidden.square()).flatten(), squares.sum(0), *parts]
+        return torch.cat(parts)
 
     def _errors(self, coefficients: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield each layer's input (n, n_in) and errors (R, n, n_out), the last layer first."""

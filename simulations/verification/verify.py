@@ -43,9 +43,11 @@ CHECKS: dict[str, Check] = {
     "exact-k-or-price": Check(simulate="simulations.verification.checks.bandits.frontier:exact_k_or_price"),
     "normalised-price-gate": Check(
         simulate="simulations.verification.checks.bandits.normalised_price_gate:normalised_price_gate",
+        measure="simulations.verification.checks.mnist.steps:normalised_price_gate",
     ),
     "optimal-gate": Check(
         simulate="simulations.verification.checks.bandits.optimal_gate:optimal_gate",
+        measure="simulations.verification.checks.mnist.steps:optimal_gate",
     ),
     "zero-price-geometry": Check(simulate="simulations.verification.checks.bandits.geometry:zero_price_geometry"),
     "dg-noise-ratio": Check(
@@ -109,6 +111,10 @@ CHECKS: dict[str, Check] = {
     ),
     "stall-escape": Check(
         simulate="simulations.verification.checks.tokens.stall_escape:stall_escape",
+    ),
+    "gates-under-adam": Check(
+        simulate="simulations.verification.checks.bandits.gates_under_adam:gates_under_adam",
+        measure="simulations.verification.checks.mnist.steps:gates_under_adam",
     ),
 }
 

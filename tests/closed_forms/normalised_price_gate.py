@@ -73,6 +73,8 @@ QUOTED = {
         "(1−ρ)v/B": "normalised_variance to first order in h, a step of the proof",
         "83": "of the committed moments, compared in tests/mnist/test_kept_to_pay.py",
         "B = 100": "an example's setting",
+        "784-100-100-10 ReLU": "the network that was measured",
+        "Adam 1e-3, 1,500 updates at ρ = 3 % of 100": "settings of the measurement",
         "3 %": "an example's setting",
         "1.15": "an example, a step of the proof",
         "1.23": "an example, a step of the proof",

@@ -59,6 +59,7 @@ QUOTED = {
     "optimal-gate": {
         "a − (x/2)‖g‖²": "the score, a step of the proof",
         "1/w": "a definition",
+        "784-100-100-10 ReLU": "the network that was measured",
         "min(1, s‖g‖)": "a step of the proof, compared in tests/geometry/test_optimal.py",
         "29": "an example, compared in tests/geometry/test_optimal.py",
         "1.3": "an example, compared in tests/geometry/test_optimal.py",
