@@ -209,4 +209,4 @@ def _cell(u: float, s: float, v: float, width: float) -> tuple[float, float, flo
 def _cells(low: float, high: float) -> tuple[FloatArray, float]:
     """Return the middles of the cells between two log-odds, (n,), and their width."""
     width = (high - low) / _CELLS
-    return low + width * (np.arange(_CELLS) + 0.5), width
+    return np.asarray(low + width * (np.arange(_CELLS) + 0.5), dtype=np.float64), width

@@ -103,8 +103,11 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             seeds=2,
         ),
         "learning-rate": Study(
-            "three times less and three times more than the learning rate of study learning",
-            tuple(replace(each, learning_rate=rate) for each in _LEARNING[:4] for rate in (3e-5, 3e-4)),
+            "a third and a tenth of the learning rate of study learning, and the ones among which PG's was chosen",
+            (
+                *(replace(each, learning_rate=rate) for each in _LEARNING[:4] for rate in (1e-4, 3e-4)),
+                *(replace(_PG, learning_rate=rate) for rate in (3e-5, 3e-3)),
+            ),
             (),
             _by_preset("reversal-3"),
             seeds=2,

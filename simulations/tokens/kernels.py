@@ -4,7 +4,8 @@ Every arm of every position has its own logit, so nothing here assumes that posi
 equally likely: the mean field does. Arm 0 is right. All tokens of a row carry its advantage, the share of right
 tokens less the baseline. Tokens of the same position, arm and row reward are alike, so a batch is counted in such
 classes and the classes are ranked. Ties at the price are kept in proportion: the mean of breaking them at random.
-Numba takes seconds to compile the arithmetic of whole arrays, so it is written out in loops.
+Numba takes seconds to compile the arithmetic of whole arrays, so it is written out in loops. The file is longer than
+300 lines: its kernels share the steps of a batch, which are inlined.
 """
 
 import math

@@ -110,14 +110,14 @@ def test_the_study_has_the_sizes_of_its_presets():
 
 def test_the_other_studies_have_fewer_seeds_and_share_nothing_with_the_first():
     sizes = {name: len(study.configs("paper")) for name, study in STUDIES.items()}
-    assert sizes == {"learning": 50, "methods": 13 * 2 * 2, "tasks": 5 * 5 * 2, "learning-rate": 4 * 2 * 2}
+    assert sizes == {"learning": 50, "methods": 13 * 2 * 2, "tasks": 5 * 5 * 2, "learning-rate": 10 * 2}
     every = [config for study in STUDIES.values() for config in study.configs("paper")]
     assert len(set(every)) == len(every)
     assert [config.seed for config in STUDIES["tasks"].configs("paper", [7])] == 25 * [7]
     labels = [config.label for config in STUDIES["methods"].methods]
     assert len(set(labels)) == len(labels)
     assert "row gate(12.5 %, delight, surprisal per token)" in labels
-    assert {config.learning_rate for config in STUDIES["learning-rate"].configs("quick")} == {3e-5, 3e-4}
+    assert {config.learning_rate for config in STUDIES["learning-rate"].configs("quick")} == {3e-5, 1e-4, 3e-4, 3e-3}
 
 
 def plan(tmp_path, **given):

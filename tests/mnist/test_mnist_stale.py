@@ -5,7 +5,8 @@ import torch
 
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.images import load_mnist
-from simulations.mnist.stale.training import CONTENDERS, SETTINGS, Contender, Setting, StaleProgram, StaleSize, run
+from simulations.mnist.stale.contenders import CONTENDERS, SETTINGS, Contender, Setting, StaleSize
+from simulations.mnist.stale.training import StaleProgram, run
 from simulations.mnist.training import SeedProgram
 
 CPU = torch.device("cpu")

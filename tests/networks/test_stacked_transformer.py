@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from simulations.networks.rollouts import sample
-from simulations.networks.stacked_rollouts import log_race, sample_side_by_side
-from simulations.networks.stacked_transformer import StackedTransformer, tree
+from simulations.networks.stacked_answers.rollouts import log_race, sample_side_by_side
+from simulations.networks.stacked_answers.transformer import StackedTransformer, tree
 from simulations.networks.transformer import Architecture, Transformer
 
 SMALL = Architecture(width=12, heads=3, layers=2, feed_forward=20)

@@ -25,9 +25,9 @@ from torch import Tensor
 from simulations.devices import clock
 from simulations.errors import ReportedError
 from simulations.networks.sequence_counts import PHASES, SequenceCounts
-from simulations.networks.stacked_rollouts import log_race, sample_side_by_side
-from simulations.networks.stacked_sequences import DivergedError, StackedSequenceStep
-from simulations.networks.stacked_transformer import StackedTransformer
+from simulations.networks.stacked_answers.rollouts import log_race, sample_side_by_side
+from simulations.networks.stacked_answers.steps import DivergedError, StackedSequenceStep
+from simulations.networks.stacked_answers.transformer import StackedTransformer
 from simulations.networks.transformer import Transformer
 from simulations.resuming.checkpoints import CheckpointFile
 from simulations.reversal.config import STREAMS, ReversalConfig

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulations.sweeps.grid import Sweep
+from simulations.sweeps.grid import Grid, Sweep
 from simulations.sweeps.named.axes import RULES, log_spaced
 
 __all__ = ["TOKENS"]
@@ -10,6 +10,13 @@ __all__ = ["TOKENS"]
 _CELLS = "simulations.sweeps.cells"
 _VOCABULARIES = (2, 10, 100, 1_000)
 _ROW_RATES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+_FREE: tuple[Grid, ...] = tuple(
+    {"batch_size": batch_sizes, "learning_rate": (learning_rate,), "moving": ("free",)}
+    for learning_rate, batch_sizes in (
+        *((8.0, (100, 150, 200, 250)), (4.0, (50, 75, 100, 125))),
+        *((2.0, (25, 50)), (1.0, (25,))),
+    )
+)
 _SMALL = {"batch_size": 100, "n_steps": 10, "n_replicates": 2}
 
 TOKENS = (
@@ -156,14 +163,7 @@ TOKENS = (
         cell=f"{_CELLS}.tokens.escape:token_escape",
         grids=(
             {"batch_size": (200,), "learning_rate": (16.0, 12.5, 10.0, 8.0, 7.0)},
-            *(
-                {"batch_size": (batch_size,), "learning_rate": (learning_rate,), "moving": ("free",)}
-                for batch_size, learning_rate in (
-                    *((100, 8.0), (150, 8.0), (200, 8.0), (250, 8.0)),
-                    *((50, 4.0), (75, 4.0), (100, 4.0), (125, 4.0)),
-                    *((25, 2.0), (50, 2.0), (25, 1.0)),
-                )
-            ),
+            *_FREE,
         ),
         presets={
             "smoke": {"most_steps": 200, "n_replicates": 2, "held_steps": 40},

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from kondo_theory.training.policies import log_probabilities, wide
 from simulations.networks.rollouts import Rollout
-from simulations.networks.stacked_transformer import StackedTransformer
+from simulations.networks.stacked_answers.transformer import StackedTransformer
 
 __all__ = ["log_race", "sample_side_by_side"]
 

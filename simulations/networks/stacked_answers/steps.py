@@ -1,9 +1,9 @@
 """Gated steps on answers of several seeds side by side: each seed's is that of its own step, up to rounding.
 
 :class:`StackedSequenceStep` is :class:`~simulations.networks.sequence_step.SequenceStep` for a
-:class:`~simulations.networks.stacked_transformer.StackedTransformer`. The seeds share matrix products and nothing
-else: each has its own parameters, optimizer state and random streams. A rollout holds the answers of all seeds, one
-seed's after another's: S·B rows.
+:class:`~simulations.networks.stacked_answers.transformer.StackedTransformer`. The seeds share matrix products and
+nothing else: each has its own parameters, optimizer state and random streams. A rollout holds the answers of all
+seeds, one seed's after another's: S·B rows.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from simulations.networks.rollouts import Rollout
 from simulations.networks.sequence_counts import PHASES, SequenceCounts, timed
 from simulations.networks.sequence_scores import require_known, scores
 from simulations.networks.sequence_step import Loss, policy_gradient_loss
-from simulations.networks.stacked_rollouts import log_race, sample_side_by_side
-from simulations.networks.stacked_transformer import StackedTransformer
+from simulations.networks.stacked_answers.rollouts import log_race, sample_side_by_side
+from simulations.networks.stacked_answers.transformer import StackedTransformer
 
 __all__ = ["DivergedError", "StackedSequenceStep"]
 
