@@ -11,6 +11,7 @@ from first_failure import first_failure
 
 from kondo_theory import cost
 from kondo_theory.derivations import context_delightful, optimal_gate, step_cost, symmetric_context
+from kondo_theory.derivations import gates_under_adam as adam
 from kondo_theory.derivations import kept_sums as sums
 
 p = symmetric_context.p
@@ -70,6 +71,9 @@ MUTATIONS = [
     ("optimal_gate", "_the_top", None, "_value", lambda: optimal_gate._S / optimal_gate._Q),
     ("optimal_gate", "_without_bias", None, "_unbiased", lambda scale: scale * optimal_gate._q),
     ("optimal_gate", "_iteration", None, "_iterated", lambda: sp.Integer(4)),
+    ("gates_under_adam", "_factor", None, "_step", lambda: adam.m / sp.sqrt(adam.m + adam.s / adam.B)),
+    ("gates_under_adam", "_one_context", None, "_right", lambda: 1 / sp.sqrt(1 + adam.b**2 / (adam.B * adam.p))),
+    ("gates_under_adam", "_divisor_and_contexts", None, "_kept_pays", lambda: (1 - adam.rho) / adam.h),
     ("autoregressive_rows", "_tied", None, "_place", lambda u, v: (1 - 1 / v) / (1 + u)),
     ("autoregressive_rows", "_per_position", None, "_ascent", lambda: sp.Rational(7, 200)),
     ("row_gate", "_vanishing", None, "_one_right_drift", lambda: p),
