@@ -46,5 +46,7 @@ QUOTED = {
         "50, 80, 90 and 95 %": "settings of the measurement",
         "784-100-100-10 ReLU": "the network that was measured",
         "batch 100": "a setting of the measurement",
+        "DG-K(3 %)": "a method that was measured",
+        "80 %": "a setting of the measurement",
     },
 }

@@ -59,6 +59,10 @@ QUOTED = {
     "optimal-gate": {
         "a − (x/2)‖g‖²": "the score, a step of the proof",
         "1/w": "a definition",
+        "DG-K(3 %)": "a method that was measured",
+        "at 3 %": "a setting of the measurement",
+        "20 %": "of a criterion that was missed",
+        "a and ‖g‖²": "what the score is made of, defined",
         "784-100-100-10 ReLU": "the network that was measured",
         "min(1, s‖g‖)": "a step of the proof, compared in tests/geometry/test_optimal.py",
         "29": "an example, compared in tests/geometry/test_optimal.py",

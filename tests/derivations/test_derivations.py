@@ -30,6 +30,7 @@ CLAIMS = (
     "exact-k-or-price",
     "normalised-price-gate",
     "optimal-gate",
+    "gates-under-adam",
 )
 # Symbols that a result may contain: the papers' quantities, indices of sums and integrals, and named statistics.
 KNOWN_SYMBOLS = {
@@ -42,6 +43,7 @@ KNOWN_SYMBOLS = {
         "k",
         "n",
         "r",
+        "s",
         "u",
         "L",
         "X",

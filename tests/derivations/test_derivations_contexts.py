@@ -11,6 +11,7 @@ from first_failure import first_failure
 
 from kondo_theory import cost
 from kondo_theory.derivations import context_delightful, optimal_gate, stale_actors, step_cost, symmetric_context
+from kondo_theory.derivations import gates_under_adam as adam
 from kondo_theory.derivations import kept_sums as sums
 
 p = symmetric_context.p
@@ -75,6 +76,9 @@ MUTATIONS = [
     ("stale_actors", "_many_contexts", None, "_pg_coefficient", lambda: p),
     ("disfavoured_actions", "_decomposition", None, "_parts", lambda: (symmetric_context.epsilon, sp.Integer(0))),
     ("disfavoured_actions", "_where_it_grows", None, "_growth", lambda: sp.Rational(1, 2)),
+    ("gates_under_adam", "_factor", None, "_step", lambda: adam.m / sp.sqrt(adam.m + adam.s / adam.B)),
+    ("gates_under_adam", "_one_context", None, "_right", lambda: 1 / sp.sqrt(1 + adam.b**2 / (adam.B * adam.p))),
+    ("gates_under_adam", "_divisor_and_contexts", None, "_kept_pays", lambda: (1 - adam.rho) / adam.h),
     ("autoregressive_rows", "_tied", None, "_place", lambda u, v: (1 - 1 / v) / (1 + u)),
     ("autoregressive_rows", "_per_position", None, "_ascent", lambda: sp.Rational(7, 200)),
     ("stall_escape", "_drift", None, "_rate_zero", lambda: p),
