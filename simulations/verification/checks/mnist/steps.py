@@ -138,7 +138,7 @@ def gain_rows(both: pd.DataFrame, origin: str) -> list[Measured]:
     for rate in _RATES:
         found = _correlations(table[table["learning_rate"] == rate], "progress")
         title = f"rank correlation of predicted gains with those of 20 updates at learning rate {rate:g}, lowest"
-        rows.append(_row(title, found.groupby("seed").min(), origin, {"learning rate": rate}))
+        rows.append(_row(title, found.groupby("seed").min(), origin, {"learning rate": rate, "updates": 20}))
         better = found - _correlations(table[table["learning_rate"] == rate], "descent")
         title = f"rank correlation with gains at learning rate {rate:g}, Adam's prediction − descent's, lowest"
         rows.append(_row(title, better.groupby("seed").min(), origin, {"learning rate": rate}))
@@ -183,7 +183,7 @@ def order_rows(predicted: pd.DataFrame, curves: pd.DataFrame, origin: str) -> li
                 f"rank correlation of gains predicted at {100 * target:g} % along {direction}'s gradient with the "
                 f"speed of committed curves to {100 * error:g} % error"
             )
-            where: dict[str, Value] = {"accuracy": target, "error": error, "gradient": direction}
+            where: dict[str, Value] = {"accuracy": target, "target error": error, "gradient": direction}
             rows.append(_row(title, found, origin, where))
     return rows
 
@@ -206,10 +206,10 @@ def curve_rows(table: pd.DataFrame, pairs: tuple[tuple[str, str], ...], origin: 
         )
         for error in (0.2, 0.1):
             spent = samples_to_error(table, label, error, "update")
-            where = method_of(label) | {"error": error}
+            where = method_of(label) | {"target error": error}
             rows.append(_row(f"updates to {100 * error:g} % error, {label}", spent, origin, where))
     for one, other in pairs:
-        where = method_of(one) | {"against": other}
+        where = method_of(one) | {"against": method_of(other)["method"]}
         gap = 100 * (final_error(table, one) - final_error(table, other))
         rows.append(_row(f"final test error, {one} − {other} (percentage points)", gap, origin, where))
         for error in (0.2, 0.1):
@@ -218,7 +218,7 @@ def curve_rows(table: pd.DataFrame, pairs: tuple[tuple[str, str], ...], origin: 
             with np.errstate(invalid="ignore"):
                 ratio = np.where(there | np.isfinite(took), took / than, 1.0)
             title = f"updates to {100 * error:g} % error, {one} / {other}"
-            rows.append(_row(title, ratio, origin, where | {"error": error}))
+            rows.append(_row(title, ratio, origin, where | {"target error": error}))
     return rows
 
 
