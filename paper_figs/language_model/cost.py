@@ -40,7 +40,7 @@ def language_model_savings() -> Figure:
     _over_full(axes[1], steps)
     _second_pass(axes[2], everything)
     rounds = len(everything["step"].iloc[0])
-    caption(f"""A step of SmolLM2-135M on {int(everything["answers"].iloc[0])} answers of 24 tokens, one CPU thread,
+    caption(f"""A step of SmolLM2-135M, seed 0, on {int(everything["answers"].iloc[0])} answers of 24 tokens, one CPU thread,
         medians of {rounds} interleaved rounds with 95 % bootstrap intervals. (a) Seconds by phase when all
         parameters learn: sampling pale, forward and backward of the kept rows in colour, the optimizer dark;
         number: time over that of all rows. (b) The same ratio by what learns; lines: the physical model, sampling,
