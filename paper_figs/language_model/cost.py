@@ -40,14 +40,14 @@ def language_model_savings() -> Figure:
     _over_full(axes[1], steps)
     _second_pass(axes[2], everything)
     rounds = len(everything["step"].iloc[0])
-    caption(f"""A step of SmolLM2-135M, seed 0, on {int(everything["answers"].iloc[0])} answers of 24 tokens, one CPU thread,
-        medians of {rounds} interleaved rounds with 95 % bootstrap intervals. (a) Seconds by phase when all
-        parameters learn: sampling pale, forward and backward of the kept rows in colour, the optimizer dark;
-        number: time over that of all rows. (b) The same ratio by what learns; lines: the physical model, sampling,
-        the optimizer and the share of rows of the full forward and backward; dotted: no backward at all. (c)
-        Forward and backward alone, all parameters: seconds, FLOPs, and bytes held at once above parameters,
-        gradients and optimizer, all rows in one micro-batch; dotted: in proportion. Filled points and bars:
-        measured.""")
+    caption(f"""A step of SmolLM2-135M, seed 0, on {int(everything["answers"].iloc[0])} answers of 24 tokens, one
+        CPU thread, medians of {rounds} interleaved rounds with 95 % bootstrap intervals. (a) Seconds by phase
+        when all parameters learn: sampling pale, forward and backward of the kept rows in colour, the optimizer
+        dark; number: time over that of all rows. (b) The same ratio by what learns; lines: the physical model,
+        sampling, the optimizer and the share of rows of the full forward and backward; dotted: no backward at
+        all. (c) Forward and backward alone, all parameters: seconds, FLOPs, and bytes held at once above
+        parameters, gradients and optimizer, all rows in one micro-batch; dotted: in proportion. Filled points and
+        bars: measured.""")
     return figure
 
 
