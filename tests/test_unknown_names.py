@@ -78,7 +78,7 @@ def test_a_kernel_takes_a_new_rule_for_no_other(registered, monkeypatch):
     with pytest.raises(ValueError, match=r"rule must be one of delight, .*, got 'made-up'"):
         TokenGate("token", 0.1, NEW)
     with pytest.raises(ValueError, match="no such rule"):
-        ranking.score.py_func(9, 1.0, 1.0, 1.0, (0.0, 1.0))
+        ranking.score.py_func(len(ranking.RULE_CODES), 1.0, 1.0, 1.0, (0.0, 1.0))
 
 
 def test_every_rule_has_a_claim_a_code_and_a_style():

@@ -164,7 +164,7 @@ def _time(proof: Proof) -> None:
         "Wentzell), and the path on which all move together is one of them. It needs the stall to attract in the "
         "other directions; where tokens at the price tie, they chatter over the tie by steps of the order of h, "
         "which adds to the drift and is not small beside it unless h is",
-        latex=r"\inf_{\text{paths}}\mathcal A\le S",
+        latex=r"\inf_{\text{paths}} A\le S",
     )
 
 

@@ -59,7 +59,7 @@ def test_every_name_is_offered(line):
 @pytest.mark.parametrize(
     ("line", "incomplete", "words"),
     [
-        ("verify --claim", "gate", ["gate-law"]),
+        ("verify --claim", "gate-", ["gate-law"]),
         ("figures", "mnist-q", ["mnist-quality"]),
         ("sweep", "gate", ["gate-frequency"]),
         ("sweep gate-frequency --set", "ex", ["excess="]),
