@@ -180,7 +180,7 @@ def _where_it_grows(proof: Proof) -> sp.Expr:
         "the failures fall into another context than the signal.",
         "a metric is positive definite, no more; and the logits of two contexts are different coordinates",
         sp.Matrix([[1, -1], [-1, 2]]).is_positive_definite,
-        latex=r"c=v^\top\mathcal K v'",
+        latex=r"c=v^\top K v'",
     )
     limit = sp.limit(sp.cancel(dg / pg) * root**2, root, 0).subs(up, sp.Rational(1, 2))
     proof.identity(
