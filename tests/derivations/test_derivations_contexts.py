@@ -15,6 +15,7 @@ from kondo_theory.derivations import kept_sums as sums
 
 p = symmetric_context.p
 CLAIMS = ("context-allocation", "step-cost", "approximate-delight", "stale-actors", "disfavoured-actions")
+TIMES = ("pg", "backward", "value_backward", "value_forward")
 
 
 def evaluate(expression, **values):
@@ -75,6 +76,9 @@ MUTATIONS = [
     ("stale_actors", "_many_contexts", None, "_pg_coefficient", lambda: p),
     ("disfavoured_actions", "_decomposition", None, "_parts", lambda: (symmetric_context.epsilon, sp.Integer(0))),
     ("disfavoured_actions", "_where_it_grows", None, "_growth", lambda: sp.Rational(1, 2)),
+    ("corner_escape", "_two_arms", None, "_two_arm_times", lambda: dict.fromkeys(TIMES, sp.log(p))),
+    ("corner_escape", "shared_logits", "shared_logits", "_push", lambda minority: p * (1 - p) * (1 - 2 * minority)),
+    ("corner_escape", "delightful", "shared_logits", "_weights", lambda success: (sp.Integer(1), sp.Integer(0))),
     ("autoregressive_rows", "_tied", None, "_place", lambda u, v: (1 - 1 / v) / (1 + u)),
     ("autoregressive_rows", "_per_position", None, "_ascent", lambda: sp.Rational(7, 200)),
     ("row_gate", "_vanishing", None, "_one_right_drift", lambda: p),
