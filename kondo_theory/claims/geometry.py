@@ -187,16 +187,16 @@ CLAIMS = (
         source="here; the questions from arXiv 2605.11908, as reported",
         regime=(
             "one correct arm, R in {0, 1}, 0 ≤ b < 1, limit of small steps and large batches. With K arms every "
-            "corner takes from 1 to {most_arms} times as long, and late rates hold from every policy. The "
-            "reported logarithm is one of backward passes, or of updates that are means over the kept in batches "
-            "of B ≫ r, never of forward samples: at every step size zero price waits 1/π_y of them for its first "
-            "update. With b = p it leaves the corner in PG's time, with {value_backward} backward passes. DG at "
-            "a fixed η leaves it in {dg_corner} times r, for its weight of the likely arm is 1/2 there: r → ∞ "
-            "and η → 0 do not commute. The reported O(1/t) needs a constant baseline. Shared parameters: with "
-            "one baseline for all contexts zero price follows PG whatever they share; with each context's value "
-            "it descends the mean squared error rate, and one parameter with two contexts of two arms is the "
-            "smallest example. DG with a common baseline 0 < b < 1 stops short of p = 1 there iff q > "
-            "{dg_share}, at every η; its rest point goes to 1 as η → 0"
+            "corner takes from 1 to {most_arms} times as long, and late rates hold from every policy that gives "
+            "each arm a chance. The reported logarithm holds here in backward passes, or of updates that are "
+            "means over the kept in batches of B ≫ r, and not in forward samples: at every step size zero price "
+            "waits 1/π_y of them for its first update. With b = p it leaves the corner in PG's time, with "
+            "{value_backward} backward passes. DG at a fixed η leaves it in {dg_corner} times r, for its weight "
+            "of the likely arm is 1/2 there: r → ∞ and η → 0 do not commute. The reported O(1/t) holds with a "
+            "constant baseline only. Shared parameters: with one baseline for all contexts zero price follows PG "
+            "whatever they share; with each context's value it descends the mean squared error rate, and one "
+            "parameter with two contexts of two arms is the smallest example. DG with a common baseline 0 < b < "
+            "1 stops short of p = 1 there iff q > {dg_share}, at every η; its rest point goes to 1 as η → 0"
         ),
         rule=SIMULATED,
         formulas={

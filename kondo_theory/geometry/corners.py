@@ -148,7 +148,7 @@ def shared_rest_point(
     baseline : (...) array in [0, 1) or "value"
         Common to both contexts, or each context's own success probability; for DG a number.
     temperature : (...) array
-        η in (0, ∞], for "dg".
+        η in (0, ∞), for "dg"; hot, the point is so near to 1 that it rounds to it.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def shared_rest_point(
     b = _domain.interval("baseline", baseline, 0, 1, "[)")
     if method != "dg":
         return np.ones(np.broadcast_shapes(q.shape, b.shape))[()]
-    eta = _domain.interval("temperature", temperature, 0, np.inf, "(]")
+    eta = _domain.interval("temperature", temperature, 0, np.inf, "()")
     q, b, eta = np.broadcast_arrays(q, b, eta)
 
     def kappa(log_odds: FloatArray) -> FloatArray:
