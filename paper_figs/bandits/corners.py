@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from kondo_theory.geometry.corners import escape_time, kept_updates, shared_rest_point
 from kondo_theory.geometry.learning import learning_time
-from paper_figs.arranging import stack_names
+from paper_figs.arranging import label_curves
 from paper_figs.marks import reference
 from paper_figs.panels import caption, finding, panels
 from paper_figs.style import method_style
@@ -39,7 +39,7 @@ def _times(ax: Axes, b: float, batch_size: int, temperature: float) -> None:
     passes = escape_time("zero-price", policy, b, "backward")
     dg = learning_time("dg", 2, 0.5, b, p_start=policy[:, 0], temperature=temperature)
     zero = method_style("zero price").colour
-    ax.plot(ratio, samples, color=zero, ls="--", label="zero price, samples")
+    ax.plot(ratio, samples, color=zero, label="zero price, samples")
     ax.plot(ratio, dg, color=method_style("DG").colour, label="DG, samples")
     ax.plot(ratio, escape_time("pg", policy, b), color=method_style("PG").colour, label="PG, samples")
     ax.plot(
@@ -48,16 +48,19 @@ def _times(ax: Axes, b: float, batch_size: int, temperature: float) -> None:
     ax.plot(ratio, passes, color=zero, label="zero price, backward")
     ax.set(xscale="log", yscale="log", xlabel="ratio of the wrong arm to the right one, r")
     ax.set(ylabel="time to even odds\n(learning rate × batches)")
-    finding(ax, f"A millionth: {number(samples[-1])} samples, {number(passes[-1])} backward passes")
-    stack_names(ax, (0.03, 0.99))
+    finding(
+        ax,
+        f"At the largest r zero price takes {number(samples[-1])} in samples, {number(passes[-1])} in passes",
+    )
+    label_curves(ax)
 
 
 def _rest(ax: Axes, b: float, temperature: float) -> None:
     share = np.linspace(0.002, 0.498, 249)
     ax.plot(share, shared_rest_point("pg", share, b), color=method_style("PG").colour, label="PG")
-    for eta, look in ((temperature, "-"), (temperature / 20, ":")):
+    for eta in (temperature, temperature / 20):
         points = shared_rest_point("dg", share, b, temperature=eta)
-        ax.plot(share, points, color=method_style("DG").colour, ls=look, label=f"DG, η = {eta:g}")
+        ax.plot(share, points, color=method_style("DG").colour, label=f"DG, η = {eta:g}")
     zero = method_style("zero price, b = p")
     ax.plot(share, shared_rest_point("zero-price", share, "value"), color=zero.colour, label="zero price, b = p")
     least = (1 - b) / (3 - 2 * b)
@@ -66,4 +69,4 @@ def _rest(ax: Axes, b: float, temperature: float) -> None:
         xlabel="share of the smaller context, q", ylabel="p where the flow rests", xlim=(0, 0.5), ylim=(0.45, 1.03)
     )
     finding(ax, f"Zero price with b = p matches probabilities; DG stops short of 1 from q = {number(least)}")
-    stack_names(ax, (0.03, 0.03))
+    label_curves(ax)
