@@ -72,7 +72,8 @@ def _escapes(time: Closed, decide: Weigh, replicates: int, corners: tuple[str, .
 def _late(time: Closed, decide: Weigh, replicates: int) -> Iterator[Simulated]:
     """Yield late stretches, over which the inverse error (its square, if b = p) grows steadily."""
     policy = (0.8, 0.15, 0.03, 0.02)
-    for offset, (method, b, end) in enumerate((("zero-price", 0.5, 0.99), ("zero-price", "value", 0.96))):
+    stretches: tuple[tuple[str, float | str, float], ...] = (("zero-price", 0.5, 0.99), ("zero-price", "value", 0.96))
+    for offset, (method, b, end) in enumerate(stretches):
         found, _ = escape_times(Corner(method, b, policy, end), replicates, 1_000 + 10 * offset, decide)
         where: dict[str, Value] = {"method": method, "b": b, "policy": policy, "p start": policy[0], "p end": end}
         quantity = f"late time from p={policy[0]:g} to {end:g} by {method}, b={'p' if b == 'value' else b}"
@@ -117,7 +118,7 @@ def _kept_updates(decide: Weigh, replicates: int) -> Iterator[Simulated]:
 def _shared(rest: Closed, decide: Weigh, replicates: int) -> Iterator[Simulated]:
     """Yield where flow on shared logits rests, and how long what does not rest takes to p = 0.9."""
     both = (0.05, 0.95)
-    cases = (
+    cases: tuple[tuple[str, float | str, float, float, tuple[float, ...]], ...] = (
         ("zero-price", "value", 0.25, 1.0, both),
         ("dg", 0.5, 0.4, 1.0, both[:1]),
         ("dg", 0.5, 0.4, 0.2, both[1:]),
@@ -130,7 +131,8 @@ def _shared(rest: Closed, decide: Weigh, replicates: int) -> Iterator[Simulated]
             quantity = f"p of shared logits, {method}, q={q:g}, η={eta:g}, from {start:g}"
             predicted = float(rest(method, q, b, temperature=eta))
             yield Simulated(quantity, predicted, found.value, found.standard_error, parameters=where)
-    for index, (method, b) in enumerate((("pg", "value"), ("zero-price", 0.5))):
+    followers: tuple[tuple[str, float | str], ...] = (("pg", "value"), ("zero-price", 0.5))
+    for index, (method, b) in enumerate(followers):
         q, ends = 0.25, (0.3, 0.9)
         found = shared_time(SharedLogits(method, b, q), *ends, replicates, 4_100 + 10 * index, decide)
         # One log-odds moves by half of what two logits do, and by 1 − 2q of it.
