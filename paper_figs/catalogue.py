@@ -87,6 +87,11 @@ FIGURES = {
         "paper_figs.bandits.learning:learning_time",
         ("sweep learning-time",),
     ),
+    "corner-escape": FigureEntry(
+        "time out of a corner in samples, in updates and in backward passes, and where shared logits rest",
+        "paper_figs.bandits.corners:corner_escape",
+        (),
+    ),
     "graded-rewards": FigureEntry(
         "the angle of the zero-price direction under graded rewards",
         "paper_figs.bandits.learning:graded_rewards",

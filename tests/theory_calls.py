@@ -11,6 +11,7 @@ from kondo_theory.gambling import equal_noise, means, noise_aware, roots, top_ra
 from kondo_theory.geometry import (
     adam,
     alignment,
+    corners,
     counts,
     exact_rate,
     graded,
@@ -167,6 +168,10 @@ BROADCAST = {
     expected_rate: {**ATOMS, "price": PRICE, "temperature": ETA},
     rate_value: {**ATOMS, "rate": RATE},
     surprisal: {"pi": POLICY},
+    corners.escape_time: {"method": "zero-price", "policy": POLICY, "baseline": BASELINE, "p_end": (0.7, 0.8, 0.9)},
+    corners.kept_updates: {"policy": POLICY, "baseline": BASELINE, "batch_size": MANY, "p_end": (0.7, 0.8, 0.9)},
+    corners.late_error: {"method": "zero-price", "n_arms": K, "time": MANY, "baseline": BASELINE},
+    corners.shared_rest_point: {"method": "dg", "minority": (*X[:2], 0.4), "baseline": BASELINE, "temperature": ETA},
     graded.ascent_guaranteed: GRADED,
     graded.direction_kept: GRADED,
     graded.zero_price_cosine: GRADED,

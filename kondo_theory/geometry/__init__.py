@@ -3,6 +3,7 @@
 * :mod:`kondo_theory.geometry.symmetric`: exact moments of a sign gate, DG's weights, baselines, forward efficiency.
 * :mod:`kondo_theory.geometry.alignment`: samples and backward passes until the gradient points the right way.
 * :mod:`kondo_theory.geometry.learning`: learning time under gradient flow.
+* :mod:`kondo_theory.geometry.corners`: the same from a corner, late rates, and contexts that share a parameter.
 * :mod:`kondo_theory.geometry.graded`: graded rewards, where zero price can turn the direction.
 * :mod:`kondo_theory.geometry.quality_cost`: quality against cost over prices and temperatures, and the value of a
 rate.

@@ -13,7 +13,7 @@ from kondo_theory import geometry as closed
 from simulations.bandits.simulation import DynamicsConfig, Estimate, Gate, simulate_dynamics
 from simulations.statistics import mean_and_error
 
-__all__ = ["P_END", "Run", "Times", "extrapolated_times", "times_to_reach"]
+__all__ = ["P_END", "Run", "Times", "extrapolated", "extrapolated_times", "times_to_reach"]
 
 FloatArray = NDArray[np.float64]
 Times = Callable[..., FloatArray]
@@ -56,14 +56,17 @@ def extrapolated_times(run: Run, replicates: int, seed: int, threads: int) -> tu
         replicates = min(replicates, 4)
     rates = [rate * (2 if run.n_arms >= MANY_ARMS else 1) for rate in LEARNING_RATES]
     found = [times_to_reach(run, rate, replicates, seed + n, threads) for n, rate in enumerate(rates)]
-    estimates = []
-    for large, middle, small in zip(*found, strict=True):
-        values, errors = np.array([mean_and_error(column) for column in (large, middle, small)]).T
-        fine, coarse = 2 * values[2] - values[1], 2 * values[1] - values[0]
-        left_out = max(abs(fine - coarse), (fine - values[2]) ** 2 / abs(fine))
-        error = math.hypot(2 * errors[2], errors[1], left_out)
-        estimates.append(Estimate(float(fine), float(error)))
-    return estimates[0], estimates[1]
+    forward, backward = (extrapolated(*columns) for columns in zip(*found, strict=True))
+    return forward, backward
+
+
+def extrapolated(large: FloatArray, middle: FloatArray, small: FloatArray) -> Estimate:
+    """Return the limit of small steps from replicates at a learning rate, at half and at a quarter of it."""
+    values, errors = np.array([mean_and_error(column) for column in (large, middle, small)]).T
+    fine, coarse = 2 * values[2] - values[1], 2 * values[1] - values[0]
+    left_out = max(abs(fine - coarse), (fine - values[2]) ** 2 / abs(fine))
+    error = math.hypot(2 * errors[2], errors[1], left_out)
+    return Estimate(float(fine), float(error))
 
 
 def times_to_reach(

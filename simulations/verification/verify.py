@@ -61,6 +61,7 @@ CHECKS: dict[str, Check] = {
         simulate="simulations.verification.checks.bandits.alignment:backward_passes_to_align"
     ),
     "learning-time": Check(simulate="simulations.verification.checks.bandits.learning:learning_time"),
+    "corner-escape": Check(simulate="simulations.verification.checks.bandits.corners:corner_escape"),
     "additive-threshold": Check(simulate="simulations.verification.checks.bandits.screening:additive_threshold_turn"),
     "additive-never-fixed": Check(simulate="simulations.verification.checks.bandits.screening:additive_never_fixed"),
     "screening-at-rate": Check(simulate="simulations.verification.checks.bandits.composition:screening_at_rate"),

@@ -24,6 +24,7 @@ CLAIMS = (
     "graded-rewards",
     "backward-passes-to-align",
     "learning-time",
+    "corner-escape",
     "additive-threshold",
     "additive-never-fixed",
     "screening-at-rate",

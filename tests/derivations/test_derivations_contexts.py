@@ -16,6 +16,7 @@ from kondo_theory.derivations import kept_sums as sums
 
 p = symmetric_context.p
 CLAIMS = ("context-allocation", "step-cost", "approximate-delight", "stale-actors", "disfavoured-actions")
+TIMES = ("pg", "backward", "value_backward", "value_forward")
 
 
 def evaluate(expression, **values):
@@ -79,6 +80,9 @@ MUTATIONS = [
     ("gates_under_adam", "_factor", None, "_step", lambda: adam.m / sp.sqrt(adam.m + adam.s / adam.B)),
     ("gates_under_adam", "_one_context", None, "_right", lambda: 1 / sp.sqrt(1 + adam.b**2 / (adam.B * adam.p))),
     ("gates_under_adam", "_divisor_and_contexts", None, "_kept_pays", lambda: (1 - adam.rho) / adam.h),
+    ("corner_escape", "_two_arms", None, "_two_arm_times", lambda: dict.fromkeys(TIMES, sp.log(p))),
+    ("corner_escape", "shared_logits", "shared_logits", "_push", lambda minority: p * (1 - p) * (1 - 2 * minority)),
+    ("corner_escape", "delightful", "shared_logits", "_weights", lambda success: (sp.Integer(1), sp.Integer(0))),
     ("autoregressive_rows", "_tied", None, "_place", lambda u, v: (1 - 1 / v) / (1 + u)),
     ("autoregressive_rows", "_per_position", None, "_ascent", lambda: sp.Rational(7, 200)),
     ("stall_escape", "_drift", None, "_rate_zero", lambda: p),

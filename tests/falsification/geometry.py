@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from falsification.statements import arms, context, probability, refuted, states
+from falsification.statements import FloatArray, arms, context, probability, refuted, states
 from kondo_theory.geometry import alignment, graded, symmetric
+from kondo_theory.geometry.corners import escape_time, kept_updates, shared_rest_point
 from kondo_theory.geometry.learning import learning_time
 from kondo_theory.moments import gradient_moments
 
@@ -82,3 +83,49 @@ def _learning(rng):
     eta = rng.uniform(0.1, 3)
     pg, dg = (float(learning_time(m, n_arms, end, b, temperature=eta)) for m in ("pg", "dg"))
     return np.array([dg / pg - 1, 2 / (1 - b) - dg / pg]) + 1e-9
+
+
+def _corner(rng) -> tuple[FloatArray, int, str, float | str, str]:
+    """Draw a policy, the correct arm first, K, and a method with its baseline and unit."""
+    n = int(rng.integers(2, 9))
+    right = 10 ** -rng.uniform(0.4, 6)
+    wrong = rng.dirichlet(np.full(n - 1, 0.3)) * 0.999 + 0.001 / (n - 1)
+    method, b = (("pg", 0.5), ("zero-price", float(rng.uniform(0, 0.95))), ("zero-price", "value"))[rng.integers(3)]
+    return np.array([right, *(1 - right) * wrong]), n, method, b, ("forward", "backward")[rng.integers(2)]
+
+
+@states("corner-escape", "every corner takes from 1 to 2(K−1)/K times what two arms take")
+def _corners(rng):
+    policy, n, method, b, unit = _corner(rng)
+    ratio = float(escape_time(method, policy, b, unit) / escape_time(method, [policy[0], 1 - policy[0]], b, unit))
+    return np.array([ratio - 1, 2 * (n - 1) / n - ratio]) + 1e-9
+
+
+@refuted("corner-escape", "no corner takes longer than two arms")
+def _corners_alike(rng):
+    return -_corners(rng)[0] + 1e-6
+
+
+@states("corner-escape", "updates by the kept are at least backward passes, and 1/B of the samples")
+def _updates(rng):
+    policy, _, _, _, _ = _corner(rng)
+    size = float(rng.integers(1, 1_000))
+    found = float(kept_updates(policy, 0.5, size))
+    passes, samples = (float(escape_time("zero-price", policy, 0.5, unit)) for unit in ("backward", "forward"))
+    return np.array([found / passes - 1, found * size / samples - 1]) + 1e-9
+
+
+@states("corner-escape", "DG with a common baseline stops short of 1 iff q > (1−b)/(3−2b)")
+def _dg_stops(rng):
+    q, b, eta = rng.uniform(0.01, 0.49), rng.uniform(0.01, 0.99), rng.uniform(0.02, 1)
+    share = (1 - b) / (3 - 2 * b)
+    stops = float(shared_rest_point("dg", q, b, temperature=eta)) < 1
+    return 1.0 if abs(q - share) < 0.01 or stops == (q > share) else -1.0
+
+
+@refuted("corner-escape", "DG's rest point rises whenever the gate cools")
+def _dg_cools(rng):
+    q, b = rng.uniform(0.3, 0.49), rng.uniform(0.3, 0.9)
+    cold, hot = np.sort(rng.uniform(0.05, 2, 2))
+    points = shared_rest_point("dg", q, b, temperature=np.array([cold, hot]))
+    return float(points[0] - points[1])
