@@ -15,7 +15,7 @@ from kondo_theory.words import choice
 from simulations.networks.transformer import Architecture
 from simulations.reversal.objectives import BASELINES, REWARDS
 
-__all__ = ["METHODS", "PRESETS", "QUALITY_METHODS", "STREAMS", "Preset", "ReversalConfig", "preset_configs"]
+__all__ = ["LATER", "METHODS", "PRESETS", "QUALITY_METHODS", "STREAMS", "Preset", "ReversalConfig", "preset_configs"]
 
 METHODS = {
     "pg": "policy gradient: every token backpropagated with its row's advantage",
@@ -28,6 +28,8 @@ METHODS = {
 
 GATED = ("token-gate", "row-gate")
 EPOCHS = {"ppo": 4, "pmpo": 1}
+LATER: dict[str, Any] = {"baseline": "mean", "divergence": 0.0, "final_norm": True, "head": "zero"}
+"""Settings that the first tables had no columns of, and what they were then."""
 STREAMS = ("initialisation", "prompts", "actions", "gate", "evaluation")
 
 
@@ -186,10 +188,10 @@ class ReversalConfig:
             (not self.network.final_norm, "no final norm"),
             (self.network.head != "zero", f"{self.network.head} head"),
         )
-        return ", ".join((self._name, *(words for changed, words in changes if changed)))
+        return ", ".join((self.name, *(words for changed, words in changes if changed)))
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
         """The method's own name, with its settings."""
         name = self.method.replace("-", " ")
         if self.rate is not None:

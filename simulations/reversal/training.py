@@ -31,7 +31,7 @@ from simulations.networks.sequence_counts import PHASES, SequenceCounts
 from simulations.networks.sequence_step import Loss, SequenceStep
 from simulations.networks.transformer import Transformer
 from simulations.resuming.checkpoints import CheckpointFile
-from simulations.reversal.config import STREAMS, ReversalConfig
+from simulations.reversal.config import LATER, STREAMS, ReversalConfig
 from simulations.reversal.methods import objective
 from simulations.reversal.objectives import advantage_of, error_columns, points, wrong_answers
 
@@ -238,10 +238,6 @@ class ReversalRun:
         )  # (P, H)
 
 
-_LATER = {"baseline": "mean", "divergence": 0.0, "final_norm": True, "head": "zero"}
-"""Settings that the first tables had no columns of, and what they were then."""
-
-
 def tidy(configs: Sequence[ReversalConfig], curves: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Join the curves into one table with the configuration of each run in front, in the order of ``configs``.
 
@@ -252,7 +248,7 @@ def tidy(configs: Sequence[ReversalConfig], curves: Sequence[pd.DataFrame]) -> p
     for each in settings:
         network = each.pop("network")
         each |= {"final_norm": network["final_norm"], "head": network["head"]}
-    dropped = () if any(each[name] != value for each in settings for name, value in _LATER.items()) else _LATER
+    dropped = () if any(each[name] != value for each in settings for name, value in LATER.items()) else LATER
     frames = []
     for config, setting, curve in zip(configs, settings, curves, strict=True):
         columns = {key: value for key, value in setting.items() if key not in dropped}

@@ -133,8 +133,8 @@ MISTAKES = [
     (("--updates", "0"), "0 is not in the range x>=1"),
     (
         ("--study", "joy"),
-        "study must be one of quality, token-trap, screening, screening-tasks, reward, learning-rate, scaling, "
-        "step-times, got 'joy'",
+        "study must be one of quality, token-trap, screening, screening-tasks, reward, learning-rate, protocols, "
+        "scaling, step-times, got 'joy'",
     ),
     (
         ("--study", "quality", "--length", "3"),
