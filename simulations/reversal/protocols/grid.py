@@ -130,7 +130,7 @@ CELLS = (
 def selected(configs: Sequence[ReversalConfig], preset: str, directory: Path = COMMITTED) -> list[ReversalConfig]:
     """Return the runs of the grid that a preset trains.
 
-    At ``smoke`` those of this project's protocol and its rewards; at ``quick`` all; at ``paper`` those of the
+    At ``smoke`` those of reward ``prefix`` with nothing else changed; at ``quick`` all; at ``paper`` those of the
     protocols that :func:`~simulations.reversal.protocols.reproduction.kept_protocols` keeps of the committed quick
     table.
 
@@ -142,8 +142,7 @@ def selected(configs: Sequence[ReversalConfig], preset: str, directory: Path = C
     if preset == "quick":
         return list(configs)
     if preset == "smoke":
-        kept = {Protocol(reward) for reward in ("fraction", "prefix", "exact")}
-        return [config for config in configs if cell_protocol(config) in kept]
+        return [config for config in configs if cell_protocol(config) == Protocol("prefix")]
     path = directory / f"{KIND}-quick.parquet"
     if not path.exists():
         raise ResultError(f"preset paper trains what the quick table of study {STUDY} keeps, and {path} is not there")
