@@ -162,3 +162,4 @@ def test_cells_train_and_are_read(tmp_path):
     assert len(found) == 2 * 6 * 2
     shown = verdict_table(table)
     assert len(shown.rows) == 1 + len(FIGURES)
+    assert set(shown.columns[3].cells) <= {"prefix, 0.0003", "prefix, 0.0003, batch-mean baseline, no final norm"}

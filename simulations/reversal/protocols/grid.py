@@ -11,7 +11,7 @@ signs and Adam do not see (:func:`~simulations.reversal.objectives.advantage_of`
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import product
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from simulations.errors import ResultError
 from simulations.networks.transformer import Architecture
 from simulations.results.tables import COMMITTED, load
 from simulations.reversal.config import ReversalConfig
-from simulations.reversal.protocols.reproduction import kept_protocols
+from simulations.reversal.protocols.reproduction import kept_protocols, protocol_name
 
 __all__ = ["CELLS", "KIND", "PROTOCOLS", "STUDY", "Protocol", "cell_protocol", "selected"]
 
@@ -53,9 +53,8 @@ class Protocol:
     learning_rate: float = 3e-4
 
     def __str__(self) -> str:
-        """Name it: the reward, the learning rate, and what is not this project's."""
-        changes = ReversalConfig("pg", baseline=self.baseline, network=self.network).label.split(", ")[1:]
-        return ", ".join([self.reward, f"{self.learning_rate:g}", *changes])
+        """Name it, see :func:`~simulations.reversal.protocols.reproduction.protocol_name`."""
+        return protocol_name(*astuple(self))
 
     @property
     def network(self) -> Architecture:

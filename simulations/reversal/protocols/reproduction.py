@@ -24,7 +24,8 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from simulations.reversal.config import LATER
+from simulations.networks.transformer import Architecture
+from simulations.reversal.config import LATER, ReversalConfig
 from simulations.reversal.summary import FINAL_EVALUATIONS
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Figure",
     "Reading",
     "kept_protocols",
+    "protocol_name",
     "readings",
     "verdict",
     "verdict_table",
@@ -135,6 +137,13 @@ class Reading:
         return sum(distance(error, FIGURES[name].published) for name, (_, error) in self.nearest.items())
 
 
+def protocol_name(reward: str, final_norm: bool, head: str, baseline: str, learning_rate: float) -> str:
+    """Return the reward, the learning rate and what is not this project's protocol, as labels say it."""
+    network = Architecture(final_norm=bool(final_norm), head=head)
+    changes = ReversalConfig("pg", baseline=baseline, network=network).label.split(", ")[1:]
+    return ", ".join([reward, f"{learning_rate:g}", *changes])
+
+
 def readings(table: pd.DataFrame) -> list[Reading]:
     """Return every reading of a table of the study, update 0 left out.
 
@@ -234,6 +243,5 @@ def verdict_table(table: pd.DataFrame) -> Table:
         named = best.nearest if figure is None else {figure: best.nearest[figure]}
         measured = ", ".join(f"{method} {error:.2g}" for method, error in named.values())
         name = "all five, in order" if figure is None else f"{figure}, {FIGURES[figure].published:g}"
-        protocol = ", ".join(f"{column}={value}" for column, value in zip(PROTOCOL, best.protocol, strict=True))
-        shown.add_row(name, said, share, protocol, f"{best.update:,}", best.error, measured)
+        shown.add_row(name, said, share, protocol_name(*best.protocol), f"{best.update:,}", best.error, measured)
     return shown
