@@ -13,30 +13,42 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-__all__ = ["Architecture", "Transformer"]
+from kondo_theory.words import choice
+
+__all__ = ["HEADS", "Architecture", "Transformer"]
+
+HEADS = ("zero", "default")
+"""How the head starts: at zero, or as every other linear layer."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """Sizes of the network; the defaults are the protocol's.
+    """Sizes of the network and its last layers; the defaults are the protocol's.
 
     Attributes
     ----------
     width, heads, layers, feed_forward : int
         Residual width (a multiple of ``heads``), attention heads, blocks, hidden width of each block's perceptron.
+    final_norm : bool
+        The head reads normalised activations, not the residual stream as it is.
+    head : str
+        How the head starts, one of ``HEADS``.
 
     Raises
     ------
     ValueError
-        If a size is below 1 or the heads do not divide the width.
+        If a size is below 1, the heads do not divide the width or the head's start is unknown.
     """
 
     width: int = 64
     heads: int = 4
     layers: int = 3
     feed_forward: int = 128
+    final_norm: bool = True
+    head: str = "zero"
 
     def __post_init__(self) -> None:
+        choice("head", self.head, HEADS)
         for name in ("width", "heads", "layers", "feed_forward"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -114,7 +126,8 @@ class Transformer(nn.Module):
     """Decoder-only transformer over a vocabulary of M tokens: learned positions, pre-norm, ReLU, no biases.
 
     Linear layers keep PyTorch's default initialisation (uniform within 1/√(inputs)); embeddings of tokens and
-    positions are normal. The head starts at zero, so that the untrained policy is uniform, p = 1/M.
+    positions are normal. The head starts at zero, so that the untrained policy is uniform, p = 1/M, unless
+    ``size`` says otherwise.
 
     Parameters
     ----------
@@ -144,9 +157,10 @@ class Transformer(nn.Module):
             self.tokens = nn.Embedding(vocab_size, width)
             self.positions = nn.Parameter(torch.randn(n_positions, width))
             self.blocks = nn.ModuleList(Block(self.size) for _ in range(self.size.layers))
-            self.final_norm = nn.LayerNorm(width, bias=False)
+            self.final_norm = nn.LayerNorm(width, bias=False) if self.size.final_norm else nn.Identity()
             self.head = nn.Linear(width, vocab_size, bias=False)
-            nn.init.zeros_(self.head.weight)
+            if self.size.head == "zero":
+                nn.init.zeros_(self.head.weight)
 
     def forward(
         self, tokens: Tensor, n_logits: int | None = None, cache: Tensor | None = None, start: int = 0

@@ -13,9 +13,9 @@ from kondo_theory.gate import Gate
 from kondo_theory.screening import RULES
 from kondo_theory.words import choice
 from simulations.networks.transformer import Architecture
-from simulations.reversal.objectives import REWARDS
+from simulations.reversal.objectives import BASELINES, REWARDS
 
-__all__ = ["METHODS", "PRESETS", "QUALITY_METHODS", "STREAMS", "Preset", "ReversalConfig", "preset_configs"]
+__all__ = ["LATER", "METHODS", "PRESETS", "QUALITY_METHODS", "STREAMS", "Preset", "ReversalConfig", "preset_configs"]
 
 METHODS = {
     "pg": "policy gradient: every token backpropagated with its row's advantage",
@@ -28,6 +28,8 @@ METHODS = {
 
 GATED = ("token-gate", "row-gate")
 EPOCHS = {"ppo": 4, "pmpo": 1}
+LATER: dict[str, Any] = {"baseline": "mean", "divergence": 0.0, "final_norm": True, "head": "zero"}
+"""Settings that the first tables had no columns of, and what they were then."""
 STREAMS = ("initialisation", "prompts", "actions", "gate", "evaluation")
 
 
@@ -79,6 +81,10 @@ class ReversalConfig:
     alpha, beta : float
         PMPO's: weight of the preferred answers in [0, 1], and of the divergence from the sampler, at least 0.
     network : Architecture
+    baseline : str
+        One of :data:`simulations.reversal.objectives.BASELINES`.
+    divergence : float
+        PPO's: weight of its divergence from the sampler, at least 0.
 
     Raises
     ------
@@ -107,9 +113,11 @@ class ReversalConfig:
     alpha: float = 0.5
     beta: float = 0.1
     network: Architecture = field(default_factory=Architecture)
+    baseline: str = "mean"
+    divergence: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, allowed in (("method", METHODS), ("reward", REWARDS), ("rule", RULES)):
+        for name, allowed in (("method", METHODS), ("reward", REWARDS), ("rule", RULES), ("baseline", BASELINES)):
             choice(name, getattr(self, name), allowed)
         self._check_gate()
         least = {"answers": 2, "seed": 0}
@@ -125,10 +133,13 @@ class ReversalConfig:
             "clip": (0 < self.clip < 1, "in (0, 1)"),
             "alpha": (0 <= self.alpha <= 1, "in [0, 1]"),
             "beta": (0 <= self.beta < math.inf, "at least 0"),
+            "divergence": (0 <= self.divergence < math.inf, "at least 0"),
         }
         for name, (valid, allowed_range) in within.items():
             if not valid:
                 raise ValueError(f"{name} must be {allowed_range}, got {getattr(self, name)}")
+        if self.divergence and self.method != "ppo":
+            raise ValueError(f"a divergence belongs to ppo, got {self.divergence} with {self.method}")
 
     def _check_gate(self) -> None:
         gated, given = self.method in GATED, (self.rate is not None) + (self.price is not None)
@@ -171,7 +182,17 @@ class ReversalConfig:
 
     @property
     def label(self) -> str:
-        """The method's name in tables and figures, e.g. ``row gate(3 %)``."""
+        """The method's name in tables and figures, e.g. ``row gate(3 %)``, and what is not the protocol's."""
+        changes = (
+            (self.baseline != "mean", f"{self.baseline} baseline"),
+            (not self.network.final_norm, "no final norm"),
+            (self.network.head != "zero", f"{self.network.head} head"),
+        )
+        return ", ".join((self.name, *(words for changed, words in changes if changed)))
+
+    @property
+    def name(self) -> str:
+        """The method's own name, with its settings."""
         name = self.method.replace("-", " ")
         if self.rate is not None:
             rule = "" if self.rule == "delight" else f", {self.rule}"
@@ -184,8 +205,9 @@ class ReversalConfig:
             return "zero-price" if self.method == "token-gate" else "zero-price rows"
         if self.method == "dg" and self.softness != 1:
             return f"DG(η={self.softness:g})"
-        epochs = "" if self.passes == EPOCHS.get(self.method, 1) else f"({self.passes} epochs)"
-        return self.method.upper() + epochs
+        epochs = [] if self.passes == EPOCHS.get(self.method, 1) else [f"{self.passes} epochs"]
+        settings = ", ".join(epochs + ([f"β={self.divergence:g}"] if self.divergence else []))
+        return self.method.upper() + (f"({settings})" if settings else "")
 
     def streams(self) -> dict[str, int]:
         """Return one 63-bit seed for each random stream, the same for every method."""

@@ -26,7 +26,7 @@ def objective(config: ReversalConfig, rollout: Rollout, advantage: Tensor) -> tu
     """
     loss: Loss = policy_gradient_loss
     if config.method == "ppo":
-        loss = ppo_loss(config.clip)
+        loss = ppo_loss(config.clip, config.divergence)
     if config.method == "pmpo":
         advantage, loss = pmpo_coefficient(advantage, config.alpha), pmpo_loss(config.beta)
     coefficient = advantage.reshape(-1, 1).expand_as(rollout.answers)

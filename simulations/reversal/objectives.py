@@ -7,7 +7,7 @@ no phantom winners.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 import torch
@@ -18,7 +18,19 @@ from kondo_theory.words import choice
 from simulations.networks.rollouts import Rollout
 from simulations.networks.sequence_step import Loss, policy_gradient_loss
 
-__all__ = ["REWARDS", "group_advantage", "pmpo_coefficient", "pmpo_loss", "points", "ppo_loss", "wrong_answers"]
+__all__ = [
+    "BASELINES",
+    "REWARDS",
+    "advantage_of",
+    "error_columns",
+    "group_advantage",
+    "pmpo_coefficient",
+    "pmpo_loss",
+    "points",
+    "ppo_loss",
+    "wrong_answers",
+    "wrong_tokens",
+]
 
 _POINTS: dict[str, Callable[[Tensor], Tensor]] = {
     "fraction": lambda right: right.sum(1),
@@ -34,17 +46,46 @@ REWARDS = MappingProxyType(
     }
 )
 
+BASELINES = MappingProxyType(
+    {
+        "mean": "mean over the answers to the same prompt",
+        "leave-one-out": "mean over the other answers to the same prompt",
+        "batch-mean": "mean over all answers of the batch, whatever their prompts",
+    }
+)
+"""What is taken from a reward to make it an advantage."""
+
 
 def right_tokens(prompts: Tensor, answers: Tensor) -> Tensor:
     """Return whether each token of the answers (B, H) is that of the reversed prompt (B, H), as int64 (B, H)."""
     return (answers == prompts.flip(1)).long()
 
 
+def wrong_tokens(right: Tensor) -> dict[str, Tensor]:
+    """Return what is wrong of answers (..., H), int64 and 1 where right: numbers by kind, each (...).
+
+    Of each answer its wrong tokens, ``token``; those from the first wrong one on, ``prefix``; and 1 if it has any,
+    ``sequence``. Over H, or over 1 for the last, they are one minus the rewards ``fraction``, ``prefix`` and
+    ``exact``.
+    """
+    return {"token": (1 - right).sum(-1), "prefix": (1 - right.cumprod(-1)).sum(-1), "sequence": 1 - right.prod(-1)}
+
+
 def wrong_answers(prompts: Tensor, answers: Tensor) -> Tensor:
-    """Return how many tokens are wrong and how many answers have a wrong one, of how many each, (4,) int64."""
+    """Return the sums of :func:`wrong_tokens` over answers (B, H), and how many tokens and answers, (5,)."""
     right = right_tokens(prompts, answers)
-    wrong = torch.stack([(1 - right).sum(), (1 - right.prod(1)).sum()])
+    wrong = torch.stack([each.sum() for each in wrong_tokens(right).values()])
     return torch.cat([wrong, wrong.new_tensor([right.numel(), len(right)])])
+
+
+def error_columns(reward: str, prefix: str, wrong: Sequence[int], n_tokens: int, n_answers: int) -> dict[str, float]:
+    """Return the errors of an evaluation from the sums of :func:`wrong_tokens`, by column.
+
+    One minus the reward has a column of its own where no other column is it.
+    """
+    totals = {"token": n_tokens, "prefix": n_tokens, "sequence": n_answers}
+    shares = {kind: number / total for (kind, total), number in zip(totals.items(), wrong, strict=True)}
+    return {f"{prefix}{kind}_error": share for kind, share in shares.items() if kind != "prefix" or reward == kind}
 
 
 def points(prompts: Tensor, answers: Tensor, reward: str) -> Tensor:
@@ -90,18 +131,49 @@ def group_advantage(point: Tensor, n_answers: int, length: int, dtype: torch.dty
     return ((grouped - grouped.mean(1, keepdim=True)) / length).view(-1)
 
 
-def ppo_loss(clip: float) -> Loss:
+def advantage_of(point: Tensor, baseline: str, n_answers: int, batch: int, length: int, dtype: torch.dtype) -> Tensor:
+    """Return the reward minus one of ``BASELINES``.
+
+    Without its own, the mean over n − 1 answers leaves n/(n − 1) times the advantage with it: the same ranks and
+    signs, and up to the ε of Adam the same steps, of every method but those that put the delight through a σ.
+
+    Parameters
+    ----------
+    point : (N,) int64 tensor
+        From :func:`points`, of one batch or of several, one after the other.
+    baseline : str
+    n_answers, batch : int
+        Answers to each prompt, and all answers of a batch.
+    length : int
+        H.
+    dtype : torch.dtype
+        Of the result, (N,).
+    """
+    choice("baseline", baseline, BASELINES)
+    advantage = group_advantage(point, batch if baseline == "batch-mean" else n_answers, length, dtype)
+    return advantage * (n_answers / (n_answers - 1)) if baseline == "leave-one-out" else advantage
+
+
+def ppo_loss(clip: float, divergence: float = 0.0) -> Loss:
     """Return PPO's clipped surrogate, −Σ min(r·A, clamp(r, 1 − clip, 1 + clip)·A), r = π/π_sampler a token.
 
     The coefficients are the advantages A. While π is the sampler's policy its gradient is the policy gradient's.
-    Source: J. Schulman et al., "Proximal policy optimization algorithms", arXiv 1707.06347, equation 7.
+    With a ``divergence`` β > 0 there is added β·Σ KL(π_sampler ‖ π), as in PMPO: exact at every visited context, it
+    only acts from the second epoch over a batch on.
+    Source: J. Schulman et al., "Proximal policy optimization algorithms", arXiv 1707.06347, equations 7 and 8.
     """
 
     def loss(log_policy: Tensor, part: Rollout, coefficient: Tensor) -> Tensor:
         ratio = (part.log_prob(log_policy) + part.surprisal).exp()
-        return -torch.minimum(ratio * coefficient, ratio.clamp(1 - clip, 1 + clip) * coefficient).sum()
+        surrogate = -torch.minimum(ratio * coefficient, ratio.clamp(1 - clip, 1 + clip) * coefficient).sum()
+        return surrogate + divergence * _divergence(log_policy, part) if divergence else surrogate
 
     return loss
+
+
+def _divergence(log_policy: Tensor, part: Rollout) -> Tensor:
+    """Return Σ KL(π_sampler ‖ π) over the visited contexts."""
+    return kl_div(log_policy, part.log_policy, reduction="sum", log_target=True)
 
 
 def pmpo_coefficient(advantage: Tensor, alpha: float) -> Tensor:
@@ -143,7 +215,6 @@ def pmpo_loss(beta: float) -> Loss:
     """
 
     def loss(log_policy: Tensor, part: Rollout, coefficient: Tensor) -> Tensor:
-        divergence = kl_div(log_policy, part.log_policy, reduction="sum", log_target=True)
-        return policy_gradient_loss(log_policy, part, coefficient) + beta * divergence
+        return policy_gradient_loss(log_policy, part, coefficient) + beta * _divergence(log_policy, part)
 
     return loss

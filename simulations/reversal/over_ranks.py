@@ -38,7 +38,7 @@ class RankedReversal(ReversalRun):
     """
 
     def __init__(self, config: ReversalConfig, place: Placement) -> None:
-        for name, whole in (("method", "pmpo"), ("rule", "entropy-band")):
+        for name, whole in (("method", "pmpo"), ("rule", "entropy-band"), ("baseline", "batch-mean")):
             if getattr(config, name) == whole:
                 raise InputError(f"over ranks no {name} may look at the whole batch, as {whole} does")
         for number in (config.prompts, config.eval_prompts):

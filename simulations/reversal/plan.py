@@ -18,6 +18,7 @@ from simulations.resuming.extending import Former, former_runs, is_finished
 from simulations.resuming.fingerprint import code_version
 from simulations.resuming.plans import RunPlan, require_takers
 from simulations.reversal.config import GATED, METHODS, PRESETS, ReversalConfig, preset_configs
+from simulations.reversal.protocols.grid import STUDY, selected
 from simulations.reversal.scaling import SCALES, Scale, train_to_target
 from simulations.reversal.side_by_side.seeds import train
 from simulations.reversal.studies import STUDIES
@@ -128,6 +129,8 @@ def plan_reversal(
     else:
         _require_study(study, own=own, resized=bool(changes) or chosen_seeds is not None)
         configs = [] if study == SCALING else STUDIES[study].configs(preset, chosen_seeds, **changes)
+    if study == STUDY:
+        configs = selected(configs, preset)
     if only:
         configs = _only(configs, study, only)
     preset = preset if study == SCALING else _true_preset(configs, study)

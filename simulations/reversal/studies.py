@@ -9,6 +9,7 @@ from typing import Any
 
 from kondo_theory.screening import RULES
 from simulations.reversal.config import QUALITY_METHODS, ReversalConfig, preset_configs
+from simulations.reversal.protocols.grid import CELLS
 
 __all__ = [
     "ABOVE",
@@ -169,6 +170,11 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             tuple(replace(config, learning_rate=rate) for config in QUALITY_METHODS for rate in (1e-4, 3e-4, 1e-3)),
             MappingProxyType({"smoke": 1, "quick": 3, "paper": 10}),
             costly=("ppo",),
+        ),
+        "protocols": Study(
+            "rewards, baselines, last layers, learning rates and kinds of PPO, for the published errors",
+            CELLS,
+            MappingProxyType({"smoke": 1, "quick": 3, "paper": 10}),
         ),
     }
 )

@@ -31,9 +31,9 @@ from simulations.networks.sequence_counts import PHASES, SequenceCounts
 from simulations.networks.sequence_step import Loss, SequenceStep
 from simulations.networks.transformer import Transformer
 from simulations.resuming.checkpoints import CheckpointFile
-from simulations.reversal.config import STREAMS, ReversalConfig
+from simulations.reversal.config import LATER, STREAMS, ReversalConfig
 from simulations.reversal.methods import objective
-from simulations.reversal.objectives import group_advantage, points, wrong_answers
+from simulations.reversal.objectives import advantage_of, error_columns, points, wrong_answers
 
 __all__ = ["KIND", "ReversalRun", "objective", "run_one", "tidy"]
 
@@ -59,7 +59,7 @@ def run_one(
         One row an evaluation (at update 0, every ``eval_every`` and at the end): update; the fields of
         :class:`simulations.networks.sequence_counts.SequenceCounts`, cumulative, evaluation not counted; train_reward
         (mean since the last evaluation, NaN at update 0); token_error, sequence_error (sampled), greedy_token_error,
-        greedy_sequence_error.
+        greedy_sequence_error; with reward ``prefix`` also prefix_error and greedy_prefix_error, one minus it.
     timings : DataFrame
         The same rows: update, and cumulative seconds of sampling, screening, training and evaluation.
 
@@ -129,7 +129,8 @@ class ReversalRun:
         config, step = self.config, self.step
         rollout = step.sample(self._prompts(config.prompts, "prompts"), config.length, config.answers)
         point = points(rollout.prompts, rollout.answers, config.reward)
-        advantage = group_advantage(point, config.answers, config.length, rollout.log_policy.dtype)
+        batch, dtype = len(point), rollout.log_policy.dtype
+        advantage = advantage_of(point, config.baseline, config.answers, batch, config.length, dtype)
         selection = step.select(rollout, advantage)
         self.rewards.append(self._mean(point.double()) / config.length)
         coefficient, loss = objective(config, rollout, advantage)
@@ -140,7 +141,7 @@ class ReversalRun:
         now, _ = clock(self.device)
         started, config = now(), self.config
         prompts = self._prompts(config.eval_prompts, "evaluation")
-        errors = {}
+        errors: dict[str, float] = {}
         for prefix, greedy in (("", False), ("greedy_", True)):
             rollout = sample(
                 self.step.network,
@@ -152,9 +153,8 @@ class ReversalRun:
             )
             if not bool(rollout.log_policy.isfinite().all()):
                 raise FloatingPointError("the policy's log-probabilities are not finite")
-            wrong = self._total(wrong_answers(prompts, rollout.answers)).tolist()
-            errors[f"{prefix}token_error"] = wrong[0] / wrong[2]
-            errors[f"{prefix}sequence_error"] = wrong[1] / wrong[3]
+            *wrong, n_tokens, n_answers = self._total(wrong_answers(prompts, rollout.answers)).tolist()
+            errors |= error_columns(config.reward, prefix, wrong, n_tokens, n_answers)
         reward = float(torch.stack(self.rewards).mean()) if self.rewards else math.nan
         self.rewards.clear()
         self.rows.append({"update": self.update, **self._counts(), "train_reward": reward, **errors})
@@ -239,10 +239,19 @@ class ReversalRun:
 
 
 def tidy(configs: Sequence[ReversalConfig], curves: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Join the curves into one table with the configuration of each run in front, in the order of ``configs``."""
+    """Join the curves into one table with the configuration of each run in front, in the order of ``configs``.
+
+    The baseline, the divergence and the last layers of the network have columns if any run has another than the
+    default: a table without them had the defaults.
+    """
+    settings = [asdict(config) for config in configs]
+    for each in settings:
+        network = each.pop("network")
+        each |= {"final_norm": network["final_norm"], "head": network["head"]}
+    dropped = () if any(each[name] != value for each in settings for name, value in LATER.items()) else LATER
     frames = []
-    for config, curve in zip(configs, curves, strict=True):
-        columns = {key: value for key, value in asdict(config).items() if key != "network"}
+    for config, setting, curve in zip(configs, settings, curves, strict=True):
+        columns = {key: value for key, value in setting.items() if key not in dropped}
         nullable = {key: math.nan if value is None else value for key, value in columns.items()}
         measured = {str(name): column for name, column in curve.items()}
         frames.append(pd.DataFrame({"label": config.label, **nullable, **measured}))

@@ -1,6 +1,7 @@
 """The transformer against one written out, its cache against the full pass, its FLOPs against torch's counter."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -47,14 +48,27 @@ def written_out(policy, tokens):
                 mixed[:, place, part] = (weights * value[:, : place + 1, part]).sum(1)
         x = x + mixed @ block.mix.weight.T
         x = x + torch.clamp(norm(x, block.perceptron_norm.weight) @ block.up.weight.T, min=0) @ block.down.weight.T
-    return norm(x, policy.final_norm.weight) @ policy.head.weight.T
+    return (norm(x, policy.final_norm.weight) if policy.size.final_norm else x) @ policy.head.weight.T
 
 
-def test_the_forward_pass_against_one_written_out():
-    policy, tokens = make_policy(), make_prompts(5, 9)
+@pytest.mark.parametrize("final_norm", [True, False])
+def test_the_forward_pass_against_one_written_out(final_norm):
+    policy, tokens = make_policy(size=replace(SMALL, final_norm=final_norm)), make_prompts(5, 9)
     with torch.no_grad():
         torch.testing.assert_close(policy(tokens), written_out(policy, tokens), rtol=1e-11, atol=1e-12)
         torch.testing.assert_close(policy(tokens, 4), policy(tokens)[:, -4:], rtol=0, atol=0)
+
+
+def test_the_head_starts_at_zero_or_as_every_linear_layer_and_all_else_alike():
+    zero, default = (
+        Transformer(5, 9, replace(SMALL, head=head), seed=3).state_dict() for head in ("zero", "default")
+    )
+    assert not zero.pop("head.weight").any()
+    largest = float(default.pop("head.weight").abs().max())
+    assert 0.9 / math.sqrt(SMALL.width) < largest <= 1 / math.sqrt(SMALL.width)
+    assert all(torch.equal(value, default[name]) for name, value in zero.items())
+    with pytest.raises(ValueError, match="head must be one of zero, default, got 'ones'"):
+        Architecture(head="ones")
 
 
 def test_a_token_changes_what_follows_it_and_nothing_before():

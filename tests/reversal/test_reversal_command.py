@@ -134,6 +134,7 @@ MISTAKES = [
     (
         ("--study", "joy"),
         "study must be one of quality, token-trap, stall-escape, screening, screening-tasks, reward, learning-rate, "
+        "protocols, "
         "scaling, step-times, got 'joy'",
     ),
     (

@@ -3,10 +3,14 @@
 import math
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from tiny_runs import EVERY_METHOD
 
+from simulations.networks.transformer import Architecture
 from simulations.reversal.config import PRESETS, QUALITY_METHODS, ReversalConfig, preset_configs
+from simulations.reversal.training import tidy
+from simulations.verification.checks.labels import method_of
 
 
 @pytest.mark.parametrize(
@@ -35,6 +39,9 @@ from simulations.reversal.config import PRESETS, QUALITY_METHODS, ReversalConfig
         ({"method": "ppo", "clip": 1.0}, r"clip must be in \(0, 1\), got 1.0"),
         ({"method": "pmpo", "alpha": 1.5}, r"alpha must be in \[0, 1\], got 1.5"),
         ({"method": "pmpo", "beta": -0.1}, "beta must be at least 0, got -0.1"),
+        ({"method": "ppo", "divergence": -0.1}, "divergence must be at least 0, got -0.1"),
+        ({"method": "pg", "divergence": 0.1}, "a divergence belongs to ppo, got 0.1 with pg"),
+        ({"method": "pg", "baseline": "none"}, "baseline must be one of mean, leave-one-out, .*, got 'none'"),
     ],
 )
 def test_bad_configurations_are_refused(settings, message):
@@ -61,3 +68,23 @@ def test_labels():
     assert labels[:5] == ["PG", "DG", "zero-price", "row gate(3 %)", "row gate(3 %, advantage)"]
     assert labels[5:8] == ["token gate(3 %)", "PPO", "PMPO"]
     assert labels[8:] == ["token gate(λ=0.01, η=0.1)", "zero-price rows"]
+
+
+def test_labels_say_what_is_not_the_protocols():
+    other = {"baseline": "leave-one-out", "network": Architecture(final_norm=False, head="default")}
+    config = ReversalConfig("ppo", divergence=0.5, **other)
+    assert config.label == "PPO(β=0.5), leave-one-out baseline, no final norm, default head"
+    assert method_of(config.label) == {
+        "method": "PPO", "β": 0.5, "b": "leave-one-out", "final norm": "none", "head": "default",
+    }  # fmt: skip
+    assert ReversalConfig("ppo", epochs=1).label == "PPO(1 epochs)"
+
+
+def test_a_table_has_columns_of_the_protocol_where_a_run_has_another():
+    curve = pd.DataFrame({"update": [0]})
+    plain, other = ReversalConfig("pg"), ReversalConfig("pg", network=Architecture(final_norm=False))
+    added = ["baseline", "divergence", "final_norm", "head"]
+    assert not set(added) & set(tidy([plain], [curve]))
+    assert tidy([plain, other], [curve, curve])[added].to_numpy().tolist() == [
+        ["mean", 0.0, True, "zero"], ["mean", 0.0, False, "zero"],
+    ]  # fmt: skip

@@ -6,12 +6,16 @@ import torch
 from simulations.networks.rollouts import Rollout
 from simulations.networks.sequence_step import policy_gradient_loss
 from simulations.reversal.objectives import (
+    BASELINES,
     REWARDS,
+    advantage_of,
+    error_columns,
     group_advantage,
     pmpo_coefficient,
     pmpo_loss,
     points,
     ppo_loss,
+    wrong_answers,
 )
 
 PROMPT = torch.tensor([[0, 1, 2, 3]])  # to be answered 3, 2, 1, 0
@@ -49,6 +53,30 @@ def test_advantages_sum_to_zero_over_each_group_and_vanish_where_all_are_equal()
     assert torch.equal(advantage[7], torch.zeros(10))
     expected = point.double() / 10 - (point.double() / 10).mean(1, keepdim=True)
     torch.testing.assert_close(advantage.double(), expected, rtol=0, atol=1e-6)
+
+
+def test_baselines_by_hand():
+    """Two batches of two prompts, two answers each, of H = 2."""
+    point = torch.tensor([2, 0, 1, 1, 2, 2, 0, 2])
+    expected = {
+        "mean": [0.5, -0.5, 0, 0, 0, 0, -0.5, 0.5],
+        "leave-one-out": [1, -1, 0, 0, 0, 0, -1, 1],
+        "batch-mean": [0.5, -0.5, 0, 0, 0.25, 0.25, -0.75, 0.25],
+    }
+    assert set(expected) == set(BASELINES)
+    for baseline, values in expected.items():
+        assert advantage_of(point, baseline, 2, 4, 2, torch.float64).tolist() == values
+
+
+def test_errors_are_one_minus_each_reward():
+    answers = torch.tensor([[3, 2, 1, 0], [3, 0, 1, 0], [3, 2, 1, 1], [0, 1, 2, 3]])
+    prompts = PROMPT.expand(4, -1)
+    *wrong, n_tokens, n_answers = wrong_answers(prompts, answers).tolist()
+    found = {reward: error_columns(reward, "", wrong, n_tokens, n_answers) for reward in REWARDS}
+    of = {"fraction": "token_error", "prefix": "prefix_error", "exact": "sequence_error"}
+    for reward, column in of.items():
+        assert found[reward][column] == 1 - points(prompts, answers, reward).double().mean() / 4
+    assert set(found["exact"]) == {"token_error", "sequence_error"}
 
 
 def test_negative_control_rewards_averaged_as_fractions_leave_phantom_winners():
@@ -106,6 +134,17 @@ def test_ppo_weighs_by_the_ratio_and_stops_where_it_is_clipped():
     expected = -((U * ratio * ~stopped)[..., None] * score).sum(0) / 12
     torch.testing.assert_close(gradient(ppo_loss(0.2), rollout, learner, advantage), expected)
     assert (gradient(ppo_loss(0.9), rollout, learner, advantage) - expected).abs().max() > 1e-3, "negative control"
+
+
+def test_ppo_with_a_divergence_adds_its_gradient_and_none_at_the_sampler():
+    """Of β·KL(sampler ‖ π) it is β(π − sampler), in the mean over the answer's two places."""
+    rollout, sampler, learner, advantage = make_rollout()
+    found = gradient(ppo_loss(0.2, 0.7), rollout, learner, advantage)
+    expected = gradient(ppo_loss(0.2), rollout, learner, advantage)
+    expected = expected + 0.7 * (learner.softmax(-1) - sampler.softmax(-1)) / 2
+    torch.testing.assert_close(found, expected)
+    at_the_sampler = [gradient(ppo_loss(0.2, divergence), rollout, sampler, advantage) for divergence in (0.7, 0.0)]
+    torch.testing.assert_close(*at_the_sampler)
 
 
 def pmpo_written_out(rollout, sampler, learner, advantage, alpha, beta):

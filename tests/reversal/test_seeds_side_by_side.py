@@ -30,11 +30,17 @@ METHODS = (
     ReversalConfig("row-gate", rate=0.3, vocab_size=5, reward="prefix"),
     ReversalConfig("pmpo", epochs=2, reward="exact"),
     ReversalConfig("pg", length=1),
+    ReversalConfig("pg", baseline="batch-mean", network=Architecture(final_norm=False)),
+    ReversalConfig("dg", baseline="leave-one-out", network=Architecture(head="default")),
+    ReversalConfig("row-gate", rate=0.3, reward="prefix", network=Architecture(final_norm=False, head="default")),
+    ReversalConfig("ppo", epochs=2, divergence=0.5),
 )
 
 
 def configured(config, **options):
-    return replace(tiny(config), **{"length": 1 if config.length == 1 else 3, **SMALL, **options})
+    last = {"final_norm": config.network.final_norm, "head": config.network.head}
+    small = SMALL | {"network": replace(SMALL["network"], **last), "length": 1 if config.length == 1 else 3}
+    return replace(tiny(config), **small | options)
 
 
 def watched(run, n_updates):
@@ -93,6 +99,23 @@ def test_negative_control_anothers_draws_are_noticed(stream):
 def test_negative_control_another_gate_is_noticed():
     config = configured(ReversalConfig("row-gate", rate=0.2))
     (found, _), _ = side_by_side(replace(config, rate=0.3), SEEDS)
+    assert largest_difference(found, one_by_one(config, SEEDS[0])[0]) > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("config", "change"),
+    [
+        (ReversalConfig("pg"), {"baseline": "batch-mean"}),
+        (ReversalConfig("dg"), {"baseline": "leave-one-out"}),
+        (ReversalConfig("ppo", epochs=2), {"divergence": 0.5}),
+        (ReversalConfig("pg", network=Architecture(final_norm=False)), {"network": SMALL["network"]}),
+        (ReversalConfig("pg", network=Architecture(head="default")), {"network": SMALL["network"]}),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_negative_control_another_protocol_is_noticed(config, change):
+    config = configured(config)
+    (found, _), _ = side_by_side(replace(config, **change), SEEDS)
     assert largest_difference(found, one_by_one(config, SEEDS[0])[0]) > 1e-4
 
 

@@ -21,8 +21,8 @@ __all__ = ["reversal"]
 )
 @options.PRESET
 @options.study(
-    "Named runs: quality (default), token-trap, screening, screening-tasks, reward, learning-rate, scaling; "
-    "step-times: seconds of an update.",
+    "Named runs: quality (default), token-trap, screening, screening-tasks, reward, learning-rate, protocols, "
+    "scaling; step-times: seconds of an update.",
     completion.keys_in("simulations.reversal.studies", "STUDIES", "scaling", "step-times"),
 )
 @click.option(
@@ -62,6 +62,8 @@ def reversal(quiet: bool, **given: Any) -> int:
     Without --method the methods of the claim reversal-quality run, or those of --study.
     """
     from simulations.reversal.experiment import SCALING, plan_reversal, run_reversal
+    from simulations.reversal.protocols.grid import STUDY
+    from simulations.reversal.protocols.reproduction import verdict_table
     from simulations.reversal.summary import scaling_table, summary_table
 
     if given["study"] == "step-times":
@@ -69,7 +71,8 @@ def reversal(quiet: bool, **given: Any) -> int:
     with options.user_input():
         options.require_device(given["device"])
         plan = plan_reversal(**given)
-    with written(plan.out, quiet=quiet, summary=scaling_table if plan.study == SCALING else summary_table):
+    summary = {SCALING: scaling_table, STUDY: verdict_table}.get(plan.study or "", summary_table)
+    with written(plan.out, quiet=quiet, summary=summary):
         run_reversal(plan, command=typed(), quiet=quiet)
     return 0
 

@@ -123,7 +123,8 @@ class StackedTransformer(nn.Module):
             assert isinstance(block, Block)
             attention = _after(block.attention_norm, block.queries_keys_values), block.mix.weight.mT
             blocks.append((*attention, _after(block.perceptron_norm, block.up), block.down.weight.mT))
-        return Products(blocks, _after(self.stacked.final_norm, self.stacked.head))
+        norm, head = self.stacked.final_norm, self.stacked.head
+        return Products(blocks, _after(norm, head) if isinstance(norm, nn.LayerNorm) else head.weight.mT)
 
     def tree(self, prompt_length: int, n_answers: int, answer_length: int) -> Tree:
         """Return the tree of such rows, in the parameters' dtype; see :func:`tree`."""
@@ -166,7 +167,8 @@ class StackedTransformer(nn.Module):
     def logits(self, activations: Tensor, products: Products) -> Tensor:
         """Return the logits (S, G, n, M) of what follows positions with these activations (S, G, n, width)."""
         S, G, n, _ = activations.shape
-        return torch.bmm(self._normalised(activations.flatten(1, 2)), products.head).view(S, G, n, -1)
+        x = activations.flatten(1, 2)
+        return torch.bmm(self._normalised(x) if self.size.final_norm else x, products.head).view(S, G, n, -1)
 
     def answer_logits(self, prompts: Tensor, answers: Tensor) -> Tensor:
         """Return the logits (S, G, A, T, M) of every token of answers (S, G, A, T) to prompts (S, G, H)."""

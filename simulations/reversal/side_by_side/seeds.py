@@ -32,7 +32,7 @@ from simulations.networks.transformer import Transformer
 from simulations.resuming.checkpoints import CheckpointFile
 from simulations.reversal.config import STREAMS, ReversalConfig
 from simulations.reversal.methods import objective
-from simulations.reversal.objectives import group_advantage, points, right_tokens
+from simulations.reversal.objectives import advantage_of, error_columns, points, right_tokens, wrong_tokens
 
 __all__ = ["ReversalSeeds", "train"]
 
@@ -128,7 +128,9 @@ class ReversalSeeds:
         config, step, n_seeds = self.config, self.step, len(self.configs)
         rollout = step.sample(self._prompts(config.prompts, "prompts"), config.length, config.answers)
         point = points(rollout.prompts, rollout.answers, config.reward)
-        advantage = group_advantage(point, config.answers, config.length, rollout.log_policy.dtype).view(n_seeds, -1)
+        batch, dtype = len(point) // n_seeds, rollout.log_policy.dtype
+        advantage = advantage_of(point, config.baseline, config.answers, batch, config.length, dtype)
+        advantage = advantage.view(n_seeds, -1)
         selection = step.select(rollout, advantage)
         self.rewards.append(point.view(n_seeds, -1).double().mean(1) / config.length)
         coefficient, loss = objective(config, rollout, advantage)
@@ -140,17 +142,14 @@ class ReversalSeeds:
         """Append the row of this update to every curve."""
         now, _ = clock(self.device)
         started, config, n_seeds = now(), self.config, len(self.configs)
-        wrong = self._wrong_answers().tolist()  # of every seed: tokens and answers, sampled and greedy
+        wrong = self._wrong_answers().tolist()  # of every seed, sampled and greedy: by kind
         rewards = torch.stack(self.rewards).mean(0).tolist() if self.rewards else [math.nan] * n_seeds
         self.rewards.clear()
         n_answers = config.eval_prompts
         n_tokens = n_answers * config.length
-        for place, (tokens, sequences) in enumerate(wrong):
-            errors = {
-                f"{prefix}{unit}_error": numbers[greedy] / total
-                for greedy, prefix in enumerate(("", "greedy_"))
-                for unit, numbers, total in (("token", tokens, n_tokens), ("sequence", sequences, n_answers))
-            }
+        for place, (sampled, greedy) in enumerate(wrong):
+            errors = error_columns(config.reward, "", sampled, n_tokens, n_answers)
+            errors |= error_columns(config.reward, "greedy_", greedy, n_tokens, n_answers)
             counts = asdict(self.step.counts[place])
             row = {"update": self.update, **counts, "train_reward": rewards[place], **errors}
             self.rows[place].append(row)
@@ -159,13 +158,13 @@ class ReversalSeeds:
         self.timings.append({"update": self.update, **{name: each / n_seeds for name, each in seconds.items()}})
 
     def _wrong_answers(self) -> Tensor:
-        """Return the wrong tokens and wrong answers of every seed, each sampled and greedily, (S, 2, 2)."""
+        """Return the sums of :func:`~.objectives.wrong_tokens` of every seed, sampled and greedily, (S, 2, 3)."""
         config, network, n_seeds = self.config, self.step.network, len(self.configs)
         prompts = self._prompts(config.eval_prompts, "evaluation")
         shape = (config.eval_prompts, 1, config.length, config.vocab_size)
         race = log_race(shape, network, self.generators["evaluation"])
         race = torch.cat([race, torch.zeros_like(race)], 2)  # two answers to each prompt: one drawn, one greedy
-        total = torch.zeros(n_seeds, 2, 2, dtype=torch.int64, device=self.device)
+        total = torch.zeros(n_seeds, 2, 3, dtype=torch.int64, device=self.device)
         size = max(1, _PROMPTS_AT_ONCE // n_seeds)
         for some, its_race in zip(prompts.split(size, 1), race.split(size, 1), strict=True):
             rollout = sample_side_by_side(network, some, its_race)
@@ -173,7 +172,7 @@ class ReversalSeeds:
             if not bool(finite.all()):
                 raise DivergedError("the policy's log-probabilities are not finite", int((~finite).int().argmax()))
             right = right_tokens(rollout.prompts, rollout.answers).view(n_seeds, -1, 2, config.length)
-            total += torch.stack([(1 - right).sum((1, 3)), (1 - right.prod(3)).sum(1)], 1)
+            total += torch.stack([each.sum(1) for each in wrong_tokens(right).values()], -1)
         return total
 
     def save(self, checkpoint: CheckpointFile) -> None:

@@ -1,0 +1,247 @@
+"""Which protocols give the published errors of token reversal: the rule, fixed before the grid was run.
+
+Published, sequence error at H = 10 and M = 2 [KG §5]: PG about 0.6, PPO 0.3, PMPO 0.1, DG and DG-K(3 %) 1e-4. What
+is called an error is open as well, and so is the number of updates. A reading is the errors of a protocol's methods,
+of one kind, after a number of updates: the median over seeds of the mean of three evaluations, the
+untrained policy's not among them.
+
+* A figure above 0.01 is reproduced within a factor of 2. One of 1e-4 is, at 1e-3 or below: a seed's three evaluations
+  have 3,000 answers, 0.3 of which are wrong at 1e-4, so a bound nearer to it would ask for luck.
+* A protocol reproduces the published result if one reading has all five figures and their order, PG > PPO > PMPO and
+  then DG and DG-K. PG's figure alone says little: an untrained policy is within the factor.
+* It is kept for the long runs unless PG, PPO or PMPO is below half of its figure already, for errors fall. Those with
+  the most figures are first, then the nearest; the first ``KEPT`` are trained on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+from rich.table import Table
+
+from simulations.networks.transformer import Architecture
+from simulations.reversal.config import LATER, ReversalConfig
+from simulations.reversal.summary import FINAL_EVALUATIONS
+
+__all__ = [
+    "ERRORS",
+    "FIGURES",
+    "KEPT",
+    "Figure",
+    "Reading",
+    "kept_protocols",
+    "protocol_name",
+    "readings",
+    "verdict",
+    "verdict_table",
+    "within",
+]
+
+PROTOCOL = ["reward", "final_norm", "head", "baseline", "learning_rate"]
+"""Columns that name a protocol."""
+ERRORS = tuple(f"{prefix}{kind}_error" for kind in ("sequence", "token", "prefix") for prefix in ("", "greedy_"))
+"""What may have been called the error, by column; ``prefix`` is one minus that reward, and the others one minus the
+other two."""
+FACTOR = 2.0
+SMALL, SMALL_BOUND = 0.01, 1e-3
+KEPT = 2
+"""Protocols that are trained at the published size, at most."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A published error, and the methods that may have been meant."""
+
+    published: float
+    names: tuple[str, ...]
+
+
+FIGURES: Mapping[str, Figure] = MappingProxyType(
+    {
+        "PG": Figure(0.6, ("PG",)),
+        "PPO": Figure(0.3, ("PPO", "PPO(1 epochs)", "PPO(β=0.1)", "PPO(β=1)")),
+        "PMPO": Figure(0.1, ("PMPO",)),
+        "DG": Figure(1e-4, ("DG",)),
+        "DG-K(3 %)": Figure(1e-4, ("token gate(3 %)", "zero-price", "row gate(3 %)")),
+    }
+)
+
+
+def within(error: float, published: float) -> bool:
+    """Return whether an error reproduces a published one."""
+    if published < SMALL:
+        return error <= SMALL_BOUND
+    return published / FACTOR <= error <= published * FACTOR
+
+
+def distance(error: float, published: float) -> float:
+    """Return how many powers of ten an error is from a published one; 0 at or below the bound of a small one."""
+    if published < SMALL:
+        return max(0.0, math.log10(max(error, SMALL_BOUND) / SMALL_BOUND))
+    return abs(math.log10(max(error, SMALL_BOUND) / published))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Errors of one kind under a protocol after a number of updates.
+
+    Attributes
+    ----------
+    protocol : tuple
+        Values of ``PROTOCOL``.
+    error : str
+        One of ``ERRORS``.
+    update : int
+    last : bool
+        It is the runs' last evaluation.
+    nearest : mapping of str to (str, float)
+        Of each figure the method that is nearest to it, and its error.
+    """
+
+    protocol: tuple[Any, ...]
+    error: str
+    update: int
+    last: bool
+    nearest: Mapping[str, tuple[str, float]]
+
+    @property
+    def reproduced(self) -> list[str]:
+        """The figures that are reproduced."""
+        return [name for name, (_, error) in self.nearest.items() if within(error, FIGURES[name].published)]
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the errors are in the published order."""
+        pg, ppo, pmpo, *rest = (error for _, error in self.nearest.values())
+        return pg > ppo > pmpo > max(rest)
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is the published result."""
+        return len(self.reproduced) == len(FIGURES) and self.ordered
+
+    @property
+    def open(self) -> bool:
+        """Whether more training may lead to the published result."""
+        large = {name: figure.published for name, figure in FIGURES.items() if figure.published >= SMALL}
+        return all(self.nearest[name][1] >= published / FACTOR for name, published in large.items())
+
+    @property
+    def distance(self) -> float:
+        """The sum of the figures' distances."""
+        return sum(distance(error, FIGURES[name].published) for name, (_, error) in self.nearest.items())
+
+
+def protocol_name(reward: str, final_norm: bool, head: str, baseline: str, learning_rate: float) -> str:
+    """Return the reward, the learning rate and what is not this project's protocol, as labels say it."""
+    network = Architecture(final_norm=bool(final_norm), head=head)
+    changes = ReversalConfig("pg", baseline=baseline, network=network).label.split(", ")[1:]
+    return ", ".join([reward, f"{learning_rate:g}", *changes])
+
+
+def readings(table: pd.DataFrame) -> list[Reading]:
+    """Return every reading of a table of the study, update 0 left out.
+
+    A protocol that lacks a figure's methods has none: one that was tried with DG alone reads the others of the mean
+    of the whole group, whose steps are the same.
+    """
+    table = table[table["update"] > 0]
+    table = table.assign(**{name: value for name, value in LATER.items() if name not in table})
+    table["name"] = [_name(label) for label in table["label"]]
+    errors = [error for error in ERRORS if error in table]
+    cell = [*PROTOCOL, "name"]
+    table = table.sort_values([*cell, "seed", "update"], kind="stable")
+    rolled = table.groupby([*cell, "seed"], sort=False)[errors].rolling(FINAL_EVALUATIONS, min_periods=1).mean()
+    table[errors] = rolled.to_numpy()
+    medians = table.groupby([*cell, "update"])[errors].median()
+    found: list[Reading] = []
+    every = {key: part.droplevel([*PROTOCOL]) for key, part in medians.groupby(PROTOCOL)}
+    for key, part in every.items():
+        whole = part
+        if key[3] == "leave-one-out":
+            alike = every.get((*key[:3], "mean", key[4]))
+            if alike is None:
+                continue
+            whole = pd.concat([alike.drop("DG", level="name"), part])
+        found += _of_protocol(key, whole)
+    return found
+
+
+def _name(label: str) -> str:
+    """Return a method's own name: what the label says before the protocol."""
+    head, bracket, _ = label.partition(")")
+    return head + bracket if bracket and "(" in head else label.split(", ")[0]
+
+
+def _of_protocol(key: tuple[Any, ...], medians: pd.DataFrame) -> Iterator[Reading]:
+    last = int(medians.index.get_level_values("update").max())
+    for error in medians.columns:
+        by_update = medians[error].unstack("name").dropna(how="all")
+        for update, row in by_update.iterrows():
+            values = _nearest({str(name): value for name, value in row.dropna().items()})
+            if values is not None:
+                yield Reading(key, str(error), int(str(update)), int(str(update)) == last, values)
+
+
+def _nearest(errors: Mapping[str, float]) -> dict[str, tuple[str, float]] | None:
+    """Return of each figure the method nearest to it, the first among equals; None where a figure has none."""
+    values = {}
+    for name, figure in FIGURES.items():
+        there = [(distance(errors[method], figure.published), method) for method in figure.names if method in errors]
+        if not there:
+            return None
+        method = min(there, key=lambda each: each[0])[1]
+        values[name] = method, errors[method]
+    return values
+
+
+def kept_protocols(table: pd.DataFrame) -> list[tuple[Any, ...]]:
+    """Return the protocols of the screening that are trained at the published size, by the rule above.
+
+    Each is judged by the best of its kinds of error at the last evaluation; among equals reward ``prefix`` is first.
+    """
+    ends = [each for each in readings(table) if each.last and each.open]
+    ends.sort(key=lambda each: (-len(each.reproduced), each.distance, each.protocol[0] != "prefix"))
+    return list(dict.fromkeys(each.protocol for each in ends))[:KEPT]
+
+
+def verdict(found: Sequence[Reading], figure: str | None = None) -> tuple[str, Reading | None]:
+    """Return what the readings say of a figure, by default of all together, and the reading that says it.
+
+    ``holds`` if a reading at the end of its runs has it, ``holds when stopped`` if an earlier one does, and ``fails``
+    under all tried otherwise; then the reading is the nearest one.
+    """
+    true = [each for each in found if (each.holds if figure is None else figure in each.reproduced)]
+
+    def off(each: Reading) -> float:
+        if figure is None:
+            return each.distance - len(each.reproduced) * 10
+        return distance(each.nearest[figure][1], FIGURES[figure].published)
+
+    ends = [each for each in true if each.last]
+    said = "holds" if ends else "holds when stopped" if true else "fails"
+    return said, min(ends or true or found, key=off, default=None)
+
+
+def verdict_table(table: pd.DataFrame) -> Table:
+    """Return the verdict on each figure and on all together, as a table for the terminal."""
+    found = readings(table)
+    ends = [each for each in found if each.last]
+    shown = Table("published", "verdict", "at the end", "protocol", "updates", "error", "measured")
+    shown.title = "published errors; at the end: protocols with it at the last evaluation, by some error, of all"
+    for figure in (None, *FIGURES):
+        said, best = verdict(found, figure)
+        if best is None:
+            continue
+        with_it = {each.protocol for each in ends if (each.holds if figure is None else figure in each.reproduced)}
+        share = f"{len(with_it)} of {len({each.protocol for each in ends})}"
+        named = best.nearest if figure is None else {figure: best.nearest[figure]}
+        measured = ", ".join(f"{method} {error:.2g}" for method, error in named.values())
+        name = "all five, in order" if figure is None else f"{figure}, {FIGURES[figure].published:g}"
+        shown.add_row(name, said, share, protocol_name(*best.protocol), f"{best.update:,}", best.error, measured)
+    return shown
