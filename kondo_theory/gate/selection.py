@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import array_api_compat as api
 
 from kondo_theory._arrays import Array, batch, count, floating, require_all, uniform
-from kondo_theory.gate.prices import kept_count, kept_counts, kth_largest
+from kondo_theory.gate.order import LARGE, PART, kth_largest, parts_of, worth_parts
+from kondo_theory.gate.prices import kept_count, kept_counts
 
 __all__ = ["select", "select_exactly"]
 
@@ -49,7 +51,7 @@ def select(score: Array, rate: float, rng: Any = None, *, check: bool = True, ma
     n_kept: int | Array = kept_count(rate, scores.shape[-1])
     if valid is not None:
         n_kept = kept_counts(rate, count(xp, valid))
-    return _keep_top(xp, scores, n_kept, uniform(scores, rng))
+    return _keep_the_top(xp, scores, n_kept, rng)
 
 
 def select_exactly(
@@ -93,16 +95,25 @@ def select_exactly(
         raise ValueError(f"tie_breakers must have the shape of score, got {shapes}")
     if check:
         require_all(xp, ~xp.isnan(tie_breakers), tie_breakers, "tie_breakers", "numbers")
-    return _keep_top(xp, scores, operator.index(n_kept), tie_breakers)
+    return _keep_the_top(xp, scores, operator.index(n_kept), tie_breakers)
 
 
-def _keep_top(xp: Any, scores: Array, n_kept: int | Array, tie_breakers: Array) -> Array:
-    """Keep the top ``n_kept``, a number for all batches or one for each, (..., 1)."""
+def _keep_the_top(xp: Any, scores: Array, n_kept: int | Array, rng: Any) -> Array:
+    """Return :func:`_keep_top`, in parts where that pays; ``rng`` is a generator or the tie-breakers."""
+    if worth_parts(xp, scores):
+        return _keep_top_in_parts(xp, scores, n_kept, rng)
+    return _keep_top(xp, scores, n_kept, uniform(scores, rng), look=api.is_numpy_array(scores))
+
+
+def _keep_top(xp: Any, scores: Array, n_kept: int | Array, tie_breakers: Array, *, look: bool) -> Array:
+    """Keep the top ``n_kept``, a number for all batches or one for each, (..., 1).
+
+    There usually are no surplus ties to sort: ``look`` whether there are, which makes a GPU wait.
+    """
     price = kth_largest(xp, scores, n_kept)
     above, tied = scores > price, (scores == price) & (scores > -math.inf)
     room = n_kept - count(xp, above)  # places left for the tied; every batch of a stack has its own
-    # Reading a value is free on NumPy, and there usually are no surplus ties to sort.
-    if api.is_numpy_array(scores) and bool(xp.all(count(xp, tied) <= room)):
+    if look and bool(xp.all(count(xp, tied) <= room)):
         return above | tied
     usable = tied & ~xp.isnan(tie_breakers)
     keys = xp.where(usable, tie_breakers, xp.full_like(tie_breakers, math.inf))
@@ -110,3 +121,63 @@ def _keep_top(xp: Any, scores: Array, n_kept: int | Array, tie_breakers: Array) 
     first, level = tied & (keys < cut), tied & (keys == cut)
     position = xp.cumulative_sum(xp.astype(level, xp.int64), axis=-1)
     return above | first | (level & (position <= room - count(xp, first)))
+
+
+def _keep_top_in_parts(xp: Any, scores: Array, n_kept: int | Array, rng: Any) -> Array:
+    """Return :func:`_keep_top` of a stack that is large: some batches at a time, or a part of one."""
+    size = scores.shape[-1]
+    rows = xp.reshape(scores, (-1, size))
+    tie_breakers = _in_order(xp, rows, rng)
+    keep = xp.zeros(rows.shape, dtype=xp.bool, device=api.device(rows))
+    if size > LARGE:
+        counts = [n_kept] * rows.shape[0] if isinstance(n_kept, int) else xp.reshape(n_kept, (-1,)).tolist()
+        for row, k in enumerate(counts):
+            _keep_top_of_one(xp, rows[row], k, lambda part, row=row: tie_breakers((row, part)), keep[row])
+        return xp.reshape(keep, scores.shape)
+    counts = n_kept if isinstance(n_kept, int) else xp.reshape(n_kept, (-1, 1))
+    step = max(1, PART // size)
+    for start in range(0, rows.shape[0], step):
+        some = slice(start, start + step)
+        k = counts if isinstance(counts, int) else counts[some]
+        keep[some] = _keep_top(xp, rows[some], k, tie_breakers(some), look=True)
+    return xp.reshape(keep, scores.shape)
+
+
+def _in_order(xp: Any, scores: Array, rng: Any) -> Callable[[Any], Array]:
+    """Return the tie-breakers of places that are asked for in order: a generator then gives what it gives to all."""
+    if not api.is_array_api_obj(rng):
+        return lambda places: uniform(scores[places], rng)
+    given = xp.reshape(rng, scores.shape)
+    return lambda places: given[places]
+
+
+def _keep_top_of_one(
+    xp: Any, scores: Array, n_kept: int, tie_breakers: Callable[[slice], Array], keep: Array
+) -> None:
+    """Write :func:`_keep_top` of one large batch (B,) into ``keep``: only the tie-breakers of the tied are held."""
+    price = kth_largest(xp, scores, max(n_kept, 1))
+    n_above, keys = 0, []
+    for part in parts_of(scores.shape[0]):
+        keep[part] = scores[part] > price
+        n_above += int(xp.count_nonzero(keep[part]))
+        keys.append(tie_breakers(part)[_tied(scores[part], price)])
+    keys = xp.concat(keys)
+    n_tied = keys.shape[0]
+    if n_tied == 0:
+        return
+    keys[xp.isnan(keys)] = math.inf
+    room = min(n_kept - n_above, n_tied)
+    cut = kth_largest(xp, keys, n_tied - room + 1)
+    level_room = room - sum(int(xp.count_nonzero(keys[part] < cut)) for part in parts_of(n_tied))
+    place, n_level = 0, 0
+    for part in parts_of(scores.shape[0]):
+        tied = _tied(scores[part], price)
+        own = keys[place : place + int(xp.count_nonzero(tied))]
+        level = own == cut
+        position = n_level + xp.cumulative_sum(xp.astype(level, xp.int64), axis=-1)
+        keep[part][tied] = (own < cut) | (level & (position <= level_room))
+        place, n_level = place + own.shape[0], n_level + int(xp.count_nonzero(level))
+
+
+def _tied(scores: Array, price: Array) -> Array:
+    return (scores == price) & (scores > -math.inf)
