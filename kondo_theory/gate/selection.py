@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import array_api_compat as api
+import numpy as np
+from numpy.typing import NDArray
 
 from kondo_theory._arrays import Array, batch, count, floating, require_all, uniform
-from kondo_theory.gate.order import LARGE, PART, kth_largest, parts_of, worth_parts
+from kondo_theory.gate.order import LARGE, PART, in_numpy, kth_largest, parts_of, worth_parts
 from kondo_theory.gate.prices import kept_count, kept_counts
 
 __all__ = ["select", "select_exactly"]
@@ -126,58 +129,56 @@ def _keep_top(xp: Any, scores: Array, n_kept: int | Array, tie_breakers: Array, 
 def _keep_top_in_parts(xp: Any, scores: Array, n_kept: int | Array, rng: Any) -> Array:
     """Return :func:`_keep_top` of a stack that is large: some batches at a time, or a part of one."""
     size = scores.shape[-1]
-    rows = xp.reshape(scores, (-1, size))
-    tie_breakers = _in_order(xp, rows, rng)
-    keep = xp.zeros(rows.shape, dtype=xp.bool, device=api.device(rows))
-    if size > LARGE:
-        counts = [n_kept] * rows.shape[0] if isinstance(n_kept, int) else xp.reshape(n_kept, (-1,)).tolist()
-        for row, k in enumerate(counts):
-            _keep_top_of_one(xp, rows[row], k, lambda part, row=row: tie_breakers((row, part)), keep[row])
-        return xp.reshape(keep, scores.shape)
-    counts = n_kept if isinstance(n_kept, int) else xp.reshape(n_kept, (-1, 1))
-    step = max(1, PART // size)
-    for start in range(0, rows.shape[0], step):
+    rows = in_numpy(scores).reshape(-1, size)
+    tie_breakers = _in_order(xp, scores, rng)
+    counts = np.broadcast_to(np.asarray(n_kept), (*scores.shape[:-1], 1)).reshape(-1, 1)
+    keep = np.zeros(rows.shape, dtype=bool)
+    step = 1 if size > LARGE else max(1, PART // size)
+    for start in range(0, len(rows), step):
         some = slice(start, start + step)
-        k = counts if isinstance(counts, int) else counts[some]
-        keep[some] = _keep_top(xp, rows[some], k, tie_breakers(some), look=True)
-    return xp.reshape(keep, scores.shape)
+        if size > LARGE:
+            _keep_top_of_one(rows[start], int(counts[start, 0]), partial(tie_breakers, start), keep[start])
+        else:
+            keep[some] = _keep_top(np, rows[some], counts[some], tie_breakers(some), look=True)
+    return xp.asarray(keep.reshape(scores.shape), device=api.device(scores))
 
 
-def _in_order(xp: Any, scores: Array, rng: Any) -> Callable[[Any], Array]:
-    """Return the tie-breakers of places that are asked for in order: a generator then gives what it gives to all."""
-    if not api.is_array_api_obj(rng):
-        return lambda places: uniform(scores[places], rng)
-    given = xp.reshape(rng, scores.shape)
-    return lambda places: given[places]
+def _in_order(xp: Any, scores: Array, rng: Any) -> Callable[..., NDArray[np.float64]]:
+    """Return the tie-breakers of places in a stack of rows, which are asked for in order.
+
+    A generator then gives what it gives when it is asked for all at once.
+    """
+    rows = xp.reshape(scores, (-1, scores.shape[-1]))
+    given = xp.reshape(uniform(scores, rng), rows.shape) if api.is_array_api_obj(rng) else None
+
+    def tie_breakers(*places: Any) -> NDArray[np.float64]:
+        own = uniform(rows[places], rng) if given is None else given[places]
+        return in_numpy(xp.astype(own, xp.float64, copy=False))
+
+    return tie_breakers
 
 
 def _keep_top_of_one(
-    xp: Any, scores: Array, n_kept: int, tie_breakers: Callable[[slice], Array], keep: Array
+    scores: NDArray[Any], n_kept: int, tie_breakers: Callable[[slice], NDArray[np.float64]], keep: NDArray[np.bool_]
 ) -> None:
     """Write :func:`_keep_top` of one large batch (B,) into ``keep``: only the tie-breakers of the tied are held."""
-    price = kth_largest(xp, scores, max(n_kept, 1))
-    n_above, keys = 0, []
-    for part in parts_of(scores.shape[0]):
-        keep[part] = scores[part] > price
-        n_above += int(xp.count_nonzero(keep[part]))
-        keys.append(tie_breakers(part)[_tied(scores[part], price)])
-    keys = xp.concat(keys)
-    n_tied = keys.shape[0]
-    if n_tied == 0:
+    price = kth_largest(np, scores, max(n_kept, 1))
+    at_price = price if price > -math.inf else math.nan  # nothing ties at −∞
+    found = []
+    for part in parts_of(len(scores)):
+        np.greater(scores[part], price, out=keep[part])
+        found.append(tie_breakers(part)[scores[part] == at_price])
+    n_tied = [len(own) for own in found]
+    keys = np.concatenate(found)
+    if not len(keys):
         return
-    keys[xp.isnan(keys)] = math.inf
-    room = min(n_kept - n_above, n_tied)
-    cut = kth_largest(xp, keys, n_tied - room + 1)
-    level_room = room - sum(int(xp.count_nonzero(keys[part] < cut)) for part in parts_of(n_tied))
-    place, n_level = 0, 0
-    for part in parts_of(scores.shape[0]):
-        tied = _tied(scores[part], price)
-        own = keys[place : place + int(xp.count_nonzero(tied))]
-        level = own == cut
-        position = n_level + xp.cumulative_sum(xp.astype(level, xp.int64), axis=-1)
-        keep[part][tied] = (own < cut) | (level & (position <= level_room))
-        place, n_level = place + own.shape[0], n_level + int(xp.count_nonzero(level))
-
-
-def _tied(scores: Array, price: Array) -> Array:
-    return (scores == price) & (scores > -math.inf)
+    keys[np.isnan(keys)] = math.inf
+    room = min(n_kept - int(np.count_nonzero(keep)), len(keys))
+    cut = kth_largest(np, keys, len(keys) - room + 1)
+    chosen = keys < cut
+    chosen[np.flatnonzero(keys == cut)[: room - np.count_nonzero(chosen)]] = True
+    place = 0
+    for part, n in zip(parts_of(len(scores)), n_tied, strict=True):
+        if n:
+            keep[part][scores[part] == at_price] = chosen[place : place + n]
+        place += n
