@@ -54,7 +54,9 @@ def like(scores, values):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@settings(max_examples=20, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_in_parts_is_the_definition(small_is_large, dtype, data):
     """Ties, both zeros, infinities, NaN; k from 1 to B; single batches and stacks, of long rows and of short ones."""
@@ -82,7 +84,9 @@ def test_in_parts_is_the_definition(small_is_large, dtype, data):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@settings(max_examples=20, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_the_kth_largest_of_many_is_the_librarys(small_is_large, dtype, data):
     values = data.draw(st.lists(st.sampled_from(NUMBERS[1:]), min_size=9, max_size=60))

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from kondo_theory import gate
-from kondo_theory.gate import Gate
-from kondo_theory.gate import order
+from kondo_theory.gate import Gate, order
 from kondo_theory.gate import prices as _prices
 from kondo_theory.gate.prices import kept_counts
 from simulations.gambling.gamble import Gamble
