@@ -43,7 +43,7 @@ def worth_parts(xp: Any, values: Array) -> bool:
 def in_numpy(values: Array) -> NDArray[Any]:
     """Return numbers on a CPU as a NumPy array on the same memory, or as float32 in place of a 16-bit dtype."""
     values = widened(values)
-    return values if api.is_numpy_array(values) else values.detach().numpy()  # type: ignore[no-any-return]
+    return values if api.is_numpy_array(values) else values.detach().numpy()
 
 
 def parts_of(size: int) -> Iterator[slice]:
@@ -84,11 +84,11 @@ def _narrowed(values: NDArray[Any], k: int) -> NDArray[Any]:
     n_over, n_under, between = 0, 0, []
     for part in parts_of(len(values)):
         over, under = values[part] > low, values[part] < high
-        n_over, n_under = n_over + np.count_nonzero(over), n_under + np.count_nonzero(under)
+        n_over, n_under = n_over + int(np.count_nonzero(over)), n_under + int(np.count_nonzero(under))
         between.append(values[part][over & under])
     n_top = len(values) - n_under  # how many are at least high
     if n_top < k <= n_over:
-        inside: NDArray[Any] = by_library(np, np.concatenate(between), int(k - n_top))
+        inside: NDArray[Any] = by_library(np, np.concatenate(between), k - n_top)
         return inside
     # It is an end of the bracket, which ties share, or outside.
     end = high if k <= n_top else low

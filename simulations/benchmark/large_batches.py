@@ -37,7 +37,7 @@ def cases(quick: bool) -> list[Case]:
         TIES: partial(_in_numpy, scores.round()),
         PRICE: partial(quantile_price, scores, RATE),
     }
-    many = {NUMPY: partial(_in_numpy, rows), TORCH: partial(_in_torch, rows)}
+    many: dict[str, Callable[[], Any]] = {NUMPY: partial(_in_numpy, rows), TORCH: partial(_in_torch, rows)}
     return [
         Case(
             name,
