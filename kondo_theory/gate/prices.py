@@ -10,8 +10,9 @@ import array_api_compat as api
 import numpy as np
 
 from kondo_theory._arrays import Array, batch, count, require_rate, require_temperature, saturated, widest
+from kondo_theory.gate.order import kth_largest
 
-__all__ = ["calibrated_price", "kept_count", "kept_counts", "kth_largest", "quantile_price"]
+__all__ = ["calibrated_price", "kept_count", "kept_counts", "quantile_price"]
 
 _BISECTIONS = 10
 _NEWTON_STEPS = 6
@@ -267,17 +268,3 @@ class _Equation:
             within = saturated(price)
             t = xp.where(price == within, t, (within - self.anchor) / self.temperature)
         return within, t
-
-
-def kth_largest(xp: Any, values: Array, k: int | Array) -> Array:
-    """Return the k-th largest value along the last axis, (..., 1); k may be an integer array (..., 1)."""
-    n = values.shape[-1]
-    if not isinstance(k, int):
-        return xp.take_along_axis(xp.sort(values, axis=-1), n - k.clip(min=1, max=n), axis=-1)
-    # Without a full sort.
-    if api.is_numpy_array(values):
-        return np.partition(values, n - k, axis=-1)[..., n - k : n - k + 1]
-    # Not torch.quantile, which refuses above 2^24 elements; nor kthvalue, quadratic in B on a descending batch.
-    if 2 * k <= n:
-        return values.topk(k, dim=-1, sorted=False).values.amin(-1, keepdim=True)
-    return values.topk(n - k + 1, dim=-1, largest=False, sorted=False).values.amax(-1, keepdim=True)

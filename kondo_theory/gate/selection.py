@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import array_api_compat as api
+import numpy as np
+from numpy.typing import NDArray
 
 from kondo_theory._arrays import Array, batch, count, floating, require_all, uniform
-from kondo_theory.gate.prices import kept_count, kept_counts, kth_largest
+from kondo_theory.gate.order import LARGE, PART, in_numpy, kth_largest, parts_of, worth_parts
+from kondo_theory.gate.prices import kept_count, kept_counts
 
 __all__ = ["select", "select_exactly"]
 
@@ -49,7 +54,7 @@ def select(score: Array, rate: float, rng: Any = None, *, check: bool = True, ma
     n_kept: int | Array = kept_count(rate, scores.shape[-1])
     if valid is not None:
         n_kept = kept_counts(rate, count(xp, valid))
-    return _keep_top(xp, scores, n_kept, uniform(scores, rng))
+    return _keep_the_top(xp, scores, n_kept, rng)
 
 
 def select_exactly(
@@ -93,16 +98,25 @@ def select_exactly(
         raise ValueError(f"tie_breakers must have the shape of score, got {shapes}")
     if check:
         require_all(xp, ~xp.isnan(tie_breakers), tie_breakers, "tie_breakers", "numbers")
-    return _keep_top(xp, scores, operator.index(n_kept), tie_breakers)
+    return _keep_the_top(xp, scores, operator.index(n_kept), tie_breakers)
 
 
-def _keep_top(xp: Any, scores: Array, n_kept: int | Array, tie_breakers: Array) -> Array:
-    """Keep the top ``n_kept``, a number for all batches or one for each, (..., 1)."""
+def _keep_the_top(xp: Any, scores: Array, n_kept: int | Array, rng: Any) -> Array:
+    """Return :func:`_keep_top`, in parts where that pays; ``rng`` is a generator or the tie-breakers."""
+    if worth_parts(xp, scores):
+        return _keep_top_in_parts(xp, scores, n_kept, rng)
+    return _keep_top(xp, scores, n_kept, uniform(scores, rng), look=api.is_numpy_array(scores))
+
+
+def _keep_top(xp: Any, scores: Array, n_kept: int | Array, tie_breakers: Array, *, look: bool) -> Array:
+    """Keep the top ``n_kept``, a number for all batches or one for each, (..., 1).
+
+    There usually are no surplus ties to sort: ``look`` whether there are, which makes a GPU wait.
+    """
     price = kth_largest(xp, scores, n_kept)
     above, tied = scores > price, (scores == price) & (scores > -math.inf)
     room = n_kept - count(xp, above)  # places left for the tied; every batch of a stack has its own
-    # Reading a value is free on NumPy, and there usually are no surplus ties to sort.
-    if api.is_numpy_array(scores) and bool(xp.all(count(xp, tied) <= room)):
+    if look and bool(xp.all(count(xp, tied) <= room)):
         return above | tied
     usable = tied & ~xp.isnan(tie_breakers)
     keys = xp.where(usable, tie_breakers, xp.full_like(tie_breakers, math.inf))
@@ -110,3 +124,61 @@ def _keep_top(xp: Any, scores: Array, n_kept: int | Array, tie_breakers: Array) 
     first, level = tied & (keys < cut), tied & (keys == cut)
     position = xp.cumulative_sum(xp.astype(level, xp.int64), axis=-1)
     return above | first | (level & (position <= room - count(xp, first)))
+
+
+def _keep_top_in_parts(xp: Any, scores: Array, n_kept: int | Array, rng: Any) -> Array:
+    """Return :func:`_keep_top` of a stack that is large: some batches at a time, or a part of one."""
+    size = scores.shape[-1]
+    rows = in_numpy(scores).reshape(-1, size)
+    tie_breakers = _in_order(xp, scores, rng)
+    counts = np.broadcast_to(np.asarray(n_kept), (*scores.shape[:-1], 1)).reshape(-1, 1)
+    keep = np.zeros(rows.shape, dtype=bool)
+    step = 1 if size > LARGE else max(1, PART // size)
+    for start in range(0, len(rows), step):
+        some = slice(start, start + step)
+        if size > LARGE:
+            _keep_top_of_one(rows[start], int(counts[start, 0]), partial(tie_breakers, start), keep[start])
+        else:
+            keep[some] = _keep_top(np, rows[some], counts[some], tie_breakers(some), look=True)
+    return xp.asarray(keep.reshape(scores.shape), device=api.device(scores))
+
+
+def _in_order(xp: Any, scores: Array, rng: Any) -> Callable[..., NDArray[np.float64]]:
+    """Return the tie-breakers of places in a stack of rows, which are asked for in order.
+
+    A generator then gives what it gives when it is asked for all at once.
+    """
+    rows = xp.reshape(scores, (-1, scores.shape[-1]))
+    given = xp.reshape(uniform(scores, rng), rows.shape) if api.is_array_api_obj(rng) else None
+
+    def tie_breakers(*places: Any) -> NDArray[np.float64]:
+        own = uniform(rows[places], rng) if given is None else given[places]
+        return in_numpy(xp.astype(own, xp.float64, copy=False))
+
+    return tie_breakers
+
+
+def _keep_top_of_one(
+    scores: NDArray[Any], n_kept: int, tie_breakers: Callable[[slice], NDArray[np.float64]], keep: NDArray[np.bool_]
+) -> None:
+    """Write :func:`_keep_top` of one large batch (B,) into ``keep``: only the tie-breakers of the tied are held."""
+    price = kth_largest(np, scores, max(n_kept, 1))
+    at_price = price if price > -math.inf else math.nan  # nothing ties at −∞
+    found = []
+    for part in parts_of(len(scores)):
+        np.greater(scores[part], price, out=keep[part])
+        found.append(tie_breakers(part)[scores[part] == at_price])
+    n_tied = [len(own) for own in found]
+    keys = np.concatenate(found)
+    if not len(keys):
+        return
+    keys[np.isnan(keys)] = math.inf
+    room = min(n_kept - int(np.count_nonzero(keep)), len(keys))
+    cut = kth_largest(np, keys, len(keys) - room + 1)
+    chosen = keys < cut
+    chosen[np.flatnonzero(keys == cut)[: room - np.count_nonzero(chosen)]] = True
+    place = 0
+    for part, n in zip(parts_of(len(scores)), n_tied, strict=True):
+        if n:
+            keep[part][scores[part] == at_price] = chosen[place : place + n]
+        place += n

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from simulations.benchmark import answers, bandits, compilation, mnist, reversal
+from simulations.benchmark import answers, bandits, compilation, large_batches, mnist, reversal
 from simulations.benchmark.cases import BenchmarkRow, Case
 
 __all__ = ["cases", "main_table", "run", "target_table", "targets"]
@@ -23,7 +23,8 @@ __all__ = ["cases", "main_table", "run", "target_table", "targets"]
 
 def cases(quick: bool) -> list[Case]:
     """Return all cases; ``quick`` makes them tiny."""
-    return [*bandits.cases(quick), *mnist.cases(quick), *reversal.cases(quick), *answers.cases(quick)]
+    subjects = (bandits, mnist, reversal, answers, large_batches)
+    return [case for subject in subjects for case in subject.cases(quick)]
 
 
 def run(repeats: int = 5, quick: bool = False) -> list[BenchmarkRow]:
@@ -70,7 +71,8 @@ def _peak_bytes(call: Callable[[], Any]) -> int:
 
 def targets(rows: list[BenchmarkRow]) -> list[tuple[str, float, str]]:
     """Return (what, measured, required) of the speeds that the project promises."""
-    return [*bandits.targets(rows), *mnist.targets(rows), *reversal.targets(rows), *answers.targets(rows)]
+    subjects = (bandits, mnist, reversal, answers, large_batches, compilation)
+    return [target for subject in subjects for target in subject.targets(rows)]
 
 
 def main_table(rows: list[BenchmarkRow]) -> Table:

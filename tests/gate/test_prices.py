@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from kondo_theory import gate
-from kondo_theory.gate import Gate
+from kondo_theory.gate import Gate, order
 from kondo_theory.gate import prices as _prices
 from kondo_theory.gate.prices import kept_counts
 from simulations.gambling.gamble import Gamble
@@ -252,10 +252,10 @@ def test_the_kth_largest_by_every_way(as_array):
     falling, array = np.sort(values)[..., ::-1], as_array(values)
     xp = _prices.api.array_namespace(array)
     for k in range(1, 8):
-        assert_array_equal(np.asarray(_prices.kth_largest(xp, array, k)), falling[..., k - 1 : k])
+        assert_array_equal(np.asarray(order.kth_largest(xp, array, k)), falling[..., k - 1 : k])
     ranks = np.array([[[0], [3], [9]], [[1], [7], [8]]])
     expected = np.take_along_axis(falling, ranks.clip(1, 7) - 1, -1)
-    assert_array_equal(np.asarray(_prices.kth_largest(xp, array, as_array(ranks))), expected)
+    assert_array_equal(np.asarray(order.kth_largest(xp, array, as_array(ranks))), expected)
 
 
 def test_a_search_that_is_cut_short_is_refused(monkeypatch):

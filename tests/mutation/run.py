@@ -45,6 +45,7 @@ class Part:
 
 _MODULES = (
     "gate.law",
+    "gate.order",
     "gate.prices",
     "gate.selection",
     "advantage",
