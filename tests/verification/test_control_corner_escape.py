@@ -5,7 +5,7 @@ import pytest
 
 from kondo_theory.claims import CLAIMS
 from kondo_theory.geometry.corners import escape_time, shared_rest_point
-from simulations.bandits.corners import weigh
+from simulations.bandits.updates.corners import weigh
 from simulations.verification.checks import Context
 from simulations.verification.checks.bandits import corners
 from simulations.verification.checks.bandits.corners import corner_escape

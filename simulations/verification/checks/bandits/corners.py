@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kondo_theory.geometry.corners import escape_time, kept_updates, shared_rest_point
 from kondo_theory.geometry.learning import learning_time
-from simulations.bandits.corners import (
+from simulations.bandits.updates.corners import (
     Corner,
     SharedLogits,
     Weigh,

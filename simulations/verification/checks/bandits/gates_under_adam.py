@@ -13,8 +13,8 @@ from kondo_theory.geometry.graded import evenly_graded
 from kondo_theory.geometry.normalised import exact_batch_moments, kept_gradient, normalised_moments
 from kondo_theory.geometry.symmetric import symmetric_arms
 from kondo_theory.screening import kept_at_rate
-from simulations.bandits.adam import AdamBandit, simulate_steps
 from simulations.bandits.simulation import Estimate
+from simulations.bandits.updates.adam import AdamBandit, simulate_steps
 from simulations.verification.checks import Context
 from simulations.verification.checks.evidence import Simulated, Value
 
