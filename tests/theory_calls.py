@@ -130,7 +130,7 @@ BROADCAST = {
         "rate": RATE,
     },
     adam.adam_step: {"mean": NOISE, "variance": NOISE},
-    adam.logit_moments: {"policy": POLICY, "advantage": VALUES, "first": CHANCES, "second": CHANCES},
+    adam.logit_moments: {"policy": POLICY, "advantage": VALUES, "first": CHANCES, "second": SECOND},
     adam.one_gradient_step: {"rate": RATE, "batch_size": MANY},
     adam.remembered_step: {"mean": X, "second": NOISE, "third": X, "fourth": ETA, "beta1": X, "beta2": COSINE},
     adam.symmetric_adam_progress: {
