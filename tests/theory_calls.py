@@ -230,6 +230,7 @@ OTHERWISE = [
     (gambling.fixed_point, {**GAMBLE, "gate": "zero-price"}),
     (equal_noise.equal_noise_drift, {**PLACE, "gate": "zero-price", "temperature": ETA}),
     (learning.learning_time, {**LEARNING, "method": "pg", "p_end": (0.7, 0.8, 0.9)} | {"temperature": 1.0}),
+    (off_policy.off_policy_moments, {**BROADCAST[off_policy.off_policy_moments], "method": "rate"}),
     (token_trap.drift, {"p": X, **TRAP, "gate": "dg", "temperature": ETA}),
     (token_trap.stall_point, {"rate": None, "vocab_size": 100, "n_tokens": TOKENS, "gate": "dg", "temperature": ETA}),
 ]
