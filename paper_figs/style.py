@@ -74,7 +74,7 @@ METHODS = {
     "exact k": MethodStyle("#006a55", "D"),
     "price at the same rate": MethodStyle("#aa152a", "^"),
     "best gate": MethodStyle("#2a80ff", "P"),
-    "last layer": MethodStyle("#954015", "P"),
+    "last layer": MethodStyle("#6900a8", "P"),
     "divided by the kept": MethodStyle("#2a80ff", "o"),
     # Screening rules, by their names in kondo_theory.screening.RULES; top-ρ by delight is DG-K.
     "delight": MethodStyle("#006a55", "D"),

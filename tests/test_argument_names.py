@@ -27,6 +27,7 @@ CALLS = {
         "second": np.ones(3),
         "direction": np.array([0.5, -0.3, -0.2]),
         "kernel": np.eye(3),
+        "behaviour": np.array([0.4, 0.3, 0.3]),
     },
     screening.additive_odds_limit: {"alpha": 0.5, "n_arms": 3, "reward_gap": 1.0},
     screening.kept_at_rate: {"policy": np.array([0.5, 0.5]), "score": np.array([1.0, 0.0]), "rate": 0.3},

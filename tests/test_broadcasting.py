@@ -10,7 +10,17 @@ import pytest
 from theory_calls import BROADCAST, INNER, OTHERWISE, SCALARS, SHAPES_OF_THEIR_OWN, SLOW
 
 CALLS = [*BROADCAST.items(), *OTHERWISE]
-ROOMS = ("approximate", "contexts", "cost", "gambling", "geometry", "moments", "screening", "token_trap")
+ROOMS = (
+    "approximate",
+    "contexts",
+    "cost",
+    "gambling",
+    "geometry",
+    "moments",
+    "off_policy",
+    "screening",
+    "token_trap",
+)
 
 
 def functions(module):

@@ -131,7 +131,7 @@ BROADCAST = {
         "rate": RATE,
     },
     adam.adam_step: {"mean": NOISE, "variance": NOISE},
-    adam.logit_moments: {"policy": POLICY, "advantage": VALUES, "first": CHANCES, "second": CHANCES},
+    adam.logit_moments: {"policy": POLICY, "advantage": VALUES, "first": CHANCES, "second": SECOND},
     adam.one_gradient_step: {"rate": RATE, "batch_size": MANY},
     adam.remembered_step: {"mean": X, "second": NOISE, "third": X, "fourth": ETA, "beta1": X, "beta2": COSINE},
     adam.symmetric_adam_progress: {
@@ -235,6 +235,7 @@ OTHERWISE = [
     (gambling.fixed_point, {**GAMBLE, "gate": "zero-price"}),
     (equal_noise.equal_noise_drift, {**PLACE, "gate": "zero-price", "temperature": ETA}),
     (learning.learning_time, {**LEARNING, "method": "pg", "p_end": (0.7, 0.8, 0.9)} | {"temperature": 1.0}),
+    (off_policy.off_policy_moments, {**BROADCAST[off_policy.off_policy_moments], "method": "rate"}),
     (token_trap.drift, {"p": X, **TRAP, "gate": "dg", "temperature": ETA}),
     (token_trap.stall_point, {"rate": None, "vocab_size": 100, "n_tokens": TOKENS, "gate": "dg", "temperature": ETA}),
 ]

@@ -190,14 +190,14 @@ def _where_it_grows(proof: Proof) -> sp.Expr:
         latex=r"\lim\Bigl(\tfrac{\cos_{\rm DG}}{\cos_{\rm PG}}\Bigr)^2\pi_j=" + sp.latex(_growth() ** 2),
     )
     proof.identity(
-        "so that the advantage grows as π_j^{−b/η}; but both cosines vanish, PG's as ε, DG's as ε^{1−b/η}, unless "
-        "b > η or π_j falls faster than ε^{η/b},",
-        sp.Limit(dg, root, 0, "+"),
-        sp.Integer(0),
+        "so that the advantage grows as π_j^{−b/η}; but both cosines vanish, PG's as ε, DG's as ε^{1−b/η}, for here "
+        "its square over ε = r² tends to",
+        sp.Limit(dg / root**2, root, 0, "+"),
+        _a * ((1 - b) * up * (1 - _delta) / (b * _delta)) ** 2 / _g,
     )
     fast = _crossed_dg(root, root**3, up)
     proof.identity(
-        "as with a weight of r³, when DG's cosine tends to one.",
+        "unless b > η or π_j falls faster than ε^{η/b}, as with a weight of r³, when DG's cosine tends to one.",
         sp.Limit(fast.subs(up, sp.Rational(1, 2)), root, 0, "+"),
         sp.Integer(1),
     )

@@ -95,15 +95,20 @@ def off_policy_moments(
     ValueError, TypeError
         If an argument is out of its domain or not real, or the true gradient is zero.
     """
-    pi, mu = np.broadcast_arrays(_domain.policy(policy), _domain.distribution("behaviour", behaviour))
     true = _domain.interval("reward", reward, 0, 1, "[]")
     b = _domain.interval("baseline", baseline, 0, 1, "[)")[..., None]
     paid = true + _domain.interval("corruption", corruption, 0, 1, "[]")[..., None] * (1 - true)
+    eta = _domain.interval("temperature", temperature, 0, np.inf, "(]")[..., None]
+    rho = _domain.interval("rate", rate, 0, 1, "(]")
+    # Every argument counts for the shape, whether the method looks at it or not.
+    pi, mu, *_ = np.broadcast_arrays(
+        _domain.policy(policy), _domain.distribution("behaviour", behaviour), paid, b, eta, rho[..., None]
+    )
     whose = _domain.choice("surprisal", surprisal, SURPRISALS)
     seen = pi if whose == "learner" else mu
     nats = -np.log(np.where(seen > 0, seen, 1.0))
     chances, outcomes = np.stack([mu * paid, mu * (1 - paid)]), (1 - b, -b)
-    up, down = _weights(method, (pi, mu), chances, (outcomes[0] * nats, outcomes[1] * nats), (temperature, rate))
+    up, down = _weights(method, (pi, mu), chances, (outcomes[0] * nats, outcomes[1] * nats), (eta, rho))
     drawn = method in ("zero-price", "rate")
     first = paid * outcomes[0] * up + (1 - paid) * outcomes[1] * down
     squares = [w if drawn else w**2 for w in (up, down)]
@@ -126,12 +131,11 @@ def _weights(
     policies: tuple[FloatArray, FloatArray],
     chances: FloatArray,
     delight: tuple[FloatArray, FloatArray],
-    settings: tuple[ArrayLike, ArrayLike],
+    settings: tuple[FloatArray, FloatArray],
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the weights (..., K) of paid and of unpaid samples; ``settings`` are temperature and rate."""
+    """Return the weights (..., K) of paid and of unpaid samples; ``settings`` are η (..., 1) and ρ (...)."""
     name = _domain.choice("method", method, METHODS)
-    eta = _domain.interval("temperature", settings[0], 0, np.inf, "(]")[..., None]
-    rho = _domain.interval("rate", settings[1], 0, 1, "(]")
+    eta, rho = settings
     pi, mu = policies
     one = np.ones_like(chances[0])
     if name == "pg":

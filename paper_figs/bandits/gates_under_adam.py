@@ -41,10 +41,11 @@ def gates_under_adam(n_arms: int = 10, baseline: float = 0.5, batch_size: int = 
         {baseline:g}, batches of {batch_size}, against the probability p of the right arm: zero price moves all logits
         alike, PG the right arm's and, lower, a wrong arm's. Lines: exact, β₂ → 1. (b) What an update is predicted to
         gain in mean reward, over PG's, at policies along the training of DG-K(3 %) on MNIST: from exact first and
-        second moments of every parameter's gradient; median of {predicted["seed"].nunique()} seeds, bars: least and
-        greatest. (c) Greedy test error of gates at 3 % under Adam 1e-3: exactly k by delight, at a price that holds
-        the rate, its sum divided by the number kept, and the samples whose last-layer gradient is most aligned with
-        its average; median of {curves["seed"].nunique()} seeds, measured on networks, bands: least and greatest.""")
+        second moments of every parameter's gradient; points: median of {predicted["seed"].nunique()} seeds,
+        bars: least and greatest. (c) Greedy test error of gates at 3 % under Adam 1e-3: exactly k by delight, at a
+        price that holds the rate, its sum divided by the number kept, and the samples whose last-layer gradient is
+        most aligned with its average; median of {curves["seed"].nunique()} seeds, measured on networks, bands: least
+        and greatest.""")
     return figure
 
 

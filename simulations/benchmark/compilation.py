@@ -27,6 +27,7 @@ from simulations.bandits.simulation import (
 )
 from simulations.benchmark.cases import BenchmarkRow
 from simulations.gambling import gamble
+from simulations.tokens.escapes import Escape, escape_steps, held_at
 from simulations.tokens.simulation import TokenGate, TokenTask, simulate_drift, simulate_rewards
 
 __all__ = ["COLD", "KERNELS", "WARM", "first_call", "rows", "targets"]
@@ -38,6 +39,7 @@ _QUICK = ("context_gradients",)  # the one that compiles soonest
 _SYMMETRIC = Context.symmetric(0.3, 3, 0.5, Gate("pg"))
 _GRADED = Context.gated([0.5, 0.3, 0.2], [0.4, -0.3, 0.2], Gate("pg"))
 _GAMBLE, _TASK = gamble.Gamble(1.0), TokenTask(3, 2, 4)
+_ESCAPE = Escape(3, 2, 4, 2, 1.0, 0.5, 0.9)
 
 KERNELS: Mapping[str, Callable[[], Any]] = {
     "batch_moments": lambda: simulate_moments(MomentsConfig(_GRADED, 2, 2, 2, seed=1)),
@@ -50,6 +52,9 @@ KERNELS: Mapping[str, Callable[[], Any]] = {
     "learn": lambda: gamble.simulate_learning(_GAMBLE, 0.3, 2, 1.0, 2, 1, 2, 1),
     "token_drifts": lambda: simulate_drift(_TASK, TokenGate(), 2, 2, 1),
     "token_learning": lambda: simulate_rewards(_TASK, TokenGate(), 1.0, np.array([1]), 2, 1),
+    "token_escapes": lambda: escape_steps(_ESCAPE, 2, 1, most_steps=2),
+    "together_escapes": lambda: escape_steps(_ESCAPE, 2, 1, together_only=True, most_steps=2),
+    "held_moves": lambda: held_at(_ESCAPE, np.zeros(1), 40, 2, 1),
 }
 """A call of each main kernel on next to no data, through its typed front."""
 

@@ -159,7 +159,8 @@ def test_a_table_is_labelled_by_what_it_holds(tmp_path, given, preset):
     [
         (
             {"study": "lerning"},
-            "one of learning, methods, tasks, learning-rate, cost, got 'lerning'; did you mean 'learning'",
+            "one of learning, methods, tasks, learning-rate, cost, frozen, frozen-tasks, answers, got 'lerning'; "
+            "did you mean 'learning'",
         ),
         ({"study": "learning", "method": "pg"}, "a study names its own methods and tasks"),
         ({"study": "learning", "tasks": ("digits",)}, "a study names its own methods and tasks"),

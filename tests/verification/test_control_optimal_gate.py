@@ -1,5 +1,7 @@
 """optimal-gate: simulation and theory agree, and a gate that is not the best contradicts the claim."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,9 @@ SMOKE = Context("smoke", "cpu", 2, lambda _: None)
 
 
 def verdict(rows):
-    return judge(CLAIMS["optimal-gate"], True, rows, [])[0]
+    """Of the simulation alone: learning curves have made-up worlds of their own, beside those of gates-under-adam."""
+    claim = CLAIMS["optimal-gate"]
+    return judge(replace(claim, rule=replace(claim.rule, criteria=())), True, rows, [])[0]
 
 
 def test_the_simulation_agrees():

@@ -25,7 +25,7 @@ GATE = ReversalConfig("token-gate", rate=0.03)
 
 def test_a_slow_learner_has_not_stalled():
     assert stalled(ends(GATE, curve_of(GATE, 0.6)), CONTROL)
-    logistic = curve_of(GATE, 0.6)
+    logistic = curve_of(GATE, 0.6).copy()
     logistic["train_reward"] = 0.5 + 0.5 / (1 + np.exp(-(UPDATES - 1_300) / 180))
     slow = ends(GATE, logistic)
     assert slow["late_reward"] < 0.65, "as low as a stall"
@@ -53,7 +53,7 @@ def test_a_noisy_stall_is_still_one():
     def found(noise):
         runs = []
         for _ in range(60):
-            curve = curve_of(GATE, 0.6)
+            curve = curve_of(GATE, 0.6).copy()
             curve["train_reward"] += noise * rng.standard_normal(len(curve))
             runs.append(stalled(ends(GATE, curve), CONTROL))
         return np.mean(runs)

@@ -11,11 +11,14 @@ _CELLS = "simulations.sweeps.cells"
 _VOCABULARIES = (2, 10, 100, 1_000)
 _ROW_RATES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _FREE: tuple[Grid, ...] = tuple(
-    {"batch_size": batch_sizes, "learning_rate": (learning_rate,), "moving": ("free",)}
+    {"batch_size": (batch_size,), "learning_rate": (learning_rate,), "moving": ("free",)}
     for learning_rate, batch_sizes in (
-        *((8.0, (100, 150, 200, 250)), (4.0, (50, 75, 100, 125))),
-        *((2.0, (25, 50)), (1.0, (25,))),
+        (8.0, (100, 150, 200, 250)),
+        (4.0, (50, 75, 100, 125)),
+        (2.0, (25, 50)),
+        (1.0, (25,)),
     )
+    for batch_size in batch_sizes
 )
 _SMALL = {"batch_size": 100, "n_steps": 10, "n_replicates": 2}
 
@@ -166,7 +169,7 @@ TOKENS = (
             *_FREE,
         ),
         presets={
-            "smoke": {"most_steps": 200, "n_replicates": 2, "held_steps": 40},
+            "smoke": {"n_replicates": 2, "held_steps": 40},
             "quick": {},
             "paper": {"n_replicates": 1_000, "held_steps": 20_000},
         },
