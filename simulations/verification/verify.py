@@ -61,7 +61,7 @@ CHECKS: dict[str, Check] = {
         simulate="simulations.verification.checks.bandits.alignment:backward_passes_to_align"
     ),
     "learning-time": Check(simulate="simulations.verification.checks.bandits.learning:learning_time"),
-    "corner-escape": Check(simulate="simulations.verification.checks.bandits.corners:corner_escape"),
+    "corner-escape": Check(simulate="simulations.verification.checks.bandits.updates.corners:corner_escape"),
     "additive-threshold": Check(simulate="simulations.verification.checks.bandits.screening:additive_threshold_turn"),
     "additive-never-fixed": Check(simulate="simulations.verification.checks.bandits.screening:additive_never_fixed"),
     "screening-at-rate": Check(simulate="simulations.verification.checks.bandits.composition:screening_at_rate"),
@@ -114,7 +114,7 @@ CHECKS: dict[str, Check] = {
         simulate="simulations.verification.checks.tokens.stall_escape:stall_escape",
     ),
     "gates-under-adam": Check(
-        simulate="simulations.verification.checks.bandits.gates_under_adam:gates_under_adam",
+        simulate="simulations.verification.checks.bandits.updates.gates_under_adam:gates_under_adam",
         measure="simulations.verification.checks.mnist.steps:gates_under_adam",
     ),
 }

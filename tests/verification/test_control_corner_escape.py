@@ -7,8 +7,8 @@ from kondo_theory.claims import CLAIMS
 from kondo_theory.geometry.corners import escape_time, shared_rest_point
 from simulations.bandits.updates.corners import weigh
 from simulations.verification.checks import Context
-from simulations.verification.checks.bandits import corners
-from simulations.verification.checks.bandits.corners import corner_escape
+from simulations.verification.checks.bandits.updates import corners
+from simulations.verification.checks.bandits.updates.corners import corner_escape
 from simulations.verification.verify import judge
 
 PARTS = {"_escapes", "_late", "_delightful", "_first_updates", "_kept_updates", "_shared"}

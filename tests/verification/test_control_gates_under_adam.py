@@ -10,7 +10,7 @@ from kondo_theory.claims import CLAIMS
 from kondo_theory.geometry.adam import adam_step
 from simulations.results.table_sizes import sizes_of_paths, sizes_of_runs
 from simulations.verification.checks import Context
-from simulations.verification.checks.bandits.gates_under_adam import gates_under_adam
+from simulations.verification.checks.bandits.updates.gates_under_adam import gates_under_adam
 from simulations.verification.checks.mnist.steps import cost_rows, curve_rows, gain_rows, order_rows
 from simulations.verification.verify import judge
 

@@ -1,0 +1,1 @@
+"""Checks of the claims on updates of one policy: Adam's steps, and the way out of a corner."""
