@@ -33,7 +33,7 @@ __all__ = [
     "FIGURES",
     "KEPT",
     "Figure",
-    "Reading",
+    "ProtocolReading",
     "kept_protocols",
     "protocol_name",
     "readings",
@@ -87,7 +87,7 @@ def distance(error: float, published: float) -> float:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ProtocolReading:
     """Errors of one kind under a protocol after a number of updates.
 
     Attributes
@@ -144,7 +144,7 @@ def protocol_name(reward: str, final_norm: bool, head: str, baseline: str, learn
     return ", ".join([reward, f"{learning_rate:g}", *changes])
 
 
-def readings(table: pd.DataFrame) -> list[Reading]:
+def readings(table: pd.DataFrame) -> list[ProtocolReading]:
     """Return every reading of a table of the study, update 0 left out.
 
     A protocol that lacks a figure's methods has none: one that was tried with DG alone reads the others of the mean
@@ -159,7 +159,7 @@ def readings(table: pd.DataFrame) -> list[Reading]:
     rolled = table.groupby([*cell, "seed"], sort=False)[errors].rolling(FINAL_EVALUATIONS, min_periods=1).mean()
     table[errors] = rolled.to_numpy()
     medians = table.groupby([*cell, "update"])[errors].median()
-    found: list[Reading] = []
+    found: list[ProtocolReading] = []
     every = {key: part.droplevel([*PROTOCOL]) for key, part in medians.groupby(PROTOCOL)}
     for key, part in every.items():
         whole = part
@@ -178,14 +178,14 @@ def _name(label: str) -> str:
     return head + bracket if bracket and "(" in head else label.split(", ")[0]
 
 
-def _of_protocol(key: tuple[Any, ...], medians: pd.DataFrame) -> Iterator[Reading]:
+def _of_protocol(key: tuple[Any, ...], medians: pd.DataFrame) -> Iterator[ProtocolReading]:
     last = int(medians.index.get_level_values("update").max())
     for error in medians.columns:
         by_update = medians[error].unstack("name").dropna(how="all")
         for update, row in by_update.iterrows():
             values = _nearest({str(name): value for name, value in row.dropna().items()})
             if values is not None:
-                yield Reading(key, str(error), int(str(update)), int(str(update)) == last, values)
+                yield ProtocolReading(key, str(error), int(str(update)), int(str(update)) == last, values)
 
 
 def _nearest(errors: Mapping[str, float]) -> dict[str, tuple[str, float]] | None:
@@ -210,7 +210,7 @@ def kept_protocols(table: pd.DataFrame) -> list[tuple[Any, ...]]:
     return list(dict.fromkeys(each.protocol for each in ends))[:KEPT]
 
 
-def verdict(found: Sequence[Reading], figure: str | None = None) -> tuple[str, Reading | None]:
+def verdict(found: Sequence[ProtocolReading], figure: str | None = None) -> tuple[str, ProtocolReading | None]:
     """Return what the readings say of a figure, by default of all together, and the reading that says it.
 
     ``holds`` if a reading at the end of its runs has it, ``holds when stopped`` if an earlier one does, and ``fails``
@@ -218,7 +218,7 @@ def verdict(found: Sequence[Reading], figure: str | None = None) -> tuple[str, R
     """
     true = [each for each in found if (each.holds if figure is None else figure in each.reproduced)]
 
-    def off(each: Reading) -> float:
+    def off(each: ProtocolReading) -> float:
         if figure is None:
             return each.distance - len(each.reproduced) * 10
         return distance(each.nearest[figure][1], FIGURES[figure].published)
