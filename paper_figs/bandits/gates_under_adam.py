@@ -59,7 +59,12 @@ def _steps(ax: Axes, n_arms: int, baseline: float, size: int) -> None:
     for place in (0, 1):
         ax.plot(p, steps[:, place], color=method_style("PG").colour)
     reference(ax, y=1.0)
-    ax.set(xlabel="right arm, p", ylabel="size of Adam's mean step", xlim=(0, 1), ylim=(0, 1.05))
+    ax.set(
+        xlabel="right\N{NO-BREAK SPACE}arm,\N{NO-BREAK SPACE}p",
+        ylabel="size of Adam's mean step",
+        xlim=(0, 1),
+        ylim=(0, 1.05),
+    )
     stack_names(ax, (0.97, 0.03), {name: method_style(name).colour for name in ("PG", "zero price")})
     at = int(np.argmin(np.abs(p - 0.1)))
     finding(
@@ -80,7 +85,7 @@ def _gains(ax: Axes, predicted: pd.DataFrame) -> None:
         style = method_style(name)
         draw_measured(ax, 100 * middle.index, middle, low, high, style)
         last[label] = middle
-    ax.set(xlabel="accuracy (percent)", ylabel="predicted gain over PG's", ylim=(0, 2.2))
+    ax.set(xlabel="accuracy\N{NO-BREAK SPACE}(percent)", ylabel="predicted gain over PG's", ylim=(0, 2.2))
     stack_names(ax, (0.03, 0.97), {name: method_style(name).colour for name in _PREDICTED.values()})
     three = last["DG-K(3 %)"]
     finding(

@@ -76,5 +76,5 @@ def _barriers(ax: Axes) -> None:
         ax.plot(gaps, found, color=colour, label=f"M = {M}, T = {T}")
     ax.set(xlabel="distance to the critical rate, ρ_c − ρ", ylabel="barrier S", xscale="log", yscale="log")
     smooth = [power for task, power in powers.items() if task != (5, 5)]
-    finding(ax, f"S falls as (ρ_c − ρ) to the power {number(min(smooth), 3)} to {number(max(smooth), 3)}, and "
-                f"{number(powers[5, 5], 3)} where the drift jumps")  # fmt: skip
+    said = " to ".join(dict.fromkeys(number(power, 3) for power in (min(smooth), max(smooth))))
+    finding(ax, f"S falls as (ρ_c − ρ) to the power {said}, and {number(powers[5, 5], 3)} where the drift jumps")
