@@ -28,13 +28,13 @@ from kondo_theory.gate import Gate
 from kondo_theory.training import AnswerStep
 from simulations.devices import clock, resolve, single_thread
 from simulations.language_model.config import LanguageModelConfig
-from simulations.language_model.experiment import extra_versions
+from simulations.language_model.experiment import extra_versions, require_model
 from simulations.language_model.models import Learner, make_learner
 from simulations.language_model.sampling import Drawn, draw_answers, encode
 from simulations.language_model.tasks import problems, task_function
-from simulations.language_model.weights import fetch_weights, load_directory, name_of, require_extra
+from simulations.language_model.weights import load_directory, name_of
 from simulations.networks.allocations import peak_bytes
-from simulations.resuming.checkpoints import kept_or_measured
+from simulations.resuming.checkpoints import measured_in_turn
 from simulations.resuming.parts import Measurement
 
 __all__ = ["KIND", "PARTS", "RATES", "SIZES", "Size", "measure", "write_table"]
@@ -241,16 +241,13 @@ def write_table(
     measurement = Measurement(out, KIND, config, measure, resolved, overwrite, command)
     if measurement.is_finished():
         return out
-    require_extra()
-    if model is None:
-        fetch_weights()
+    require_model(model)
+    jobs = [
+        (f"trainable-{number}", trainable, partial(measure, trainable, size, resolved, model))
+        for number, trainable in enumerate(size.trainable, start=1)
+    ]
     with measurement.in_parts() as parts:
-        frames = []
-        for number, trainable in enumerate(size.trainable, start=1):
-            progress(f"{number} of {len(size.trainable)}: {trainable}")
-            file = parts.checkpoints.file(f"trainable-{number}")
-            frames.append(kept_or_measured(file, partial(measure, trainable, size, resolved, model)))
-        frame = pd.concat(frames, ignore_index=True)
+        frame = measured_in_turn(jobs, parts.checkpoints, progress)
         rounded = [[[float(f"{part:.4g}") for part in times] for times in rounds] for rounds in frame.pop("seconds")]
         return parts.write(
             frame, seconds=rounded, parts=PARTS, clock=clock(resolved)[1], versions_of_the_extra=extra_versions()

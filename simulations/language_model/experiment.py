@@ -18,7 +18,7 @@ from simulations.resuming.checkpoints import CheckpointDirectory
 from simulations.resuming.extending import whole_sidecar
 from simulations.resuming.runs import Shown, progress_bar, under_way
 
-__all__ = ["extra_versions", "plan_language_model", "run_language_model"]
+__all__ = ["extra_versions", "plan_language_model", "require_model", "run_language_model"]
 
 _PACKAGES = ("transformers", "tokenizers", "peft", "gguf")
 
@@ -47,9 +47,7 @@ def run_language_model(plan: LanguageModelPlan, command: str = "", *, quiet: boo
     missing = former.missing(plan.records)
     if former.table is not None and not missing:
         return plan.out
-    require_extra()
-    if plan.directory is None:
-        fetch_weights()
+    require_model(plan.directory)
     todo = replace(plan, configs=tuple(plan.configs[index] for index in missing))
     device = describe(resolve(plan.device))
     identity = {"configuration": {"runs": todo.records}, "code": plan.code, "device": device}
@@ -93,6 +91,19 @@ def _train(
         show(len(curves), plan.configs[index].label)
     order = range(len(plan.configs))
     return [curves[at] for at in order], [seconds[at] for at in order]
+
+
+def require_model(directory: Path | None) -> None:
+    """Require the extra, and fetch the weights where no directory of the user's own stands in their place.
+
+    Raises
+    ------
+    ReportedError
+        If either cannot be had.
+    """
+    require_extra()
+    if directory is None:
+        fetch_weights()
 
 
 def extra_versions() -> dict[str, str]:

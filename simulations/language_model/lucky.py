@@ -15,11 +15,11 @@ import torch
 from kondo_theory.advantage import group_advantage
 from simulations.devices import resolve, single_thread
 from simulations.language_model.config import LanguageModelConfig
-from simulations.language_model.experiment import extra_versions
+from simulations.language_model.experiment import extra_versions, require_model
 from simulations.language_model.tasks import problems
 from simulations.language_model.training import LanguageModelRun
-from simulations.language_model.weights import fetch_weights, load_directory, name_of, require_extra
-from simulations.resuming.checkpoints import kept_or_measured
+from simulations.language_model.weights import load_directory, name_of
+from simulations.resuming.checkpoints import measured_in_turn
 from simulations.resuming.parts import Measurement
 
 __all__ = ["KIND", "SIZES", "Size", "measure", "write_table"]
@@ -65,7 +65,7 @@ def measure(
         task; batch, answer (8 to a prompt, side by side) and place, from 0; question, the prompt's last lines; token,
         as text; log_prob, nats; reward and advantage of the whole answer.
     """
-    config, rows = LanguageModelConfig("pg", task=task), []
+    config, rows = LanguageModelConfig("pg", task=task, trainable="all"), []  # nothing is trained
     with single_thread():
         run = LanguageModelRun(config, device, *(model or load_directory(directory)))
         for batch in range(batches):
@@ -109,13 +109,8 @@ def write_table(
     measurement = Measurement(out, KIND, config, measure, resolved, overwrite, command)
     if measurement.is_finished():
         return out
-    require_extra()
-    if model is None:
-        fetch_weights()
+    require_model(model)
+    jobs = [(task, task, partial(measure, task, size.batches, resolved, model)) for task in size.tasks]
     with measurement.in_parts() as parts:
-        frames = []
-        for number, task in enumerate(size.tasks, start=1):
-            progress(f"{number} of {len(size.tasks)}: {task}")
-            draw = partial(measure, task, size.batches, resolved, model)
-            frames.append(kept_or_measured(parts.checkpoints.file(task), draw))
-        return parts.write(pd.concat(frames, ignore_index=True), versions_of_the_extra=extra_versions())
+        frame = measured_in_turn(jobs, parts.checkpoints, progress)
+        return parts.write(frame, versions_of_the_extra=extra_versions())

@@ -28,7 +28,7 @@ from simulations.mnist.images import Mnist, load_mnist
 from simulations.mnist.training import SeedProgram
 from simulations.networks.allocations import peak_bytes
 from simulations.networks.stacked import KEPT_BYTES
-from simulations.resuming.checkpoints import kept_or_measured
+from simulations.resuming.checkpoints import measured_in_turn
 from simulations.resuming.parts import Measurement
 
 __all__ = ["KIND", "RATES", "StepSize", "held_bytes", "measure", "sizes", "too_large", "write_table"]
@@ -228,18 +228,18 @@ def write_table(
     ValueError, ReportedError
         If the device is not known or absent, or the table cannot be written; before anything is measured.
     """
-    resolved, data, frames = resolve(device), load_mnist(), []
+    resolved, data = resolve(device), load_mnist()
     chosen = sizes(resolved.type)[: 2 if preset == "smoke" else None]
     left_out = too_large(resolved.type)
     config = {"preset": preset, "sizes": [asdict(size) for size in chosen], "too_large": left_out}
     measurement = Measurement(out, KIND, config, measure, resolved, overwrite, command)
     if measurement.is_finished():
         return out
+    jobs = [
+        (f"size-{number:02d}", str(size), partial(measure, size, data, resolved))
+        for number, size in enumerate(chosen, start=1)
+    ]
     with measurement.in_parts() as parts:
-        for number, size in enumerate(chosen, start=1):
-            progress(f"{number} of {len(chosen)}: {size}")
-            file = parts.checkpoints.file(f"size-{number:02d}")
-            frames.append(kept_or_measured(file, partial(measure, size, data, resolved)))
-        frame = pd.concat(frames, ignore_index=True)
+        frame = measured_in_turn(jobs, parts.checkpoints, progress)
         rounded = [[float(f"{value:.4g}") for value in times] for times in frame.pop("seconds")]
         return parts.write(frame, seconds=rounded, clock=clock(resolved)[1])

@@ -19,7 +19,7 @@ from simulations.devices import single_thread
 from simulations.mnist.config import MnistConfig, tidy
 from simulations.mnist.images import Mnist, load_mnist
 from simulations.mnist.training import Trained, train
-from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile, kept_or_measured, working_for
+from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile, measured_in_turn, working_for
 
 __all__ = ["Progress", "Runs", "identity", "programs", "run_in_turn", "run_many"]
 
@@ -147,10 +147,6 @@ def run_in_turn(
 
     Those in ``checkpoints`` are done.
     """
-    frames = []
-    for number, (label, make) in enumerate(jobs, start=1):
-        file = checkpoints.file(f"contender-{number:02d}") if checkpoints is not None else None
-        progress(f"{number} of {len(jobs)}: {label}")
-        with single_thread():
-            frames.append(kept_or_measured(file, make))
-    return pd.concat(frames, ignore_index=True)
+    named = [(f"contender-{number:02d}", label, make) for number, (label, make) in enumerate(jobs, start=1)]
+    with single_thread():
+        return measured_in_turn(named, checkpoints, progress)

@@ -14,7 +14,7 @@ import os
 import pickle
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +27,15 @@ from filelock import FileLock, Timeout
 from simulations.errors import ReportedError
 from simulations.results.atomic import atomic_path
 
-__all__ = ["CheckpointDirectory", "CheckpointFile", "kept_or_measured", "load_frame", "save_frame", "working_for"]
+__all__ = [
+    "CheckpointDirectory",
+    "CheckpointFile",
+    "kept_or_measured",
+    "load_frame",
+    "measured_in_turn",
+    "save_frame",
+    "working_for",
+]
 
 _IDENTITY, _LOCK = "identity.json", ".lock"
 _DIGEST_BYTES = hashlib.sha256().digest_size
@@ -127,6 +135,29 @@ def kept_or_measured(file: CheckpointFile | None, measure: Callable[[], pd.DataF
         if file is not None:
             save_frame(file, found)
     return found
+
+
+def measured_in_turn(
+    jobs: Sequence[tuple[str, str, Callable[[], pd.DataFrame]]],
+    checkpoints: CheckpointDirectory | None,
+    progress: Callable[[str], None],
+) -> pd.DataFrame:
+    """Measure parts one after the other and join their tables; those in ``checkpoints`` are kept.
+
+    Parameters
+    ----------
+    jobs : sequence of (str, str, callable)
+        The name of the part's checkpoint, what ``progress`` says of it, and what measures it.
+    checkpoints : CheckpointDirectory or None
+    progress : callable
+        Told of each part before it is measured.
+    """
+    frames = []
+    for number, (name, label, measure) in enumerate(jobs, start=1):
+        progress(f"{number} of {len(jobs)}: {label}")
+        file = None if checkpoints is None else checkpoints.file(name)
+        frames.append(kept_or_measured(file, measure))
+    return pd.concat(frames, ignore_index=True)
 
 
 class CheckpointDirectory:

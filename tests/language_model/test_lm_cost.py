@@ -69,7 +69,7 @@ def test_memory_is_in_proportion_to_what_is_kept_at_once(counted):
 
 def test_answers_are_those_that_training_begins_with():
     frame = lucky.measure("spelling", 1, CPU, model=(model(), tokenizer()))
-    run = LanguageModelRun(LanguageModelConfig("pg", task="spelling"), CPU, model(), tokenizer())
+    run = LanguageModelRun(LanguageModelConfig("pg", task="spelling", trainable="all"), CPU, model(), tokenizer())
     run.learn = lambda answers, advantage: seen.update(answers=answers, advantage=advantage)
     seen = {}
     run.train_batch()

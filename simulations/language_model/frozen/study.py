@@ -25,7 +25,7 @@ from torch import Tensor
 from kondo_theory.advantage import group_advantage
 from simulations.devices import resolve, single_thread
 from simulations.language_model.config import LanguageModelConfig
-from simulations.language_model.experiment import extra_versions
+from simulations.language_model.experiment import extra_versions, require_model
 from simulations.language_model.frozen.directions import (
     Direction,
     SharedPrompts,
@@ -38,8 +38,8 @@ from simulations.language_model.frozen.gates import GATES, batch_facts, kept_fac
 from simulations.language_model.sampling import Drawn
 from simulations.language_model.tasks import TASKS, problems
 from simulations.language_model.training import LanguageModelRun
-from simulations.language_model.weights import fetch_weights, load_directory, name_of, require_extra
-from simulations.resuming.checkpoints import kept_or_measured
+from simulations.language_model.weights import load_directory, name_of
+from simulations.resuming.checkpoints import measured_in_turn
 from simulations.resuming.parts import Measurement
 
 __all__ = ["SIZES", "Size", "measure", "write_table"]
@@ -272,13 +272,12 @@ def write_table(
     measurement = Measurement(out, f"language-model-{study}", config, measure, resolved, overwrite, command)
     if measurement.is_finished():
         return out
-    require_extra()
-    if model is None:
-        fetch_weights()
+    require_model(model)
+    jobs = [
+        (f"{task}-{block:03d}", task, partial(measure, task, block, size, resolved, model))
+        for block in range(size.blocks)
+        for task in size.tasks
+    ]
     with measurement.in_parts() as parts:
-        frames = []
-        for number, (block, task) in enumerate((block, task) for block in range(size.blocks) for task in size.tasks):
-            progress(f"{number + 1} of {len(size.tasks) * size.blocks}: {task}")
-            file = parts.checkpoints.file(f"{task}-{block:03d}")
-            frames.append(kept_or_measured(file, partial(measure, task, block, size, resolved, model)))
-        return parts.write(pd.concat(frames, ignore_index=True), versions_of_the_extra=extra_versions())
+        frame = measured_in_turn(jobs, parts.checkpoints, progress)
+        return parts.write(frame, versions_of_the_extra=extra_versions())

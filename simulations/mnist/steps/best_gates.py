@@ -24,7 +24,7 @@ from simulations.mnist.images import Mnist, load_mnist
 from simulations.mnist.paths import PathConfig
 from simulations.mnist.steps.policies import SIZES, Stage, path_configs, stages
 from simulations.networks.image_bandits import DIRECTIONS, FloatArray, ImageBandits
-from simulations.resuming.checkpoints import kept_or_measured
+from simulations.resuming.checkpoints import measured_in_turn
 from simulations.resuming.parts import Measurement
 
 __all__ = ["GATES", "KIND", "RATES", "costs", "least_cost", "measure_path", "write_table"]
@@ -119,9 +119,14 @@ def write_table(
     if measurement.is_finished():
         return out
     with measurement.in_parts() as parts, single_thread():
-        data, frames = load_mnist(), []
-        for number, each in enumerate(configs):
-            progress(f"{number + 1} of {len(configs)}: path of {each.path}, seed {each.seed}")
-            file = parts.checkpoints.file(f"path-{number:03d}")
-            frames.append(kept_or_measured(file, partial(measure_path, each, data, resolved)))
-        return parts.write(pd.concat(frames, ignore_index=True), seeds=[each.seed for each in configs])
+        data = load_mnist()
+        jobs = [
+            (
+                f"path-{number:03d}",
+                f"path of {each.path}, seed {each.seed}",
+                partial(measure_path, each, data, resolved),
+            )
+            for number, each in enumerate(configs)
+        ]
+        frame = measured_in_turn(jobs, parts.checkpoints, progress)
+        return parts.write(frame, seeds=[each.seed for each in configs])

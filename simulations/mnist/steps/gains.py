@@ -29,7 +29,7 @@ from simulations.mnist.steps.policies import Stage, path_configs, stages
 from simulations.mnist.steps.progress import BATCH, gradients
 from simulations.networks.image_bandits import DIRECTIONS, FloatArray
 from simulations.networks.mlp import PolicyMLP, StackedMLP
-from simulations.resuming.checkpoints import kept_or_measured
+from simulations.resuming.checkpoints import measured_in_turn
 from simulations.resuming.parts import Measurement
 
 __all__ = ["KIND", "SIZES", "GainsSize", "measure_contender", "measure_path", "write_table"]
@@ -192,9 +192,14 @@ def write_table(
     if measurement.is_finished():
         return out
     with measurement.in_parts() as parts, single_thread():
-        data, frames = load_mnist(), []
-        for number, each in enumerate(configs):
-            progress(f"{number + 1} of {len(configs)}: path of {each.path}, seed {each.seed}")
-            file = parts.checkpoints.file(f"path-{number:03d}")
-            frames.append(kept_or_measured(file, partial(measure_path, each, size, data, resolved)))
-        return parts.write(pd.concat(frames, ignore_index=True), seeds=[each.seed for each in configs])
+        data = load_mnist()
+        jobs = [
+            (
+                f"path-{number:03d}",
+                f"path of {each.path}, seed {each.seed}",
+                partial(measure_path, each, size, data, resolved),
+            )
+            for number, each in enumerate(configs)
+        ]
+        frame = measured_in_turn(jobs, parts.checkpoints, progress)
+        return parts.write(frame, seeds=[each.seed for each in configs])
