@@ -9,7 +9,7 @@ _MODEL = (
     "baseline the mean of the 8 answers to a prompt, the log-probabilities of sampling screen"
 )
 _TRAINED = _MODEL + (
-    "; the last six blocks trained for 100 updates by AdamW 1e-3 on few-shot reversal of three words and on "
+    "; the last six blocks trained for 100 updates by AdamW 3e-4 on few-shot reversal of three words and on "
     "spelling, reward the share of right parts"
 )
 _PAIRED = (

@@ -103,9 +103,9 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             seeds=2,
         ),
         "learning-rate": Study(
-            "a third and a tenth of the learning rate of study learning, and the ones among which PG's was chosen",
+            "a third and three times the learning rate of study learning, and the ones among which PG's was chosen",
             (
-                *(replace(each, learning_rate=rate) for each in _LEARNING[:4] for rate in (1e-4, 3e-4)),
+                *(replace(each, learning_rate=rate) for each in _LEARNING[:4] for rate in (1e-4, 1e-3)),
                 *(replace(_PG, learning_rate=rate) for rate in (3e-5, 3e-3)),
             ),
             (),
