@@ -75,7 +75,7 @@ COMMANDS = {
     ("figures", "--list"): 0,
     ("figures", "quality-cost-frontier", "--out", "{place}/figures"): 0,
     ("sweep", "--list"): 0,
-    ("sweep", "gate-frequency", "--preset", "smoke", "--set", "excess=0.5", "--out", "{place}/sweep"): 0,
+    ("sweep", "token-windows", "--set", "vocab_size=2", "--set", "n_tokens=3", "--out", "{place}/sweep"): 0,
     ("experiment", "mnist", "--rate", "0.03", "--updates", "2", "--seeds", "1", "--workers", "1", "--out", TABLE): 0,
     ("experiment", "mnist", "--rule", "χ"): 2,
     ("data", "check"): 0,
@@ -131,7 +131,7 @@ def test_a_closed_pipe_is_no_failure_and_loses_no_result(ran):
     assert report["complete"] is True
     assert (place / "t.parquet").exists()
     assert len(list((place / "figures").iterdir())) == 3  # PDF, PNG, captions
-    assert (place / "sweep" / "gate-frequency.parquet").exists()
+    assert (place / "sweep" / "token-windows.parquet").exists()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
