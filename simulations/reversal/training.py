@@ -169,7 +169,7 @@ class ReversalRun:
 
     def diverged(self, error: FloatingPointError, checkpoint: CheckpointFile | None) -> ReportedError:
         """Return what to tell the user of a run that stopped being a number."""
-        return self.config.diverged(error, self.update, checkpoint and checkpoint.path, self.saved)
+        return self.config.diverged(error, self.update, checkpoint.path if checkpoint else None, self.saved)
 
     def state(self) -> dict[str, Any]:
         """Return everything that the rest of the run depends on."""

@@ -182,7 +182,9 @@ class ReversalSeeds:
 
     def diverged(self, error: DivergedError, checkpoint: CheckpointFile | None) -> ReportedError:
         """Return what to tell the user of a seed that stopped being a number."""
-        return self.configs[error.place].diverged(error, self.update, checkpoint and checkpoint.path, self.saved)
+        return self.configs[error.place].diverged(
+            error, self.update, checkpoint.path if checkpoint else None, self.saved
+        )
 
     def state(self) -> dict[str, Any]:
         """Return everything that the rest of the runs depends on."""
