@@ -260,6 +260,14 @@ def test_heavy_libraries_stay_where_they_belong(path):
         assert not uses(path, "sympy")
 
 
+def test_whoever_trains_in_one_process_does_not_load_torchs_sharding():
+    """A second in every process: policies that are sharded are known by what their owner has loaded."""
+    elsewhere = [path for path in FILES if path.parent != ROOT / "simulations" / "ranks"]
+    for module in ("torch.distributed.fsdp", "torch.distributed.tensor", "torch.distributed.checkpoint"):
+        assert [relative(path) for path in elsewhere if uses(path, module)] == []
+    assert uses(ROOT / "simulations" / "ranks" / "placing.py", "torch.distributed.fsdp"), "the reader sees it"
+
+
 def test_figures_and_the_command_do_not_load_torch():
     code = (
         "import sys, simulations.cli.main, paper_figs.drawing, paper_figs.gambling.gamble, paper_figs.mnist.quality;"

@@ -14,7 +14,20 @@ from simulations.cli import main as cli
 from simulations.results.tables import load
 from simulations.reversal.plan import study_kind
 
-SMALL = "--method pg --method row-gate --rate 0.05 --length 2 --seeds 2 --updates 20".split()
+SMALL = [
+    "--method",
+    "pg",
+    "--method",
+    "row-gate",
+    "--rate",
+    "0.05",
+    "--length",
+    "2",
+    "--seeds",
+    "2",
+    "--updates",
+    "20",
+]
 LONGER = [*SMALL, "--updates", "60"]
 
 

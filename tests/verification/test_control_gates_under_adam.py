@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-
 from simulated_once import remembering
 
 from kondo_theory.claims import CLAIMS
