@@ -1,4 +1,4 @@
-"""All runs on the MNIST bandit: programs of a few seeds, in processes side by side, and studies of contenders in turn.
+"""All runs on the MNIST bandit: programs of a few seeds, in processes side by side, and studies of contenders.
 
 A program is up to ten seeds of one method (fewer at large batches, which gain nothing from company and need memory),
 whatever the number of workers, and runs on one CPU thread; so a table has the same bytes for any number of workers.
