@@ -45,8 +45,9 @@ data: $(READY)
 verify: data
 	$(BIN)/kondo verify --preset $(PRESET) --report report
 
+# The tests start many processes: without bytecode on disk each of them, and each worker, compiles our sources anew.
 test: data
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n auto --dist worksteal
 
 # Experiments are apart. All are computed before one is replaced: a changed table would mark the commit in the next
 # one's sidecar as dirty.

@@ -181,6 +181,7 @@ def light_work():
         "simulations.mnist.studies.run_study": lambda *arguments, **options: None,
         "simulations.reversal.times.write_table": lambda *arguments, **options: None,
         "simulations.report.page.figures_of": lambda claim: [],
+        "simulations.report.page.explorers": tuple,
         "paper_figs.writing._write": lambda wanted, out, *rest, **named: iter(
             [out / f"{name}.png" for name in wanted]
         ),

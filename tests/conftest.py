@@ -1,7 +1,9 @@
-"""What all test processes share: one torch thread, the width of a pipe, rare collections, and a rule for rows."""
+"""What all test processes share: one torch thread, the width of a pipe, memory, rare collections, a rule for rows."""
 
 import gc
 import os
+
+os.environ.setdefault("SYMPY_CACHE_SIZE", "50000")  # SymPy reads it once, and forgets after a thousand expressions
 
 import pytest
 import torch

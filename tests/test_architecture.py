@@ -3,9 +3,8 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted(
@@ -13,6 +12,7 @@ FILES = sorted(
 )
 
 
+@cache
 def imported(path, *, top_level_only=False):
     """Names of all modules that a file imports, anywhere in it or at its top level alone."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -135,6 +135,7 @@ def module_of(path):
 MODULES = {module_of(path): path for path in FILES}
 
 
+@cache
 def dependencies(path):
     """The modules of the project that a file imports; of a package from which it takes modules, these alone."""
     found = set()
@@ -154,15 +155,17 @@ def room_of(module):
     return next((name for name in names if name in ROOMS), None)
 
 
-@pytest.mark.parametrize("path", FILES, ids=relative)
-def test_a_room_imports_only_what_it_may(path):
+def strange(path):
+    """What a file imports that its room may not."""
     room = room_of(module_of(path))
     if room is None:
-        assert path.name in ("__init__.py", "__main__.py"), f"{path} is in no room"
-        return
-    above = {name: room_of(name) for name in dependencies(path)} if path.name != "__init__.py" else {}
-    strange = {name: other for name, other in above.items() if other not in (None, room, *ROOMS[room])}
-    assert not strange, f"{room} may import {', '.join(sorted(ROOMS[room]))}; it imports {', '.join(sorted(strange))}"
+        return [] if path.name in ("__init__.py", "__main__.py") else ["it is in no room"]
+    above = dependencies(path) if path.name != "__init__.py" else ()
+    return sorted(name for name in above if room_of(name) not in (None, room, *ROOMS[room]))
+
+
+def test_a_room_imports_only_what_it_may():
+    assert {relative(path): found for path in FILES if (found := strange(path))} == {}
 
 
 def circles(graph):
@@ -247,17 +250,24 @@ def test_negative_control_a_long_file_is_found(tmp_path):
     assert not too_long(sample)
 
 
-@pytest.mark.parametrize("path", FILES, ids=relative)
-def test_heavy_libraries_stay_where_they_belong(path):
-    package, parts = path.relative_to(ROOT).parts[0], path.parts
-    if package == "kondo_theory":
-        assert not uses(path, "numba")
-    if package == "paper_figs" or (package == "kondo_theory" and "training" not in parts):
-        assert not uses(path, "torch")
-    if set(parts) & {"bandits", "gambling", "tokens"} and "sweeps" not in parts:
-        assert not uses(path, "torch")
-    if "derivations" not in parts:
-        assert not uses(path, "sympy")
+def kept_out(path):
+    """The heavy libraries that a file may not import."""
+    parts = path.relative_to(ROOT).parts
+    without_torch = parts[0] == "paper_figs" or (parts[0] == "kondo_theory" and "training" not in parts)
+    without_torch |= bool(set(parts) & {"bandits", "gambling", "tokens"}) and "sweeps" not in parts
+    each = {"numba": parts[0] == "kondo_theory", "torch": without_torch, "sympy": "derivations" not in parts}
+    return [library for library, kept in each.items() if kept]
+
+
+def test_heavy_libraries_stay_where_they_belong():
+    assert [(relative(path), library) for path in FILES for library in kept_out(path) if uses(path, library)] == []
+
+
+def test_whoever_trains_in_one_process_does_not_load_torchs_sharding():
+    """A second in every process: policies that are sharded are known by what their owner has loaded."""
+    heavy = ("fsdp", "tensor", "checkpoint")
+    found = {path for path in FILES if any(uses(path, f"torch.distributed.{name}") for name in heavy)}
+    assert found == {ROOT / "simulations" / "ranks" / "placing.py"}
 
 
 def test_figures_and_the_command_do_not_load_torch():

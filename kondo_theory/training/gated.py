@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
 from kondo_theory.gate import Gate
 from kondo_theory.training.agreement import require_tolerance, rounding
@@ -175,8 +174,9 @@ class GatedStep:
 
 def _inner(one: Tensor, other: Tensor) -> Tensor:
     """Return Σ one · other, 0-d; of sharded gradients over all their shards."""
-    product = (one * other).sum()
-    return product.full_tensor() if isinstance(product, DTensor) else product
+    product: Any = (one * other).sum()
+    whole: Tensor = product.full_tensor() if hasattr(product, "full_tensor") else product  # of a DTensor
+    return whole
 
 
 def require_scale(scale: Tensor | float) -> None:

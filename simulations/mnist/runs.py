@@ -1,4 +1,4 @@
-"""All runs of an experiment on the MNIST bandit: programs of a few seeds, in processes side by side.
+"""All runs on the MNIST bandit: programs of a few seeds, in processes side by side, and studies of contenders.
 
 A program is up to ten seeds of one method (fewer at large batches, which gain nothing from company and need memory),
 whatever the number of workers, and runs on one CPU thread; so a table has the same bytes for any number of workers.
@@ -7,24 +7,37 @@ whatever the number of workers, and runs on one CPU thread; so a table has the s
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 from joblib import Parallel, delayed
 
-from simulations.devices import single_thread
+from kondo_theory.words import choice
+from simulations.devices import clock, resolve, single_thread
 from simulations.mnist.config import MnistConfig, tidy
 from simulations.mnist.images import Mnist, load_mnist
-from simulations.mnist.training import Trained, train
+from simulations.mnist.training import SeedProgram, Trained, train
 from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile, measured_in_turn, working_for
+from simulations.resuming.parts import Measurement
 
-__all__ = ["Progress", "Runs", "identity", "programs", "run_in_turn", "run_many"]
+__all__ = [
+    "Progress",
+    "Runs",
+    "identity",
+    "programs",
+    "run_in_turn",
+    "run_many",
+    "trained_and_read",
+    "write_contenders",
+]
 
 SEEDS_A_PROGRAM = 10
 SAMPLES_A_PROGRAM = 20_000  # a batch of every seed
+_COUNTED = ("update", "forward_samples", "backward_samples")
 
 Progress = Callable[[int, int, MnistConfig], None]
 """Called as each program ends: runs done, runs in all, the first configuration of the program."""
@@ -150,3 +163,89 @@ def run_in_turn(
     named = [(f"contender-{number:02d}", label, make) for number, (label, make) in enumerate(jobs, start=1)]
     with single_thread():
         return measured_in_turn(named, checkpoints, progress)
+
+
+def trained_and_read(
+    program: SeedProgram, settings: Mapping[str, Any], name: str, read: Callable[[], Sequence[float]]
+) -> pd.DataFrame:
+    """Train the seeds of a new program to the end, and read one more number of each at every evaluation.
+
+    Parameters
+    ----------
+    program : SeedProgram
+    settings : mapping
+        Columns that are the same in all rows.
+    name : str
+        The column of what ``read`` returns, one number a seed.
+    read : callable
+
+    Returns
+    -------
+    DataFrame
+        One row a seed and evaluation: the settings, seed, update, forward_samples, backward_samples, test_error
+        (greedy), and what was read.
+    """
+    config, columns = program.config, [*_COUNTED, "test_error"]
+    rows: list[dict[Any, Any]] = []
+    while True:
+        with torch.no_grad():
+            program.evaluate()
+            found = read()
+        for seed, curve, number in zip(program.seeds, program.curves(), found, strict=True):
+            rows.append({**settings, "seed": seed} | curve[columns].iloc[-1].to_dict() | {name: number})
+        left = config.updates - program.step.counts.updates
+        if not left:
+            break
+        for _ in range(min(config.eval_every, left)):
+            program.update()
+    frame = pd.DataFrame(rows).astype(dict.fromkeys(_COUNTED, "int64"))
+    return frame.sort_values(["seed", "update"], ignore_index=True)
+
+
+def write_contenders(
+    preset: str,
+    out: Path,
+    *,
+    kind: str,
+    sizes: Mapping[str, Any],
+    contenders: Sequence[Any],
+    run: Callable[..., pd.DataFrame],
+    run_study: Callable[..., pd.DataFrame],
+    device: str = "cpu",
+    overwrite: bool = False,
+    command: str = "",
+    progress: Callable[[str], None] = print,
+) -> Path:
+    """Run a study of contenders and write its table; what an earlier call left unfinished is continued.
+
+    Parameters
+    ----------
+    preset : str
+    out : Path
+    kind : str
+        Of the table.
+    sizes : mapping
+        By preset: dataclasses that have the number of ``seeds``.
+    contenders : sequence
+        Each with a ``label``.
+    run, run_study : callable
+        What trains one contender, whose code the table depends on; and what trains all.
+    device : str
+    overwrite : bool
+    command : str
+        What the user typed.
+    progress : callable
+
+    Raises
+    ------
+    ValueError, ReportedError
+        If the preset or the device is not known, or the table cannot be written; before any training.
+    """
+    resolved, size = resolve(device), sizes[choice("preset", preset, sizes)]
+    config = {"preset": preset, "size": asdict(size), "contenders": [contender.label for contender in contenders]}
+    measurement = Measurement(out, kind, config, run, resolved, overwrite, command)
+    if measurement.is_finished():
+        return out
+    with measurement.in_parts() as parts:
+        frame = run_study(contenders, size, load_mnist(), resolved, checkpoints=parts.checkpoints, progress=progress)
+        return parts.write(frame, seeds=list(range(size.seeds)), clock=clock(resolved)[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from kondo_theory.gate import Gate
 from kondo_theory.screening import RULES
 from kondo_theory.words import choice
+from simulations.errors import ReportedError
 from simulations.networks.transformer import Architecture
 from simulations.reversal.objectives import BASELINES, REWARDS
 
@@ -214,6 +216,19 @@ class ReversalConfig:
         children = np.random.SeedSequence(self.seed).spawn(len(STREAMS))
         seeds = (int(child.generate_state(1, np.uint64)[0] >> 1) for child in children)
         return dict(zip(STREAMS, seeds, strict=True))
+
+    def diverged(
+        self, error: FloatingPointError, update: int, checkpoint: Path | None, saved: int | None
+    ) -> ReportedError:
+        """Return what to tell the user of a run that stopped being a number after ``update``.
+
+        ``checkpoint`` is where the run's state is kept, ``saved`` the update of the last good one.
+        """
+        good = "none was saved" if checkpoint is None or saved is None else f"{checkpoint}, of update {saved}"
+        return ReportedError(
+            f"{self.label}, seed {self.seed}, learning rate {self.learning_rate:g} diverged after update {update}:"
+            f" {error}; last good checkpoint: {good}; {self}"
+        )
 
 
 QUALITY_METHODS = (

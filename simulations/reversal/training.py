@@ -169,13 +169,7 @@ class ReversalRun:
 
     def diverged(self, error: FloatingPointError, checkpoint: CheckpointFile | None) -> ReportedError:
         """Return what to tell the user of a run that stopped being a number."""
-        config, at = self.config, "none was saved"
-        if checkpoint is not None and self.saved is not None:
-            at = f"{checkpoint.path}, of update {self.saved}"
-        return ReportedError(
-            f"{config.label}, seed {config.seed}, learning rate {config.learning_rate:g} diverged after update"
-            f" {self.update}: {error}; last good checkpoint: {at}; {config}"
-        )
+        return self.config.diverged(error, self.update, checkpoint.path if checkpoint else None, self.saved)
 
     def state(self) -> dict[str, Any]:
         """Return everything that the rest of the run depends on."""

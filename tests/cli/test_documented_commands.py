@@ -36,7 +36,7 @@ def place(tmp_path_factory):
     sweeps = (ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")
     (toml,) = (block for language, block in BLOCK.findall(sweeps) if language == "toml")
     read_once = mock.patch.object(MeasuredTables, "read", cache(MeasuredTables.read))
-    with workplace(directory), light_work(), read_once, mock.patch("simulations.report.page.explorers", tuple):
+    with workplace(directory), light_work(), read_once:
         for name in ("my-alignment.toml", "my-grid.toml"):
             (directory / name).write_text(toml, encoding="utf-8")
         yield directory

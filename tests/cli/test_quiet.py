@@ -10,15 +10,13 @@ from simulations.verification import verify
 from simulations.verification.checks.evidence import Simulated
 from simulations.verification.outcomes import Report
 
+SWEEP = ("token-windows", "--set", "vocab_size=2", "--set", "n_tokens=3")
 QUIET = {
     "verify": ("verify", "--claim", "gate-law"),
     "report": ("report", "verify.json"),
     "derive": ("derive", "forward-efficiency"),
     "figures": ("figures", "step-cost", "--out", "figures"),
-    "sweep": (
-        *("sweep", "gate-frequency", "--preset", "smoke", "--set", "excess=0.5"),
-        *("--set", "temperature=1", "--workers", "1"),
-    ),
+    "sweep": ("sweep", *SWEEP, "--workers", "1"),
     "data check": ("data", "check"),
     "data fetch": ("data", "fetch"),
     "experiment mnist": (
@@ -90,7 +88,7 @@ def test_what_is_asked_for_is_printed_all_the_same(capfd, tmp_path):
         ("verify", "--list"),
         ("figures", "--list"),
         ("sweep", "--list"),
-        ("sweep", "gate-frequency", "--dry-run", "--out", tmp_path),
+        ("sweep", *SWEEP, "--dry-run", "--out", tmp_path),
         ("derive", "forward-efficiency", "--latex"),
     ):
         code, out, err = run(capfd, *arguments, "--quiet")

@@ -30,6 +30,7 @@ def kondo(monkeypatch, capsys, tmp_path):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(page, "figures_of", lambda claim: [])
+    monkeypatch.setattr(page, "explorers", tuple)
     return run
 
 

@@ -75,7 +75,7 @@ COMMANDS = {
     ("figures", "--list"): 0,
     ("figures", "quality-cost-frontier", "--out", "{place}/figures"): 0,
     ("sweep", "--list"): 0,
-    ("sweep", "gate-frequency", "--preset", "smoke", "--set", "excess=0.5", "--out", "{place}/sweep"): 0,
+    ("sweep", "token-windows", "--set", "vocab_size=2", "--set", "n_tokens=3", "--out", "{place}/sweep"): 0,
     ("experiment", "mnist", "--rate", "0.03", "--updates", "2", "--seeds", "1", "--workers", "1", "--out", TABLE): 0,
     ("experiment", "mnist", "--rule", "χ"): 2,
     ("data", "check"): 0,
@@ -112,36 +112,38 @@ def run_all(runs, place):
 
 
 @pytest.fixture(scope="module")
-def light(tmp_path_factory):
-    """The light commands in two encodings and, last, on a full disk: where they ran, and their exit codes."""
-    place = tmp_path_factory.mktemp("light")
+def ran(tmp_path_factory):
+    """The commands with closed pipes, the light ones in two encodings and, last, on a full disk: where, and codes."""
+    place = tmp_path_factory.mktemp("streams")
     runs = {encoding: ("file", encoding, LIGHT) for encoding in ("ascii", "latin-1")}
+    runs["closed"] = ("closed", "utf-8", COMMANDS)
     if Path("/dev/full").exists():
         runs["full"] = ("full", "utf-8", LIGHT)
     return place, run_all(runs, place)
 
 
-def test_a_closed_pipe_is_no_failure_and_loses_no_result(tmp_path):
-    assert run_all({"all": ("closed", "utf-8", COMMANDS)}, tmp_path) == {"all": COMMANDS}
-    place = tmp_path / "all"
+def test_a_closed_pipe_is_no_failure_and_loses_no_result(ran):
+    directory, codes = ran
+    assert codes["closed"] == COMMANDS
+    place = directory / "closed"
     report = json.loads((place / "report.json").read_text())
     assert [claim["verdict"] for claim in report["claims"]] == ["holds in regime", "contradicted"]
     assert report["complete"] is True
     assert (place / "t.parquet").exists()
     assert len(list((place / "figures").iterdir())) == 3  # PDF, PNG, captions
-    assert (place / "sweep" / "gate-frequency.parquet").exists()
+    assert (place / "sweep" / "token-windows.parquet").exists()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_a_full_disk_is_an_error_and_loses_no_result(light):
-    place, codes = light
+def test_a_full_disk_is_an_error_and_loses_no_result(ran):
+    place, codes = ran
     assert codes["full"] == {command: code or 2 for command, code in LIGHT.items()}
     assert json.loads((place / "full" / "report.json").read_text())["exit_code"] == 1
 
 
 @pytest.mark.parametrize(("encoding", "signs"), [("ascii", "<chi> <= rho - 1/2"), ("latin-1", "<chi> <= rho - ½")])
-def test_signs_that_the_encoding_lacks_degrade(light, encoding, signs):
-    place, codes = light
+def test_signs_that_the_encoding_lacks_degrade(ran, encoding, signs):
+    place, codes = ran
     assert codes[encoding] == LIGHT
     output = {}
     for number, command in enumerate(LIGHT):

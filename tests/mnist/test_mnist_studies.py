@@ -25,13 +25,14 @@ def run(capsys, *arguments):
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
-    """Two contenders of each study, and a tiny step."""
+    """Two contenders of each study, and a tiny step that is timed for a moment."""
     few = {name: contenders[:2] for name, contenders in mnist_approximate.STUDIES.items()}
     monkeypatch.setattr(mnist_approximate, "STUDIES", few)
     monkeypatch.setattr(mnist_gambles, "CONTENDERS", mnist_gambles.CONTENDERS[1:3])
     monkeypatch.setattr(mnist_stale, "CONTENDERS", mnist_stale.CONTENDERS[3:5])
     monkeypatch.setattr(mnist_stale, "SETTINGS", mnist_stale.SETTINGS[-1:])
     monkeypatch.setattr(mnist_cost, "sizes", lambda device: [StepSize(20, 8), StepSize(40, 8)])
+    monkeypatch.setattr(mnist_cost, "BLOCK_SECONDS", 0.005)
 
 
 @pytest.mark.parametrize("study", list(STUDIES))

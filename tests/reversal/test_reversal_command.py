@@ -14,7 +14,7 @@ from simulations.cli import main as cli
 from simulations.results.tables import load
 from simulations.reversal.plan import study_kind
 
-SMALL = (
+SMALL = [
     "--method",
     "pg",
     "--method",
@@ -26,8 +26,9 @@ SMALL = (
     "--seeds",
     "2",
     "--updates",
-    "60",
-)
+    "20",
+]
+LONGER = [*SMALL, "--updates", "60"]
 
 
 def run(capsys, *arguments):
@@ -62,7 +63,7 @@ def test_the_command_writes_the_same_bytes_for_any_number_of_workers_and_never_o
 
 def start(path, *more):
     code = "from simulations.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "experiment", "reversal", "--device", "cpu", *SMALL, "--updates", "150"]
+    command = [sys.executable, "-c", code, "experiment", "reversal", "--device", "cpu", *LONGER]
     command += ["--workers", "1", "--checkpoint-seconds", "0", "--out", str(path), *more]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -70,14 +71,15 @@ def start(path, *more):
 
 def test_a_killed_command_goes_on_to_the_same_bytes_and_holds_a_lock(capsys, tmp_path):
     whole, killed = tmp_path / "whole.parquet", tmp_path / "killed.parquet"
-    assert run(capsys, *SMALL, "--updates", 150, "--workers", 1, "--out", whole)[0] == 0
+    assert run(capsys, *LONGER, "--workers", 1, "--out", whole)[0] == 0
     process = start(killed)
     second = killed.with_suffix(".partial") / "program-0001.pt"
     deadline = time.monotonic() + 120
     while not second.exists() and time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
-    code, _, err = run(capsys, *SMALL, "--updates", 150, "--out", killed)
+    process.send_signal(signal.SIGSTOP)  # it waits for the second writer
+    code, _, err = run(capsys, *LONGER, "--out", killed)
     assert code == 2
     assert "another run is writing to" in err
     process.send_signal(signal.SIGKILL)
@@ -86,10 +88,10 @@ def test_a_killed_command_goes_on_to_the_same_bytes_and_holds_a_lock(capsys, tmp
     assert second.exists()
     mine = json.loads((second.parent / "identity.json").read_text())
     assert len(mine["configuration"]["runs"]) == 4
-    code, _, err = run(capsys, *SMALL, "--updates", 151, "--out", killed)
+    code, _, err = run(capsys, *LONGER, "--updates", 61, "--out", killed)
     assert code == 2
     assert "has checkpoints with another configuration" in err.replace("\n", " ")
-    assert run(capsys, *SMALL, "--updates", 150, "--workers", 1, "--out", killed)[0] == 0
+    assert run(capsys, *LONGER, "--workers", 1, "--out", killed)[0] == 0
     assert killed.read_bytes() == whole.read_bytes()
 
 

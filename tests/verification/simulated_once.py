@@ -12,7 +12,7 @@ import pytest
 
 from simulations.randomness.streams import in_chunks
 
-__all__ = ["once", "simulated_once"]
+__all__ = ["once", "remembering", "simulated_once"]
 
 
 def once(simulate=in_chunks):
@@ -27,6 +27,19 @@ def once(simulate=in_chunks):
         found, after = pickle.loads(known[key])
         states[:] = after
         return found
+
+    return remembered
+
+
+def remembering(simulate):
+    """Return a simulation with a memory: what it finds depends on its arguments alone."""
+    known = {}
+
+    def remembered(*arguments):
+        key = pickle.dumps(arguments)
+        if key not in known:
+            known[key] = simulate(*arguments)
+        return known[key].copy()
 
     return remembered
 

@@ -1,8 +1,5 @@
 """Moments along training on MNIST: the paths, and what the rows of the two claims say of a table."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -249,16 +246,6 @@ def test_a_table_measured_elsewhere_is_used(tmp_path):
     assert {row.sources for row in rows} == {(Source("t.parquet", "quick", device="device unknown"),)}
     assert {tuple(row.sizes.items()) for row in rows} == {(("seeds", 5), ("checkpoints", 5))}
     assert rows[0].value == pytest.approx(1 / 0.9)
-
-
-def test_the_figures_are_drawn_from_the_committed_table_without_torch(tmp_path):
-    code = (
-        "import sys, pathlib; from paper_figs.writing import write;"
-        "list(write(['mnist-decomposition', 'mnist-screening'], pathlib.Path(sys.argv[1])));"
-        "sys.exit('torch' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-W", "error", "-c", code, tmp_path], check=False).returncode == 0
-    assert len(list(tmp_path.glob("mnist-*.p*"))) == 4
 
 
 def test_write_table_refuses_what_it_could_not_write_before_it_measures(tmp_path):

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from simulated_once import remembering
 
 from kondo_theory.claims import CLAIMS
 from kondo_theory.geometry.adam import adam_step
 from simulations.results.table_sizes import sizes_of_paths, sizes_of_runs
 from simulations.verification.checks import Context
-from simulations.verification.checks.bandits.updates.gates_under_adam import gates_under_adam
+from simulations.verification.checks.bandits.updates import gates_under_adam as checks
 from simulations.verification.checks.mnist.steps import cost_rows, curve_rows, gain_rows, order_rows
 from simulations.verification.verify import judge
 
@@ -22,8 +23,23 @@ def verdict(rows):
     return judge(CLAIMS["equal-noise"], True, rows, [])[0]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def steps_once():
+    """A wrong formula needs no other samples."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checks, "simulate_steps", remembering(checks.simulate_steps))
+        yield
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """One policy of each reward: a control needs one that fails."""
+    monkeypatch.setattr(checks, "SYMMETRIC", checks.SYMMETRIC[:1])
+    monkeypatch.setattr(checks, "GRADED", checks.GRADED[:1])
+
+
 def test_the_simulation_agrees():
-    rows = gates_under_adam(SMOKE)
+    rows = checks.gates_under_adam(SMOKE)
     assert len({row.quantity for row in rows}) == len(rows) > 60
     assert verdict(rows) == "holds in regime", [row for row in rows if row.within is not True]
 
@@ -39,9 +55,10 @@ WRONG = {
 
 
 @pytest.mark.control("gates-under-adam")
+@pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("wrong", WRONG)
 def test_negative_control_a_wrong_formula_or_gate_contradicts_the_claim(wrong):
-    assert verdict(gates_under_adam(SMOKE, **WRONG[wrong])) == "contradicted"
+    assert verdict(checks.gates_under_adam(SMOKE, **WRONG[wrong])) == "contradicted"
 
 
 # Gains on MNIST in a made-up world: what is predicted of six methods by Adam and by descent, and what they gain.

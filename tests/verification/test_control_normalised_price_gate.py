@@ -9,7 +9,7 @@ from kondo_theory.claims import CLAIMS
 from kondo_theory.gate import select
 from kondo_theory.geometry.normalised import exact_moments, normalised_moments, price_moments
 from simulations.verification.checks import Context
-from simulations.verification.checks.bandits.normalised_price_gate import normalised_price_gate
+from simulations.verification.checks.bandits import normalised_price_gate as checks
 from simulations.verification.verify import judge
 
 SMOKE = Context("smoke", "cpu", 2, lambda _: None)
@@ -21,13 +21,20 @@ def verdict(rows):
     return judge(replace(claim, rule=replace(claim.rule, criteria=())), True, rows, [])[0]
 
 
+@pytest.fixture
+def short(monkeypatch):
+    """Two settings: a control needs one that fails."""
+    monkeypatch.setattr(checks, "GRID", checks.GRID[:2])
+
+
 def test_the_simulation_agrees():
-    rows = normalised_price_gate(SMOKE)
+    rows = checks.normalised_price_gate(SMOKE)
     assert len({row.quantity for row in rows}) == len(rows) > 50
     assert verdict(rows) == CLAIMS["normalised-price-gate"].success
 
 
 @pytest.mark.control("normalised-price-gate")
+@pytest.mark.usefixtures("short")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -38,10 +45,11 @@ def test_the_simulation_agrees():
     ids=["m in place of the mean", "no variate", "no noise of 1/K"],
 )
 def test_negative_control_a_wrong_formula_contradicts_the_claim(wrong):
-    assert verdict(normalised_price_gate(SMOKE, wrong)) == "contradicted"
+    assert verdict(checks.normalised_price_gate(SMOKE, wrong)) == "contradicted"
 
 
 @pytest.mark.control("normalised-price-gate")
+@pytest.mark.usefixtures("short")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -51,10 +59,11 @@ def test_negative_control_a_wrong_formula_contradicts_the_claim(wrong):
     ids=["the batch", "one more"],
 )
 def test_negative_control_a_wrong_divisor_contradicts_the_claim(wrong):
-    assert verdict(normalised_price_gate(SMOKE, divisor=wrong)) == "contradicted"
+    assert verdict(checks.normalised_price_gate(SMOKE, divisor=wrong)) == "contradicted"
 
 
 @pytest.mark.control("normalised-price-gate")
+@pytest.mark.usefixtures("short")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -65,4 +74,4 @@ def test_negative_control_a_wrong_divisor_contradicts_the_claim(wrong):
     ids=["a price", "another rate", "by size"],
 )
 def test_negative_control_another_selection_contradicts_the_claim(wrong):
-    assert verdict(normalised_price_gate(SMOKE, best=wrong)) == "contradicted"
+    assert verdict(checks.normalised_price_gate(SMOKE, best=wrong)) == "contradicted"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.fsdp import FSDPModule
 from torch.nn.parallel import DistributedDataParallel
 
 __all__ = ["Ranks", "of_its_own", "require_joined", "without_reduction"]
@@ -85,7 +85,7 @@ def require_joined(policy: nn.Module, ranks: Ranks | None) -> None:
         are ranks, is so without them, or is wrapped over another number of ranks.
     """
     group: Any = policy.process_group if isinstance(policy, DistributedDataParallel) else None
-    joined = group is not None or any(isinstance(module, FSDPModule) for module in policy.modules())
+    joined = group is not None or _sharded(policy)
     if joined and ranks is None:
         raise ValueError(
             f"the policy {type(policy).__name__} averages gradients over ranks: pass ranks=Ranks(), or each rank"
@@ -99,6 +99,12 @@ def require_joined(policy: nn.Module, ranks: Ranks | None) -> None:
     if ranks is not None and group is not None and dist.get_world_size(group) != ranks.size:
         averaged = dist.get_world_size(group)
         raise ValueError(f"ranks must be those that the policy is averaged over, {averaged}, got {ranks.size}")
+
+
+def _sharded(policy: nn.Module) -> bool:
+    """Return whether ``fully_shard`` sharded a part of the policy."""
+    fsdp = sys.modules.get("torch.distributed.fsdp")  # whoever shards imports it: a second that all others save
+    return fsdp is not None and any(isinstance(module, fsdp.FSDPModule) for module in policy.modules())
 
 
 def without_reduction(policy: nn.Module, more: bool) -> AbstractContextManager[None]:

@@ -10,9 +10,10 @@ value E R = π(digit|x), which the mean of a large group of answers to the image
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -21,15 +22,13 @@ from torch import Tensor
 from kondo_theory.screening import RULES
 from kondo_theory.training.policies import pick
 from kondo_theory.words import choice, unhandled
-from simulations.devices import clock, resolve
 from simulations.mnist.config import MnistConfig
-from simulations.mnist.images import Mnist, load_mnist
-from simulations.mnist.runs import run_in_turn
+from simulations.mnist.images import Mnist
+from simulations.mnist.runs import run_in_turn, trained_and_read, write_contenders
 from simulations.mnist.training import SeedProgram, confidence_advantage
 from simulations.networks.stacked import StackedScreening
 from simulations.randomness.seed_streams import Draws
 from simulations.resuming.checkpoints import CheckpointDirectory
-from simulations.resuming.parts import Measurement
 
 __all__ = [
     "CONTENDERS",
@@ -185,7 +184,7 @@ def run(contender: Contender, size: GambleSize, data: Mnist, device: torch.devic
         other digits.
     """
     program = GambleProgram(contender, size, data, device)
-    method, rows = contender.method, []
+    method = contender.method
     settings = {
         "label": contender.label,
         "method": method.method,
@@ -194,20 +193,7 @@ def run(contender: Contender, size: GambleSize, data: Mnist, device: torch.devic
         "second_draw": contender.second_draw,
         "baseline": contender.baseline,
     }
-    counted = ["update", "forward_samples", "backward_samples", "test_error"]
-    while True:
-        with torch.no_grad():
-            program.evaluate()
-            gambles = program.gambles()
-        for seed, curve, share in zip(program.seeds, program.curves(), gambles, strict=True):
-            rows.append(settings | {"seed": seed} | curve[counted].iloc[-1].to_dict() | {"gambles": share})
-        left = size.updates - program.step.counts.updates
-        if not left:
-            break
-        for _ in range(min(size.eval_every, left)):
-            program.update()
-    frame = pd.DataFrame(rows).astype(dict.fromkeys(counted[:3], "int64"))
-    return frame.sort_values(["seed", "update"], ignore_index=True)
+    return trained_and_read(program, settings, "gambles", program.gambles)
 
 
 def run_study(
@@ -224,27 +210,8 @@ def run_study(
     return run_in_turn(jobs, checkpoints=checkpoints, progress=progress)
 
 
-def write_table(
-    preset: str,
-    out: Path,
-    *,
-    device: str = "cpu",
-    overwrite: bool = False,
-    command: str = "",
-    progress: Callable[[str], None] = print,
-) -> Path:
-    """Run the study and write its table; what an earlier call left unfinished is continued.
-
-    Raises
-    ------
-    ValueError, ReportedError
-        If the preset or the device is not known, or the table cannot be written; before any training.
-    """
-    resolved, size = resolve(device), SIZES[choice("preset", preset, SIZES)]
-    config = {"preset": preset, "size": asdict(size), "contenders": [contender.label for contender in CONTENDERS]}
-    measurement = Measurement(out, KIND, config, run, resolved, overwrite, command)
-    if measurement.is_finished():
-        return out
-    with measurement.in_parts() as parts:
-        frame = run_study(CONTENDERS, size, load_mnist(), resolved, checkpoints=parts.checkpoints, progress=progress)
-        return parts.write(frame, seeds=list(range(size.seeds)), clock=clock(resolved)[1])
+def write_table(preset: str, out: Path, **options: Any) -> Path:
+    """Run the study and write its table, as :func:`simulations.mnist.runs.write_contenders` says."""
+    return write_contenders(
+        preset, out, kind=KIND, sizes=SIZES, contenders=CONTENDERS, run=run, run_study=run_study, **options
+    )

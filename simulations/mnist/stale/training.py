@@ -23,7 +23,7 @@ from kondo_theory.training.policies import pick
 from kondo_theory.words import choice
 from simulations.devices import clock, resolve
 from simulations.mnist.images import Mnist, load_mnist
-from simulations.mnist.runs import run_in_turn
+from simulations.mnist.runs import run_in_turn, trained_and_read
 from simulations.mnist.stale.contenders import CONTENDERS, SETTINGS, SIZES, Contender, Setting, StaleSize
 from simulations.mnist.training import SeedProgram, confidence_advantage
 from simulations.networks.mlp import StackedMLP
@@ -141,7 +141,7 @@ def run(contender: Contender, setting: Setting, size: StaleSize, data: Mnist, de
         digit on the test images.
     """
     program = StaleProgram(contender, setting, size, data, device)
-    method, rows = contender.method, []
+    method = contender.method
     settings = {
         "label": f"{contender.label}; {setting}",
         "method": method.method,
@@ -150,20 +150,7 @@ def run(contender: Contender, setting: Setting, size: StaleSize, data: Mnist, de
         "surprisal": contender.surprisal,
         **asdict(setting),
     }
-    counted = ["update", "forward_samples", "backward_samples", "test_error"]
-    while True:
-        with torch.no_grad():
-            program.evaluate()
-            shares = program.right()
-        for seed, curve, share in zip(program.seeds, program.curves(), shares, strict=True):
-            rows.append(settings | {"seed": seed} | curve[counted].iloc[-1].to_dict() | {"right": share})
-        left = size.updates - program.step.counts.updates
-        if not left:
-            break
-        for _ in range(min(size.eval_every, left)):
-            program.update()
-    frame = pd.DataFrame(rows).astype(dict.fromkeys(counted[:3], "int64"))
-    return frame.sort_values(["seed", "update"], ignore_index=True)
+    return trained_and_read(program, settings, "right", program.right)
 
 
 def run_study(

@@ -6,21 +6,19 @@ The rate is 3 % of batches of 100; everything else is the protocol of :mod:`simu
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 
-from kondo_theory.words import choice
-from simulations.devices import clock, resolve
 from simulations.mnist.config import MnistConfig
-from simulations.mnist.images import Mnist, load_mnist
-from simulations.mnist.runs import SEEDS_A_PROGRAM, run_in_turn
+from simulations.mnist.images import Mnist
+from simulations.mnist.runs import SEEDS_A_PROGRAM, run_in_turn, write_contenders
 from simulations.mnist.steps.contenders import Contender, ContenderProgram
 from simulations.resuming.checkpoints import CheckpointDirectory
-from simulations.resuming.parts import Measurement
 
 __all__ = ["CONTENDERS", "KIND", "SIZES", "CurvesSize", "run", "run_study", "write_table"]
 
@@ -91,27 +89,8 @@ def run_study(
     return run_in_turn(jobs, checkpoints=checkpoints, progress=progress)
 
 
-def write_table(
-    preset: str,
-    out: Path,
-    *,
-    device: str = "cpu",
-    overwrite: bool = False,
-    command: str = "",
-    progress: Callable[[str], None] = print,
-) -> Path:
-    """Run the study and write its table; what an earlier call left unfinished is continued.
-
-    Raises
-    ------
-    ValueError, ReportedError
-        If the preset or the device is not known, or the table cannot be written; before any training.
-    """
-    resolved, size = resolve(device), SIZES[choice("preset", preset, SIZES)]
-    config = {"preset": preset, "size": asdict(size), "contenders": [contender.label for contender in CONTENDERS]}
-    measurement = Measurement(out, KIND, config, run, resolved, overwrite, command)
-    if measurement.is_finished():
-        return out
-    with measurement.in_parts() as parts:
-        frame = run_study(CONTENDERS, size, load_mnist(), resolved, checkpoints=parts.checkpoints, progress=progress)
-        return parts.write(frame, seeds=list(range(size.seeds)), clock=clock(resolved)[1])
+def write_table(preset: str, out: Path, **options: Any) -> Path:
+    """Run the study and write its table, as :func:`simulations.mnist.runs.write_contenders` says."""
+    return write_contenders(
+        preset, out, kind=KIND, sizes=SIZES, contenders=CONTENDERS, run=run, run_study=run_study, **options
+    )

@@ -182,12 +182,8 @@ class ReversalSeeds:
 
     def diverged(self, error: DivergedError, checkpoint: CheckpointFile | None) -> ReportedError:
         """Return what to tell the user of a seed that stopped being a number."""
-        config, at = self.configs[error.place], "none was saved"
-        if checkpoint is not None and self.saved is not None:
-            at = f"{checkpoint.path}, of update {self.saved}"
-        return ReportedError(
-            f"{config.label}, seed {config.seed}, learning rate {config.learning_rate:g} diverged after update"
-            f" {self.update}: {error}; last good checkpoint: {at}; {config}"
+        return self.configs[error.place].diverged(
+            error, self.update, checkpoint.path if checkpoint else None, self.saved
         )
 
     def state(self) -> dict[str, Any]:

@@ -108,9 +108,13 @@ def _error(kind: str) -> dict[str, Value]:
     return {"error": kind.removeprefix("greedy "), "actions": "greedy" if kind.startswith("greedy ") else "sampled"}
 
 
-@lru_cache(maxsize=64)
 def predicted_reward(setting: Setting, rule: str = "delight") -> float | None:
     """Return p*, where the token gate by a rule stops with the mean of 10 answers as baseline, or None."""
+    return _predicted_reward(setting, rule)
+
+
+@lru_cache(maxsize=64)
+def _predicted_reward(setting: Setting, rule: str) -> float | None:
     return group_stall_point(setting.rate, setting.vocab_size, setting.length, GROUP, "token", rule)
 
 
