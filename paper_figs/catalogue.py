@@ -57,6 +57,11 @@ FIGURES = {
         ("sweep stale-gates",),
         claims=("stale-actors", "disfavoured-actions"),
     ),
+    "unbiased-gates": FigureEntry(
+        "cost and error of gates that weight what they keep by 1/w, and the top kept for certain",
+        "paper_figs.estimators.unbiased_gates:unbiased_gates",
+        (),
+    ),
     "zero-price-geometry": FigureEntry(
         "perpendicular noise and direction of PG, DG and zero price in one context",
         "paper_figs.bandits.geometry:zero_price_geometry",

@@ -1,0 +1,108 @@
+"""The inequalities of the claims on estimates from a part of the samples."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from falsification.statements import context, refuted, states
+from kondo_theory.estimators import (
+    biased_below,
+    draws_variance,
+    effective_share,
+    least_unbiased_cost,
+    mean_squared_error,
+)
+from kondo_theory.geometry.optimal import best_unbiased_gate, cost_of_signal
+from kondo_theory.geometry.symmetric import symmetric_arms
+from kondo_theory.screening import screen_context
+
+
+def _bandit(rng):
+    """Draw π, U, and the lengths of the gradients."""
+    n = int(rng.integers(2, 7))
+    policy, advantage = rng.dirichlet(np.ones(n)), rng.normal(size=n)
+    square = advantage**2 * (1 - 2 * policy + np.sum(policy**2))
+    return policy, advantage, np.sqrt(square)
+
+
+def _weighted_cost(policy, advantage, keep):
+    """Return the cost of signal of a gate of weight 1/w."""
+    square = advantage**2 * (1 - 2 * policy + np.sum(policy**2))
+    gradient = policy * (advantage - policy @ advantage)
+    return float((policy @ keep) * np.sum(policy * square / keep) / np.sum(gradient**2))
+
+
+@states("unbiased-gates", "no gate of weight 1/w has a lower cost of signal than (E‖g‖)²/‖∇J‖², which is at least 1")
+def _least(rng):
+    policy, advantage, length = _bandit(rng)
+    keep = rng.uniform(0.01, 1, len(policy))
+    least = (policy @ length) ** 2 / np.sum((policy * (advantage - policy @ advantage)) ** 2)
+    return np.array([_weighted_cost(policy, advantage, keep) / least - 1, least - 1]) + 1e-9
+
+
+@states("unbiased-gates", "in a symmetric context it is more than zero price's, one, but at K = 2")
+def _symmetric(rng):
+    p, n_arms, b = context(rng, 3)
+    return float(least_unbiased_cost(p, n_arms, b)) - 1
+
+
+@states("unbiased-gates", "below the batch size zero price has the smaller error than any gate of its rate")
+def _smaller_error(rng):
+    p, n_arms, b = rng.uniform(0.01, 0.5), int(rng.integers(2, 30)), rng.uniform(0.05, 0.95)
+    policy, advantage = symmetric_arms(n_arms, p, b)
+    size = float(biased_below(p, n_arms, b)) * np.array([rng.uniform(0.01, 0.99), rng.uniform(1.01, 9)])
+    kept = (advantage > 0) * 1.0
+    wrong = rng.uniform(0.001, min(1, p / (1 - p)))  # some gate of the rate p
+    other = np.where(kept > 0, (p - (1 - p) * wrong) / p, wrong)
+    least = best_unbiased_gate(policy, advantage, p)
+
+    def error(first, second):
+        return mean_squared_error(policy, advantage, first, second, size)
+
+    zero_price = error(kept, kept)
+    below = error(1, 1 / np.maximum(other, 1e-9))[0] - zero_price[0]
+    return np.array([below, zero_price[1] - error(1, 1 / least)[1]])
+
+
+@states("unbiased-gates", "what is kept for certain and has c/k of the scores makes less noise than plain draws")
+def _certain(rng):
+    n, d = int(rng.integers(2, 9)), int(rng.integers(1, 4))
+    gradients, scores = rng.normal(size=(n, d)), rng.uniform(0.1, 1, n) ** rng.uniform(1, 5)
+    k = int(rng.integers(2, 9))
+    shares = np.cumsum(np.sort(scores)[::-1]) / scores.sum()
+    margins = [
+        float(draws_variance(gradients, scores, k, 0) - draws_variance(gradients, scores, k, c))
+        for c in range(1, min(n, k))
+        if shares[c - 1] >= c / k
+    ]
+    return np.array([*margins, 0.0]) + 1e-12
+
+
+@states("unbiased-gates", "the effective sample size is at most the rate")
+def _effective(rng):
+    policy = rng.dirichlet(np.ones(5))
+    keep = rng.uniform(0.01, 1, 5)
+    return float(policy @ keep - effective_share(policy, keep)) + 1e-12
+
+
+@refuted("unbiased-gates", "keeping the top for certain never makes more noise than plain draws")
+def _always_certain(rng):
+    gradients, scores = rng.normal(size=(6, 2)), rng.uniform(0.5, 1, 6)
+    return float(draws_variance(gradients, scores, 3, 0) - draws_variance(gradients, scores, 3, 2))
+
+
+@refuted("unbiased-gates", "a gate with more effective samples has less noise")
+def _effective_noise(rng):
+    policy, advantage, _ = _bandit(rng)
+    keep, rate = rng.uniform(0.05, 1, len(policy)), 0.0
+    rate = float(policy @ keep)
+    uniform = np.full(len(policy), rate)
+    return _weighted_cost(policy, advantage, keep) - _weighted_cost(policy, advantage, uniform)
+
+
+@refuted("unbiased-gates", "the best gate of weight 1/w never has a lower cost of signal than delight at its rate")
+def _delight(rng):
+    policy, advantage, _ = _bandit(rng)
+    rate = float(rng.uniform(0.05, 0.5))
+    delight = float(cost_of_signal(policy, advantage, screen_context(policy, advantage, "delight", rate).keep))
+    return _weighted_cost(policy, advantage, best_unbiased_gate(policy, advantage, rate)) - delight
