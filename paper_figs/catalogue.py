@@ -62,6 +62,11 @@ FIGURES = {
         "paper_figs.estimators.unbiased_gates:unbiased_gates",
         (),
     ),
+    "least-error-blend": FigureEntry(
+        "weight and error of the best blend of PG and zero price, and what estimating it costs",
+        "paper_figs.estimators.least_error_blend:least_error_blend",
+        (),
+    ),
     "zero-price-geometry": FigureEntry(
         "perpendicular noise and direction of PG, DG and zero price in one context",
         "paper_figs.bandits.geometry:zero_price_geometry",

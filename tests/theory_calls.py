@@ -113,8 +113,16 @@ BROADCAST = {
     equal_noise.equal_noise_fixed_point: {"noise_ratio": NOISE, "gate": "dg", "temperature": ETA},
     equal_noise.equal_noise_floor_ratio: {"rate": RATE},
     equal_noise.equal_noise_top_rate_drift: {**PLACE, "rate": RATE},
+    estimators.best_blend: {"policy": POLICY, "advantage": VALUES, "keep": CHANCES, "batch_size": MANY},
     estimators.biased_below: ONE,
+    estimators.blend_weight: {
+        "squared_bias": BASELINE,
+        "pg_variance": ETA,
+        "gated_variance": NOISE,
+        "covariance": PRICE,
+    },
     estimators.effective_share: {"policy": POLICY, "keep": CHANCES},
+    estimators.estimated_blend_error: {**ONE, "batch_size": MANY, "n_seen": 5},
     estimators.least_unbiased_cost: ONE,
     estimators.mask_variance: {"gradients": TOKEN_GRADIENTS, "keep": CUTS, "kind": "prefix"},
     estimators.mean_squared_error: {
@@ -127,6 +135,7 @@ BROADCAST = {
     estimators.symmetric_weighted_moments: {**ONE, "keep_correct": RATE, "keep_wrong": P},
     estimators.weighted_moments: {"policy": POLICY, "advantage": VALUES, "keep": CHANCES},
     estimators.wrong_score_ratio: {"p_correct": P, "n_arms": K},
+    estimators.zero_price_blend: {**ONE, "batch_size": MANY, "dropped_rate": RATE},
     gambling.dg_threshold: {"noise_ratio": NOISE, "temperature": ETA},
     gambling.drift: {"x": X, **GAMBLE},
     gambling.false_positive_bound: PLACE,
@@ -255,6 +264,8 @@ BROADCAST = {
 }
 
 OTHERWISE = [
+    (estimators.best_blend, {**BROADCAST[estimators.best_blend], "soft": True}),
+    (estimators.best_blend, {**BROADCAST[estimators.best_blend], "dropped_rate": RATE}),
     (contexts.context_weights, {"method": "kondo", **ONE, "price": PRICE}),
     (cost.step_cost, {**STEP, "accounting": "full"} | {"screening_cost": 1.0}),
     (gambling.drift, {"x": X, **GAMBLE, "gate": "zero-price"}),

@@ -41,4 +41,34 @@ CLAIMS = (
             "effective": "1/(p/w₊+ε/w₋)",
         },
     ),
+    Claim(
+        id="least-error-blend",
+        statement=(
+            "Of the blends a·PG + (1−a)·gated of one batch's gradients, β the gated one's bias, V and v the "
+            "variances of both and c their covariance, a = {weight} has the least mean squared error, and an a that "
+            "is off by δ has δ²E‖PG − gated‖² more. For zero price in one symmetric context that is a = "
+            "{zero_price}, D² = 1+(K−2)/(Kp²), u the share of the dropped that is drawn, with weight 1/u; the blend "
+            "is PG with the baseline ab/(1−b+ab), times 1−b+ab."
+        ),
+        source="here; after bias–variance optimised training",
+        regime=(
+            "B independent samples; variances and covariance are traces, of the batch's mean; the closed form: one "
+            "correct arm, equally likely wrong ones, R in {0, 1}, constant 0 < b < 1. At u = 1 every sample is "
+            "backpropagated: the blend buys error, not passes. With a in [0, 1] PG alone is best, at every B, where "
+            "d̄·∇J ≥ Q, d̄ the mean of what one dropped sample would add and Q its second moment: for zero price "
+            "where b ≤ {pg_below}. The gate alone is best where B‖d̄‖² is no more than what d̄ has against the kept "
+            "mean, which zero price never meets; but it nearly is while Bp² is small, and as B → ∞ PG is. An a "
+            "that is estimated from other samples pays beside PG only while it is nearer to the best a than one is, "
+            "beside the gate than zero is; where p is estimated the relative error of a is {slope} times that of p "
+            "as p → 0, and there the gate alone is the safer. Estimated from the batch itself a depends on the "
+            "gradients, and nothing here holds exactly"
+        ),
+        rule=SIMULATED,
+        formulas={
+            "weight": "(β²+v−c)/(β²+V+v−2c)",
+            "zero_price": "(B+1/b−1)/(B−1+D²/(uε))",
+            "pg_below": "ε/D²",
+            "slope": "2",
+        },
+    ),
 )

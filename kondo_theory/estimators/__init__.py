@@ -1,10 +1,18 @@
 """Estimates of the policy gradient from a part of the samples: without bias, and with the least error.
 
 :mod:`~kondo_theory.estimators.unbiased` has gates that weight what they keep by 1/w,
-:mod:`~kondo_theory.estimators.draws` draws by score with the top kept for certain, and masks on an answer's tokens.
+:mod:`~kondo_theory.estimators.draws` draws by score with the top kept for certain, and masks on an answer's tokens,
+:mod:`~kondo_theory.estimators.blend` the blend of PG and a gated gradient of least error.
 NumPy and SciPy; it knows no simulation.
 """
 
+from kondo_theory.estimators.blend import (
+    Blend,
+    best_blend,
+    blend_weight,
+    estimated_blend_error,
+    zero_price_blend,
+)
 from kondo_theory.estimators.draws import MASKS, best_sure_count, draws_variance, mask_variance
 from kondo_theory.estimators.unbiased import (
     biased_below,
@@ -18,14 +26,19 @@ from kondo_theory.estimators.unbiased import (
 
 __all__ = [
     "MASKS",
+    "Blend",
+    "best_blend",
     "best_sure_count",
     "biased_below",
+    "blend_weight",
     "draws_variance",
     "effective_share",
+    "estimated_blend_error",
     "least_unbiased_cost",
     "mask_variance",
     "mean_squared_error",
     "symmetric_weighted_moments",
     "weighted_moments",
     "wrong_score_ratio",
+    "zero_price_blend",
 ]

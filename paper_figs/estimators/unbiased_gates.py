@@ -28,7 +28,8 @@ def unbiased_gates(
     _draws(draws, n_gradients, n_draws)
     caption(f"""(a) The least cost of signal, c = ρE‖g‖²/‖∇J‖², of gates that weight what they keep by 1/w, against
         the probability p of the right arm; zero price has one. (b) Mean squared error of a batch's gradient over
-        ‖∇J‖², against the batch size, of all samples (PG), zero price, and the best gate of weight 1/w that keeps as many
+        ‖∇J‖², against the batch size, of all samples (PG), zero price, and the best gate of weight 1/w that keeps as
+        many
         (p = {p:g}, K = {n_arms}); dotted: the batch size at which the last two agree. One context, b = {baseline:g}.
         (c) Noise of a sum of {n_gradients} gradients from k = {n_draws} backward passes, c of them the largest, kept
         for certain, and the others drawn by length, over the noise of {n_draws} plain draws; the lengths fall as a

@@ -8,13 +8,17 @@ import numpy as np
 
 from closed_forms import ClosedForm
 from kondo_theory.estimators import (
+    best_blend,
     biased_below,
+    blend_weight,
     draws_variance,
     effective_share,
     least_unbiased_cost,
     symmetric_weighted_moments,
     wrong_score_ratio,
+    zero_price_blend,
 )
+from kondo_theory.geometry.symmetric import symmetric_arms
 
 __all__ = ["CLOSED_FORMS", "QUOTED", "WHERE"]
 
@@ -53,7 +57,59 @@ def _noise(k, c, s0, s1, s2, y0, y1, y2, **_):
     return draws_variance([[y0], [y1], [y2]], [s0, s1, s2], k, c)
 
 
+def _estimates(rng: np.random.Generator) -> Mapping[str, float]:
+    """Draw bias, variances and a covariance that they allow."""
+    beta, V, v = rng.uniform(0.1, 2, 3)
+    return {"beta": beta, "V": V, "v": v, "c": rng.uniform(-1, 1) * np.sqrt(V * v)}
+
+
+def _gate(rng: np.random.Generator) -> Mapping[str, float]:
+    """Draw two arms of which a gate drops a part; s, m and Q are written out."""
+    p, w = rng.uniform(0.1, 0.9), rng.uniform(0, 1, 2)
+    U = rng.normal(size=2)
+    kept, dropped = ((np.array([p, 1 - p]) * U * each) @ [[1 - p, p - 1], [-p, p]] for each in (w, 1 - w))
+    Q = np.sum([p, 1 - p] * U**2 * (1 - w) * [2 * (1 - p) ** 2, 2 * p**2])
+    named = {"p": p, "U1": U[0], "U2": U[1], "w1": w[0], "w2": w[1], "s": dropped @ dropped, "m": kept @ dropped}
+    return {**named, "Q": Q, "B": int(rng.integers(1, 100))}
+
+
+def _batch(rng: np.random.Generator) -> Mapping[str, float]:
+    return {**_symmetric(rng), "B": int(rng.integers(1, 300)), "u": rng.uniform(0.01, 1)}
+
+
+def _zero_price_error(p, K, b, B, u, **_):
+    policy, advantage = symmetric_arms(K, p, b)
+    found = best_blend(policy, advantage, advantage > 0, B, dropped_rate=u)
+    return found.error / (p**2 * (1 - p) ** 2 * K / (K - 1))
+
+
+def _pg_below(p, K, **_):
+    """Return the baseline at which the best weight is one, by bisection."""
+    low, high = 1e-9, 1.0 - 1e-9
+    for _step in range(80):
+        b = (low + high) / 2
+        low, high = (b, high) if zero_price_blend(p, K, b, 7) >= 1 else (low, b)
+    return low
+
+
+def _slope(**_):
+    """Return the slope of log a* in log p where p is next to nothing."""
+    return float(np.log(zero_price_blend(1.0001e-8, 9, 0.4, 5) / zero_price_blend(1e-8, 9, 0.4, 5)) / np.log(1.0001))
+
+
 CLOSED_FORMS = {
+    "least-error-blend": {
+        "weight": ClosedForm(_estimates, lambda beta, V, v, c: blend_weight(beta**2, V, v, c), 1e-8),
+        "gated_weight": ClosedForm(
+            _gate,
+            lambda p, U1, U2, w1, w2, B, **_: best_blend([p, 1 - p], [U1, U2], [w1, w2], B).weight,
+            1e-8,
+        ),
+        "zero_price": ClosedForm(_batch, lambda p, K, b, B, u, **_: zero_price_blend(p, K, b, B, dropped_rate=u)),
+        "least_error": ClosedForm(_batch, _zero_price_error, 1e-8),
+        "pg_below": ClosedForm(_symmetric, _pg_below, 1e-7),
+        "slope": ClosedForm(lambda rng: {}, _slope, 1e-6),
+    },
     "unbiased-gates": {
         "least_cost": ClosedForm(_symmetric, lambda p, K, b, **_: least_unbiased_cost(p, K, b)),
         "ratio": ClosedForm(_symmetric, lambda p, K, **_: wrong_score_ratio(p, K)),
@@ -67,9 +123,21 @@ CLOSED_FORMS = {
     },
 }
 
-WHERE = {"unbiased-gates": {"D": RATIO}}
+WHERE = {"unbiased-gates": {"D": RATIO}, "least-error-blend": {"D": RATIO}}
 
 QUOTED = {
+    "least-error-blend": {
+        "a·PG + (1−a)·gated": "the blend, a definition",
+        "δ²E‖PG − gated‖²": "a step of the proof, compared in tests/estimators/test_blend.py",
+        "1+(K−2)/(Kp²)": "an abbreviation, of the claim unbiased-gates",
+        "D² =": "an abbreviation, of the claim unbiased-gates",
+        "weight 1/u": "a definition",
+        "ab/(1−b+ab)": "a step of the proof, compared in tests/estimators/test_blend.py",
+        "1−b+ab": "a step of the proof, compared in tests/estimators/test_blend.py",
+        "d̄·∇J": "a step of the proof, compared in tests/estimators/test_blend.py",
+        "Bp²": "an order of magnitude",
+        "B‖d̄‖²": "a step of the proof, compared in tests/estimators/test_blend.py",
+    },
     "unbiased-gates": {
         "weights what it keeps by 1/w": "a definition",
         "E[(1/w − 1)‖g‖²]": "a step of the proof, compared in tests/estimators/test_unbiased.py",

@@ -22,6 +22,7 @@ CLAIMS = (
     "stale-actors",
     "disfavoured-actions",
     "unbiased-gates",
+    "least-error-blend",
 )
 TIMES = ("pg", "backward", "value_backward", "value_forward")
 
@@ -84,6 +85,9 @@ MUTATIONS = [
     ("unbiased_gates", "_errors", None, "_crossing", lambda: 1 / p),
     ("unbiased_gates", "_winner_takes_all", None, "_top_kept", lambda: p),
     ("unbiased_gates", "_masks", None, "_prefix", lambda: p),
+    ("least_error_blend", "_any_two", None, "_weight", lambda: p),
+    ("least_error_blend", "_a_gate", None, "_gated_weight", lambda: p),
+    ("least_error_blend", "_symmetric", None, "_zero_price", lambda: p),
     ("stale_actors", "_corrupted", None, "_floor", lambda: sp.Rational(1, 10)),
     ("stale_actors", "_corrupted", None, "_never_right", lambda: stale_actors._r),
     ("stale_actors", "_many_contexts", None, "_pg_coefficient", lambda: p),

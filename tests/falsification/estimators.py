@@ -6,11 +6,14 @@ import numpy as np
 
 from falsification.statements import context, refuted, states
 from kondo_theory.estimators import (
+    best_blend,
     biased_below,
     draws_variance,
     effective_share,
+    estimated_blend_error,
     least_unbiased_cost,
     mean_squared_error,
+    zero_price_blend,
 )
 from kondo_theory.geometry.optimal import best_unbiased_gate, cost_of_signal
 from kondo_theory.geometry.symmetric import symmetric_arms
@@ -106,3 +109,49 @@ def _delight(rng):
     rate = float(rng.uniform(0.05, 0.5))
     delight = float(cost_of_signal(policy, advantage, screen_context(policy, advantage, "delight", rate).keep))
     return _weighted_cost(policy, advantage, best_unbiased_gate(policy, advantage, rate)) - delight
+
+
+def _blend(rng):
+    """Draw a context, a gate and a batch size; return the blend and a function of its error."""
+    policy, advantage, _ = _bandit(rng)
+    found = best_blend(policy, advantage, rng.uniform(0, 1, len(policy)), float(rng.integers(1, 200)))
+    return found, lambda a: float(found.error + (a - found.weight) ** 2 * found.curvature)
+
+
+@states("least-error-blend", "no weight has a smaller error than a*, PG and the gated gradient among them")
+def _least_error(rng):
+    found, error = _blend(rng)
+    rows = np.array([found.gated_error, found.pg_error, error(rng.normal())]) - found.error
+    return np.append(rows, [found.error]) + 1e-12
+
+
+@states("least-error-blend", "an estimate pays beside PG only while it is nearer to a* than one is")
+def _pays(rng):
+    found, error = _blend(rng)
+    a = found.weight + (found.weight - 1) * rng.uniform(-1, 1)
+    worse = found.weight + (found.weight - 1) * rng.uniform(1, 3)
+    return np.array([found.pg_error - error(a), error(worse) - found.pg_error]) + 1e-12
+
+
+@states("least-error-blend", "zero price: the best weight is positive, and below one iff b is above ε/D²")
+def _turn(rng):
+    p, n_arms, b = context(rng)
+    weight, least = float(zero_price_blend(p, n_arms, b, rng.integers(1, 1000))), (1 - p) * n_arms * p**2
+    above = b > least / (n_arms * p**2 + n_arms - 2)
+    return np.array([weight, (1 - weight) * (1 if above else -1) + 1e-12])
+
+
+@refuted("least-error-blend", "the best weight lies in [0, 1]")
+def _inside(rng):
+    weight = _blend(rng)[0].weight
+    return np.array([weight, 1 - weight])
+
+
+@refuted("least-error-blend", "a blend estimated from ten samples has a smaller error than PG and the gate")
+def _always_pays(rng):
+    p, n_arms, b, size = rng.uniform(0.01, 0.3), 5, rng.uniform(0.1, 0.9), float(rng.integers(1, 100))
+    policy, advantage = symmetric_arms(n_arms, p, b)
+    found = best_blend(policy, advantage, advantage > 0, size)
+    square = p**2 * (1 - p) ** 2 * n_arms / (n_arms - 1)
+    least = np.minimum(found.pg_error, found.gated_error)
+    return float(least - found.error - square * estimated_blend_error(p, n_arms, b, size, 10))
