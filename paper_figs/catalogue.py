@@ -67,6 +67,11 @@ FIGURES = {
         "paper_figs.estimators.least_error_blend:least_error_blend",
         (),
     ),
+    "optimal-baseline": FigureEntry(
+        "noise and cost of signal against the baseline, and the step that the noise allows",
+        "paper_figs.estimators.optimal_baseline:optimal_baseline",
+        (),
+    ),
     "zero-price-geometry": FigureEntry(
         "perpendicular noise and direction of PG, DG and zero price in one context",
         "paper_figs.bandits.geometry:zero_price_geometry",

@@ -113,6 +113,13 @@ BROADCAST = {
     equal_noise.equal_noise_fixed_point: {"noise_ratio": NOISE, "gate": "dg", "temperature": ETA},
     equal_noise.equal_noise_floor_ratio: {"rate": RATE},
     equal_noise.equal_noise_top_rate_drift: {**PLACE, "rate": RATE},
+    estimators.best_baseline: {"policy": POLICY, "rewards": REWARDS, "keep": CHANCES},
+    estimators.best_step: {"moments": MOMENTS, "length": X, "batch_size": MANY, "smoothness": ETA},
+    estimators.dg_baseline: {"p_correct": P, "n_arms": K, "temperature": ETA},
+    estimators.least_gated_cost: {"p_correct": P, "n_arms": K, "keep_correct": COSINE, "keep_wrong": RATE},
+    estimators.median_baseline: {"policy": POLICY, "rewards": REWARDS},
+    estimators.reward_smoothness: {"spread": ETA},
+    estimators.soft_baseline: {"p_correct": P, "n_arms": K, "weight_correct": ETA, "weight_wrong": RATE},
     estimators.best_blend: {"policy": POLICY, "advantage": VALUES, "keep": CHANCES, "batch_size": MANY},
     estimators.biased_below: ONE,
     estimators.blend_weight: {
@@ -264,6 +271,7 @@ BROADCAST = {
 }
 
 OTHERWISE = [
+    (estimators.best_baseline, {**BROADCAST[estimators.best_baseline], "soft": True}),
     (estimators.best_blend, {**BROADCAST[estimators.best_blend], "soft": True}),
     (estimators.best_blend, {**BROADCAST[estimators.best_blend], "dropped_rate": RATE}),
     (contexts.context_weights, {"method": "kondo", **ONE, "price": PRICE}),

@@ -71,4 +71,42 @@ CLAIMS = (
             "slope": "2",
         },
     ),
+    Claim(
+        id="optimal-baseline",
+        statement=(
+            "The noise E‖g‖²/(E g·u)² of a gate that does not change with the baseline, u along ∇J, is least at "
+            "b = {best}, n₀ to n₂ the means of w‖φ‖² times R², R and one, s₀ and s₁ those of wφ·u times R and one; "
+            "PG has s₁ = 0. In one symmetric context that is PG's baseline, {drawn}, for every gate that is drawn, "
+            "whatever its w₊ and w₋, with the cost of signal {cost}, D = {ratio}; soft weights have {soft}, and DG "
+            "at a baseline of its own has the noise {dg_noise}, PG's at PG's. Zero price has {zero_price_noise} at "
+            "every b. The largest certain gain of an L-smooth J is that of the learning rate ∇J·E ĝ/(L·E‖ĝ‖²): L "
+            "times it is {step_zero_price} for zero price and {step_pg} for PG at its best baseline."
+        ),
+        source="here; PG's baseline is the classical one, the step after OBLR-PO",
+        regime=(
+            "independent samples; noise of one sample, not of a batch; no baseline is best where what is kept has "
+            "one reward. Variance alone is no measure: a gate that keeps nothing has none. A gate that is drawn and "
+            "changes with b has another optimum than the baseline that is best for the gate as it is there: σ(χ/0.3) "
+            "has the cost of signal {moving_fixed} there, and {moving_other} at b = 0.6 (K = 10, p = 0.3). DG's own "
+            "is one solution of w₊(1−b)/(w₋b) = pD²/ε. The best gate of weight 1/w has the least cost of signal "
+            "where b is a median of the reward weighted by ‖φ‖, which is zero for right or wrong: there it keeps "
+            "successes alone. Symmetric context: one correct arm, R in {0, 1}, 0 < b < 1; B samples a batch. The "
+            "gain is a lower bound; the mean reward of a softmax policy is ½-smooth in its logits for rewards in "
+            "[0, 1]"
+        ),
+        rule=SIMULATED,
+        formulas={
+            "best": "(n₁s₀−n₀s₁)/(n₂s₀−n₁s₁)",
+            "drawn": "Kpε/(Kp+K−2)",
+            "cost": "(pw₊+εw₋)/(pw₊+εw₋/D²)",
+            "ratio": "√(1+(K−2)/(Kp²))",
+            "soft": "w₊ε/(w₊ε+w₋pD²)",
+            "dg_noise": "1/(p+ε/D²)",
+            "zero_price_noise": "1/p",
+            "step_zero_price": "Bp/((1−b)(Bp+ε))",
+            "step_pg": "Bp(Kp+K−2)/(Bp(Kp+K−2)+ε(K−2))",
+            "moving_fixed": "1.34",
+            "moving_other": "1.06",
+        },
+    ),
 )

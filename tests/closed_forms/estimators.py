@@ -8,17 +8,31 @@ import numpy as np
 
 from closed_forms import ClosedForm
 from kondo_theory.estimators import (
+    best_baseline,
     best_blend,
+    best_step,
     biased_below,
     blend_weight,
+    dg_baseline,
     draws_variance,
     effective_share,
+    least_gated_cost,
     least_unbiased_cost,
+    soft_baseline,
     symmetric_weighted_moments,
     wrong_score_ratio,
     zero_price_blend,
 )
-from kondo_theory.geometry.symmetric import symmetric_arms
+from kondo_theory.gate import gate_probability
+from kondo_theory.geometry.optimal import cost_of_signal
+from kondo_theory.geometry.symmetric import (
+    dg_weights,
+    optimal_pg_baseline,
+    pg_moments,
+    symmetric_arms,
+    symmetric_moments,
+    zero_price_moments,
+)
 
 __all__ = ["CLOSED_FORMS", "QUOTED", "WHERE"]
 
@@ -97,7 +111,65 @@ def _slope(**_):
     return float(np.log(zero_price_blend(1.0001e-8, 9, 0.4, 5) / zero_price_blend(1e-8, 9, 0.4, 5)) / np.log(1.0001))
 
 
+def _bandit(rng: np.random.Generator) -> Mapping[str, float]:
+    """Draw three arms with rewards and a gate; the n and s are written out."""
+    pi, R, w = rng.dirichlet(np.ones(3)), rng.uniform(0, 1, 3), rng.uniform(0.05, 1, 3)
+    phi = np.eye(3) - pi
+    u = (pi * R) @ phi
+    along, square = pi * w * (phi @ u) / np.linalg.norm(u), pi * w * (phi**2).sum(axis=1)
+    if (square.sum() * (along @ R)) <= (square @ R) * along.sum():
+        return _bandit(rng)
+    sums = {f"n_{i}": square @ R ** (2 - i) for i in range(3)} | {f"s_{i}": along @ R ** (1 - i) for i in range(2)}
+    return {**sums, **{f"{name}{i}": x[i] for name, x in (("q", pi), ("R", R), ("w", w)) for i in range(3)}}
+
+
+def _best(q0, q1, q2, R0, R1, R2, w0, w1, w2, **_):
+    return best_baseline([q0, q1, q2], [R0, R1, R2], [w0, w1, w2]).baseline
+
+
+def _drawn(p, K, w_plus, w_minus, **_):
+    policy, rewards = symmetric_arms(K, p, 0.0)
+    return best_baseline(policy, rewards, np.where(rewards > 0, w_plus, w_minus)).baseline
+
+
+def _dg_noise(p, K, **_):
+    """Return DG's noise at its best baseline, from its moments."""
+    b = dg_baseline(p, K, 0.7)
+    found = symmetric_moments(p, K, b, *dg_weights(p, K, b, 0.7))
+    return (found.signal**2 + found.var_parallel + found.var_perpendicular) / found.signal**2
+
+
+def _zero_price_noise(p, K, b, **_):
+    found = zero_price_moments(p, K, b)
+    return 1 + found.var_parallel / found.signal**2
+
+
+def _step(moments, p, K, B):
+    return best_step(moments, p * (1 - p) * np.sqrt(K / (K - 1)), B, 1.0)
+
+
+def _moving(b: float) -> float:
+    """Return the cost of signal of σ(χ/0.3) at a baseline."""
+    policy, advantage = symmetric_arms(10, 0.3, b)
+    return float(cost_of_signal(policy, advantage, gate_probability(-advantage * np.log(policy), 0.0, 0.3)))
+
+
 CLOSED_FORMS = {
+    "optimal-baseline": {
+        "best": ClosedForm(_bandit, _best, 1e-8),
+        "drawn": ClosedForm(_symmetric, _drawn, 1e-8),
+        "ratio": ClosedForm(_symmetric, lambda p, K, **_: wrong_score_ratio(p, K)),
+        "soft": ClosedForm(_symmetric, lambda p, K, w_plus, w_minus, **_: soft_baseline(p, K, w_plus, w_minus)),
+        "cost": ClosedForm(_symmetric, lambda p, K, w_plus, w_minus, **_: least_gated_cost(p, K, w_plus, w_minus)),
+        "dg_noise": ClosedForm(_symmetric, _dg_noise, 1e-8),
+        "zero_price_noise": ClosedForm(_symmetric, _zero_price_noise),
+        "step_zero_price": ClosedForm(_batch, lambda p, K, b, B, **_: _step(zero_price_moments(p, K, b), p, K, B)),
+        "step_pg": ClosedForm(
+            _batch, lambda p, K, B, **_: _step(pg_moments(p, K, optimal_pg_baseline(p, K)), p, K, B)
+        ),
+        "moving_fixed": ClosedForm(lambda rng: {}, lambda **_: _moving(float(optimal_pg_baseline(0.3, 10)))),
+        "moving_other": ClosedForm(lambda rng: {}, lambda **_: _moving(0.6)),
+    },
     "least-error-blend": {
         "weight": ClosedForm(_estimates, lambda beta, V, v, c: blend_weight(beta**2, V, v, c), 1e-8),
         "gated_weight": ClosedForm(
@@ -123,9 +195,23 @@ CLOSED_FORMS = {
     },
 }
 
-WHERE = {"unbiased-gates": {"D": RATIO}, "least-error-blend": {"D": RATIO}}
+WHERE = {"optimal-baseline": {"D": RATIO}, "unbiased-gates": {"D": RATIO}, "least-error-blend": {"D": RATIO}}
 
 QUOTED = {
+    "optimal-baseline": {
+        "E‖g‖²/(E g·u)²": "the noise, a definition",
+        "n₀ to n₂": "named, defined beside",
+        "w‖φ‖² times R², R and one": "definitions",
+        "wφ·u times R and one": "definitions",
+        "s₁ = 0": "a step of the proof",
+        "∇J·E ĝ/(L·E‖ĝ‖²)": "a step of the proof, compared in tests/estimators/test_baseline.py",
+        "σ(χ/0.3)": "an example's setting",
+        "b = 0.6 (K = 10, p = 0.3)": "an example's setting",
+        "w₊(1−b)/(w₋b) = pD²/ε": "a step of the proof, compared in tests/estimators/test_baseline.py",
+        "weight 1/w": "a definition",
+        "softmax policy": "words: no function of anything",
+        "½-smooth": "a step of the proof, compared in tests/estimators/test_baseline.py",
+    },
     "least-error-blend": {
         "a·PG + (1−a)·gated": "the blend, a definition",
         "δ²E‖PG − gated‖²": "a step of the proof, compared in tests/estimators/test_blend.py",

@@ -23,6 +23,7 @@ CLAIMS = (
     "disfavoured-actions",
     "unbiased-gates",
     "least-error-blend",
+    "optimal-baseline",
 )
 TIMES = ("pg", "backward", "value_backward", "value_forward")
 
@@ -88,6 +89,12 @@ MUTATIONS = [
     ("least_error_blend", "_any_two", None, "_weight", lambda: p),
     ("least_error_blend", "_a_gate", None, "_gated_weight", lambda: p),
     ("least_error_blend", "_symmetric", None, "_zero_price", lambda: p),
+    ("optimal_baseline", "_any_context", None, "_best", lambda: p),
+    ("optimal_baseline", "_symmetric", None, "_drawn", lambda: p),
+    ("optimal_baseline", "_symmetric", None, "_cost", lambda: p),
+    ("optimal_baseline", "_symmetric", None, "_soft", lambda: p),
+    ("optimal_baseline", "_moves", None, "_moving", lambda baseline: sp.Integer(1)),
+    ("optimal_baseline", "_step", None, "_step_pg", lambda: p),
     ("stale_actors", "_corrupted", None, "_floor", lambda: sp.Rational(1, 10)),
     ("stale_actors", "_corrupted", None, "_never_right", lambda: stale_actors._r),
     ("stale_actors", "_many_contexts", None, "_pg_coefficient", lambda: p),

@@ -6,17 +6,27 @@ import numpy as np
 
 from falsification.statements import context, refuted, states
 from kondo_theory.estimators import (
+    best_baseline,
     best_blend,
+    best_step,
     biased_below,
     draws_variance,
     effective_share,
     estimated_blend_error,
     least_unbiased_cost,
     mean_squared_error,
+    median_baseline,
     zero_price_blend,
 )
 from kondo_theory.geometry.optimal import best_unbiased_gate, cost_of_signal
-from kondo_theory.geometry.symmetric import symmetric_arms
+from kondo_theory.geometry.symmetric import (
+    dg_weights,
+    optimal_pg_baseline,
+    pg_moments,
+    symmetric_arms,
+    symmetric_moments,
+)
+from kondo_theory.moments import gradient_moments
 from kondo_theory.screening import screen_context
 
 
@@ -155,3 +165,71 @@ def _always_pays(rng):
     square = p**2 * (1 - p) ** 2 * n_arms / (n_arms - 1)
     least = np.minimum(found.pg_error, found.gated_error)
     return float(least - found.error - square * estimated_blend_error(p, n_arms, b, size, 10))
+
+
+def _noise(policy, rewards, b, keep, soft=False):
+    """Return E‖g‖²/(E g·u)²."""
+    phi = np.eye(len(policy)) - policy
+    true = (policy * rewards) @ phi
+    square = policy * (keep**2 if soft else keep) * (rewards - b) ** 2 @ (phi**2).sum(axis=1)
+    signal = (policy * keep * (rewards - b)) @ phi @ true / np.linalg.norm(true)
+    return square / signal**2
+
+
+@states("optimal-baseline", "no other baseline has less noise with a gate that does not change with it")
+def _best_baseline(rng):
+    policy, advantage, _ = _bandit(rng)
+    keep, soft = rng.uniform(0.5, 1, len(policy)), bool(rng.random() < 0.5)
+    try:
+        found = best_baseline(policy, advantage, keep, soft=soft)
+    except ValueError:
+        return 0.0
+    return _noise(policy, advantage, rng.normal(), keep, soft) / float(found.noise) - 1 + 1e-9
+
+
+@states("optimal-baseline", "DG has no less noise at any baseline than PG at its best")
+def _dg_noise(rng):
+    p, n_arms, b = context(rng)
+    up, down = dg_weights(p, n_arms, b, rng.uniform(0.1, 3))
+    found, best = symmetric_moments(p, n_arms, b, up, down), pg_moments(p, n_arms, optimal_pg_baseline(p, n_arms))
+    noises = [float((x.var_parallel + x.var_perpendicular) / x.signal**2) for x in (found, best)]
+    return noises[0] * (1 + 1e-9) - noises[1] + 1e-9
+
+
+@states("optimal-baseline", "no baseline has a lower cost of the best gate of weight 1/w than the weighted median")
+def _median(rng):
+    policy, advantage, _ = _bandit(rng)
+    lengths = np.sqrt(1 - 2 * policy + np.sum(policy**2))
+    square = np.sum((policy * (advantage - policy @ advantage)) ** 2)
+    other = (policy * np.abs(advantage - rng.normal()) @ lengths) ** 2 / square
+    return other - float(median_baseline(policy, advantage).noise) + 1e-12
+
+
+@states("optimal-baseline", "a step gains at least what the smoothness says")
+def _certain_gain(rng):
+    n = int(rng.integers(2, 6))
+    policy, rewards, b = rng.dirichlet(np.ones(n)), rng.random(n), float(rng.uniform(0, 0.5))
+    rewards[:2] = 0.0, 1.0
+    keep = rng.uniform(0.2, 1, n)
+    moments = gradient_moments(policy, rewards - b, keep, keep)
+    length = float(np.linalg.norm(policy * (rewards - policy @ rewards)))
+    eta = max(0.0, float(best_step(moments, length, 1, 0.5))) * rng.uniform(0.2, 2)
+    g = (rewards - b)[:, None] * (np.eye(n) - policy)
+    moved = policy * np.exp(eta * g)
+    after = (moved / moved.sum(axis=1, keepdims=True)) @ rewards
+    gain = float((policy * keep) @ (after - policy @ rewards))
+    second = float((policy * keep) @ (g**2).sum(axis=1))
+    certain = eta * length * float(moments.signal) - eta**2 * second / 4
+    return gain - certain + 1e-12
+
+
+@refuted("optimal-baseline", "PG's formula over what is kept, E[wR‖φ‖²]/E[w‖φ‖²], is a gate's best baseline")
+def _plugged_in(rng):
+    policy, advantage, _ = _bandit(rng)
+    keep = rng.uniform(0.2, 1, len(policy))
+    square = policy * keep * (1 - 2 * policy + np.sum(policy**2))
+    try:
+        best = float(best_baseline(policy, advantage, keep).noise)
+    except ValueError:
+        return 0.0
+    return best * (1 + 1e-6) - _noise(policy, advantage, square @ advantage / square.sum(), keep)
