@@ -57,6 +57,21 @@ FIGURES = {
         ("sweep stale-gates",),
         claims=("stale-actors", "disfavoured-actions"),
     ),
+    "unbiased-gates": FigureEntry(
+        "cost and error of gates that weight what they keep by 1/w, and the top kept for certain",
+        "paper_figs.estimators.unbiased_gates:unbiased_gates",
+        (),
+    ),
+    "least-error-blend": FigureEntry(
+        "weight and error of the best blend of PG and zero price, and what estimating it costs",
+        "paper_figs.estimators.least_error_blend:least_error_blend",
+        (),
+    ),
+    "optimal-baseline": FigureEntry(
+        "noise and cost of signal against the baseline, and the step that the noise allows",
+        "paper_figs.estimators.optimal_baseline:optimal_baseline",
+        (),
+    ),
     "zero-price-geometry": FigureEntry(
         "perpendicular noise and direction of PG, DG and zero price in one context",
         "paper_figs.bandits.geometry:zero_price_geometry",

@@ -76,6 +76,10 @@ METHODS = {
     "best gate": MethodStyle("#2a80ff", "P"),
     "last layer": MethodStyle("#6900a8", "P"),
     "divided by the kept": MethodStyle("#2a80ff", "o"),
+    "weight 1/w": MethodStyle("#006a55", "P"),
+    "best blend": MethodStyle("#006a55", "P"),
+    "blend, estimated": MethodStyle("#bf8000", "h"),
+    "gate, fixed": MethodStyle("#804095", "D"),
     # Screening rules, by their names in kondo_theory.screening.RULES; top-ρ by delight is DG-K.
     "delight": MethodStyle("#006a55", "D"),
     "advantage": MethodStyle("#002a55", "<"),

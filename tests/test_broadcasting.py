@@ -14,6 +14,7 @@ ROOMS = (
     "approximate",
     "contexts",
     "cost",
+    "estimators",
     "gambling",
     "geometry",
     "moments",

@@ -1,12 +1,23 @@
 """A call of every public function of the closed forms, for tests that go through all of them.
 
 Of an argument that broadcasts there are three values, as a tuple; anything else is handed on as it is. A value that
-is an array has axes of its own, last (the arms of a policy, say), and broadcasts before them.
+is an array has axes of its own, last (the arms of a policy, say), and broadcasts before them. It is longer than 300
+lines because it is one list.
 """
 
 import numpy as np
 
-from kondo_theory import approximate, contexts, cost, gambling, moments, off_policy, screening, token_trap
+from kondo_theory import (
+    approximate,
+    contexts,
+    cost,
+    estimators,
+    gambling,
+    moments,
+    off_policy,
+    screening,
+    token_trap,
+)
 from kondo_theory.gambling import equal_noise, means, noise_aware, roots, top_rate
 from kondo_theory.geometry import (
     adam,
@@ -69,6 +80,8 @@ PLACE, GAMBLE = {"x": X, "noise_ratio": NOISE}, {"noise_ratio": NOISE, "gate": "
 TRAP, GROUP = {"vocab_size": WORDS, "n_tokens": TOKENS}, {"group_size": (2, 3, 4), "gate": "token", "rate": RATE}
 AFTER = {"after_right": (0.001, 0.01, 0.002), "after_wrong": (8.0, 9.0, 10.0)}
 SMALL = {"vocab_size": (2, 3, 5), "n_tokens": TOKENS}
+CUTS = vectors([1.0, 0.5, 0.2], [0.9, 0.9, 0.9], [0.5, 0.4, 0.1])
+TOKEN_GRADIENTS = vectors([[1.0, 0.5]] * 3, [[0.1, -1.0], [2.0, 0.5], [0.3, 0.3]], [[0.0, 1.0]] * 3)
 WEIGHTED = {"weights": VALUES, "p_correct": CHANCES, "n_arms": ARMS}
 
 BROADCAST = {
@@ -100,6 +113,36 @@ BROADCAST = {
     equal_noise.equal_noise_fixed_point: {"noise_ratio": NOISE, "gate": "dg", "temperature": ETA},
     equal_noise.equal_noise_floor_ratio: {"rate": RATE},
     equal_noise.equal_noise_top_rate_drift: {**PLACE, "rate": RATE},
+    estimators.best_baseline: {"policy": POLICY, "rewards": REWARDS, "keep": CHANCES},
+    estimators.best_step: {"moments": MOMENTS, "length": X, "batch_size": MANY, "smoothness": ETA},
+    estimators.dg_baseline: {"p_correct": P, "n_arms": K, "temperature": ETA},
+    estimators.least_gated_cost: {"p_correct": P, "n_arms": K, "keep_correct": COSINE, "keep_wrong": RATE},
+    estimators.median_baseline: {"policy": POLICY, "rewards": REWARDS},
+    estimators.reward_smoothness: {"spread": ETA},
+    estimators.soft_baseline: {"p_correct": P, "n_arms": K, "weight_correct": ETA, "weight_wrong": RATE},
+    estimators.best_blend: {"policy": POLICY, "advantage": VALUES, "keep": CHANCES, "batch_size": MANY},
+    estimators.biased_below: ONE,
+    estimators.blend_weight: {
+        "squared_bias": BASELINE,
+        "pg_variance": ETA,
+        "gated_variance": NOISE,
+        "covariance": PRICE,
+    },
+    estimators.effective_share: {"policy": POLICY, "keep": CHANCES},
+    estimators.estimated_blend_error: {**ONE, "batch_size": MANY, "n_seen": 5},
+    estimators.least_unbiased_cost: ONE,
+    estimators.mask_variance: {"gradients": TOKEN_GRADIENTS, "keep": CUTS, "kind": "prefix"},
+    estimators.mean_squared_error: {
+        "policy": POLICY,
+        "advantage": VALUES,
+        "first": CHANCES,
+        "second": SECOND,
+        "batch_size": MANY,
+    },
+    estimators.symmetric_weighted_moments: {**ONE, "keep_correct": RATE, "keep_wrong": P},
+    estimators.weighted_moments: {"policy": POLICY, "advantage": VALUES, "keep": CHANCES},
+    estimators.wrong_score_ratio: {"p_correct": P, "n_arms": K},
+    estimators.zero_price_blend: {**ONE, "batch_size": MANY, "dropped_rate": RATE},
     gambling.dg_threshold: {"noise_ratio": NOISE, "temperature": ETA},
     gambling.drift: {"x": X, **GAMBLE},
     gambling.false_positive_bound: PLACE,
@@ -228,6 +271,9 @@ BROADCAST = {
 }
 
 OTHERWISE = [
+    (estimators.best_baseline, {**BROADCAST[estimators.best_baseline], "soft": True}),
+    (estimators.best_blend, {**BROADCAST[estimators.best_blend], "soft": True}),
+    (estimators.best_blend, {**BROADCAST[estimators.best_blend], "dropped_rate": RATE}),
     (contexts.context_weights, {"method": "kondo", **ONE, "price": PRICE}),
     (cost.step_cost, {**STEP, "accounting": "full"} | {"screening_cost": 1.0}),
     (gambling.drift, {"x": X, **GAMBLE, "gate": "zero-price"}),
@@ -249,6 +295,13 @@ SCALARS = {
     autoregressive_rows.tied_tokens: {"odds": (0.9,), "after_right": (0.001,), "after_wrong": (8.0,)},
     contexts.spread_probabilities: {"centre": (0.0,), "spread": (1.0,), "n_contexts": (5,)},
     equal_noise.equal_noise_top_rate_points: {"noise_ratio": (1.0,), "rate": (0.2,)},
+    estimators.best_sure_count: {"scores": SECOND[0], "n_draws": (2,)},
+    estimators.draws_variance: {
+        "gradients": TOKEN_GRADIENTS[1],
+        "scores": SECOND[0],
+        "n_draws": (2,),
+        "n_sure": (1,),
+    },
     gambling.expected_path: {"speed": lambda x: 1.0, "x_start": (0.3,), "learning_rate": (0.1,), "n_steps": (3,)},
     graded.evenly_graded: {"n_arms": (4,), "p_best": (0.3,), "baseline": (0.5,)},
     graded.graded_worst_case: {"n": (3,)},

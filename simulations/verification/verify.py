@@ -81,6 +81,13 @@ CHECKS: dict[str, Check] = {
     "disfavoured-actions": Check(
         simulate="simulations.verification.checks.off_policy.disfavoured_actions:disfavoured_actions",
     ),
+    "unbiased-gates": Check(simulate="simulations.verification.checks.estimators.unbiased_gates:unbiased_gates"),
+    "least-error-blend": Check(
+        simulate="simulations.verification.checks.estimators.least_error_blend:least_error_blend"
+    ),
+    "optimal-baseline": Check(
+        simulate="simulations.verification.checks.estimators.optimal_baseline:optimal_baseline"
+    ),
     "step-cost": Check(simulate="simulations.verification.checks.bandits.cost:step_cost"),
     "approximate-delight": Check(simulate="simulations.verification.checks.bandits.cost:approximate_delight"),
     "token-trap": Check(simulate="simulations.verification.checks.tokens.drifts:token_trap"),

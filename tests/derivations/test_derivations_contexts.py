@@ -15,7 +15,16 @@ from kondo_theory.derivations import gates_under_adam as adam
 from kondo_theory.derivations import kept_sums as sums
 
 p = symmetric_context.p
-CLAIMS = ("context-allocation", "step-cost", "approximate-delight", "stale-actors", "disfavoured-actions")
+CLAIMS = (
+    "context-allocation",
+    "step-cost",
+    "approximate-delight",
+    "stale-actors",
+    "disfavoured-actions",
+    "unbiased-gates",
+    "least-error-blend",
+    "optimal-baseline",
+)
 TIMES = ("pg", "backward", "value_backward", "value_forward")
 
 
@@ -72,6 +81,20 @@ MUTATIONS = [
     ("optimal_gate", "_the_top", None, "_value", lambda: optimal_gate._S / optimal_gate._Q),
     ("optimal_gate", "_without_bias", None, "_unbiased", lambda scale: scale * optimal_gate._q),
     ("optimal_gate", "_iteration", None, "_iterated", lambda: sp.Integer(4)),
+    ("unbiased_gates", "_without_bias", None, "_added", lambda: sp.Integer(0)),
+    ("unbiased_gates", "_symmetric", None, "_wrong_ratio", lambda: sp.Integer(1)),
+    ("unbiased_gates", "_errors", None, "_crossing", lambda: 1 / p),
+    ("unbiased_gates", "_winner_takes_all", None, "_top_kept", lambda: p),
+    ("unbiased_gates", "_masks", None, "_prefix", lambda: p),
+    ("least_error_blend", "_any_two", None, "_weight", lambda: p),
+    ("least_error_blend", "_a_gate", None, "_gated_weight", lambda: p),
+    ("least_error_blend", "_symmetric", None, "_zero_price", lambda: p),
+    ("optimal_baseline", "_any_context", None, "_best", lambda: p),
+    ("optimal_baseline", "_symmetric", None, "_drawn", lambda: p),
+    ("optimal_baseline", "_symmetric", None, "_cost", lambda: p),
+    ("optimal_baseline", "_symmetric", None, "_soft", lambda: p),
+    ("optimal_baseline", "_moves", None, "_moving", lambda baseline: sp.Integer(1)),
+    ("optimal_baseline", "_step", None, "_step_pg", lambda: p),
     ("stale_actors", "_corrupted", None, "_floor", lambda: sp.Rational(1, 10)),
     ("stale_actors", "_corrupted", None, "_never_right", lambda: stale_actors._r),
     ("stale_actors", "_many_contexts", None, "_pg_coefficient", lambda: p),

@@ -1,0 +1,1 @@
+"""Figures of estimates of the policy gradient from a part of the samples."""

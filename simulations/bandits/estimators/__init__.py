@@ -1,0 +1,1 @@
+"""Estimates of the policy gradient from a part of the samples, simulated."""
