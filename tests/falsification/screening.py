@@ -8,7 +8,7 @@ import numpy as np
 
 from falsification.statements import arms, context, probability, states
 from kondo_theory.geometry.symmetric import symmetric_arms
-from kondo_theory.screening import RULES, additive_threshold, screen_context
+from kondo_theory.screening import SAMPLE_RULES, additive_threshold, screen_context
 
 
 @states("additive-threshold", "a failure outranks a success iff α < α*; delight never does, b between the rewards")
@@ -28,7 +28,7 @@ def _additive(rng):
 def _screening(rng):
     p, n_arms, b = context(rng)
     rate = p * rng.uniform(0.01, 1)
-    rules = [str(rng.choice(list(RULES))), "delight"]
+    rules = [str(rng.choice(list(SAMPLE_RULES))), "delight"]
     found = [screen_context(*symmetric_arms(n_arms, p, b), rule, rate) for rule in rules]
     other, own = (
         float(x.backward_rate * (m.var_parallel + m.var_perpendicular + m.signal**2) / m.signal**2)
