@@ -108,6 +108,11 @@ FIGURES = {
         "paper_figs.bandits.screening:screening_at_rate",
         ("sweep screening",),
     ),
+    "answer-rules": FigureEntry(
+        "what rules on the answers of a group buy per backward pass, with either mean",
+        "paper_figs.bandits.answer_rules:answer_rules",
+        (),
+    ),
     "gambling-false-positives": FigureEntry(
         "how often zero price keeps a losing gamble",
         "paper_figs.gambling.gamble:gambling_false_positives",

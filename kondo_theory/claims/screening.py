@@ -65,4 +65,40 @@ CLAIMS = (
             "var_perpendicular": "Yb²(K−2)/(K−1)",
         },
     ),
+    Claim(
+        id="answer-rules",
+        statement=(
+            "Of a group's answers k are kept by their rewards. With the mean of the kept the signal per backward "
+            "pass is the variance of their rewards, {kept_mean} at rewards 0 and 1, x of the kept and f of the "
+            "group right: the largest variance is best for every group. With the group's mean it is {group_mean}, "
+            "more by {difference}, and the largest |U| are best, as far as the group's mean is the true one. Both "
+            "rules keep the same rewards iff the rarer outcome has at most {rarer} answers. In large groups "
+            "|advantage| buys {most}, the largest variance {half}, or {quarter} with its own mean, best-of "
+            "{first}, chance {even}."
+        ),
+        source="here; the rules after arXiv:2504.13818 (largest variance) and arXiv:2503.22342 (|advantage|)",
+        regime=(
+            "one prompt, independent answers, k ≥ 2, G fixed; rewards alone decide. Signal is along the natural "
+            "gradient of a tabular policy, or with rewards 0 and 1 along the true gradient of any; large groups "
+            "have more than k answers of each outcome, k even. Subsets of largest variance are nested, so that "
+            "one score has them all. Kept at random the signal falls short of that of a known mean by 1/G, or by "
+            "1/k with the mean of the kept; |advantage| with that mean has almost none. Delight ranks as the "
+            "advantage, best-of, while answers of one reward have one surprisal: best where right answers are "
+            "rare (of five, two kept, for p < {turn}), worst where they are common. One prompt's direction is "
+            "right under every rule, its length against other prompts' is not"
+        ),
+        rule=SIMULATED,
+        formulas={
+            "kept_mean": "x(1−x)",
+            "group_mean": "x(1−f)(1−p) + (1−x)fp",
+            "difference": "(x−f)(x−p)",
+            "rarer": "(k+1)/2",
+            "most": "max(p,1−p)²",
+            "half": "(p²+(1−p)²)/2",
+            "quarter": "1/4",
+            "first": "(1−p)²",
+            "even": "p(1−p)",
+            "turn": "0.37",
+        },
+    ),
 )

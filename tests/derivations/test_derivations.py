@@ -28,6 +28,7 @@ CLAIMS = (
     "additive-threshold",
     "additive-never-fixed",
     "screening-at-rate",
+    "answer-rules",
     "exact-k-or-price",
     "normalised-price-gate",
     "optimal-gate",
@@ -75,6 +76,8 @@ KNOWN_SYMBOLS = {
         "h",
         "S",
         "Q",
+        "x",
+        "G",
     ),
 }
 
@@ -197,6 +200,11 @@ MUTATIONS = [
         lambda ratio=ratio: sp.exp(ratio * gap) / K,
     ),
     ("screening-at-rate", "screening_at_rate", "_kept", wrong_kept),
+    ("answer-rules", "answer_rules", "_group_mean", lambda: sp.Symbol("x", nonnegative=True)),
+    ("answer-rules", "answer_rules", "_kept_mean", lambda: sp.Symbol("x", nonnegative=True) ** 2),
+    ("answer-rules", "answer_rules", "largest", lambda group, n_kept: [tuple(range(n_kept))]),
+    ("answer-rules", "answer_rules", "widest", lambda group, n_kept: [tuple(range(n_kept))]),
+    ("answer-rules", "answer_rules", "nests", lambda rewards: len(rewards) < 5),
     ("exact-k-or-price", "exact_k_or_price", "_gap_above", lambda: sp.Integer(0)),
 ]
 
