@@ -101,4 +101,32 @@ CLAIMS = (
             "turn": "0.37",
         },
     ),
+    Claim(
+        id="prompt-skipping",
+        statement=(
+            "A group of G answers has no spread with probability q = {idle}. A prompt that is sampled with "
+            "probability ξ^z after z such visits in a row is visited in {share} of the epochs for q < ξ, in ever "
+            "fewer for q ≥ ξ, and with at most m visits counted in no less than {least}. Forward passes and "
+            "signal fall by the same share, prompt by prompt. After T epochs without spread the next visit is "
+            "{wait} epochs away. A gate leaves at least the cost of sampling, {gated} of {full}."
+        ),
+        source="here; the rule is after GRESO, arXiv:2506.02177",
+        regime=(
+            "rewards 0 and 1, shares of the long run at a pass rate that stays, the wait from a prompt without "
+            "history on; sampling costs a, screening s, forward and backward 1 + c of an answer. What is gained is "
+            "the mixture's: prompts with less signal a visit are visited less. Without a cap that starves prompts "
+            "that do teach (G = 8, ξ = 1/2: every pass rate below {starved} %), and a prompt that begins to teach is "
+            "noticed about as late as it had taught nothing, for ξ = 1/2"
+        ),
+        rule=SIMULATED,
+        formulas={
+            "idle": "p^G+(1−p)^G",
+            "share": "(1−q/ξ)/(1−q)",
+            "least": "ξ^m",
+            "wait": "1 + T(1−ξ)/ξ",
+            "gated": "a+s+ρ(1−q)(1+c)",
+            "full": "a+(1−q)(1+c)",
+            "starved": "8.30",
+        },
+    ),
 )

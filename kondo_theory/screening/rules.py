@@ -125,8 +125,8 @@ RULES: Mapping[str, ScreeningRule] = MappingProxyType({**SAMPLE_RULES, **GROUP_R
 * ``group-spread`` the same for all answers of a group with an advantage, −∞ for others (DAPO, arXiv:2503.14476).
 * ``off-policy-mask`` −∞ for U < 0 where ℓ, a mean over tokens, exceeds ``sampler_surprisal`` by more than
   ``threshold`` nats (default 1/2), else the same score.
-* ``idle-visits`` minus ``n_idle``, the visits in a row without spread (after GRESO, arXiv:2506.02177, which draws
-  with a probability that falls with them).
+* ``idle-visits`` minus ``n_idle``, the visits in a row without spread (after GRESO, arXiv:2506.02177, which draws:
+  :func:`kondo_theory.screening.visit_probability`).
 
 Each says its ``granularity`` and its ``inputs`` (:class:`kondo_theory.screening.registry.ScreeningRule`).
 

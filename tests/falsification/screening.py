@@ -13,8 +13,10 @@ from kondo_theory.screening import (
     SAMPLE_RULES,
     additive_threshold,
     answer_signal,
+    idle_probability,
     kept_signal,
     screen_context,
+    visit_share,
 )
 
 
@@ -85,3 +87,28 @@ def _nothing_above_advantage(rng):
     p, size = rng.uniform(0.05, 0.95), int(rng.integers(4, 12))
     at = ([0.0, 1.0], [1 - p, p], size, size // 2)
     return np.array([float(answer_signal("abs-advantage", *at).signal - answer_signal("advantage", *at).signal)])
+
+
+def _skipped(rng):
+    return float(rng.uniform(0.01, 0.99)), float(rng.uniform(0.05, 0.95)), int(rng.integers(0, 8))
+
+
+@states("prompt-skipping", "a cap of m leaves at least ξ^m of the epochs, more signal than none, and less than all")
+def _capped(rng):
+    q, xi, cap = _skipped(rng)
+    capped, more, open_end = (float(visit_share(q, xi, m)) for m in (cap, cap + 1, np.inf))
+    return np.array([capped - xi**cap, 1 - capped, capped - more, more - open_end]) + 1e-12
+
+
+@states("prompt-skipping", "of two prompts the one with less signal a visit is visited less")
+def _less_signal_less_often(rng):
+    first, second = np.sort(rng.uniform(0.001, 0.5, 2))
+    size, (_, xi, cap) = int(rng.integers(2, 17)), _skipped(rng)
+    one, other = (float(visit_share(idle_probability(p, size), xi, cap)) for p in (first, second))
+    return np.array([other - one + 1e-12])
+
+
+@refuted("prompt-skipping", "a prompt that has spread at times is never given up")
+def _never_starved(rng):
+    q, xi, _ = _skipped(rng)
+    return np.array([float(visit_share(q, xi)) - 1e-9])
