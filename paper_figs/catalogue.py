@@ -123,6 +123,16 @@ FIGURES = {
         "paper_figs.bandits.screening:screening_at_rate",
         ("sweep screening",),
     ),
+    "answer-rules": FigureEntry(
+        "what rules on the answers of a group buy per backward pass, with either mean",
+        "paper_figs.bandits.answer_rules:answer_rules",
+        (),
+    ),
+    "prompt-skipping": FigureEntry(
+        "how often prompts are visited that are skipped by their history, what that saves, and how late they return",
+        "paper_figs.bandits.prompt_skipping:prompt_skipping",
+        (),
+    ),
     "gambling-false-positives": FigureEntry(
         "how often zero price keeps a losing gamble",
         "paper_figs.gambling.gamble:gambling_false_positives",

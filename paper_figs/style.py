@@ -84,6 +84,7 @@ METHODS = {
     "delight": MethodStyle("#006a55", "D"),
     "advantage": MethodStyle("#002a55", "<"),
     "abs-advantage": MethodStyle("#ea0080", "h"),
+    "max-variance": MethodStyle("#2a80ff", "X"),
     "surprisal": MethodStyle("#8015bf", "v"),
     "additive": MethodStyle("#aa8000", "s"),
     "uniform": MethodStyle("#000000", "o"),

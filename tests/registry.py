@@ -17,6 +17,7 @@ import closed_forms
 
 from kondo_theory.claims import CLAIMS
 from kondo_theory.claims.registry import Claim
+from kondo_theory.screening import RULES, SAMPLE_RULES
 from paper_figs.catalogue import FIGURES, FigureEntry
 from paper_figs.style import METHODS
 from simulations.bandits import kept_batches
@@ -131,20 +132,35 @@ def missing_of_claim(claim: Claim) -> list[str]:
 
 
 def missing_of_rule(rule: str) -> list[str]:
-    """Return what a screening rule lacks: keyword type, axis, kernel code, claimed order, style, test, words."""
-    on_axis = any(rule in grid["rule"] for grid in SWEEPS["screening"].grids)
-    tested = f'("{rule}", ' in read("tests/test_screening.py")
-    explained = f"``{rule}``" in read("kondo_theory/screening/rules.py")
+    """Return what a screening rule lacks; a name that is not registered lacks what one on samples does.
+
+    Every rule has a test, words and a line in the table of rules; one on samples also a keyword type, an axis, a code
+    of the kernels, a claimed order and a style.
+    """
+    words, tests = read("kondo_theory/screening/rules.py"), read("tests/test_screening.py")
     parts = {
-        "keyword type: Rule in simulations/sweeps/cells/types.py": rule in get_args(Rule),
-        "axis: the sweep screening, in simulations/sweeps/named/": on_axis,
-        "kernel: RULE_CODES and score() in simulations/tokens/ranking.py": rule in ranking.RULE_CODES,
-        "order: claimed_order() in simulations/bandits/kept_batches.py": rule in kept_batches._CLAIMED,
-        "style: METHODS in paper_figs/style.py": rule in METHODS,
-        "test: a row of test_scores in tests/test_screening.py": tested,
-        "words: what it is, below RULES in kondo_theory/screening/rules.py": explained,
+        "test: a row of test_scores in tests/test_screening.py": f'("{rule}", ' in tests,
+        "words: what it is, below RULES in kondo_theory/screening/rules.py": f"``{rule}``" in words,
+        "table: its line in docs/rules.md, with what it scores and looks at": described(rule),
     }
+    if rule in SAMPLE_RULES or rule not in RULES:
+        on_axis = any(rule in grid["rule"] for grid in SWEEPS["screening"].grids)
+        parts |= {
+            "keyword type: Rule in simulations/sweeps/cells/types.py": rule in get_args(Rule),
+            "axis: the sweep screening, in simulations/sweeps/named/": on_axis,
+            "kernel: RULE_CODES and score() in simulations/tokens/ranking.py": rule in ranking.RULE_CODES,
+            "order: claimed_order() in simulations/bandits/kept_batches.py": rule in kept_batches._CLAIMED,
+            "style: METHODS in paper_figs/style.py": rule in METHODS,
+        }
     return [part for part, there in parts.items() if not there]
+
+
+def described(rule: str) -> bool:
+    """Whether docs/rules.md has a line of a rule that says what it scores and what it looks at, and more."""
+    if rule not in RULES:
+        return False
+    start = f"| `{rule}` | {RULES[rule].granularity} | {', '.join(RULES[rule].inputs) or '–'} | "
+    return any(line.startswith(start) and len(line) > len(start) for line in read("docs/rules.md").splitlines())
 
 
 def missing_of_figure(name: str, entry: FigureEntry) -> list[str]:

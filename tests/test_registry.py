@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import registry
 from registry import (
     TO_FILL,
     controls,
@@ -17,7 +18,7 @@ from registry import (
 )
 
 from kondo_theory.claims import CLAIMS
-from kondo_theory.screening import RULES
+from kondo_theory.screening import RULES, ScreeningRule
 from paper_figs.catalogue import FIGURES
 from simulations.sweeps.named.catalogue import SWEEPS
 
@@ -89,7 +90,21 @@ def test_negative_control_a_claim_without_parts_lacks_each():
 
 
 def test_negative_control_a_rule_without_parts_lacks_each():
-    assert begins(missing_of_rule("made-up")) == ["keyword type", "axis", "kernel", "order", "style", "test", "words"]
+    assert begins(missing_of_rule("made-up")) == [
+        "test", "words", "table", "keyword type", "axis", "kernel", "order", "style",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("granularity", ["answer", "token", "prompt"])
+def test_negative_control_a_rule_on_answers_tokens_or_prompts_lacks_its_own_parts(monkeypatch, granularity):
+    """Registered and nowhere else; and one whose line in the docs says that it decides on something else."""
+    rules = {**RULES, "made-up": ScreeningRule(abs, ("history",), granularity)}
+    monkeypatch.setattr(registry, "RULES", rules)
+    assert begins(missing_of_rule("made-up")) == ["test", "words", "table"]
+    rules["max-variance"] = replace(RULES["max-variance"], granularity="token")
+    assert begins(missing_of_rule("max-variance")) == ["table"]
+    rules["max-variance"] = replace(RULES["max-variance"], inputs=("surprisal",))
+    assert begins(missing_of_rule("max-variance")) == ["table"]
 
 
 def test_negative_control_a_figure_without_parts_lacks_each():

@@ -36,13 +36,21 @@ ENTROPY = np.array([0.2, 1.0, 0.6, 0.4, 0.8])
         ("entropy-band", {"low": 0.0, "high": 0.3}, [0, -np.inf, -np.inf, 0, -np.inf]),
         ("positive-surprisal", {}, [0.1, -np.inf, -np.inf, 0.5, -np.inf]),
         ("entropy", {}, ENTROPY),
+        ("max-variance", {}, [-3, -1, -4, 0, -2]),  # means: 0.25, then 2, 0.5, 0.25; a tie goes up
+        ("off-policy-mask", {}, np.zeros(5)),
+        ("off-policy-mask", {"sampler_surprisal": SURPRISAL - 0.6}, [0, -np.inf, 0, 0, -np.inf]),
+        ("off-policy-mask", {"sampler_surprisal": SURPRISAL - 0.6, "threshold": 0.7}, np.zeros(5)),
+        ("group-spread", {}, np.zeros(5)),
+        ("idle-visits", {}, np.zeros(5)),
+        ("idle-visits", {"n_idle": SURPRISAL}, -SURPRISAL),
     ],
 )
 def test_scores(name, parameters, expected):
     found = RULES[name](ADVANTAGE, SURPRISAL, ENTROPY, **parameters)
     np.testing.assert_allclose(found, expected, rtol=1e-15)
     tensors = (torch.from_numpy(x) for x in (ADVANTAGE, SURPRISAL, ENTROPY))
-    same = RULES[name](*tensors, **parameters)
+    arrays = {key: torch.from_numpy(x) if isinstance(x, np.ndarray) else x for key, x in parameters.items()}
+    same = RULES[name](*tensors, **arrays)
     assert isinstance(same, torch.Tensor)
     np.testing.assert_array_equal(same.numpy(), found)
 
@@ -116,6 +124,7 @@ def test_positive_surprisal_keeps_the_positives_alone_when_they_are_too_few():
         ("additive", {"alpha": 1.5}, ValueError, r"alpha must be in \[0, 1\], got 1\.5"),
         ("entropy-band", {"low": 0.6, "high": 0.4}, ValueError, "got low 0.6 and high 0.4"),
         ("entropy-band", {"high": 1.5}, ValueError, "0 ≤ low ≤ high ≤ 1, got low 0.25 and high 1.5"),
+        ("off-policy-mask", {"threshold": -1.0}, ValueError, r"threshold must be in \[0, inf\), got -1\.0"),
         ("entropy-band", {"low": -0.5}, ValueError, "0 ≤ low ≤ high ≤ 1, got low -0.5 and high 0.75"),
         ("delight", {"alpha": 0.5}, TypeError, "alpha"),
     ],

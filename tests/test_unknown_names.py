@@ -11,7 +11,7 @@ from kondo_theory.contexts import allocation
 from kondo_theory.gambling import equal_noise as gambling_equal_noise
 from kondo_theory.gambling import single_arm
 from kondo_theory.geometry import learning, symmetric
-from kondo_theory.screening import RULES
+from kondo_theory.screening import SAMPLE_RULES
 from kondo_theory.screening import rules as screening_rules
 from kondo_theory.token_trap import drifts
 from paper_figs.bandits.geometry import _weights as geometry_weights
@@ -57,9 +57,10 @@ def negative_advantage(advantage, surprisal, entropy):
 @pytest.fixture
 def registered(monkeypatch):
     """A made-up rule is registered where the others are."""
-    rules = MappingProxyType({**RULES, NEW: negative_advantage})
-    for module in (screening_rules, image_bandits, mnist, reversal_config):
-        monkeypatch.setattr(module, "RULES", rules)
+    rules = MappingProxyType({**SAMPLE_RULES, NEW: negative_advantage})
+    monkeypatch.setattr(screening_rules, "RULES", rules)
+    for module in (image_bandits, mnist, reversal_config):
+        monkeypatch.setattr(module, "SAMPLE_RULES", rules)
 
 
 def test_the_kept_batches_claim_nothing_of_a_new_rule(registered):
@@ -82,8 +83,8 @@ def test_a_kernel_takes_a_new_rule_for_no_other(registered, monkeypatch):
 
 
 def test_every_rule_has_a_claim_a_code_and_a_style():
-    assert set(kept_batches._CLAIMED) == set(RULES) == set(ranking.RULE_CODES)
-    for rule in RULES:
+    assert set(kept_batches._CLAIMED) == set(SAMPLE_RULES) == set(ranking.RULE_CODES)
+    for rule in SAMPLE_RULES:
         assert claimed_order(rule, AT) in ("correct-first", "wrong-first", "tie", "correct-only")
         assert method_style(rule)
 

@@ -65,4 +65,68 @@ CLAIMS = (
             "var_perpendicular": "Yb²(K−2)/(K−1)",
         },
     ),
+    Claim(
+        id="answer-rules",
+        statement=(
+            "Of a group's answers k are kept by their rewards. With the mean of the kept the signal per backward "
+            "pass is the variance of their rewards, {kept_mean} at rewards 0 and 1, x of the kept and f of the "
+            "group right: the largest variance is best for every group. With the group's mean it is {group_mean}, "
+            "more by {difference}, and the largest |U| are best, as far as the group's mean is the true one. Both "
+            "rules keep the same rewards iff the rarer outcome has at most {rarer} answers. In large groups "
+            "|advantage| buys {most}, the largest variance {half}, or {quarter} with its own mean, best-of "
+            "{first}, chance {even}."
+        ),
+        source="here; the rules after arXiv:2504.13818 (largest variance) and arXiv:2503.22342 (|advantage|)",
+        regime=(
+            "one prompt, independent answers, k ≥ 2, G fixed; rewards alone decide. Signal is along the natural "
+            "gradient of a tabular policy, or with rewards 0 and 1 along the true gradient of any; large groups "
+            "have more than k answers of each outcome, k even. Subsets of largest variance are nested, so that "
+            "one score has them all. Kept at random the signal falls short of that of a known mean by 1/G, or by "
+            "1/k with the mean of the kept; |advantage| with that mean has almost none. Delight ranks as the "
+            "advantage, best-of, while answers of one reward have one surprisal: best where right answers are "
+            "rare (of five, two kept, for p < {turn}), worst where they are common. One prompt's direction is "
+            "right under every rule, its length against other prompts' is not"
+        ),
+        rule=SIMULATED,
+        formulas={
+            "kept_mean": "x(1−x)",
+            "group_mean": "x(1−f)(1−p) + (1−x)fp",
+            "difference": "(x−f)(x−p)",
+            "rarer": "(k+1)/2",
+            "most": "max(p,1−p)²",
+            "half": "(p²+(1−p)²)/2",
+            "quarter": "1/4",
+            "first": "(1−p)²",
+            "even": "p(1−p)",
+            "turn": "0.37",
+        },
+    ),
+    Claim(
+        id="prompt-skipping",
+        statement=(
+            "A group of G answers has no spread with probability q = {idle}. A prompt that is sampled with "
+            "probability ξ^z after z such visits in a row is visited in {share} of the epochs for q < ξ, in ever "
+            "fewer for q ≥ ξ, and with at most m visits counted in no less than {least}. Forward passes and "
+            "signal fall by the same share, prompt by prompt. After T epochs without spread the next visit is "
+            "{wait} epochs away. A gate leaves at least the cost of sampling, {gated} of {full}."
+        ),
+        source="here; the rule is after GRESO, arXiv:2506.02177",
+        regime=(
+            "rewards 0 and 1, shares of the long run at a pass rate that stays, the wait from a prompt without "
+            "history on; sampling costs a, screening s, forward and backward 1 + c of an answer. What is gained is "
+            "the mixture's: prompts with less signal a visit are visited less. Without a cap that starves prompts "
+            "that do teach (G = 8, ξ = 1/2: every pass rate below {starved} %), and a prompt that begins to teach is "
+            "noticed about as late as it had taught nothing, for ξ = 1/2"
+        ),
+        rule=SIMULATED,
+        formulas={
+            "idle": "p^G+(1−p)^G",
+            "share": "(1−q/ξ)/(1−q)",
+            "least": "ξ^m",
+            "wait": "1 + T(1−ξ)/ξ",
+            "gated": "a+s+ρ(1−q)(1+c)",
+            "full": "a+(1−q)(1+c)",
+            "starved": "8.30",
+        },
+    ),
 )

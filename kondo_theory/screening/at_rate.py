@@ -12,7 +12,8 @@ from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
 from kondo_theory.geometry.quality_cost import efficiency_per_backward, surprisal
 from kondo_theory.moments import GradientMoments, gradient_moments
-from kondo_theory.screening.rules import Rule, score_function
+from kondo_theory.screening.registry import Rule
+from kondo_theory.screening.rules import score_function
 from kondo_theory.words import Brief
 
 __all__ = ["Screened", "kept_at_rate", "screen_context"]

@@ -7,47 +7,19 @@ Prop. 2.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from functools import wraps
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 import array_api_compat as api
-import numpy as np
 
 from kondo_theory import _domain
-from kondo_theory._arrays import Array, count, floating, product, widened, widest
+from kondo_theory._arrays import Array, count, product, widest
 from kondo_theory.gate import delight
+from kondo_theory.screening.group_rules import group_spread, idle_visits, max_variance, off_policy_mask
+from kondo_theory.screening.registry import Rule, ScreeningRule
 
-__all__ = ["RULES", "Rule", "score_function"]
-
-Rule = Callable[..., Array]
-"""Scores (..., B) from advantage, surprisal and policy entropy, each (..., B), the last two in nats.
-
-The batch is the last axis, leading axes are independent batches. Some rules have parameters, passed by keyword. A
-score of −∞ is never kept, nor is one of NaN.
-"""
-
-
-def _settled(rule: Rule) -> Rule:
-    """Return the rule with 16-bit floats widened, and NaN as the score of a sample whose numbers are NaN.
-
-    A rule that does not look at the advantage would otherwise keep a sample whose gradient is NaN.
-    """
-
-    @wraps(rule)
-    def score(advantage: Array, surprisal: Array, policy_entropy: Array = None, **parameters: float) -> Array:
-        advantage = widened(floating(advantage, "advantage", surprisal))
-        surprisal = widened(floating(surprisal, "surprisal", advantage))
-        if policy_entropy is not None:
-            policy_entropy = widened(floating(policy_entropy, "policy_entropy", surprisal))
-        xp = api.array_namespace(advantage, surprisal)
-        with np.errstate(over="ignore", invalid="ignore"):
-            values = rule(advantage, surprisal, policy_entropy, **parameters)
-        unknown = xp.isnan(advantage) | xp.isnan(surprisal)
-        return xp.where(unknown, xp.full_like(values, math.nan), values)
-
-    return score
+__all__ = ["GROUP_RULES", "RULES", "SAMPLE_RULES", "score_function"]
 
 
 def _delight(advantage: Array, surprisal: Array, policy_entropy: Array) -> Array:
@@ -115,23 +87,29 @@ def _quantile(xp: Any, ordered: Array, n_known: Array, level: float) -> Array:
     return left + (right - left) * xp.astype(position - position // 1, ordered.dtype)
 
 
-RULES: Mapping[str, Rule] = MappingProxyType(
-    {
-        name: _settled(rule)
-        for name, rule in {
-            "delight": _delight,
-            "advantage": _advantage,
-            "abs-advantage": _abs_advantage,
-            "surprisal": _surprisal,
-            "additive": _additive,
-            "uniform": _uniform,
-            "abs-advantage-entropy": _abs_advantage_entropy,
-            "entropy-band": _entropy_band,
-            "positive-surprisal": _positive_surprisal,
-            "entropy": _entropy,
-        }.items()
-    }
-)
+SAMPLE_RULES: Mapping[str, ScreeningRule] = {
+    "delight": ScreeningRule(_delight, ("advantage", "surprisal")),
+    "advantage": ScreeningRule(_advantage, ("advantage",)),
+    "abs-advantage": ScreeningRule(_abs_advantage, ("advantage",)),
+    "surprisal": ScreeningRule(_surprisal, ("surprisal",)),
+    "additive": ScreeningRule(_additive, ("advantage", "surprisal")),
+    "uniform": ScreeningRule(_uniform, ()),
+    "abs-advantage-entropy": ScreeningRule(_abs_advantage_entropy, ("advantage", "entropy")),
+    "entropy-band": ScreeningRule(_entropy_band, ("entropy",), of_batch=True),
+    "positive-surprisal": ScreeningRule(_positive_surprisal, ("advantage", "surprisal")),
+    "entropy": ScreeningRule(_entropy, ("entropy",)),
+}
+"""Rules on anything that has an advantage: rows, answers, tokens."""
+
+GROUP_RULES: Mapping[str, ScreeningRule] = {
+    "max-variance": ScreeningRule(max_variance, ("advantage",), "answer", of_batch=True),
+    "off-policy-mask": ScreeningRule(off_policy_mask, ("advantage", "surprisal", "reference policy"), "answer"),
+    "group-spread": ScreeningRule(group_spread, ("advantage",), "prompt", of_batch=True),
+    "idle-visits": ScreeningRule(idle_visits, ("history",), "prompt"),
+}
+"""Rules on the answers of one group, and on prompts, along the last axis."""
+
+RULES: Mapping[str, ScreeningRule] = MappingProxyType({**SAMPLE_RULES, **GROUP_RULES})
 """Rule name → score function, for NumPy arrays and torch tensors alike.
 
 * ``delight`` U·ℓ; ``advantage`` U; ``abs-advantage`` |U|; ``surprisal`` ℓ; ``abs-advantage-entropy`` |U|·H.
@@ -141,6 +119,16 @@ RULES: Mapping[str, Rule] = MappingProxyType(
   the batch (defaults 1/4 and 3/4, bounds included), −∞ outside.
 * ``positive-surprisal`` ℓ where U > 0, else −∞; a batch with fewer than k of those keeps those alone.
 * ``entropy`` H, whatever the advantage (arXiv:2506.01939 keeps the top 20 % of tokens by it).
+* ``max-variance`` minus the place at which an answer enters when each next one is the furthest from the mean of those
+  before it: the top k of a group have the largest variance of rewards (after PODS, arXiv:2504.13818).
+  ``abs-advantage`` in a group is CPPO's rule (arXiv:2503.22342).
+* ``group-spread`` the same for all answers of a group with an advantage, −∞ for others (DAPO, arXiv:2503.14476).
+* ``off-policy-mask`` −∞ for U < 0 where ℓ, a mean over tokens, exceeds ``sampler_surprisal`` by more than
+  ``threshold`` nats (default 1/2), else the same score.
+* ``idle-visits`` minus ``n_idle``, the visits in a row without spread (after GRESO, arXiv:2506.02177, which draws:
+  :func:`kondo_theory.screening.visit_probability`).
+
+Each says its ``granularity`` and its ``inputs`` (:class:`kondo_theory.screening.registry.ScreeningRule`).
 
 The score is NaN, which no gate keeps, where the advantage, the surprisal or a policy entropy that counts is NaN.
 16-bit floats are widened to float32 first.

@@ -98,7 +98,7 @@ def json_file(what: str) -> Decorator:
 
 def rules(of: str) -> Decorator:
     """Return the option of screening rules; ``of`` says which methods take one."""
-    known = completion.keys_in("kondo_theory.screening.rules", "RULES")
+    known = completion.keys_in("kondo_theory.screening.rules", "SAMPLE_RULES")
     what = f"Screening rule of {of}; repeatable."
     return click.option("--rule", "rules", multiple=True, metavar="NAME", help=what, shell_complete=known)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kondo_theory.gate import Gate
-from kondo_theory.screening import RULES
+from kondo_theory.screening import SAMPLE_RULES
 from kondo_theory.words import choice
 from simulations.language_model.tasks import TASKS
 from simulations.language_model.weights import NAME
@@ -76,7 +76,7 @@ class LanguageModelConfig:
     rate, price : float or None
         ρ in (0, 1] or λ: a gate has one of the two, no other method has any.
     rule : str
-        What a gate ranks, a name in :data:`kondo_theory.screening.RULES`.
+        What a gate ranks, a name in :data:`kondo_theory.screening.SAMPLE_RULES`.
     row_surprisal : str
         How an answer's surprisal is made of its tokens': ``sum`` or ``mean``.
     task : str
@@ -131,7 +131,7 @@ class LanguageModelConfig:
     tolerance: float = 1e-3
 
     def __post_init__(self) -> None:
-        for name, allowed in (("method", METHODS), ("rule", RULES), ("row_surprisal", ("sum", "mean"))):
+        for name, allowed in (("method", METHODS), ("rule", SAMPLE_RULES), ("row_surprisal", ("sum", "mean"))):
             choice(name, getattr(self, name), allowed)
         if ":" not in self.task:
             choice("task", self.task, TASKS)

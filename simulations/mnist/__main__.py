@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kondo_theory.screening import RULES
+from kondo_theory.screening import SAMPLE_RULES
 from simulations.mnist.config import METHODS
 from simulations.ranks.command import main, rank_options, typed
 
@@ -18,7 +18,7 @@ _MODULE = "simulations.mnist"
 @click.option("--rate", type=float, help="Of dg-k and screen, in (0, 1]; 0.03 if not given.")
 @click.option("--price", type=float, help="Of gate.")
 @click.option("--temperature", type=float, help="Of gate and dg.")
-@click.option("--rule", type=click.Choice(list(RULES)), help="Of screen.")
+@click.option("--rule", type=click.Choice(list(SAMPLE_RULES)), help="Of screen.")
 @click.option("--batch-size", type=int, default=100, show_default=True, help="Images a batch, of all ranks.")
 @click.option("--learning-rate", type=float, default=1e-3, show_default=True)
 @rank_options

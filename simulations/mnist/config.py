@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from kondo_theory.gate import Gate
-from kondo_theory.screening import RULES
+from kondo_theory.screening import SAMPLE_RULES
 from kondo_theory.words import choice, unhandled
 
 __all__ = [
@@ -75,7 +75,7 @@ class MnistConfig:
     price, temperature : float or None
         λ and η for ``gate``; η for ``dg`` (1 if not given).
     rule : str or None
-        For ``screen``, the name of a score in :data:`kondo_theory.screening.RULES`.
+        For ``screen``, the name of a score in :data:`kondo_theory.screening.SAMPLE_RULES`.
     alpha : float or None
         For the rule ``additive``, α in [0, 1] (1/2 if not given).
     seed : int
@@ -123,7 +123,7 @@ class MnistConfig:
             if value is None and self.method in _NEEDS.get(name, ()):
                 raise ValueError(f"method {self.method} needs a {name}, got none")
         if self.rule is not None:
-            choice("rule", self.rule, RULES)
+            choice("rule", self.rule, SAMPLE_RULES)
         if self.alpha is not None and self.rule != "additive":
             raise ValueError(f"alpha belongs to the rule additive, got {self.alpha} with rule {self.rule}")
         if self.alpha is not None and not 0 <= self.alpha <= 1:

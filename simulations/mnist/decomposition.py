@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from joblib import Parallel, delayed
 
-from kondo_theory.screening import RULES
+from kondo_theory.screening import SAMPLE_RULES
 from simulations.devices import available_cores, resolve, single_thread
 from simulations.mnist.images import Mnist, load_mnist
 from simulations.mnist.paths import PathConfig, as_pixels, as_tensors, checkpoints, preset_configs
@@ -40,7 +40,7 @@ _GATES = (
     *(Weighting("rate", rate) for rate in (0.01, RATE, 0.1, 0.3)),
 )
 _SCREENING = (
-    *(Weighting("rate", RATE, rule) for rule in RULES if rule != "delight"),
+    *(Weighting("rate", RATE, rule) for rule in SAMPLE_RULES if rule != "delight"),
     *(Weighting("rate", RATE, "additive", alpha) for alpha in ALPHAS),
     *(Weighting("oracle", RATE, direction) for direction in DIRECTIONS),
 )

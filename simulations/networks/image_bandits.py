@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import entr, log_softmax
 from torch import Tensor
 
-from kondo_theory.screening import RULES, kept_at_rate, score_function
+from kondo_theory.screening import SAMPLE_RULES, kept_at_rate, score_function
 from kondo_theory.words import choice
 
 __all__ = ["DIRECTIONS", "FloatArray", "ImageBandits", "Weighting"]
@@ -37,7 +37,7 @@ class Weighting:
     rate : float or None
         ρ in (0, 1], of ``rate`` and ``oracle``.
     rule : str
-        Of ``rate``: one of :data:`kondo_theory.screening.RULES`. Of ``oracle``: one of :data:`DIRECTIONS`.
+        Of ``rate``: one of :data:`kondo_theory.screening.SAMPLE_RULES`. Of ``oracle``: one of :data:`DIRECTIONS`.
     alpha : float or None
         α in [0, 1] of the rule ``additive``; None is its default, 1/2.
 
@@ -58,7 +58,7 @@ class Weighting:
             raise ValueError(f"a rate belongs to rate and oracle alone, got kind {self.kind} with rate {self.rate}")
         if self.rate is not None and not 0 < self.rate <= 1:
             raise ValueError(f"rate must be in (0, 1], got {self.rate}")
-        choice("rule", self.rule, DIRECTIONS if self.kind == "oracle" else RULES)
+        choice("rule", self.rule, DIRECTIONS if self.kind == "oracle" else SAMPLE_RULES)
         if self.alpha is not None and not (self.kind == "rate" and self.rule == "additive"):
             raise ValueError(f"alpha belongs to the rule additive, got {self.alpha} with {self.kind}, {self.rule}")
         if self.alpha is not None and not 0 <= self.alpha <= 1:
@@ -120,7 +120,7 @@ class ImageBandits:
         return self.advantage * self.surprisal
 
     def score(self, rule: str, **parameters: float) -> FloatArray:
-        """Return the scores (n, K) of one of :data:`kondo_theory.screening.RULES`, quantiles over all images."""
+        """Return the scores (n, K) of a rule of :data:`kondo_theory.screening.SAMPLE_RULES`, quantiles of all."""
         entropy = np.broadcast_to(entr(self.policy).sum(axis=-1, keepdims=True), self.policy.shape)
         columns = (array.ravel() for array in (self.advantage, self.surprisal, entropy))
         score: FloatArray = score_function(rule)(*columns, **parameters).reshape(self.policy.shape)

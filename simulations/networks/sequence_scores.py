@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kondo_theory.screening import RULES
+from kondo_theory.screening import SAMPLE_RULES
 from kondo_theory.words import choice
 from simulations.networks.rollouts import Rollout
 
@@ -29,7 +29,7 @@ def scores(rollout: Rollout, advantage: Tensor, granularity: str, rule: str = "d
         U of the whole answer, shared by its tokens.
     granularity : {"token", "row"}
     rule : str
-        A name in :data:`kondo_theory.screening.RULES`.
+        A name in :data:`kondo_theory.screening.SAMPLE_RULES`.
 
     Raises
     ------
@@ -44,11 +44,11 @@ def scores(rollout: Rollout, advantage: Tensor, granularity: str, rule: str = "d
         surprisal, entropy = surprisal.sum(1), entropy.sum(1)
     else:
         advantage = advantage.unsqueeze(-1).expand(*advantage.shape, surprisal.shape[1])
-    score: Tensor = RULES[rule](*(each.reshape(*batches, -1) for each in (advantage, surprisal, entropy)))
+    score: Tensor = SAMPLE_RULES[rule](*(each.reshape(*batches, -1) for each in (advantage, surprisal, entropy)))
     return score
 
 
 def require_known(granularity: str, rule: str) -> None:
     """Refuse what :func:`scores` does not know, with a ValueError."""
     choice("granularity", granularity, GRANULARITIES)
-    choice("rule", rule, tuple(RULES))
+    choice("rule", rule, tuple(SAMPLE_RULES))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kondo_theory.gate import Gate
-from kondo_theory.screening import RULES
+from kondo_theory.screening import SAMPLE_RULES
 from kondo_theory.words import choice
 from simulations.errors import ReportedError
 from simulations.networks.transformer import Architecture
@@ -60,7 +60,7 @@ class ReversalConfig:
         η: softness of a gate at a price, drawn as Bernoulli(σ((χ − λ)/η)) and hard if None or 0; of ``dg`` (1 if
         None).
     rule : str
-        What a gate at a rate ranks, a name in :data:`kondo_theory.screening.RULES`.
+        What a gate at a rate ranks, a name in :data:`kondo_theory.screening.SAMPLE_RULES`.
     reward : str
         One of :data:`simulations.reversal.objectives.REWARDS`.
     length, vocab_size : int
@@ -119,7 +119,12 @@ class ReversalConfig:
     divergence: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, allowed in (("method", METHODS), ("reward", REWARDS), ("rule", RULES), ("baseline", BASELINES)):
+        for name, allowed in (
+            ("method", METHODS),
+            ("reward", REWARDS),
+            ("rule", SAMPLE_RULES),
+            ("baseline", BASELINES),
+        ):
             choice(name, getattr(self, name), allowed)
         self._check_gate()
         least = {"answers": 2, "seed": 0}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from kondo_theory.screening import RULES
+from kondo_theory.screening import SAMPLE_RULES
 from simulations.reversal.config import QUALITY_METHODS, ReversalConfig, preset_configs
 from simulations.reversal.protocols.grid import CELLS
 
@@ -150,7 +150,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             tuple(
                 ReversalConfig(method, rate=0.03, rule=rule)
                 for method in ("row-gate", "token-gate")
-                for rule in RULES
+                for rule in SAMPLE_RULES
             ),
             MappingProxyType({"smoke": 1, "quick": 5, "paper": 10}),
         ),

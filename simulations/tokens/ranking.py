@@ -34,7 +34,7 @@ RULE_CODES = {
     "positive-surprisal": POSITIVE_SURPRISAL,
     "entropy": ENTROPY,
 }
-"""Codes of the rules of :data:`kondo_theory.screening.RULES`, with their default parameters."""
+"""Codes of the rules of :data:`kondo_theory.screening.SAMPLE_RULES`, with their default parameters."""
 
 _ADDITIVE_WEIGHT = 0.5  # α, the rule's default
 BAND_LEVELS = (0.25, 0.75)

@@ -9,7 +9,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from kondo_theory.claims import CLAIMS
-from kondo_theory.screening import RULES
+from kondo_theory.screening import SAMPLE_RULES
 from paper_figs.catalogue import FIGURES
 from paper_figs.parameters import defaults
 from simulations.cli import names
@@ -42,10 +42,10 @@ WHOLE = {
     "sweep --preset": ["smoke", "quick", "paper"],
     "verify --device": ["auto", "cpu", "cuda"],
     "experiment mnist --method": list(mnist.METHODS),
-    "experiment mnist --rule": list(RULES),
+    "experiment mnist --rule": list(SAMPLE_RULES),
     "experiment mnist --study": list(MNIST_STUDIES),
     "experiment reversal --method": list(reversal.METHODS),
-    "experiment reversal --rule": list(RULES),
+    "experiment reversal --rule": list(SAMPLE_RULES),
     "experiment reversal --reward": list(REWARDS),
     "experiment reversal --study": [*REVERSAL_STUDIES, "scaling", "step-times"],
 }
@@ -121,5 +121,5 @@ sys.exit(", ".join(heavy) or 0)
     assert (run.returncode, run.stderr) == (0, "")
     offered = set(run.stdout.split())
     assert {
-        f"plain,{word}" for word in (*CLAIMS, *FIGURES, *SWEEPS, *RULES, *mnist.METHODS, "excess=", "n_arms=")
+        f"plain,{word}" for word in (*CLAIMS, *FIGURES, *SWEEPS, *SAMPLE_RULES, *mnist.METHODS, "excess=", "n_arms=")
     } <= offered

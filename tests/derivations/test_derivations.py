@@ -28,6 +28,8 @@ CLAIMS = (
     "additive-threshold",
     "additive-never-fixed",
     "screening-at-rate",
+    "answer-rules",
+    "prompt-skipping",
     "exact-k-or-price",
     "normalised-price-gate",
     "optimal-gate",
@@ -75,6 +77,12 @@ KNOWN_SYMBOLS = {
         "h",
         "S",
         "Q",
+        "x",
+        "G",
+        "a",
+        "c",
+        "T",
+        "xi",
     ),
 }
 
@@ -197,6 +205,15 @@ MUTATIONS = [
         lambda ratio=ratio: sp.exp(ratio * gap) / K,
     ),
     ("screening-at-rate", "screening_at_rate", "_kept", wrong_kept),
+    ("answer-rules", "answer_rules", "_group_mean", lambda: sp.Symbol("x", nonnegative=True)),
+    ("answer-rules", "answer_rules", "_kept_mean", lambda: sp.Symbol("x", nonnegative=True) ** 2),
+    ("answer-rules", "answer_rules", "largest", lambda group, n_kept: [tuple(range(n_kept))]),
+    ("answer-rules", "answer_rules", "widest", lambda group, n_kept: [tuple(range(n_kept))]),
+    ("prompt-skipping", "prompt_skipping", "_idle", lambda: sp.Symbol("p", positive=True) ** 2),
+    ("prompt-skipping", "prompt_skipping", "_share", lambda: 1 - sp.Symbol("q", positive=True)),
+    ("prompt-skipping", "prompt_skipping", "_epochs", lambda cap: 1 / sp.Symbol("xi", positive=True) ** cap),
+    ("prompt-skipping", "prompt_skipping", "_wait", lambda: sp.Symbol("T", positive=True, integer=True)),
+    ("answer-rules", "answer_rules", "nests", lambda rewards: len(rewards) < 5),
     ("exact-k-or-price", "exact_k_or_price", "_gap_above", lambda: sp.Integer(0)),
 ]
 

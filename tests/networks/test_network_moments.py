@@ -8,7 +8,7 @@ from torch.func import functional_call, grad, vmap
 from kondo_theory.contexts import context_weights, cosine_to_cross_entropy
 from kondo_theory.geometry.symmetric import symmetric_moments
 from kondo_theory.moments import gradient_moments
-from kondo_theory.screening import RULES
+from kondo_theory.screening import SAMPLE_RULES
 from simulations.networks.image_bandits import DIRECTIONS, ImageBandits, Weighting
 from simulations.networks.jacobians import IndependentLogits, NetworkJacobian
 from simulations.networks.mlp import PolicyMLP
@@ -20,7 +20,7 @@ WEIGHTINGS = [
     Weighting("dg"),
     Weighting("zero-price"),
     *(Weighting("rate", rate) for rate in (0.01, 0.03, 0.1, 0.3)),
-    *(Weighting("rate", 0.2, rule) for rule in RULES),
+    *(Weighting("rate", 0.2, rule) for rule in SAMPLE_RULES),
     Weighting("rate", 0.2, "additive", 0.8),
     *(Weighting("oracle", 0.2, direction) for direction in DIRECTIONS),
 ]

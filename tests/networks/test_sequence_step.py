@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from kondo_theory.gate import Gate, kept_count
-from kondo_theory.screening import RULES
+from kondo_theory.screening import SAMPLE_RULES
 from simulations.networks.rollouts import Rollout, sample
 from simulations.networks.sequence_scores import scores
 from simulations.networks.sequence_step import SequenceStep, policy_gradient_loss
@@ -157,7 +157,7 @@ def test_entropy_is_that_of_the_policy_at_each_position():
     assert row.tolist() == pytest.approx([2 * expected] * 2, rel=1e-6)
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", SAMPLE_RULES)
 @pytest.mark.parametrize("granularity", ["token", "row"])
 def test_every_rule_keeps_exactly_k(rule, granularity):
     step = make_step(Gate(rate=0.1), granularity, rule)

@@ -11,7 +11,7 @@ from steps import Stacked
 from waiting import Waits
 
 from kondo_theory.gate import Gate, delight, gate_probability
-from kondo_theory.screening import RULES
+from kondo_theory.screening import SAMPLE_RULES
 from kondo_theory.training import ScreenedStep, Screening
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.training import SeedProgram
@@ -22,7 +22,7 @@ from simulations.randomness.seed_streams import SeedStreams
 CPU = torch.device("cpu")
 SEEDS = (0, 1, 2)
 SMALL = {"batch_size": 40, "hidden": (16, 12), "dtype": "float64", "updates": 20}
-RULED = [MnistConfig("screen", rule=rule, rate=0.1, **SMALL) for rule in RULES]
+RULED = [MnistConfig("screen", rule=rule, rate=0.1, **SMALL) for rule in SAMPLE_RULES]
 METHODS = [
     MnistConfig("pg", **SMALL),
     MnistConfig("dg", temperature=0.5, **SMALL),
@@ -89,7 +89,7 @@ def oracle_run(config, data, n_updates=20):
         if config.rule is not None:
             entropy = -(pi * log_policy.numpy()).sum(-1)
             parameters = {} if config.alpha is None else {"alpha": config.alpha}
-            values = RULES[config.rule](advantage.numpy(), surprisal.numpy(), entropy, **parameters)
+            values = SAMPLE_RULES[config.rule](advantage.numpy(), surprisal.numpy(), entropy, **parameters)
             score = torch.from_numpy(np.asarray(values))
         screening = Screening(actions, surprisal)
         masks.append(step.update(pixels, screening, advantage, score=score, weight=weight))

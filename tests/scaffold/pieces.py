@@ -122,8 +122,8 @@ def figure(new: Mapping[str, str], family: Family) -> list[Piece]:
 def rule(new: Mapping[str, str], family: Family) -> list[Piece]:
     """Return the pieces of a screening rule; its kernel code and its claimed order are the writer's."""
     return [
-        Piece("rule.function", "kondo_theory/screening/rules.py", before="RULES"),
-        Piece("rule.entry", "kondo_theory/screening/rules.py", name="RULES"),
+        Piece("rule.function", "kondo_theory/screening/rules.py", before="SAMPLE_RULES"),
+        Piece("rule.entry", "kondo_theory/screening/rules.py", name="SAMPLE_RULES"),
         Piece("rule.name", "simulations/sweeps/cells/types.py", name="Rule"),
         Piece("rule.style", "paper_figs/style.py", name="METHODS"),
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kondo_theory.screening import RULES
+from kondo_theory.screening import SAMPLE_RULES
 from simulations.results.tables import SWEEP, load
 from simulations.sweeps.cells.bandits import alignment, gate, learning, moments
 from simulations.sweeps.cells.tokens.rows import baseline_value
@@ -148,7 +148,7 @@ def test_alignment_that_is_never_reached_is_an_error(monkeypatch):
 
 def test_rules_of_the_screening_sweep_are_all_rules():
     rules = SWEEPS["screening"].grids[0]["rule"]
-    assert set(rules) == set(RULES)
+    assert set(rules) == set(SAMPLE_RULES)
 
 
 def test_baselines_by_name():

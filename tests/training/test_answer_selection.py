@@ -10,7 +10,7 @@ from answer_batches import B, L, advantages, ragged, small_model
 from steps import sgd
 
 from kondo_theory.gate import Gate, kept_count
-from kondo_theory.screening import RULES
+from kondo_theory.screening import SAMPLE_RULES
 from kondo_theory.training import Answers, AnswerStep
 from kondo_theory.training.answers import select_answers
 from kondo_theory.training.answers.groups import groups_without_spread
@@ -106,7 +106,7 @@ def test_a_group_has_the_sum_of_its_rows_positive_scores():
     assert (U[rows] < 0).any()
 
 
-@pytest.mark.parametrize("rule", sorted(RULES))
+@pytest.mark.parametrize("rule", sorted(SAMPLE_RULES))
 @pytest.mark.parametrize("level", LEVELS)
 def test_every_rule_ranks_every_level_without_looking_at_padding(level, rule):
     answers = screened()
@@ -128,19 +128,21 @@ def test_padding_has_no_place_among_the_quantiles_of_entropies(level):
     assert int(selection.n_kept) == int(((found >= low) & (found <= high)).sum()) < len(found)
 
 
-@pytest.mark.parametrize("rule", sorted(RULES))
+@pytest.mark.parametrize("rule", sorted(SAMPLE_RULES))
 def test_what_a_rule_needs_is_what_it_looks_at(rule):
     """One sample's value changed to NaN changes its score, or does not."""
     numbers = torch.rand(3, 20, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    blind = RULES[rule](
+    blind = SAMPLE_RULES[rule](
         numbers[0], torch.zeros(20, dtype=torch.float64), None if not needs_entropy(rule) else numbers[2]
     )
     if not needs_log_prob(rule):
-        assert torch.equal(blind, RULES[rule](*numbers))
+        assert torch.equal(blind, SAMPLE_RULES[rule](*numbers))
     elif not needs_entropy(rule):
-        assert not torch.equal(blind, RULES[rule](*numbers))
+        assert not torch.equal(blind, SAMPLE_RULES[rule](*numbers))
     else:
-        assert not torch.equal(RULES[rule](*numbers), RULES[rule](numbers[0], numbers[1], numbers[2].flip(0)))
+        assert not torch.equal(
+            SAMPLE_RULES[rule](*numbers), SAMPLE_RULES[rule](numbers[0], numbers[1], numbers[2].flip(0))
+        )
 
 
 def test_a_rule_that_needs_what_is_not_there_is_refused():

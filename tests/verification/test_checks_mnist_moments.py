@@ -7,7 +7,7 @@ import torch
 from mnist_images import mnist
 
 from kondo_theory.claims import CLAIMS
-from kondo_theory.screening import RULES
+from kondo_theory.screening import SAMPLE_RULES
 from simulations.mnist import decomposition, paths
 from simulations.mnist.paths import PathConfig
 from simulations.networks.image_bandits import DIRECTIONS
@@ -70,7 +70,7 @@ def test_the_table_is_tidy_and_the_gate_of_the_path_matters(measured):
     assert np.isfinite(measured.select_dtypes("number").drop(columns=["rate", "alpha"])).all().all()
     network = measured[measured["model"] == "network"]
     screened = network[(network["kind"] == "rate") & network["alpha"].isna()]
-    assert set(screened["rule"]) == set(RULES)
+    assert set(screened["rule"]) == set(SAMPLE_RULES)
     start = network[network["target"] == 0].set_index(["path", "label", "direction"])["signal"]
     pd.testing.assert_series_equal(start["DG-K(3 %)"], start["PG"])
     later = network[network["target"] > 0].set_index(["path", "label", "direction"])["signal"]
@@ -142,7 +142,7 @@ def world(change=lambda row: row, n_seeds=5):
 def screened(direction):
     """Delight captures most: 1 against 0.9 of every rule, and 0.5 of every α; the oracle 2."""
     captures = {"DG-K(3 %)": 1.0, f"oracle, {direction}(3 %)": 2.0}
-    captures |= {f"{rule}(3 %)": 0.9 for rule in RULES if rule != "delight"}
+    captures |= {f"{rule}(3 %)": 0.9 for rule in SAMPLE_RULES if rule != "delight"}
     captures |= {f"additive, α = {alpha:g}(3 %)": 0.5 for alpha in decomposition.ALPHAS}
     rate = {"var_parallel": 0.1, "var_perpendicular": 1.0, "var_own_perpendicular": 0.1, "cosine": 0.5}
     return [{"label": k, "signal": 0.03 * v, "backward_rate": 0.03} | rate for k, v in captures.items()]

@@ -7,7 +7,7 @@ from kondo_theory.claims import CLAIMS
 from kondo_theory.gate import select
 from kondo_theory.geometry.exact_rate import kept_successes
 from kondo_theory.geometry.symmetric import symmetric_arms
-from kondo_theory.screening import RULES, additive_odds_limit, additive_threshold, kept_at_rate
+from kondo_theory.screening import RULES, SAMPLE_RULES, additive_odds_limit, additive_threshold, kept_at_rate
 from simulations.bandits.kept_batches import claimed_order
 from simulations.verification.checks import Context
 from simulations.verification.checks.bandits.composition import LARGE, LARGE_RATES, SETTINGS, screening_at_rate
@@ -97,7 +97,7 @@ def test_negative_control_a_wrong_selection(wrong):
 
 
 @pytest.mark.parametrize("at", SETTINGS, ids=str)
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", SAMPLE_RULES)
 def test_the_large_batch_has_reached_the_limit(rule, at):
     """The extrapolation from the large batch: the exact finite mean differs from what the theory fills by < 1e-8."""
     policy, advantage = symmetric_arms(at.n_arms, at.p, at.baseline)

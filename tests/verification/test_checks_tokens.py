@@ -6,7 +6,7 @@ import pytest
 from kondo_theory import token_trap as trap
 from kondo_theory.claims import CLAIMS
 from kondo_theory.gate import select
-from kondo_theory.screening import RULES
+from kondo_theory.screening import SAMPLE_RULES
 from simulations.randomness.streams import replicate_states
 from simulations.tokens import kernels, ranking
 from simulations.tokens.simulation import TokenGate, TokenTask, simulate_drift
@@ -82,8 +82,8 @@ def test_scores_are_those_of_the_package():
         found = [
             ranking.score(code, a, s, h, (low, high)) for a, s, h in zip(advantage, surprisal, entropy, strict=True)
         ]
-        np.testing.assert_allclose(found, RULES[name](advantage, surprisal, entropy), rtol=1e-12, err_msg=name)
-    assert set(ranking.RULE_CODES) == set(RULES)
+        np.testing.assert_allclose(found, SAMPLE_RULES[name](advantage, surprisal, entropy), rtol=1e-12, err_msg=name)
+    assert set(ranking.RULE_CODES) == set(SAMPLE_RULES)
 
 
 def test_the_kept_set_is_that_of_the_package():

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kondo_theory.gate import Gate
-from kondo_theory.screening import Rule, score_function
+from kondo_theory.screening import Rule, ScreeningRule, score_function
 from kondo_theory.training.answers.batch import Answers
 from kondo_theory.training.answers.groups import group_places, over_groups, places_of_all
 from kondo_theory.training.ranks.group import Ranks
@@ -32,23 +32,24 @@ __all__ = [
 
 LEVELS = ("row", "token", "group")
 ROW_SURPRISALS = ("sum", "mean")
-_BY_ADVANTAGE = ("advantage", "abs-advantage", "uniform")
-_BY_ENTROPY = ("abs-advantage-entropy", "entropy-band", "entropy")
 
 
 def needs_log_prob(rule: str | Rule) -> bool:
     """Return whether a screening rule looks at log-probabilities or entropies at all; a function is taken to."""
-    return rule not in _BY_ADVANTAGE
+    registered = score_function(rule)
+    return not isinstance(registered, ScreeningRule) or bool({"surprisal", "entropy"}.intersection(registered.inputs))
 
 
 def needs_entropy(rule: str | Rule) -> bool:
     """Return whether a screening rule looks at the policy's entropy; a function is taken not to."""
-    return rule in _BY_ENTROPY
+    registered = score_function(rule)
+    return isinstance(registered, ScreeningRule) and "entropy" in registered.inputs
 
 
 def needs_batch(rule: str | Rule) -> bool:
     """Return whether a screening rule scores a sample by others of the batch; a function is taken not to."""
-    return rule == "entropy-band"
+    registered = score_function(rule)
+    return isinstance(registered, ScreeningRule) and registered.of_batch
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -137,7 +138,7 @@ def rank_answers(
         valid, U = answers.answered, token_coefficient(answers, advantage)
     else:
         valid, U, coefficient = answers.present, advantage.detach(), coefficient.abs().amax(1)
-    score = U if rule is None else _score(answers, U, valid, rule, row_surprisal)
+    score = U if rule is None else _score(answers, U, valid, rule, row_surprisal, groups)
     score = score.masked_fill((coefficient == 0) | ~valid, -math.inf)
     if level == "group":
         place, eligible = group_places(groups, answers), score > -math.inf
@@ -181,7 +182,9 @@ def select_answers(
         What the gate keeps or drops. A row's score is the rule's of its advantage and the sums of its tokens'
         surprisals and entropies. A group's is the sum of its rows' positive scores, −∞ if none of them is eligible.
     rule : str or callable
-        A name in :data:`kondo_theory.screening.RULES`, or a function like them.
+        A name in :data:`kondo_theory.screening.RULES`, or a function like them. Rules on the answers of a group need
+        ``groups``, one size; what a rule ranks lowest of one group can still be kept, where there is room in the
+        batch, and ``Gate(price=0.5 - k)`` keeps the first k of each group by max-variance.
     row_surprisal : {"sum", "mean"}
         How a row's surprisal and entropy are made of its tokens': the sum, −log π(answer), grows with the length, so
         that delight favours long answers; the mean does not.
@@ -234,7 +237,9 @@ def token_coefficient(answers: Answers, advantage: Tensor, weight: Tensor | None
     return torch.where(answers.answered, product, zero)
 
 
-def _score(answers: Answers, U: Tensor, valid: Tensor, rule: str | Rule, row_surprisal: str) -> Tensor:
+def _score(
+    answers: Answers, U: Tensor, valid: Tensor, rule: str | Rule, row_surprisal: str, groups: int | Tensor | None
+) -> Tensor:
     """Return the rule's score of each token, (B, L), or row, (B,); anything where not valid."""
     if needs_log_prob(rule) and answers.log_prob is None:
         raise ValueError(f"rule {rule!r} needs log-probabilities: give log_prob, or let a step's screen compute them")
@@ -249,8 +254,23 @@ def _score(answers: Answers, U: Tensor, valid: Tensor, rule: str | Rule, row_sur
     if answers.entropy is not None:
         entropy = _settled(answers.entropy, answers, U, row_surprisal)
         entropy = entropy.masked_fill(~valid, math.nan).flatten()  # padding has no place among quantiles
-    score: Tensor = score_function(rule)(U.flatten(), surprisal.flatten(), entropy)
+    shape = _layout(rule, U, groups)
+    own = U if len(shape) == 1 else U.masked_fill(~valid, math.nan)  # padding is no answer of its group
+    parts = (own.reshape(shape), surprisal.reshape(shape), None if entropy is None else entropy.reshape(shape))
+    score: Tensor = score_function(rule)(*parts)
     return score.view(U.shape)
+
+
+def _layout(rule: str | Rule, U: Tensor, groups: int | Tensor | None) -> tuple[int, ...]:
+    """Return the shape in which a rule takes what it scores: its batch, or groups side by side."""
+    registered = score_function(rule)
+    if not isinstance(registered, ScreeningRule) or registered.granularity not in ("answer", "prompt"):
+        return (-1,)
+    if {"reference policy", "history"}.intersection(registered.inputs):
+        raise ValueError(f"rule {rule!r} looks at what answers do not hold: give weight 0 to what it drops")
+    if U.ndim == 2 or not isinstance(groups, int) or groups < 1 or len(U) % groups:
+        raise ValueError(f"rule {rule!r} needs rows, and groups as the size of all of them, which divides the batch")
+    return -1, groups
 
 
 def _settled(values: Tensor, answers: Answers, U: Tensor, row_surprisal: str) -> Tensor:

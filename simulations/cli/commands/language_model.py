@@ -60,7 +60,7 @@ __all__ = ["language_model"]
     "--rule",
     metavar="NAME",
     help="Screening rule of a gate at a rate.",
-    shell_complete=completion.keys_in("kondo_theory.screening.rules", "RULES"),
+    shell_complete=completion.keys_in("kondo_theory.screening.rules", "SAMPLE_RULES"),
 )
 @click.option("--learning-rate", type=float, help="Of AdamW. Default: 1e-3.")
 @options.SEEDS

@@ -50,7 +50,7 @@ Rule = Literal[
     "positive-surprisal",
     "entropy",
 ]
-"""A name in :data:`kondo_theory.screening.RULES`."""
+"""A name in :data:`kondo_theory.screening.SAMPLE_RULES`."""
 
 Baseline = Literal["constant", "value", "confidence", "optimal"]
 """b: a constant, E R = p, Σ π², or the one with which PG has the least total variance."""

@@ -10,7 +10,7 @@ from simulations.sweeps.cells.types import Rule
 __all__ = ["RULES", "log_spaced", "log_spaced_counts"]
 
 RULES: tuple[str, ...] = get_args(Rule)
-"""The names in :data:`kondo_theory.screening.RULES`, whose import would take as long as the rest."""
+"""The names in :data:`kondo_theory.screening.SAMPLE_RULES`, whose import would take as long as the rest."""
 
 
 def log_spaced(low: float, high: float, n: int) -> tuple[float, ...]:

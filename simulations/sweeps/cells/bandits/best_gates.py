@@ -33,7 +33,7 @@ def best_gates(
     Parameters
     ----------
     gate : str
-        The gate of least cost, or a rule in :data:`kondo_theory.screening.RULES`.
+        The gate of least cost, or a rule in :data:`kondo_theory.screening.SAMPLE_RULES`.
     rate : float
         ρ in (0, 1].
     n_arms, p_best, baseline : int, float

@@ -40,7 +40,7 @@ def screening(
     Parameters
     ----------
     rule : str
-        A name in :data:`kondo_theory.screening.RULES`.
+        A name in :data:`kondo_theory.screening.SAMPLE_RULES`.
     rate : float
         ρ in (0, 1].
     p_correct, n_arms, baseline : float, int, float

@@ -118,7 +118,7 @@ def token_drift(
     vocab_size, n_tokens : int
         M ≥ 2 and T ≥ 1.
     rule : str
-        A name in :data:`kondo_theory.screening.RULES`.
+        A name in :data:`kondo_theory.screening.SAMPLE_RULES`.
     rate, p_correct : float
         ρ, and the probability that a token is right.
     batch_size : int

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kondo_theory.gate import select
 from kondo_theory.geometry.exact_rate import exact_rate_moments, kept_successes
 from kondo_theory.geometry.symmetric import symmetric_arms
-from kondo_theory.screening import RULES, Screened, screen_context
+from kondo_theory.screening import SAMPLE_RULES, Screened, screen_context
 from simulations.bandits import kernels
 from simulations.bandits.estimates import noise_per_backward, of_means, total_variance
 from simulations.bandits.kept_batches import Keep, Setting, batch_gradients, claimed_order, kept_by_arm
@@ -49,7 +49,7 @@ def screening_at_rate(context: Context, keep: Keep = select) -> list[Simulated]:
     n_samples = {"smoke": 120_000, "quick": 600_000, "paper": 10_000_000}[context.preset]
     n_replicates = n_samples // 1_000
     rows: list[Simulated] = []
-    settings = [(at, rule, which) for at in SETTINGS for rule in RULES for which in (0, 1)]
+    settings = [(at, rule, which) for at in SETTINGS for rule in SAMPLE_RULES for which in (0, 1)]
     for index, (at, rule, which) in enumerate(settings):
         finite = _Draw(keep, n_samples // FINITE, FINITE, index)
         rows.extend(_finite_rows(at, rule, KEPT_OF_FINITE[which], finite))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from kondo_theory.screening import RULES
+from kondo_theory.screening import SAMPLE_RULES
 from simulations.mnist.decomposition import ALPHAS, KIND, RATE, measure_paths
 from simulations.mnist.paths import INITIALISATION, preset_configs
 from simulations.networks.image_bandits import DIRECTIONS, Weighting
@@ -139,7 +139,7 @@ def screening_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
     Parameters as in :func:`decomposition_rows`.
     """
     path = _Path(table, COMMON_PATH)
-    rules = {rule: Weighting("rate", RATE, rule).label for rule in RULES if rule != "delight"}
+    rules = {rule: Weighting("rate", RATE, rule).label for rule in SAMPLE_RULES if rule != "delight"}
     additive = {alpha: Weighting("rate", RATE, "additive", alpha).label for alpha in ALPHAS}
     rows: list[Measured] = []
     to_best: dict[str, Value] = {"rule": "delight", "against": "best other rule"}

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kondo_theory import token_trap as closed
-from kondo_theory.screening import RULES
+from kondo_theory.screening import SAMPLE_RULES
 from simulations.statistics import mean_and_error
 from simulations.tokens.runs import LEARNED, Run, end_of_learning, rewards
 from simulations.tokens.simulation import TokenGate, TokenTask, simulate_drift
@@ -71,7 +71,7 @@ def token_trap(context: Context, drift: Drift = closed.drift, gate: str = "token
         predicted = float(drift(p, n_tokens, vocab_size, rate))
         task = TokenTask(vocab_size, n_tokens, DRIFT_BATCH, p)
         rows.append(_drift_row(context, task, TokenGate(gate, rate), predicted, 100 + index))
-    for index, rule in enumerate(RULES):
+    for index, rule in enumerate(SAMPLE_RULES):
         task, chosen = TokenTask(10, 5, DRIFT_BATCH, 0.5), TokenGate("token", 0.2, rule)
         predicted = float(closed.drift(0.5, 5, 10, 0.2, rule=rule))
         rows.append(_drift_row(context, task, chosen, predicted, 200 + index))

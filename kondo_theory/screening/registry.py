@@ -1,0 +1,79 @@
+"""What a registered screening rule is: a score, what it is a score of, and what it looks at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import array_api_compat as api
+import numpy as np
+
+from kondo_theory import _domain
+from kondo_theory._arrays import Array, floating, widened
+from kondo_theory.words import one_line
+
+__all__ = ["GRANULARITIES", "INPUTS", "Rule", "ScreeningRule"]
+
+GRANULARITIES = ("sample", "answer", "token", "prompt")
+INPUTS = ("advantage", "surprisal", "entropy", "reference policy", "history")
+
+Rule = Callable[..., Array]
+"""Scores (..., B) from advantage, surprisal and policy entropy, each (..., B), the last two in nats.
+
+The batch is the last axis, leading axes are independent batches. Some rules have parameters, passed by keyword. A
+score of −∞ is never kept, nor is one of NaN.
+"""
+
+
+@dataclass(frozen=True, repr=False)
+class ScreeningRule:
+    """A rule that can be called as any :data:`Rule`, and says what it scores and what it looks at.
+
+    Called, it widens 16-bit floats first, and scores NaN what has advantage or surprisal NaN: a rule that does not
+    look at them would otherwise keep a sample whose gradient is NaN.
+
+    Attributes
+    ----------
+    score : callable
+        The rule itself.
+    inputs : tuple of str
+        What it looks at, of :data:`INPUTS`.
+    granularity : {"sample", "answer", "token", "prompt"}
+        What it decides on. "sample": anything with an advantage, whole answers and tokens included. "answer": an
+        answer among those of its group, which is the last axis. "token": a token among those of its batch or answer.
+        "prompt": a prompt with all its answers.
+    of_batch : bool
+        Whether a score depends on the other samples of the last axis.
+
+    Raises
+    ------
+    ValueError
+        If an input or the granularity is unknown.
+    """
+
+    score: Rule
+    inputs: tuple[str, ...]
+    granularity: str = "sample"
+    of_batch: bool = False
+
+    def __post_init__(self) -> None:
+        _domain.choice("granularity", self.granularity, GRANULARITIES)
+        for name in self.inputs:
+            _domain.choice("an input", name, INPUTS)
+
+    def __call__(self, advantage: Array, surprisal: Array, policy_entropy: Array = None, **parameters: Any) -> Array:
+        """Return the scores."""
+        advantage = widened(floating(advantage, "advantage", surprisal))
+        surprisal = widened(floating(surprisal, "surprisal", advantage))
+        if policy_entropy is not None:
+            policy_entropy = widened(floating(policy_entropy, "policy_entropy", surprisal))
+        xp = api.array_namespace(advantage, surprisal)
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = self.score(advantage, surprisal, policy_entropy, **parameters)
+        unknown = xp.isnan(advantage) | xp.isnan(surprisal)
+        return xp.where(unknown, xp.full_like(values, math.nan), values)
+
+    def __repr__(self) -> str:
+        return one_line(self, granularity=self.granularity, inputs=", ".join(self.inputs))

@@ -1,0 +1,99 @@
+"""The simulation of the claim answer-rules: every rule that looks at advantages alone, with either mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kondo_theory.screening import RULES, Rule
+from kondo_theory.screening.answer_signal import MEANS, AnswerSignal, answer_signal
+from simulations.bandits.answer_groups import AnswerBandit, simulate_groups
+from simulations.verification.checks import Context
+from simulations.verification.checks.bandits.moments import generator
+from simulations.verification.checks.evidence import Simulated, Value
+
+__all__ = ["COMPARED", "SETTINGS", "answer_rules"]
+
+FloatArray = NDArray[np.float64]
+Signal = Callable[..., AnswerSignal]
+
+COMPARED = tuple(name for name, rule in RULES.items() if set(rule.inputs) <= {"advantage"})
+"""Rules that need no more than the rewards of a group."""
+RESOLUTION = 0.02  # of signal and noise of a group, in units of k times the variance of rewards
+RAREST = 0.005  # in the same units: what is less comes from groups that are too rare to be drawn
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Rewards, their probabilities, how many answers of each there are, likely as 1, 2, … to one; sizes of groups."""
+
+    name: str
+    reward: tuple[float, ...]
+    probability: tuple[float, ...]
+    n_answers: tuple[int, ...]
+    sizes: tuple[tuple[int, int], ...]
+
+    def bandit(self) -> AnswerBandit:
+        """Return the policy, with w the rewards, or along the true gradient where they are right or wrong."""
+        shares = [np.arange(1.0, n + 1) / (n * (n + 1) / 2) for n in self.n_answers]
+        policy = np.concatenate([chance * share for chance, share in zip(self.probability, shares, strict=True)])
+        reward = np.repeat(self.reward, self.n_answers)
+        if self.reward != (0.0, 1.0):
+            return AnswerBandit(policy, reward, reward)
+        gradient = policy * (reward - policy @ reward)
+        p = self.probability[1]
+        return AnswerBandit(policy, reward, p * (1 - p) * gradient / (gradient @ gradient))
+
+
+SETTINGS = (
+    Setting("rare", (0.0, 1.0), (0.8, 0.2), (4, 2), ((8, 4), (16, 3))),
+    Setting("even", (0.0, 1.0), (0.5, 0.5), (3, 2), ((8, 4),)),
+    Setting("common", (0.0, 1.0), (0.3, 0.7), (2, 3), ((8, 4), (16, 4))),
+    Setting("fractions", (0.0, 0.25, 0.5, 1.0), (0.4, 0.3, 0.2, 0.1), (2, 1, 1, 2), ((8, 4),)),
+    Setting("heavy tail", (0.0, 1.0, 4.0, 16.0), (0.5, 0.3, 0.15, 0.05), (2, 1, 2, 1), ((8, 3),)),
+)
+
+
+def answer_rules(
+    context: Context, predicted: Signal = answer_signal, rules: dict[str, Rule] | None = None
+) -> list[Simulated]:
+    """Simulate signal and noise of what each rule keeps of groups of answers, and what the gate at price zero keeps.
+
+    ``predicted`` and ``rules``, by which answers are kept where they are given, are parameters so that wrong ones can
+    be shown to fail.
+    """
+    n_groups = {"smoke": 2_500, "quick": 25_000, "paper": 1_000_000}[context.preset]
+    rows: list[Simulated] = []
+    for index, setting in enumerate(SETTINGS):
+        for place, (size, k) in enumerate(setting.sizes):
+            kept = [(rule, k) for rule in COMPARED] + [("advantage", None)]
+            for number, (rule, n_kept) in enumerate(kept):
+                for mean in MEANS:
+                    theory = predicted(rule, setting.reward, setting.probability, size, n_kept, mean)
+                    rng = generator(23, index, place, number, MEANS.index(mean))
+                    score = (rules or RULES).get(rule, RULES[rule])
+                    found = simulate_groups(
+                        setting.bandit(), score, size, n_kept, n_groups, rng, own_mean=mean == "kept"
+                    )
+                    name = rule if n_kept is not None else "price zero"
+                    point = f"{name}, {setting.name}, S={size}, k={k}, mean of the {mean}"
+                    where: dict[str, Value] = {
+                        "rule": name, "reward": setting.name, "S": size, "k": k, "baseline": mean,
+                    }  # fmt: skip
+                    whole = k * _variance(setting)
+                    for quantity in ("signal", "square"):
+                        value, estimate = float(getattr(theory, quantity)), getattr(found, quantity)
+                        what = {"signal": "signal of a group", "square": "ΣU² of a group"}[quantity]
+                        if value < RAREST * whole:
+                            continue
+                        numbers = value, estimate.value, estimate.standard_error
+                        rows.append(Simulated(f"{what}, {point}", *numbers, RESOLUTION * whole, where))
+    return rows
+
+
+def _variance(setting: Setting) -> float:
+    reward, probability = np.array(setting.reward), np.array(setting.probability)
+    return float(probability @ reward**2 - (probability @ reward) ** 2)
