@@ -98,7 +98,7 @@ class LanguageModelConfig:
     most_tokens : int
         Tokens after which an answer is cut off.
     learning_rate : float
-        AdamW's, without weight decay; by default PG's best of 3e-5, 3e-4, 1e-3 and 3e-3 on reversal-3, over two seeds.
+        AdamW's, without weight decay; by default PG's best of 3e-5, 3e-4, 1e-3 and 3e-3 on reversal-3.
     micro_tokens : int
         Positions that go through the second pass at once.
     tolerance : float

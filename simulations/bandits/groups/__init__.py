@@ -1,0 +1,1 @@
+"""Simulated groups of answers to one prompt, and the prompts that are visited."""
