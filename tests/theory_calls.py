@@ -29,7 +29,16 @@ from kondo_theory.geometry.quality_cost import (
     rate_value,
     surprisal,
 )
-from kondo_theory.token_trap import autoregressive_rows, groups, positions, row_balance, rows, searching, sets, stall_escape
+from kondo_theory.token_trap import (
+    autoregressive_rows,
+    groups,
+    positions,
+    row_balance,
+    rows,
+    searching,
+    sets,
+    stall_escape,
+)
 
 
 def vectors(*values):

@@ -1,4 +1,4 @@
-"""Which rules on tokens stall: those that look at advantage and surprisal both, and what becomes of unequal positions.
+"""Which rules on tokens stall: those that look at advantage and surprisal both; what unequal positions get.
 
 Source: this project. The rules are those that :mod:`kondo_theory.screening.token_rules` and its registry name, with
 their sources.
@@ -35,7 +35,7 @@ def _blind(right: sp.Expr = w_right, wrong: sp.Expr = w_wrong) -> sp.Expr:
 
 
 def _unequal(position: int) -> sp.Expr:
-    """Return the drift of a position of three with unequal p_t, its tokens weighted by w_r and w_w, by enumeration."""
+    """Return how far a position of three, p_t unequal, is from the claimed drift under weights, by enumeration."""
     chances = sp.symbols("p1:4", positive=True)
     total = sp.Integer(0)
     for row in product((1, 0), repeat=3):
@@ -61,8 +61,8 @@ def _without_the_advantage(proof: Proof) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
         latex=r"\mathrm{drift}_t = \frac{p_t(1-p_t)}{T}\{(1-p_t)w_r+p_t\,w_w\}",
     )
     proof.check(
-        "It is positive unless both weights are zero: no rule of surprisal, probability or entropy alone stalls while "
-        "it keeps anything of the position.",
+        "It is positive unless both weights are zero: no rule of surprisal, probability or entropy alone stalls "
+        "while it keeps anything of the position.",
         _blind().subs(p, _odds / (1 + _odds)).subs({w_right: sp.Symbol("a", positive=True)}).is_positive
         and _blind().subs(p, _odds / (1 + _odds)).subs({w_wrong: sp.Symbol("a", positive=True)}).is_positive,
         latex=r"(1-p)w_r+p\,w_w>0",
@@ -81,15 +81,15 @@ def _without_the_advantage(proof: Proof) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
         latex=r"\frac{\mathrm{drift}}{p(1-p)/T} = 1-\alpha+\alpha\,p(1-p)\,\frac{M}{M-1}",
     )
     percentile = proof.identity(
-        "Kept with the probability F(ℓ)^β, F the distribution of surprisals, p > 1/M: F is p at right tokens and 1 at "
-        "wrong ones.",
+        "Kept with the probability F(ℓ)^β, F the distribution of surprisals, p > 1/M: F is p at right tokens and 1 "
+        "at wrong ones.",
         drift(p**beta * _right, _wrong) / _full(),
         p + (1 - p) * p**beta,
         latex=r"\frac{\mathrm{drift}}{p(1-p)/T} = p+(1-p)\,p^\beta",
     )
     proof.define(
-        "The policy gradient's own loss is −A·log π = Aℓ: with that loss the same method ranks by delight, which looks "
-        "at both.",
+        "The policy gradient's own loss is −A·log π = Aℓ: with that loss the same method ranks by delight, which "
+        "looks at both.",
         r"-A\log\pi=\chi",
     )
     return share, weighted, percentile
@@ -106,8 +106,8 @@ def _rises(size: int, chance: sp.Rational) -> bool:
 def _positive_advantage(proof: Proof) -> None:
     """Rules of the advantage alone keep answers whole."""
     proof.argue(
-        "A rule of the advantage alone keeps or drops answers whole (row-gate). Where A > 0 alone is kept the drift of "
-        "each position is p(1−p)(E[A₊ | right] − E[A₊ | wrong]) ≥ 0, its p_t unequal or not.",
+        "A rule of the advantage alone keeps or drops answers whole (row-gate). Where A > 0 alone is kept the drift "
+        "of each position is p(1−p)(E[A₊ | right] − E[A₊ | wrong]) ≥ 0, its p_t unequal or not.",
         "A₊ does not fall when the position's own token turns right, its neighbours as they are",
         every(_rises(size, sp.Rational(x, 7)) for size in (2, 3, 4) for x in (1, 3, 6)),
         latex=r"\mathbb E[A_+\mid\mathrm{right}]\ge\mathbb E[A_+\mid\mathrm{wrong}]",
@@ -126,17 +126,17 @@ def _entropy(proof: Proof) -> sp.Expr:
         latex=r"H'(p) = -\log\{(M-1)\,o\}",
     )
     proof.argue(
-        "So a free position, uniform for ever, has more entropy than one with p > 1/M, and a smaller p > 1/M more than "
-        "a larger.",
+        "So a free position, uniform for ever, has more entropy than one with p > 1/M, and a smaller p > 1/M more "
+        "than a larger.",
         "the logarithm is zero at the odds 1/(M−1), p = 1/M, and positive above",
         slope.subs(_odds, 1 / words) == 0 and slope.subs(_odds, 2 / words).is_negative,
         latex=r"p>\tfrac1M:\ H'(p)<0",
     )
     left = sp.Symbol("s", real=True)
     share = proof.identity(
-        "Of T = n + f positions f are free, and the n open ones alike: at ρ > f/T a share s of the open tokens is kept "
-        "beside all free ones, whatever their advantage, and with it that share of PG's drift. At ρ ≤ f/T it is none, "
-        "from 1/M on.",
+        "Of T = n + f positions f are free, and the n open ones alike: at ρ > f/T a share s of the open tokens is "
+        "kept beside all free ones, whatever their advantage, and with it that share of PG's drift. At ρ ≤ f/T it is "
+        "none, from 1/M on.",
         sp.solve(sp.Eq(f + n * left, rho * (n + f)), left)[0],
         (rho * (n + f) - f) / n,
         latex=r"s = \frac{\rho\,(n+f)-f}{n}",
@@ -172,7 +172,7 @@ def _beside(size: int, learnt: int) -> sp.Expr:
 
 
 def _spurious(proof: Proof) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
-    """Dropping improbable tokens of A > 0 adds what keeping them alone takes away."""
+    """Show that dropping improbable tokens of A > 0 adds what keeping them alone takes away."""
     lucky = sp.Symbol("L", nonnegative=True)  # E[A₊ | wrong]
     proof.identity(
         "Wrong tokens with A > 0 dropped, L = E[A₊ | wrong], all others kept: the drift is PG's and p(1−p)L more.",
@@ -183,8 +183,7 @@ def _spurious(proof: Proof) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
     proof.sample(
         "The same by enumeration of the rows, T = 2 to 4, at p = 1/5, where L > 0.",
         (
-            mean_field(size, lambda right, near, size=size: sp.Integer(bool(right or 5 * near <= size)), chance)  # type: ignore[misc]
-            == chance * (1 - chance) * (sp.Rational(1, size) + _lucky(size, chance))
+            _sound(size, chance) == chance * (1 - chance) * (sp.Rational(1, size) + _lucky(size, chance))
             for size, chance in ((2, sp.Rational(1, 5)), (3, sp.Rational(1, 5)), (4, sp.Rational(1, 5)))
         ),
         latex=r"\mathrm{drift} = p(1-p)\left(\tfrac1T+L\right)",
@@ -201,8 +200,8 @@ def _spurious(proof: Proof) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
     )
     excess = _excess()
     proof.sample(
-        "A position that is learnt, q → 1, beside n open ones of p and other learnt ones: a wrong token there has A = "
-        "(N − np − 1)/T, N ~ Bin(n, p) (enumerated at p = 1/2, n = 2 to 5, one and three learnt positions).",
+        "A position that is learnt, q → 1, beside n open ones of p and other learnt ones: a wrong token there has A "
+        "= (N − np − 1)/T, N ~ Bin(n, p) (enumerated at p = 1/2, n = 2 to 5, one and three learnt positions).",
         (
             _beside(size, learnt) == excess.subs({n: size, p: sp.Rational(1, 2)}).doit()
             for size in (2, 3, 4, 5)
@@ -211,17 +210,22 @@ def _spurious(proof: Proof) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
         latex=r"T\,\mathbb E[A_+\mid\mathrm{wrong}]\to\mathbb E[(N-np-1)_+]",
     )
     proof.argue(
-        "Its log-odds move by the drift over q(1−q). While ρ is below the share of open tokens with A > 0, delight and "
-        "positive surprisal move them by −E[(N−np−1)₊]/T, PG by 1/T, and what is left where those tokens are dropped "
-        "by 1/T + E[(N−np−1)₊]/T: delight forgets it.",
+        "Its log-odds move by the drift over q(1−q). While ρ is below the share of open tokens with A > 0, delight "
+        "and positive surprisal move them by −E[(N−np−1)₊]/T, PG by 1/T, and what is left where those tokens are "
+        "dropped by 1/T + E[(N−np−1)₊]/T: delight forgets it.",
         "the price of delight stays positive, for more than ρ of the tokens have A > 0 at open positions; a learnt "
-        "right token has a delight of A·log(1/q) → 0, below it, and a wrong one one of A·log((M−1)/(1−q)) → ∞ where A "
-        "> 0. By positive surprisal the same tokens come first and last.",
+        "right token has a delight of A·log(1/q) → 0, below it, and a wrong one one of A·log((M−1)/(1−q)) → ∞ where "
+        "A > 0. By positive surprisal the same tokens come first and last.",
         excess.subs({n: 4, p: sp.Rational(1, 2)}).doit() == sp.Rational(1, 16),
         latex=r"\dot z\to-\tfrac1T\mathbb E[(N-np-1)_+]",
         points=1,
     )
     return 1 / T + lucky, excess, excess.subs({n: 100, p: sp.Rational(1, 2)})
+
+
+def _sound(size: int, chance: sp.Rational) -> sp.Expr:
+    """Return the drift of all tokens but wrong ones with A > 0, by enumeration."""
+    return mean_field(size, lambda right, near: sp.Integer(bool(right or sp.Rational(near, size) <= chance)), chance)
 
 
 def _lucky(size: int, chance: sp.Rational) -> sp.Expr:
@@ -278,8 +282,9 @@ def _weighted_size(proof: Proof) -> tuple[sp.Expr, sp.Expr]:
     proof.argue(
         "So as ρ → 0 it stalls at (T+1)/(2T), where the condition holds: a common right token of a failed answer is "
         "the mirror of the rare wrong one of a lucky answer.",
-        "before it the first token is a right one with A > 0 or the wrong one with A = −p, and either pushes upwards; "
-        "a wrong one with A > 0 comes behind the right one of its neighbours, which has the larger A and weight",
+        "before it the first token is a right one with A > 0 or the wrong one with A = −p, and either pushes "
+        "upwards; a wrong one with A > 0 comes behind the right one of its neighbours, which has the larger A and "
+        "weight",
         sp.simplify(best_advantage(1) - best_advantage(0) - 1 / T) == 0,
         latex=r"p^*=\tfrac{T+1}{2T}",
     )
@@ -290,13 +295,14 @@ def derive() -> Derivation:
     """Derive which rules on tokens stall, and what unequal positions get of PG's drift."""
     proof = Proof(
         "token-rules",
-        "A token gate that does not look at advantages leaves (1−p)w_r + p·w_w of PG's drift at every position, w the "
-        "shares kept of right and wrong tokens, and never stalls; one of advantages alone keeps answers whole. By "
-        "entropy n open positions beside f free ones get (ρ(n+f)−f)/n of it, or nothing. Improbable tokens of A > 0 "
-        "are what delight keeps first: dropped, they leave more than PG's drift, and delight among the rest never "
+        "A token gate that does not look at advantages leaves (1−p)w_r + p·w_w of PG's drift at every position, w "
+        "the shares kept of right and wrong tokens, and never stalls; one of advantages alone keeps answers whole. "
+        "By entropy n open positions beside f free ones get (ρ(n+f)−f)/n of it, or nothing. Improbable tokens of A > "
+        "0 are what delight keeps first: dropped, they leave more than PG's drift, and delight among the rest never "
         "stalls; kept, a learnt position beside open ones is forgotten. |A| weighted by probability stalls late.",
         (
-            "T independent tokens; the wrong mass is even over M − 1 tokens; free positions are uniform and not judged",
+            "T independent tokens; the wrong mass is even over M − 1 tokens; free positions are uniform and not "
+            "judged",
             "reward the share of right tokens among those judged, baseline its exact mean, infinitely many rows",
             "the top ρ of all tokens, the atom at the price in proportion",
         ),

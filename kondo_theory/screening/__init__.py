@@ -8,7 +8,8 @@ moments; it knows no training.
 from kondo_theory.screening.additive import additive_odds_limit, additive_threshold
 from kondo_theory.screening.at_rate import Screened, kept_at_rate, screen_context
 from kondo_theory.screening.registry import Rule, ScreeningRule
-from kondo_theory.screening.rules import GROUP_RULES, RULES, SAMPLE_RULES, TOKEN_RULES, score_function
+from kondo_theory.screening.rules import GROUP_RULES, RULES, SAMPLE_RULES, score_function
+from kondo_theory.screening.token_rules import TOKEN_RULES
 
 __all__ = [
     "GROUP_RULES",

@@ -18,13 +18,7 @@ from kondo_theory._arrays import Array, count, product, widest
 from kondo_theory.gate import delight
 from kondo_theory.screening.group_rules import group_spread, idle_visits, max_variance, off_policy_mask
 from kondo_theory.screening.registry import Rule, ScreeningRule
-from kondo_theory.screening.token_rules import (
-    delight_no_spurious,
-    no_spurious,
-    positive_advantage,
-    probability,
-    weighted_advantage,
-)
+from kondo_theory.screening.token_rules import TOKEN_RULES
 
 __all__ = ["GROUP_RULES", "RULES", "SAMPLE_RULES", "TOKEN_RULES", "score_function"]
 
@@ -115,15 +109,6 @@ GROUP_RULES: Mapping[str, ScreeningRule] = {
     "idle-visits": ScreeningRule(idle_visits, ("history",), "prompt"),
 }
 """Rules on the answers of one group, and on prompts, along the last axis."""
-
-TOKEN_RULES: Mapping[str, ScreeningRule] = {
-    "positive-advantage": ScreeningRule(positive_advantage, ("advantage",), "token"),
-    "probability": ScreeningRule(probability, ("surprisal",), "token"),
-    "weighted-advantage": ScreeningRule(weighted_advantage, ("advantage", "surprisal"), "token"),
-    "no-spurious": ScreeningRule(no_spurious, ("advantage", "surprisal", "entropy"), "token"),
-    "delight-no-spurious": ScreeningRule(delight_no_spurious, ("advantage", "surprisal", "entropy"), "token"),
-}
-"""Rules on tokens that share the advantage of their answer."""
 
 RULES: Mapping[str, ScreeningRule] = MappingProxyType({**SAMPLE_RULES, **GROUP_RULES, **TOKEN_RULES})
 """Rule name → score function, for NumPy arrays and torch tensors alike.

@@ -8,37 +8,38 @@ what they select on; the formulas here are this project's.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import array_api_compat as api
 
 from kondo_theory import _domain
 from kondo_theory._arrays import Array
 from kondo_theory.gate import delight
+from kondo_theory.screening.registry import ScreeningRule
 
-__all__ = ["delight_no_spurious", "no_spurious", "positive_advantage", "probability", "weighted_advantage"]
+__all__ = ["TOKEN_RULES"]
 
 
-def positive_advantage(advantage: Array, surprisal: Array, policy_entropy: Array) -> Array:
+def _positive_advantage(advantage: Array, surprisal: Array, policy_entropy: Array) -> Array:
     """Return the same score for all with U > 0, −∞ elsewhere."""
     xp = api.array_namespace(advantage)
     return xp.where(advantage > 0, xp.zeros_like(advantage), xp.full_like(advantage, -math.inf))
 
 
-def probability(advantage: Array, surprisal: Array, policy_entropy: Array) -> Array:
+def _probability(advantage: Array, surprisal: Array, policy_entropy: Array) -> Array:
     """Return minus the surprisal: probable tokens first."""
     return -surprisal
 
 
-def weighted_advantage(
-    advantage: Array, surprisal: Array, policy_entropy: Array, *, alpha: float = 0.5
-) -> Array:
+def _weighted_advantage(advantage: Array, surprisal: Array, policy_entropy: Array, *, alpha: float = 0.5) -> Array:
     """Return |U| times the weight αe^{−ℓ} + 1 − α, which falls with the surprisal."""
     _domain.interval("alpha", alpha, 0, 1, "[]")
     xp = api.array_namespace(advantage, surprisal)
     return abs(advantage) * (alpha * xp.exp(-surprisal) + (1 - alpha))
 
 
-def no_spurious(
+def _no_spurious(
     advantage: Array,
     surprisal: Array,
     policy_entropy: Array,
@@ -52,7 +53,7 @@ def no_spurious(
     return xp.where(spurious, xp.full_like(advantage, -math.inf), xp.zeros_like(advantage))
 
 
-def delight_no_spurious(
+def _delight_no_spurious(
     advantage: Array,
     surprisal: Array,
     policy_entropy: Array,
@@ -60,7 +61,7 @@ def delight_no_spurious(
     least_probability: float = 0.002,
     entropy: float = 1.0,
 ) -> Array:
-    """Return −∞ for the tokens that :func:`no_spurious` drops, delight elsewhere."""
+    """Return −∞ for the same tokens, delight elsewhere."""
     xp = api.array_namespace(advantage, surprisal, policy_entropy)
     score = delight(advantage, surprisal, check=False)
     spurious = _spurious(advantage, surprisal, policy_entropy, least_probability, entropy)
@@ -71,4 +72,16 @@ def _spurious(advantage: Array, surprisal: Array, H: Array, least_probability: f
     least = _domain.number("least_probability", least_probability, 0, 1, "[]")
     limit = _domain.number("entropy", entropy, 0, math.inf, "[]")
     improbable = surprisal > (-math.log(least) if least > 0 else math.inf)
-    return (advantage > 0) & improbable & (H < limit)
+    return (advantage > 0) & improbable & (limit > H)
+
+
+TOKEN_RULES: Mapping[str, ScreeningRule] = MappingProxyType(
+    {
+        "positive-advantage": ScreeningRule(_positive_advantage, ("advantage",), "token"),
+        "probability": ScreeningRule(_probability, ("surprisal",), "token"),
+        "weighted-advantage": ScreeningRule(_weighted_advantage, ("advantage", "surprisal"), "token"),
+        "no-spurious": ScreeningRule(_no_spurious, ("advantage", "surprisal", "entropy"), "token"),
+        "delight-no-spurious": ScreeningRule(_delight_no_spurious, ("advantage", "surprisal", "entropy"), "token"),
+    }
+)
+"""Rules on tokens that share the advantage of their answer."""

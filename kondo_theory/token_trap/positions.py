@@ -1,10 +1,10 @@
 """Mean field of answers whose positions differ: some learnt, some open, some free of any right token.
 
 A judged position has a right token, of probability p; a free one has none, and its policy is uniform. The reward is
-the share of right tokens among the judged positions, the baseline its exact mean, and every token carries the answer's
-advantage. Tokens are independent, batches infinite, the wrong mass even. With one kind of judged positions this is the
-mean field of :mod:`kondo_theory.token_trap.rows`; with several, positions differ in entropy, and rules that rank by it
-mean something.
+the share of right tokens among the judged positions, the baseline its exact mean, and every token carries the
+answer's advantage. Tokens are independent, batches infinite, the wrong mass even. With one kind of judged positions
+this is the mean field of :mod:`kondo_theory.token_trap.rows`; with several, positions differ in entropy, and rules
+that rank by it mean something.
 
 Source: this project, derivation ``token-rules``.
 """
@@ -16,14 +16,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
 from kondo_theory import _domain
 from kondo_theory._broadcast import elementwise
 from kondo_theory._domain import FloatArray
 from kondo_theory.screening import Rule, ScreeningRule, score_function
-from kondo_theory.token_trap.rows import Atoms, binomial_masses, kept_shares, policy_entropy, require_sizes, surprisals
+from kondo_theory.token_trap.rows import (
+    Atoms,
+    binomial_masses,
+    kept_shares,
+    policy_entropy,
+    require_sizes,
+    surprisals,
+)
 from kondo_theory.token_trap.searching import Search
 
 __all__ = [
@@ -39,6 +46,7 @@ __all__ = [
 _BATCH = 64  # copies of each position among which a rule of the batch takes quantiles of entropies
 _LAST = 1 - 1e-4  # of the search for a rest point
 _ROUNDING = 1e-12
+_BESIDE = 1e-7
 
 
 @dataclass(frozen=True)
@@ -69,8 +77,8 @@ def position_drifts(
 ) -> FloatArray:
     """Return the drift of the right token's logit at a position of each kind, zero at free ones, (K,).
 
-    The top ρ of the tokens of all positions is kept, the atom at the price in proportion. The kinds are a sequence of K;
-    the other arguments are scalars.
+    The top ρ of the tokens of all positions is kept, the atom at the price in proportion. The kinds are a sequence of
+    K; the other arguments are scalars.
 
     Parameters
     ----------
@@ -98,8 +106,8 @@ def percentile_drifts(
 ) -> FloatArray:
     """Return the drifts when a token is kept with the probability F(score)^β, F the scores' distribution, (K,).
 
-    That is Selective-Backprop (after arXiv:1910.00762) with the score as the loss. The policy gradient's loss −U·log π
-    is the delight: by ``delight`` it is that method on this loss.
+    That is Selective-Backprop (after arXiv:1910.00762) with the score as the loss. The policy gradient's loss −U·log
+    π is the delight: by ``delight`` it is that method on this loss.
 
     Parameters
     ----------
@@ -125,8 +133,8 @@ def open_rest_point(
     """Return the lowest p from 1/M on from which open positions are not pushed up; None (in an array nan) without.
 
     There the drift is zero, because nothing of them is kept, or negative. All judged positions are open and of one p.
-    A dip that is narrower than a step of the search's grid, 100 points even in p and 100 in log-odds, may be missed,
-    and so is one above p = 0.9999.
+    The search looks at 150 points even in p, 150 in log-odds and at both sides of each multiple of 1/(2n), where
+    tokens change places: a dip between them may be missed, and so is one above p = 0.9999.
 
     Parameters
     ----------
@@ -137,19 +145,21 @@ def open_rest_point(
     rule : str or callable
         A name in :data:`kondo_theory.screening.RULES`, or a function like them.
     """
+    n, M = require_sizes(n_open, vocab_size)
     free = _domain.scalar("n_free", n_free)
     _domain.require("n_free", np.asarray(free), free >= 0 and free % 1 == 0, "a whole number ≥ 0")
     others = [Positions(int(free), judged=False)] if free else []
 
     def speed(p: FloatArray) -> FloatArray:
-        drifts = [position_drifts([Positions(n_open, float(each)), *others], vocab_size, rate, rule)[0] for each in p]
+        drifts = [position_drifts([Positions(n, float(each)), *others], M, rate, rule)[0] for each in p]
         return np.where(np.array(drifts) <= _ROUNDING * p * (1 - p), -1.0, 1.0)
 
-    _, M = require_sizes(n_open, vocab_size)
     low, high = 1 / M, _LAST
-    odds = expit(np.linspace(logit(low), logit(high), 100))
-    grid = np.union1d(odds[1:-1], np.linspace(low, high, 100))
-    return Search(chunk=16, sections=8, resolution=1e-10).first_fall(speed, grid)
+    odds = expit(np.linspace(logit(low), logit(high), 150))
+    steps = np.arange(1, 2 * n) / (2 * n)
+    grid = np.concatenate([odds[1:-1], np.linspace(low, high, 150), steps - _BESIDE, steps + _BESIDE])
+    inside = np.unique(grid[(grid >= low) & (grid <= high)])
+    return Search(chunk=16, sections=8, resolution=1e-10).first_fall(speed, inside)
 
 
 def surprisal_share(p: ArrayLike, right: ArrayLike, wrong: ArrayLike) -> FloatArray:
@@ -182,7 +192,7 @@ def weighted_share(p: ArrayLike, vocab_size: ArrayLike, alpha: ArrayLike) -> Flo
         α in [0, 1].
     """
     chance, weight = _domain.interval("p", p, 0, 1, "()"), _domain.interval("alpha", alpha, 0, 1, "[]")
-    M = _domain.require("vocab_size", _domain.real("vocab_size", vocab_size), np.asarray(vocab_size) >= 2, "at least 2")
+    M = _domain.interval("vocab_size", vocab_size, 2, np.inf, "[)")
     return surprisal_share(chance, weight * chance + 1 - weight, weight * (1 - chance) / (M - 1) + 1 - weight)
 
 
@@ -190,8 +200,8 @@ def weighted_share(p: ArrayLike, vocab_size: ArrayLike, alpha: ArrayLike) -> Flo
 def masked_share(p: float, n_open: int) -> float:
     """Return E[A₊ | wrong] of a learnt position beside n open ones, in units of 1/n_judged: E[(N − np − 1)₊].
 
-    N ~ Bin(n, p) open positions are right; the learnt position's own p tends to 1. PG moves the log-odds there by 1 of
-    these units; tokens dropped where A > 0 and wrong add this to it, and kept alone they take it away.
+    N ~ Bin(n, p) open positions are right; the learnt position's own p tends to 1. PG moves the log-odds there by 1
+    of these units; tokens dropped where A > 0 and wrong add this to it, and kept alone they take it away.
 
     Parameters
     ----------
@@ -206,14 +216,14 @@ def masked_share(p: float, n_open: int) -> float:
     return float(mass[0] @ np.maximum(counts - n * chance - 1, 0.0))
 
 
-def _by_kind(kinds: Sequence[Positions], atoms: Atoms, kind: FloatArray, keep: FloatArray) -> FloatArray:
+def _by_kind(kinds: Sequence[Positions], atoms: Atoms, kind: NDArray[np.int64], keep: FloatArray) -> FloatArray:
     """Return the mean pull at a position of each kind."""
     weight = atoms.mass[0] * atoms.pull[0] * keep
     share = np.array([each.count for each in kinds]) / sum(each.count for each in kinds)
     return np.asarray(np.bincount(kind, weights=weight, minlength=len(kinds)) / share)
 
 
-def _levels(score: FloatArray) -> tuple[int, FloatArray]:
+def _levels(score: FloatArray) -> tuple[int, NDArray[np.int64]]:
     """Return the number of different scores, ascending, and the place of each among them; rounding parts no ties."""
     order = np.argsort(score, kind="stable")
     finite = np.abs(score[np.isfinite(score)])
@@ -234,7 +244,7 @@ def _others(kinds: Sequence[Positions], own: int | None) -> FloatArray:
     return mass
 
 
-def _atoms(kinds: Sequence[Positions], vocab_size: int, rule: str | Rule) -> tuple[Atoms, FloatArray]:
+def _atoms(kinds: Sequence[Positions], vocab_size: int, rule: str | Rule) -> tuple[Atoms, NDArray[np.int64]]:
     """Return the outcomes of a token, (1, n), and the kind of position of each, (n,)."""
     judged = sum(each.count for each in kinds if each.judged)
     if not judged:
@@ -261,7 +271,12 @@ def _atoms(kinds: Sequence[Positions], vocab_size: int, rule: str | Rule) -> tup
 
 
 def _scores(
-    rule: Rule, A: FloatArray, surprisal: FloatArray, entropy: FloatArray, kinds: Sequence[Positions], kind: FloatArray
+    rule: Rule,
+    A: FloatArray,
+    surprisal: FloatArray,
+    entropy: FloatArray,
+    kinds: Sequence[Positions],
+    kind: NDArray[np.int64],
 ) -> FloatArray:
     """Return the scores of the outcomes; quantiles of the batch are those of equally many tokens at each position."""
     if not (isinstance(rule, ScreeningRule) and rule.of_batch):
@@ -270,4 +285,5 @@ def _scores(
         raise ValueError("rule must look at one token, or at entropies alone, got one of the whole batch")
     batch = np.repeat(entropy, [_BATCH * each.count for each in kinds])
     firsts = np.cumsum([0, *(_BATCH * each.count for each in kinds)])[:-1]
-    return np.asarray(rule(np.zeros_like(batch), batch, batch), dtype=np.float64)[firsts][kind]
+    found: FloatArray = np.asarray(rule(np.zeros_like(batch), batch, batch), dtype=np.float64)
+    return found[firsts][kind]

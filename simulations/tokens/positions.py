@@ -93,4 +93,3 @@ def _push(
     flat = (part.reshape(len(z), -1) for part in (A, surprisal, entropy))
     kept = keep(score(*flat)).reshape(surprisal.shape)
     return (kept * A * (right - p[:, None, :]) * judged).mean(axis=1), p
-

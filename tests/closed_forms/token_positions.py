@@ -12,7 +12,6 @@ from kondo_theory.screening import RULES
 from kondo_theory.token_trap.positions import (
     Positions,
     masked_share,
-    open_rest_point,
     percentile_drifts,
     position_drifts,
     surprisal_share,
@@ -86,8 +85,14 @@ def _forgetting(n, p):
 
 
 def _late_stall(T):
+    """Return where the drift changes its sign, as the weight falls fastest."""
     rule = partial(RULES["weighted-advantage"], alpha=1.0)
-    return float(open_rest_point(int(T), 0, 9, 1e-9, rule))
+    low, high = 0.5, 0.5 + 0.7 / T
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        up = position_drifts([Positions(int(T), middle)], 9, 1e-9, rule)[0] > 0
+        low, high = (middle, high) if up else (low, middle)
+    return low
 
 
 def _lead(T, M, alpha):
@@ -112,7 +117,7 @@ CLOSED_FORMS = {
         "forgetting": ClosedForm(_open, _forgetting, 1e-9),
         "forgetting_at_four": ClosedForm(lambda rng: {}, lambda: masked_share(0.5, 4)),
         "forgetting_at_hundred": ClosedForm(lambda rng: {}, lambda: masked_share(0.5, 100)),
-        "late_stall": ClosedForm(lambda rng: {"T": int(rng.integers(2, 6))}, _late_stall, 1e-6),
+        "late_stall": ClosedForm(lambda rng: {"T": int(rng.integers(3, 8))}, _late_stall, 1e-6),
         "late_condition": ClosedForm(
             lambda rng: {
                 "T": int(rng.integers(2, 20)),
@@ -132,7 +137,7 @@ QUOTED = {
         "ρ ≤ f/(n + f)": "the zero of the result entropy_share",
         "1/M on": "the uniform policy",
         "ρ = n/T": "all open tokens are kept, a step of the proof",
-        "(n = 4, f = 6, M = 10, ρ = 10 %: p = 0.924)": "an example, computed in test_what_starves_beside_free_positions",
+        "(n = 4, f = 6, M = 10, ρ = 10 %: p = 0.924)": "an example, in test_what_starves_beside_free_positions",
         "−E[(N−np−1)₊]": "the result forgetting, negative",
         "n = 100, p = 1/2": "an example's setting",
         "(1−p)/(M−1)": "the probability of a wrong token, a definition",

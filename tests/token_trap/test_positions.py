@@ -1,4 +1,4 @@
-"""Positions that differ: the mean field against that of equal ones and against enumeration, and what rules do there."""
+"""Positions that differ: the mean field against that of equal ones and enumeration, and what rules do there."""
 
 from functools import partial
 from itertools import product
@@ -72,16 +72,15 @@ def test_weights_of_all_tokens_never_stall_and_their_ranking_does():
     p = np.linspace(0.11, 0.99, 40)
     assert np.all(weighted_share(p, 10, 0.5) > 0.5)
     assert open_rest_point(10, 0, 10, 0.03, "weighted-advantage") == pytest.approx(0.7, abs=1e-6)
-    assert open_rest_point(10, 0, 10, 0.5, "weighted-advantage") is None
+    assert open_rest_point(5, 0, 10, 0.03, "weighted-advantage") == pytest.approx(0.6, abs=1e-6)
 
 
 def test_what_starves_beside_free_positions():
-    for rate in (0.05, 0.6):
-        assert open_rest_point(4, 6, 10, rate, "entropy") == pytest.approx(0.1, abs=1e-5)
-    assert open_rest_point(4, 6, 10, 0.65, "entropy") is None
+    assert open_rest_point(4, 6, 10, 0.6, "entropy") == pytest.approx(0.1, abs=1e-5)
+    assert position_drifts([Positions(4, 0.3), Positions(6, judged=False)], 10, 0.65, "entropy")[0] > 0
     assert open_rest_point(4, 6, 10, 0.1, "abs-advantage-entropy") == pytest.approx(0.924, abs=5e-4)
     for rule in ("surprisal", "abs-advantage", "positive-advantage", "probability"):
-        assert open_rest_point(4, 6, 10, 0.1, rule) is None
+        assert position_drifts([Positions(4, 0.95), Positions(6, judged=False)], 10, 0.1, rule)[0] > 0
 
 
 def test_by_entropy_open_positions_keep_all_of_the_drift_where_others_are_learnt():
@@ -114,12 +113,12 @@ def test_delight_stalls_and_its_mask_frees_it_where_it_applies():
 
 def test_by_its_own_loss_selective_backprop_stalls():
     """The policy gradient's loss is the delight. By surprisal, the loss of a label, it never stalls."""
-    p = np.linspace(0.101, 0.99, 90)
+    p = [*np.linspace(0.101, 0.99, 30), 0.55 + 1e-6]  # an atom changes its place at 0.55
 
     def lowest(power, rule="delight"):
         return min(percentile_drifts([Positions(10, float(x))], 10, power, rule)[0] / (x * (1 - x)) for x in p)
 
-    assert lowest(4.2) > 0 > lowest(4.4)
+    assert lowest(4.25) > 0 > lowest(4.3)
     assert lowest(50.0, "surprisal") > 0
 
 

@@ -56,7 +56,9 @@ def test_negative_control_a_wrong_drift_contradicts_the_claim(wrong):
 @pytest.mark.control("token-rules")
 @pytest.mark.usefixtures("short")
 def test_negative_control_a_wrong_percentile_contradicts_the_claim():
-    rows = checks.token_rules(SMOKE, percentile=lambda kinds, M, power, rule: percentile_drifts(kinds, M, 0.9 * power))
+    rows = checks.token_rules(
+        SMOKE, percentile=lambda kinds, M, power, rule: percentile_drifts(kinds, M, 0.9 * power)
+    )
     assert verdict(rows) == "contradicted"
 
 
