@@ -350,6 +350,11 @@ FIGURES = {
         ("sweep row-dependence",),
         "page",
     ),
+    "token-rules": FigureEntry(
+        "drift by rules on tokens: positions alike, learnt ones beside open ones, open ones beside free ones",
+        "paper_figs.tokens.token_rules:token_rules",
+        (),
+    ),
     "stall-escape": FigureEntry(
         "How long a stall lasts: exponential in B over the learning rate, tokens together; free ones leave sooner",
         "paper_figs.tokens.stall_escape:stall_escape",

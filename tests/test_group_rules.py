@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kondo_theory.gate import select
-from kondo_theory.screening import GROUP_RULES, RULES, SAMPLE_RULES, ScreeningRule
+from kondo_theory.screening import GROUP_RULES, RULES, SAMPLE_RULES, TOKEN_RULES, ScreeningRule
 
 LIBRARIES = [np.asarray, torch.from_numpy]
 
@@ -85,14 +85,17 @@ def test_the_mask_drops_failures_alone_and_beyond_the_threshold_alone():
 
 
 def test_the_registry_is_its_parts_and_says_what_each_rule_scores():
-    assert dict(RULES) == {**SAMPLE_RULES, **GROUP_RULES}
+    assert dict(RULES) == {**SAMPLE_RULES, **GROUP_RULES, **TOKEN_RULES}
     assert {rule.granularity for rule in SAMPLE_RULES.values()} == {"sample"}
+    assert {rule.granularity for rule in TOKEN_RULES.values()} == {"token"}
     assert {name: rule.granularity for name, rule in GROUP_RULES.items()} == {
         "max-variance": "answer", "off-policy-mask": "answer", "group-spread": "prompt", "idle-visits": "prompt",
     }  # fmt: skip
     assert repr(RULES["delight"]) == "ScreeningRule(granularity='sample', inputs='advantage, surprisal')"
 
 
+SPURIOUS = {"least_probability": 0.3, "entropy": 2.0}  # by which some of the random samples below are spurious
+LIMITS = {"no-spurious": SPURIOUS, "delight-no-spurious": SPURIOUS}
 BESIDE = {"off-policy-mask": {"sampler_surprisal": np.linspace(0, 1, 12)}, "idle-visits": {"n_idle": np.arange(12.0)}}
 
 
@@ -108,7 +111,7 @@ def test_a_rule_looks_at_its_inputs_and_at_nothing_else(name):
     def score(**changed):
         values = {**given, **changed}
         more = {key: value + rng.random(12) * 3 if changed.get("beside") else value for key, value in beside.items()}
-        return rule(values["advantage"], values["surprisal"], values["entropy"], **more)
+        return rule(values["advantage"], values["surprisal"], values["entropy"], **more, **LIMITS.get(name, {}))
 
     for name_of in ("advantage", "surprisal", "entropy"):
         other = rng.normal(size=12) if name_of == "advantage" else rng.random(12) * 3

@@ -43,6 +43,14 @@ ENTROPY = np.array([0.2, 1.0, 0.6, 0.4, 0.8])
         ("group-spread", {}, np.zeros(5)),
         ("idle-visits", {}, np.zeros(5)),
         ("idle-visits", {"n_idle": SURPRISAL}, -SURPRISAL),
+        ("positive-advantage", {}, [0, -np.inf, -np.inf, 0, -np.inf]),
+        ("probability", {}, -SURPRISAL),
+        ("weighted-advantage", {}, np.abs(ADVANTAGE) * (np.exp(-SURPRISAL) + 1) / 2),
+        ("weighted-advantage", {"alpha": 1.0}, np.abs(ADVANTAGE) * np.exp(-SURPRISAL)),
+        ("no-spurious", {}, np.zeros(5)),
+        ("no-spurious", {"least_probability": 0.7}, [0, 0, 0, -np.inf, 0]),  # e^−0.5 < 0.7 < e^−0.1
+        ("no-spurious", {"least_probability": 1.0, "entropy": 0.4}, [-np.inf, 0, 0, 0, 0]),  # strictly below both
+        ("delight-no-spurious", {"least_probability": 0.7}, [0.05, -3.0, 0, -np.inf, -0.5]),
     ],
 )
 def test_scores(name, parameters, expected):
@@ -126,6 +134,9 @@ def test_positive_surprisal_keeps_the_positives_alone_when_they_are_too_few():
         ("entropy-band", {"high": 1.5}, ValueError, "0 ≤ low ≤ high ≤ 1, got low 0.25 and high 1.5"),
         ("off-policy-mask", {"threshold": -1.0}, ValueError, r"threshold must be in \[0, inf\), got -1\.0"),
         ("entropy-band", {"low": -0.5}, ValueError, "0 ≤ low ≤ high ≤ 1, got low -0.5 and high 0.75"),
+        ("weighted-advantage", {"alpha": -0.1}, ValueError, r"alpha must be in \[0, 1\], got -0\.1"),
+        ("no-spurious", {"least_probability": 2.0}, ValueError, r"least_probability must be in \[0, 1\], got 2\.0"),
+        ("delight-no-spurious", {"entropy": -1.0}, ValueError, r"entropy must be in \[0, inf\], got -1\.0"),
         ("delight", {"alpha": 0.5}, TypeError, "alpha"),
     ],
 )

@@ -40,7 +40,16 @@ from kondo_theory.geometry.quality_cost import (
     rate_value,
     surprisal,
 )
-from kondo_theory.token_trap import autoregressive_rows, groups, row_balance, rows, searching, sets, stall_escape
+from kondo_theory.token_trap import (
+    autoregressive_rows,
+    groups,
+    positions,
+    row_balance,
+    rows,
+    searching,
+    sets,
+    stall_escape,
+)
 
 
 def vectors(*values):
@@ -265,6 +274,10 @@ BROADCAST = {
     token_trap.stall_point: {"rate": RATE, **TRAP, "start": P},
     autoregressive_rows.tied_drift: {"odds": (0.5, 0.9, 2.0), **AFTER, "rate": RATE},
     autoregressive_rows.tied_stall_point: {**AFTER, "rate": (0.1, 0.3, 0.9)},
+    positions.masked_share: {"p": P, "n_open": TOKENS},
+    positions.open_rest_point: {"n_open": TOKENS, "n_free": (0, 1, 2), "vocab_size": WORDS, "rate": RATE},
+    positions.surprisal_share: {"p": P, "right": X, "wrong": NOISE},
+    positions.weighted_share: {"p": P, "vocab_size": WORDS, "alpha": X},
     stall_escape.barrier: {"rate": (0.16, 0.17, 0.175), "vocab_size": (10, 11, 12), "n_tokens": (3, 3, 3)},
     stall_escape.diffusion: {"p": X, **TRAP, "rate": RATE},
     stall_escape.escape_time: {
@@ -299,7 +312,7 @@ OTHERWISE = [
 ]
 """The same under other methods, where other arguments count."""
 
-SLOW = {groups.group_stall_point}
+SLOW = {groups.group_stall_point, positions.open_rest_point}
 
 SCALARS = {
     approximate.guaranteed_recall: {"delight": VALUES[0], "n_kept": (2,), "relative_error": (0.1,)},
@@ -330,6 +343,8 @@ SHAPES_OF_THEIR_OWN = {
     autoregressive_rows.answer_law: "of shapes (M,), (M, M), (M, M, M), …",
     autoregressive_rows.enumerated_balance: "of shapes (M,), (M, M), (M, M, M), …",
     row_balance.row_balance: "(B, T) arrays",
+    positions.position_drifts: "The kinds are a sequence of",
+    positions.percentile_drifts: "the kinds a sequence of K",
     stall_escape.passage_time: "(n + 1,) array",
     contexts.self_consistent_counts: "(N,) arrays",
     frontier: "``(..., *S)``",

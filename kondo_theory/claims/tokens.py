@@ -153,4 +153,44 @@ CLAIMS = (
             "four_tokens": "4/27",
         },
     ),
+    Claim(
+        id="token-rules",
+        statement=(
+            "On tokens that share one advantage a gate can stall only if it looks at advantage and surprisal both. "
+            "One that does not look at the advantage leaves {blind_share} of PG's drift at every position, w the "
+            "shares kept of right and wrong tokens; one of the advantage alone keeps answers whole. By entropy n "
+            "open positions beside f free ones get {entropy_share} of it, or nothing. Improbable tokens of A > 0 are "
+            "what delight keeps first: kept, learnt positions beside open ones are forgotten; dropped, those gain as "
+            "much, and delight among the rest never stalls. |advantage| weighted by probability stalls late, as ρ → "
+            "0 at {late_stall}."
+        ),
+        source="here; the rules are those of docs/rules.md, with their sources",
+        regime=(
+            "the mean field of token-trap, some positions learnt, some free: uniform and not judged. Surprisal "
+            "alone: by probability first {probable_share}, ρ ≤ p; advantages weighted by απ + 1 − α, no token "
+            "dropped, {weighted_share}; kept by the percentile of the surprisal to the power β, as "
+            "Selective-Backprop does by the loss, {percentile_share}. The policy gradient's loss is the delight: by "
+            "it that method stalls from β = 4.3 (M = T = 10). Entropy starves at ρ ≤ f/(n + f), where nothing of the "
+            "open positions is kept from 1/M on; with others learnt, not free, it keeps all of PG's drift at ρ = "
+            "n/T. By |A|·H the open positions rest where H is too small beside the free ones (n = 4, f = 6, M = 10, "
+            "ρ = 10 %: p = 0.924). Learnt: as its p → 1 a position's log-odds move by −E[(N−np−1)₊] of what PG "
+            "gives, N ~ Bin(n, p) open ones right, ρ below the share of open tokens with A > 0: {forgetting_at_four} "
+            "at n = 4, {forgetting_at_hundred} at n = 100, p = 1/2. Dropped: (1−p)/(M−1) below the threshold, p not, "
+            "H below its own, any positions; with all others kept the log-odds move by {masked_speed}, L = E[A₊ | "
+            "wrong]. Late stall: {late_condition} > 0; higher rates stall later or not at all"
+        ),
+        rule=SIMULATED,
+        formulas={
+            "blind_share": "(1−p)w_r + p·w_w",
+            "entropy_share": "(ρ(n+f)−f)/n",
+            "late_stall": "(T+1)/(2T)",
+            "probable_share": "ρ(1−p)/p",
+            "weighted_share": "1 − α + αp(1−p)M/(M−1)",
+            "percentile_share": "p + (1−p)p^β",
+            "forgetting_at_four": "1/16",
+            "forgetting_at_hundred": "1.53",
+            "masked_speed": "1/T + L",
+            "late_condition": "α(T²−1)(M−2)/(M−1) − 4T(1−α)",
+        },
+    ),
 )

@@ -13,11 +13,13 @@ from kondo_theory.screening.at_rate import Screened, kept_at_rate, screen_contex
 from kondo_theory.screening.prompts import expected_wait, idle_probability, visit_probability, visit_share
 from kondo_theory.screening.registry import Rule, ScreeningRule
 from kondo_theory.screening.rules import GROUP_RULES, RULES, SAMPLE_RULES, score_function
+from kondo_theory.screening.token_rules import TOKEN_RULES
 
 __all__ = [
     "GROUP_RULES",
     "RULES",
     "SAMPLE_RULES",
+    "TOKEN_RULES",
     "AnswerSignal",
     "Rule",
     "Screened",

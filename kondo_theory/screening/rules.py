@@ -18,8 +18,9 @@ from kondo_theory._arrays import Array, count, product, widest
 from kondo_theory.gate import delight
 from kondo_theory.screening.group_rules import group_spread, idle_visits, max_variance, off_policy_mask
 from kondo_theory.screening.registry import Rule, ScreeningRule
+from kondo_theory.screening.token_rules import TOKEN_RULES
 
-__all__ = ["GROUP_RULES", "RULES", "SAMPLE_RULES", "score_function"]
+__all__ = ["GROUP_RULES", "RULES", "SAMPLE_RULES", "TOKEN_RULES", "score_function"]
 
 
 def _delight(advantage: Array, surprisal: Array, policy_entropy: Array) -> Array:
@@ -109,7 +110,7 @@ GROUP_RULES: Mapping[str, ScreeningRule] = {
 }
 """Rules on the answers of one group, and on prompts, along the last axis."""
 
-RULES: Mapping[str, ScreeningRule] = MappingProxyType({**SAMPLE_RULES, **GROUP_RULES})
+RULES: Mapping[str, ScreeningRule] = MappingProxyType({**SAMPLE_RULES, **GROUP_RULES, **TOKEN_RULES})
 """Rule name → score function, for NumPy arrays and torch tensors alike.
 
 * ``delight`` U·ℓ; ``advantage`` U; ``abs-advantage`` |U|; ``surprisal`` ℓ; ``abs-advantage-entropy`` |U|·H.
@@ -127,6 +128,12 @@ RULES: Mapping[str, ScreeningRule] = MappingProxyType({**SAMPLE_RULES, **GROUP_R
   ``threshold`` nats (default 1/2), else the same score.
 * ``idle-visits`` minus ``n_idle``, the visits in a row without spread (after GRESO, arXiv:2506.02177, which draws:
   :func:`kondo_theory.screening.visit_probability`).
+* ``positive-advantage`` the same score where U > 0, −∞ elsewhere.
+* ``probability`` −ℓ; ``weighted-advantage`` |U|·(αe^{−ℓ} + 1 − α) with ``alpha`` in [0, 1], default 1/2 (both after
+  arXiv:2505.12929, which keeps tokens of low probability apart or weights their advantages down).
+* ``no-spurious`` −∞ for tokens of U > 0, probability below ``least_probability`` (default 0.002) and policy entropy
+  below ``entropy`` nats (default 1), else the same score (after STAPO, arXiv:2602.15620).
+  ``delight-no-spurious`` delight instead of the same score.
 
 Each says its ``granularity`` and its ``inputs`` (:class:`kondo_theory.screening.registry.ScreeningRule`).
 

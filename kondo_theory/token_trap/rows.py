@@ -30,6 +30,7 @@ __all__ = [
     "binomial_masses",
     "dg_drift",
     "in_chunks",
+    "kept_shares",
     "policy_entropy",
     "require_sizes",
     "row_drift",
@@ -144,6 +145,12 @@ def top_drift(atoms: Atoms, rate: float) -> FloatArray:
     above, tied, share = _around_price(atoms, rate)
     weight = atoms.mass * atoms.pull
     return np.asarray(np.sum(weight, axis=1, where=above) + share * np.sum(weight, axis=1, where=tied))
+
+
+def kept_shares(atoms: Atoms, rate: float) -> FloatArray:
+    """Return which share of each atom is kept, (P, 2n), when the top ``rate`` of the atoms is kept."""
+    above, tied, share = _around_price(atoms, rate)
+    return np.asarray(above + share[:, None] * tied)
 
 
 def top_influence(atoms: Atoms, rate: float) -> FloatArray:

@@ -122,6 +122,7 @@ CHECKS: dict[str, Check] = {
     "stall-escape": Check(
         simulate="simulations.verification.checks.tokens.stall_escape:stall_escape",
     ),
+    "token-rules": Check(simulate="simulations.verification.checks.tokens.token_rules:token_rules"),
     "gates-under-adam": Check(
         simulate="simulations.verification.checks.bandits.updates.gates_under_adam:gates_under_adam",
         measure="simulations.verification.checks.mnist.steps:gates_under_adam",

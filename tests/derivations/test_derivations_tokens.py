@@ -9,7 +9,7 @@ from derived_claims import derived
 from first_failure import first_failure
 
 from kondo_theory import token_trap as trap
-from kondo_theory.derivations import row_gate, token_dg, token_moments, token_screening
+from kondo_theory.derivations import row_gate, token_dg, token_moments, token_rules, token_screening
 from kondo_theory.derivations import token_trap as derived_trap
 from kondo_theory.screening import RULES, additive_odds_limit
 from kondo_theory.token_trap.groups import group_stall_point
@@ -17,7 +17,8 @@ from simulations.verification.checks.tokens.examples import EXAMPLES, PREDICTED
 
 
 @pytest.mark.parametrize(
-    "claim", ["token-trap", "row-gate", "token-dg", "token-screening", "autoregressive-rows", "stall-escape"]
+    "claim",
+    ["token-trap", "row-gate", "token-dg", "token-screening", "autoregressive-rows", "stall-escape", "token-rules"],
 )
 def test_every_step_holds(claim):
     derivation = derived(claim)
@@ -133,6 +134,10 @@ def test_negative_control_a_wrong_threshold_is_caught():
         (token_screening, "best_advantage", lambda right: 1 - token_moments.p),
         (token_screening, "all_right", lambda: token_moments.p**token_moments.T),
         (token_screening, "drift", lambda right, wrong: token_moments.p * (right - wrong)),
+        (token_rules, "_blind", lambda right=token_rules.w_right, wrong=token_rules.w_wrong: right + wrong),
+        (token_rules, "_excess", lambda: token_rules.n * token_moments.p),
+        (token_rules, "_late_stall", lambda: (token_moments.T - 1) / (2 * token_moments.T)),
+        (token_rules, "best_advantage", lambda right: 1 - token_moments.p / 2),
         (token_screening, "_two_answers", lambda: (sp.Rational(-1, 64), sp.Integer(1))),
     ],
 )

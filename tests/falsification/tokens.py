@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from falsification.statements import probability, refuted, states
+from kondo_theory.screening import RULES
 from kondo_theory.token_trap import drift, low_rates_stall, stall_point, stalling_rates
 from kondo_theory.token_trap import rows as token_rows
 from kondo_theory.token_trap.autoregressive_rows import answer_law
+from kondo_theory.token_trap.positions import Positions, percentile_drifts, position_drifts
 from kondo_theory.token_trap.row_balance import row_balance
 from kondo_theory.token_trap.stall_escape import barrier, diffusion
 
@@ -150,3 +154,38 @@ def _at_once(rng):
     if most < 1e-6:
         return 1.0
     return -float(drift(p, T, M, most * rng.uniform(0.01, 0.99), rule="positive-surprisal"))
+
+
+def _unequal(rng) -> tuple:
+    """Return kinds of positions, M and a rate."""
+    kinds = [Positions(int(rng.integers(1, 5)), float(probability(rng))) for _ in range(int(rng.integers(1, 4)))]
+    return kinds, int(rng.choice([2, 3, 10, 200])), rng.uniform(0.01, 1)
+
+
+@states("token-rules", "by surprisal, probability or entropy, a price or a percentile, no position is pushed down")
+def _blind(rng):
+    kinds, M, rate = _unequal(rng)
+    free = [Positions(int(rng.integers(1, 4)), judged=False)] if rng.random() < 0.5 else []
+    found = [position_drifts([*kinds, *free], M, rate, rule) for rule in ("surprisal", "probability", "entropy")]
+    found.append(percentile_drifts([*kinds, *free], M, rng.uniform(0, 9), "surprisal"))
+    found.append(position_drifts(kinds, M, rate, "positive-advantage"))
+    return np.concatenate(found) + 1e-12
+
+
+@states("token-rules", "delight of what is not spurious pushes no position down where wrong tokens are spurious")
+def _masked(rng):
+    kinds, _, rate = _unequal(rng)
+    least = min(each.p for each in kinds)
+    M = 2 + int(np.ceil(1 / least))
+    rule = partial(RULES["delight-no-spurious"], least_probability=least, entropy=np.inf)
+    return position_drifts(kinds, M, rate, rule) + 1e-12
+
+
+@refuted("token-rules", "delight pushes no learnt position down beside open ones")
+def _forgets(rng):
+    return position_drifts([Positions(4, 0.5), Positions(4, 0.99)], 50, rng.uniform(0.01, 0.1))[1]
+
+
+@refuted("token-rules", "|advantage| weighted by probability pushes no position down")
+def _late(rng):
+    return position_drifts([Positions(10, 0.75)], 10, rng.uniform(0.001, 0.05), "weighted-advantage")[0]
