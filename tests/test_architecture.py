@@ -83,12 +83,10 @@ ROOMS = {
     "kondo_theory.geometry": {*BASICS, "kondo_theory._scores", "kondo_theory.moments"},
     "kondo_theory.screening": {*BASICS, "kondo_theory.gate", "kondo_theory.geometry", "kondo_theory.moments"},
     "kondo_theory.approximate": {*BASICS, *ONE_CONTEXT},
-    "kondo_theory.contexts": {*BASICS, *ONE_CONTEXT},
-    "kondo_theory.off_policy": {*BASICS, *ONE_CONTEXT},
-    "kondo_theory.estimators": {*BASICS, *ONE_CONTEXT},
-    "kondo_theory.cost": {*BASICS, *ONE_CONTEXT},
-    "kondo_theory.gambling": {*BASICS, *ONE_CONTEXT},
-    "kondo_theory.token_trap": {*BASICS, *ONE_CONTEXT},
+    **{
+        f"kondo_theory.{name}": {*BASICS, *ONE_CONTEXT}
+        for name in ("contexts", "off_policy", "estimators", "cost", "gambling", "token_trap")
+    },
     "kondo_theory.advice": {*BASICS, "kondo_theory.cost", "kondo_theory.token_trap"},
     "kondo_theory.derivations": {"kondo_theory.words"},
     "kondo_theory.claims": {*THEORY, "kondo_theory.derivations"},

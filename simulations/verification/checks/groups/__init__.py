@@ -1,0 +1,1 @@
+"""Rules on the answers of a group, and prompts that are skipped."""
