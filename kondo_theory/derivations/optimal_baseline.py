@@ -185,7 +185,7 @@ def _moves(proof: Proof) -> tuple[sp.Expr, sp.Expr]:
     proof.check(
         "A gate that changes with b has another optimum: σ(χ/η) at K = 10, p = η = 3/10 costs more at the baseline "
         "that is best for the gate as it is there than at b = 3/5.",
-        bool(fixed.evalf(30) > sp.Rational(5, 4) * other.evalf(30)),
+        fixed > sp.Rational(5, 4) * other,
         latex=rf"{float(fixed):.4g}>{float(other):.4g}",
     )
     return sp.Float(fixed.evalf(30), 30), sp.Float(other.evalf(30), 30)

@@ -15,7 +15,9 @@ from paper_figs.wording import number
 __all__ = ["answer_rules"]
 
 _RULES = tuple(
-    name for name, rule in RULES.items() if set(rule.inputs) <= {"advantage"} and rule.granularity != "prompt"
+    name
+    for name, rule in RULES.items()
+    if set(rule.inputs) <= {"advantage"} and rule.granularity in ("sample", "answer")
 )
 _MEANS = {"group": "the group's mean", "kept": "the mean of the kept"}
 
