@@ -14,10 +14,9 @@ from paper_figs.wording import number
 
 __all__ = ["answer_rules"]
 
+_OF_ANSWERS = ("sample", "answer")
 _RULES = tuple(
-    name
-    for name, rule in RULES.items()
-    if set(rule.inputs) <= {"advantage"} and rule.granularity in ("sample", "answer")
+    name for name, rule in RULES.items() if set(rule.inputs) <= {"advantage"} and rule.granularity in _OF_ANSWERS
 )
 _MEANS = {"group": "the group's mean", "kept": "the mean of the kept"}
 
