@@ -28,7 +28,7 @@ __all__ = ["MEASURED", "SCALING", "ReversalPlan", "plan_reversal", "study_kind"]
 
 SCALING = "scaling"
 """The study that is a search and no list of runs."""
-MEASURED = ("step-times", "stall-noise")
+MEASURED = ("step-times", "stall-noise", "row-gates")
 """Studies that have no learning curves."""
 
 

@@ -23,8 +23,11 @@ __all__ = ["reversal"]
 @options.PRESET
 @options.study(
     "Named runs: quality (default), token-trap, screening, screening-tasks, reward, learning-rate, protocols, "
-    "scaling; step-times: seconds of an update; stall-noise: drift and noise along stalls.",
-    completion.keys_in("simulations.reversal.studies", "STUDIES", "scaling", "step-times", "stall-noise"),
+    "scaling; step-times: seconds of an update; stall-noise: drift and noise along stalls; "
+    "row-gates: what gates on answers do along training.",
+    completion.keys_in(
+        "simulations.reversal.studies", "STUDIES", "scaling", "step-times", "stall-noise", "row-gates"
+    ),
 )
 @click.option(
     "--only", multiple=True, metavar="LABEL", help="Only this method of the study, as tables name it; repeatable."

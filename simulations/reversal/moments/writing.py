@@ -15,14 +15,17 @@ from kondo_theory.words import choice
 from simulations.devices import resolve
 from simulations.resuming.checkpoints import measured_in_turn
 from simulations.resuming.parts import Measurement
-from simulations.reversal.moments import noise
+from simulations.reversal.moments import noise, rows
 
 __all__ = ["MEASURED", "write_table"]
 
 Jobs = Callable[[str, torch.device], list[tuple[str, str, Callable[[], pd.DataFrame]]]]
 
 MEASURED: Mapping[str, tuple[Jobs, Callable[..., pd.DataFrame], Mapping[str, Any]]] = MappingProxyType(
-    {"stall-noise": (noise.jobs, noise.measure, noise.SIZES)}
+    {
+        "stall-noise": (noise.jobs, noise.measure, noise.SIZES),
+        "row-gates": (rows.jobs, rows.measure, rows.SIZES),
+    }
 )
 """By study: its parts, what measures one, and its sizes by preset. A table's kind is ``reversal-STUDY``."""
 
