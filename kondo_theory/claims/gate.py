@@ -4,6 +4,9 @@ from kondo_theory.claims.registry import MEDIAN_RULE, SIMULATED, SIMULATED_RULE,
 
 __all__ = ["CLAIMS"]
 
+_TASKS = ("M = 2, H = 10", "M = 10, H = 4")
+"""Of token reversal, where row gates learn."""
+
 CLAIMS = (
     Claim(
         id="gate-law",
@@ -171,6 +174,31 @@ CLAIMS = (
                     low=0.0,
                     strict=True,
                     why="predicted: the greedier gate leaves digits behind, as PG does, whose gradient it follows",
+                ),
+                *(
+                    Criterion(
+                        f"cost of signal, delight / |advantage|, first policy, {task}",
+                        low=1 / 1.5,
+                        high=1.5,
+                        why="predicted: surprisals are still alike, so that delight is no better early on",
+                        judged_from={"seeds": 3},
+                    )
+                    for task in _TASKS
+                ),
+                *(
+                    Criterion(
+                        f"cost of signal, delight / |advantage|, last policy, {task}",
+                        low=1.5,
+                        why="predicted: what is left to learn late is in answers with an error",
+                        judged_from={"seeds": 3},
+                    )
+                    for task in _TASKS
+                ),
+                Criterion(
+                    "cost of signal, best gate found / best rule, highest of all policies",
+                    high=0.5,
+                    why="predicted: half of what the best rule costs, or less, at every policy",
+                    judged_from={"seeds": 3},
                 ),
             ),
         ),

@@ -1,8 +1,12 @@
 """Claims about tokens that share one advantage: which gates stall, and where."""
 
-from kondo_theory.claims.registry import SIMULATED, Claim
+from kondo_theory.claims.registry import SIMULATED, SIMULATED_RULE, Claim, Criterion, DecisionRule
 
 __all__ = ["CLAIMS"]
+
+_FEW_OF_ALL, _HALF = "a fifth of all runs may be unlucky", "no setting may fail as a whole"
+_WORST = "predicted of every gate and policy by two standard errors"
+_UNDECIDED = "a standard error above the resolution, or an interval over seeds that straddles its margin"
 
 CLAIMS = (
     Claim(
@@ -123,7 +127,30 @@ CLAIMS = (
             "from {lowest_rate} to {highest_rate}, from odds below the drift's next rise; by advantage or "
             "|advantage| it learns. Other sharing: a diagnostic"
         ),
-        rule=SIMULATED,
+        rule=DecisionRule(
+            statistic=(
+                SIMULATED_RULE + "; in the transformer of token reversal, of each seed the worst of the gates and "
+                "policies, and of the seeds the median with its bootstrap interval"
+            ),
+            undecided=_UNDECIDED,
+            judged_from={"seeds": 3},
+            criteria=(
+                Criterion("1 − slope over its standard error, where row gates learn, lowest", low=2.0, why=_WORST),
+                Criterion("margin over its standard error, where row gates learn, lowest", low=2.0, why=_WORST),
+                Criterion(
+                    "share of positive drifts along ∇J, where row gates learn",
+                    low=0.9,
+                    why="predicted of nine cases in ten: drifts are noisy",
+                ),
+                Criterion("1 − slope over its standard error, where one does not, lowest", low=2.0, why=_WORST),
+                Criterion("margin over its standard error, where one does not, lowest", low=2.0, why=_WORST),
+                Criterion(
+                    "drift along ∇J over that by |advantage|, where a row gate does not learn",
+                    high=0.1,
+                    why="predicted: the condition is met and does not make it learn, as parameters are shared",
+                ),
+            ),
+        ),
         formulas={"stall_odds": "(1−1/v)/(1−u)", "lowest_rate": "0.030", "highest_rate": "0.748"},
     ),
     Claim(
@@ -146,7 +173,41 @@ CLAIMS = (
             "bound of their exponent in the limit of small steps (argued), and no estimate of their time. Under Adam "
             "steps do not shrink with the gradient: nothing is said of it"
         ),
-        rule=SIMULATED,
+        rule=DecisionRule(
+            statistic=(
+                SIMULATED_RULE + "; on token reversal a run has got away if its final training reward is above the "
+                "last rise of the mean field's drift, with the mean of 10 answers as baseline, and has held if its "
+                "training reward over the last third is within 0.05 of the predicted stall; drift s and noise V of "
+                "the reward for each update from copies of a policy, L from the stall to that rise, of each seed the "
+                "worse stall, and of the seeds the median with its bootstrap interval; shares of runs are counted"
+            ),
+            undecided=_UNDECIDED,
+            judged_from={"updates": 1_000, "seeds": 5},
+            criteria=(
+                Criterion("share of runs in shallow stalls that get away", low=0.8, why=_FEW_OF_ALL),
+                Criterion("share of runs in shallow stalls that get away, worst setting", low=0.5, why=_HALF),
+                Criterion("share of runs in deep stalls that hold", low=0.8, why=_FEW_OF_ALL),
+                Criterion("share of runs in deep stalls that hold, worst setting", low=0.5, why=_HALF),
+                Criterion(
+                    "drift over its standard error, shallow stalls, lowest",
+                    low=2.0,
+                    why="predicted: the transformer's drift is positive where the mean field's is not",
+                    judged_from={"seeds": 3},
+                ),
+                Criterion(
+                    "noise over drift, V/(s·L), shallow stalls, largest",
+                    high=1.0,
+                    why="predicted: the drift gets there sooner than noise alone, L/s < L²/V",
+                    judged_from={"seeds": 3},
+                ),
+                Criterion(
+                    "|drift| for each update, deep stall, at the end",
+                    high=5e-5,
+                    why="predicted: 0.05 in 1,000 updates, what holding allows",
+                    judged_from={"seeds": 3},
+                ),
+            ),
+        ),
         formulas={
             "diffusion": "v(1−v)(1−(1+1/T)p)²/T²",
             "rate_zero": "p^(T−1)(1−(1+1/T)p)/(1−p)",

@@ -1,4 +1,4 @@
-"""Measurements of gates on whole answers along training on token reversal: the row condition, and the cost of signal."""
+"""Measurements of gates on whole answers along training on token reversal: the row condition, costs of signal."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from simulations.reversal.moments.rows import PATHS
 from simulations.statistics import bootstrap
 from simulations.verification.checks import Context, attributed
 from simulations.verification.checks.evidence import Measured, Value
+from simulations.verification.checks.mnist import steps
 from simulations.verification.checks.reversal.runs import measured_here
 
 __all__ = ["balance_rows", "cost_rows", "optimal_gate", "row_condition"]
@@ -29,9 +30,9 @@ def row_condition(context: Context) -> list[Measured]:
 
 
 def optimal_gate(context: Context) -> list[Measured]:
-    """Return the rows of the claim ``optimal-gate`` that are measured on token reversal."""
+    """Return the measured rows of the claim ``optimal-gate``, on MNIST and on token reversal."""
     frame, source = measured_here(context, "row-gates")
-    return attributed(cost_rows(frame, source.origin), source, _sizes(frame))
+    return steps.optimal_gate(context) + attributed(cost_rows(frame, source.origin), source, _sizes(frame))
 
 
 def _sizes(frame: pd.DataFrame) -> dict[str, int]:
@@ -69,13 +70,14 @@ def balance_rows(frame: pd.DataFrame, origin: str) -> list[Measured]:
         ["vocab_size", "length", "label", "update", "gate"], sort=False
     ):
         point = {"M": int(vocab_size), "H": int(length), "update": int(update), "gate": str(gate), "ρ": RATE}
-        where = f"{gate} at ρ={RATE:g}, M = {vocab_size}, H = {length}, update {update} of {label}"
-        rows.append(_row(f"slope of the row balance, {where}", part["slope"], origin, point | {"path": str(label)}))
+        path = _IDLE.rule if label == _IDLE.label else _LEARNING.rule
+        where = f"{gate} at ρ={RATE:g}, M = {vocab_size}, H = {length}, update {update} of training by {path}"
+        rows.append(_row(f"slope of the row balance, {where}", part["slope"], origin, point | {"path": path}))
     return rows
 
 
 def cost_rows(frame: pd.DataFrame, origin: str) -> list[Measured]:
-    """Return costs of signal at 3 % where row gates learn: delight's over |advantage|'s, and each over the best found.
+    """Return costs of signal at 3 % where row gates learn: delight's over |advantage|'s, and all over the best found.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Measurements of the claim stall-escape on token reversal: which stalls are left, and what drift and noise are there."""
+"""Measurements of the claim stall-escape on token reversal: which stalls are left, and drift and noise along them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from simulations.errors import ResultError
 from simulations.reversal.moments.noise import STALLS, Stall
 from simulations.reversal.studies import DEEP, SHALLOW, Setting
-from simulations.reversal.summary import progress
+from simulations.reversal.summary import progress, seeds_of
 from simulations.reversal.tables import Curves
 from simulations.statistics import bootstrap
 from simulations.verification.checks import Context, attributed
@@ -54,7 +54,7 @@ def escape_rows(found: Curves) -> list[Measured]:
         if setting in SHALLOW:
             away[setting] = list(ends["final_reward"] > RISE[setting])
             crossed = runs[runs["train_reward"] > RISE[setting]].groupby("seed")["update"].min()
-            update = crossed.reindex(sorted(runs["seed"].unique()), fill_value=np.inf).to_numpy(np.float64)
+            update = crossed.astype(np.float64).reindex(seeds_of(runs), fill_value=np.inf).to_numpy()
             name = f"update at which the reward is above {RISE[setting]:g}, {setting}"
             rows.append(over_seeds(name, update, found, runs, point | {"level": RISE[setting]}))
             name, column = f"final training reward, {setting} (stall predicted at {predicted:.3f})", "final_reward"
@@ -107,7 +107,7 @@ def _compared(part: pd.DataFrame, stall: Stall) -> pd.DataFrame:
 
 
 def _at_level(part: pd.DataFrame, stall: Stall, level: float, origin: str) -> list[Measured]:
-    point: dict[str, Value] = {**setting_point(stall.setting), "level": level}
+    point: dict[str, Value] = {**setting_point(stall.setting), "level": level, "per updates": 1_000}
     where = f"{stall.setting}, at {level:g}"
     found = _compared(part, stall)
     values: Sequence[tuple[str, pd.Series]] = (
