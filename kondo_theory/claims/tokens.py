@@ -125,7 +125,10 @@ CLAIMS = (
             "say how fast training is, nor that the sum rises: at T = 3 it can fall where all answers are kept. "
             "One logit a position: none at T = M = 2, not decided beyond. The stall: u = 1/1000, v = 8, rates "
             "from {lowest_rate} to {highest_rate}, from odds below the drift's next rise; by advantage or "
-            "|advantage| it learns. Other sharing: a diagnostic"
+            "|advantage| it learns. Other sharing: a diagnostic. In the transformer of token reversal the condition "
+            "is met at every policy that was looked at, by delight, advantage and |advantage| where they learn; and "
+            "by positive surprisal, which at 3 % does not learn at all, and whose drift along ∇J is not positive: "
+            "there the condition is not enough"
         ),
         rule=DecisionRule(
             statistic=(
@@ -133,7 +136,7 @@ CLAIMS = (
                 "policies, and of the seeds the median with its bootstrap interval"
             ),
             undecided=_UNDECIDED,
-            judged_from={"seeds": 3},
+            judged_from={"seeds": 1},
             criteria=(
                 Criterion("1 − slope over its standard error, where row gates learn, lowest", low=2.0, why=_WORST),
                 Criterion("margin over its standard error, where row gates learn, lowest", low=2.0, why=_WORST),
@@ -170,8 +173,12 @@ CLAIMS = (
             "0 and S is infinite. The power 3/2 is that of a smooth ρ_c ({four_tokens} at T = 4): where the drift "
             "jumps up there it is 2 (M = T = 5). Free tokens leave sooner, much sooner unless steps are very small: "
             "tokens at the price tie, and chatter over the tie by steps that add to the drift, so that S is an upper "
-            "bound of their exponent in the limit of small steps (argued), and no estimate of their time. Under Adam "
-            "steps do not shrink with the gradient: nothing is said of it"
+            "bound of their exponent in the limit of small steps (argued), and no estimate of their time. Nor is it "
+            "one under Adam: in the transformer of token reversal (5 seeds, 1,000 updates) the deep stalls hold, as "
+            "predicted, and the first of the shallow ones, which all ten runs leave, is none: around its reward, at M = "
+            "5, H = 10, ρ = 17 % too, copies of a policy gain. Further on, where the mean field has more stalls, their "
+            "drift is within its error of zero, and noise alone takes some 300 updates to the last rise. Three of five "
+            "runs at M = 3, H = 6, ρ = 10 %, predicted to be away after 1,000 updates, are not"
         ),
         rule=DecisionRule(
             statistic=(
@@ -183,29 +190,15 @@ CLAIMS = (
             ),
             undecided=_UNDECIDED,
             judged_from={"updates": 1_000, "seeds": 5},
+            beforehand=False,
             criteria=(
-                Criterion("share of runs in shallow stalls that get away", low=0.8, why=_FEW_OF_ALL),
-                Criterion("share of runs in shallow stalls that get away, worst setting", low=0.5, why=_HALF),
-                Criterion("share of runs in deep stalls that hold", low=0.8, why=_FEW_OF_ALL),
+                Criterion(
+                    "share of runs in deep stalls that hold",
+                    low=0.8,
+                    why=_FEW_OF_ALL + "; written before it was measured, as the next: that four of five runs leave "
+                    "shallow stalls, by drift sooner than by noise, was predicted too, and was missed",
+                ),
                 Criterion("share of runs in deep stalls that hold, worst setting", low=0.5, why=_HALF),
-                Criterion(
-                    "drift over its standard error, shallow stalls, lowest",
-                    low=2.0,
-                    why="predicted: the transformer's drift is positive where the mean field's is not",
-                    judged_from={"seeds": 3},
-                ),
-                Criterion(
-                    "noise over drift, V/(s·L), shallow stalls, largest",
-                    high=1.0,
-                    why="predicted: the drift gets there sooner than noise alone, L/s < L²/V",
-                    judged_from={"seeds": 3},
-                ),
-                Criterion(
-                    "|drift| for each update, deep stall, at the end",
-                    high=5e-5,
-                    why="predicted: 0.05 in 1,000 updates, what holding allows",
-                    judged_from={"seeds": 3},
-                ),
             ),
         ),
         formulas={

@@ -104,9 +104,7 @@ def curves(claim, **change):
     ]
     table = pd.DataFrame(rows)
     found = [replace(row, sizes=sizes_of_runs(table)) for row in curve_rows(table, pairs, "test")]
-    rule, here = CLAIMS[claim].rule, {row.quantity for row in found}  # token reversal has a world of its own
-    criteria = tuple(each for each in rule.criteria if each.quantity in here)
-    return judge(replace(CLAIMS[claim], rule=replace(rule, criteria=criteria)), True, [], found)
+    return judge(CLAIMS[claim], True, [], found)
 
 
 @pytest.mark.parametrize("claim", ["normalised-price-gate", "optimal-gate"])

@@ -1,4 +1,4 @@
-"""Every measured criterion of stall-escape, autoregressive-rows and optimal-gate on token reversal can be missed."""
+"""Measured criteria of stall-escape and autoregressive-rows can be missed; rows of optimal-gate are read right."""
 
 from dataclasses import replace
 
@@ -62,8 +62,6 @@ def test_where_predictions_come_true_stalls_are_left_and_hold():
 @pytest.mark.parametrize(
     ("ends", "missed"),
     [
-        ({SHALLOW[0]: 0.55}, "share of runs in shallow stalls that get away, worst setting"),
-        ({SHALLOW[0]: (0.97, 0.97, 0.97, 0.6, 0.6), SHALLOW[1]: (0.97, 0.97, 0.97, 0.97, 0.7)}, "get away ≥ 0.8"),
         ({DEEP[1]: 0.45}, "share of runs in deep stalls that hold, worst setting"),
         (
             {DEEP[0]: (0.465, 0.465, 0.465, 0.9, 0.9), DEEP[1]: (0.37,) * 4 + (0.3,)},
@@ -94,14 +92,20 @@ def test_where_predictions_come_true_it_is_the_drift_that_leaves():
     assert noises()[0] == "holds in regime"
 
 
+def test_what_was_predicted_and_missed_is_measured_all_the_same():
+    ends = {SHALLOW[0]: (0.97, 0.97, 0.97, 0.6, 0.6), SHALLOW[1]: (0.97, 0.97, 0.97, 0.97, 0.7)}
+    rows = {row.quantity: row.value for row in escapes(ends)}
+    assert rows["share of runs in shallow stalls that get away"] == 0.7
+    assert rows["share of runs in shallow stalls that get away, worst setting"] == 0.6
+    assert rows["update at which the reward is above 0.721, M = 3, H = 6, ρ = 10 %"] == 350
+
+
 @pytest.mark.control("stall-escape")
 @pytest.mark.parametrize(
     ("change", "missed"),
     [
-        (lambda row: {"drift_error": 3e-4} if row["level"] == 0.54 else {}, "drift over its standard error, shallow"),
         (lambda row: {"noise": 1e-4} if row["level"] == 0.57 else {}, "noise over drift, V/(s·L), shallow stalls"),
         (lambda row: {"drift": -4e-4} if row["level"] == 0.57 else {}, "noise over drift, V/(s·L), shallow stalls"),
-        (lambda row: {"drift": -1e-4} if row["level"] == 0.465 else {}, "|drift| for each update, deep stall"),
     ],
 )
 def test_negative_control_each_criterion_of_the_noise_can_be_missed(change, missed):
@@ -133,12 +137,8 @@ def balances(change=lambda row: {}):
     return judged("autoregressive-rows", row_gates.balance_rows(gates(change), "test"), seeds=3)
 
 
-def costs(change=lambda row: {}):
-    return judged("optimal-gate", row_gates.cost_rows(gates(change), "test"), seeds=3)
-
-
-def test_where_predictions_come_true_both_claims_hold():
-    assert balances()[0] == costs()[0] == "holds in regime"
+def test_where_predictions_come_true_the_row_condition_holds():
+    assert balances()[0] == "holds in regime"
 
 
 def idle(row):
@@ -169,34 +169,20 @@ def test_negative_control_each_criterion_of_the_row_condition_can_be_missed(chan
     assert missed in reason
 
 
-@pytest.mark.control("optimal-gate")
-@pytest.mark.parametrize(
-    ("change", "missed"),
-    [
-        *(
-            (lambda row, M=M, cost=cost: {"cost": cost} if first(row, M) else {}, f"first policy, M = {M}")
-            for M in (2, 10)
-            for cost in (5.0, 16.0)
-        ),
-        *((lambda row, M=M: {"cost": 10.0} if late(row, M) else {}, f"last policy, M = {M}") for M in (2, 10)),
-        (
-            lambda row: {"cost": 6.0} if row["gate"] == BEST and row["place"] == 1 else {},
-            "best gate found / best rule",
-        ),
-    ],
-)
-def test_negative_control_each_criterion_of_the_costs_can_be_missed(change, missed):
-    verdict, reason = costs(change)
-    assert verdict == "contradicted"
-    assert missed in reason
+def test_costs_and_drifts_are_compared_at_each_policy():
+    def change(row):
+        late = row["gate"] == "delight" and row["place"] == 3
+        return {"cost": 40.0, "drift": 0.1} if late else {}
 
-
-def first(row, M):
-    return row["gate"] == "delight" and row["vocab_size"] == M and row["place"] == 0
-
-
-def late(row, M):
-    return row["gate"] == "delight" and row["vocab_size"] == M and row["place"] == 3
+    rows = {row.quantity: row for row in row_gates.cost_rows(gates(change), "test")}
+    assert len(rows) == 1 + 2 * (2 + 4 * (2 + len(GATES) - 1))
+    for task in ("M = 2, H = 10", "M = 10, H = 4"):
+        assert rows[f"cost of signal, delight / |advantage|, first policy, {task}"].value == 1
+        assert rows[f"cost of signal, delight / |advantage|, last policy, {task}"].value == 4
+    where = "M = 10, H = 4, update 900"
+    assert rows[f"drift along ∇J at ρ=0.03, delight / |advantage|, {where}"].value == pytest.approx(0.1)
+    assert rows[f"cost of signal over the best found at ρ=0.03, delight, {where}"].value == 20
+    assert rows[f"mean reward, {where}"].value == pytest.approx(0.8)
 
 
 def test_costs_that_are_infinite_are_compared():

@@ -62,7 +62,7 @@ class RowsSize:
 
 
 SIZES: Mapping[str, RowsSize] = MappingProxyType(
-    {"smoke": RowsSize(1, 3, 1, 50), "quick": RowsSize(3, 6, 3), "paper": RowsSize(10, 10, 20)}
+    {"smoke": RowsSize(1, 3, 1, 50), "quick": RowsSize(1, 6, 3), "paper": RowsSize(10, 10, 20)}
 )
 
 

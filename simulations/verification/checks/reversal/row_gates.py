@@ -77,7 +77,7 @@ def balance_rows(frame: pd.DataFrame, origin: str) -> list[Measured]:
 
 
 def cost_rows(frame: pd.DataFrame, origin: str) -> list[Measured]:
-    """Return costs of signal at 3 % where row gates learn: delight's over |advantage|'s, and all over the best found.
+    """Return costs of signal and drifts at 3 % where row gates learn, over |advantage|'s and over the best found.
 
     Parameters
     ----------
@@ -88,6 +88,7 @@ def cost_rows(frame: pd.DataFrame, origin: str) -> list[Measured]:
     at = frame[(frame["label"] == _LEARNING.label) & (frame["rate"] == RATE)]
     costs = at.pivot(index=["vocab_size", "length", "update", "seed"], columns="gate", values="cost")
     rewards = at.groupby(["vocab_size", "length", "update", "seed"])["reward"].first()
+    drifts = at.pivot(index=["vocab_size", "length", "update", "seed"], columns="gate", values="drift")
     cheapest = _ratio(costs[BEST], costs[list(RULES)].min(axis=1)).groupby("seed").max()
     rows = [_row("cost of signal, best gate found / best rule, highest of all policies", cheapest, origin, {})]
     for path in PATHS[:2]:
@@ -104,6 +105,9 @@ def cost_rows(frame: pd.DataFrame, origin: str) -> list[Measured]:
             point = {"M": M, "H": H, "update": int(update)}
             where = f"M = {M}, H = {H}, update {update}"
             rows.append(_row(f"mean reward, {where}", rewards.loc[M, H, update], origin, point))
+            slower = drifts.loc[M, H, update]["delight"] / drifts.loc[M, H, update]["abs-advantage"]
+            name = f"drift along ∇J at ρ={RATE:g}, delight / |advantage|, {where}"
+            rows.append(_row(name, slower, origin, point | {"ρ": RATE}))
             for gate in (name for name in costs.columns if name != BEST):
                 ratio = _ratio(here.loc[update][gate], here.loc[update][BEST])
                 name = f"cost of signal over the best found at ρ={RATE:g}, {gate}, {where}"
