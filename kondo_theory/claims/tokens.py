@@ -169,16 +169,17 @@ CLAIMS = (
         ),
         source="here",
         regime=(
-            "the mean field of token-trap, small steps, a price inside an atom; where all that is kept is alike D = "
-            "0 and S is infinite. The power 3/2 is that of a smooth ρ_c ({four_tokens} at T = 4): where the drift "
-            "jumps up there it is 2 (M = T = 5). Free tokens leave sooner, much sooner unless steps are very small: "
-            "tokens at the price tie, and chatter over the tie by steps that add to the drift, so that S is an upper "
-            "bound of their exponent in the limit of small steps (argued), and no estimate of their time. Nor is it "
-            "one under Adam: in the transformer of token reversal (5 seeds, 1,000 updates) the deep stalls hold, as "
-            "predicted, and the first of the shallow ones, which all ten runs leave, is none: around its reward, at M = "
-            "5, H = 10, ρ = 17 % too, copies of a policy gain. Further on, where the mean field has more stalls, their "
-            "drift is within its error of zero, and noise alone takes some 300 updates to the last rise. Three of five "
-            "runs at M = 3, H = 6, ρ = 10 %, predicted to be away after 1,000 updates, are not"
+            "the mean field of token-trap, small steps, a price inside an atom; where all that is kept is alike D "
+            "= 0 and S is infinite. The power 3/2 is that of a smooth ρ_c ({four_tokens} at T = 4): where the "
+            "drift jumps up there it is 2 (M = T = 5). Free tokens leave sooner, much sooner unless steps are very "
+            "small: tokens at the price tie, and chatter over the tie by steps that add to the drift, so that S is "
+            "an upper bound of their exponent in the limit of small steps (argued), and no estimate of their time. "
+            "Nor is it one under Adam: in the transformer of token reversal (5 seeds, 1,000 updates) the deep "
+            "stalls hold, as predicted, and the first of the shallow ones, which all ten runs leave, is none: "
+            "around its reward, at M = 5, H = 10, ρ = 17 % too, copies of a policy gain. Further on, where the "
+            "mean field has more stalls, their drift is within its error of zero, and noise alone takes some 300 "
+            "updates to the last rise. Three of five runs at M = 3, H = 6, ρ = 10 %, predicted to be away after "
+            "1,000 updates, are not"
         ),
         rule=DecisionRule(
             statistic=(
