@@ -93,7 +93,7 @@ def noise_rows(frame: pd.DataFrame, origin: str) -> list[Measured]:
     return [
         _row("drift over its standard error, shallow stalls, lowest", certain.min(axis=1), origin, shallow),
         _row("noise over drift, V/(s·L), shallow stalls, largest", ratio.max(axis=1), origin, shallow),
-        _row("|drift| for each update, deep stall, at the end", pd.concat(deep), origin, {"stalls": "deep"}),
+        _row("|drift| for each update, deep stall, last policy", pd.concat(deep), origin, {"stalls": "deep"}),
         *rows,
     ]
 
