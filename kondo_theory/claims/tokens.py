@@ -178,8 +178,8 @@ CLAIMS = (
             "stalls hold, as predicted, and the first of the shallow ones, which all ten runs leave, is none: "
             "around its reward, at M = 5, H = 10, ρ = 17 % too, copies of a policy gain. Further on, where the "
             "mean field has more stalls, their drift is within its error of zero, and noise alone takes some "
-            "hundreds of updates to the last rise (2 policies a stall). Three of five runs at M = 3, H = 6, ρ = 10 %, "
-            "predicted to be away after 1,000 updates, are not"
+            "hundreds of updates to the last rise (2 policies a stall). Three of five runs at M = 3, H = 6, ρ = 10 "
+            "%, predicted to be away after 1,000 updates, are not"
         ),
         rule=DecisionRule(
             statistic=(
