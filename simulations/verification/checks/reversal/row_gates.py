@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -69,7 +70,13 @@ def balance_rows(frame: pd.DataFrame, origin: str) -> list[Measured]:
     for (vocab_size, length, label, update, gate), part in shown.groupby(
         ["vocab_size", "length", "label", "update", "gate"], sort=False
     ):
-        point = {"M": int(vocab_size), "H": int(length), "update": int(update), "gate": str(gate), "ρ": RATE}
+        point = {
+            "M": int(str(vocab_size)),
+            "H": int(str(length)),
+            "update": int(str(update)),
+            "gate": str(gate),
+            "ρ": RATE,
+        }
         path = _IDLE.rule if label == _IDLE.label else _LEARNING.rule
         where = f"{gate} at ρ={RATE:g}, M = {vocab_size}, H = {length}, update {update} of training by {path}"
         rows.append(_row(f"slope of the row balance, {where}", part["slope"], origin, point | {"path": path}))
@@ -86,14 +93,16 @@ def cost_rows(frame: pd.DataFrame, origin: str) -> list[Measured]:
     origin : str
     """
     at = frame[(frame["label"] == _LEARNING.label) & (frame["rate"] == RATE)]
-    costs = at.pivot(index=["vocab_size", "length", "update", "seed"], columns="gate", values="cost")
-    rewards = at.groupby(["vocab_size", "length", "update", "seed"])["reward"].first()
-    drifts = at.pivot(index=["vocab_size", "length", "update", "seed"], columns="gate", values="drift")
+    costs: Any = at.pivot(  # indexed by several levels, which pandas types as anything
+        index=["vocab_size", "length", "update", "seed"], columns="gate", values="cost"
+    )
+    rewards: Any = at.groupby(["vocab_size", "length", "update", "seed"])["reward"].first()
+    drifts: Any = at.pivot(index=["vocab_size", "length", "update", "seed"], columns="gate", values="drift")
     cheapest = _ratio(costs[BEST], costs[list(RULES)].min(axis=1)).groupby("seed").max()
     rows = [_row("cost of signal, best gate found / best rule, highest of all policies", cheapest, origin, {})]
     for path in PATHS[:2]:
         M, H = path.config.vocab_size, path.config.length
-        here = costs.loc[M, H]
+        here: Any = costs.loc[M, H]
         updates = here.index.get_level_values("update").unique().sort_values()
         for word, update in (("first", updates[0]), ("last", updates[-1])):
             ratio = _ratio(here.loc[update]["delight"], here.loc[update]["abs-advantage"])

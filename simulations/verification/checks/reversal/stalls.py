@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from simulations.errors import ResultError
 from simulations.reversal.moments.noise import STALLS, Stall
@@ -54,7 +55,9 @@ def escape_rows(found: Curves) -> list[Measured]:
         if setting in SHALLOW:
             away[setting] = list(ends["final_reward"] > RISE[setting])
             crossed = runs[runs["train_reward"] > RISE[setting]].groupby("seed")["update"].min()
-            update = crossed.astype(np.float64).reindex(seeds_of(runs), fill_value=np.inf).to_numpy()
+            update: NDArray[np.float64] = np.asarray(
+                crossed.astype(np.float64).reindex(seeds_of(runs), fill_value=np.inf), dtype=np.float64
+            )
             name = f"update at which the reward is above {RISE[setting]:g}, {setting}"
             rows.append(over_seeds(name, update, found, runs, point | {"level": RISE[setting]}))
             name, column = f"final training reward, {setting} (stall predicted at {predicted:.3f})", "final_reward"
@@ -86,8 +89,8 @@ def noise_rows(frame: pd.DataFrame, origin: str) -> list[Measured]:
             at_stall.append(_compared(here[here["level"] == stall.levels[1]], stall))
         else:
             deep.append(here.sort_values("update").groupby("seed").tail(1).set_index("seed")["drift"].abs())
-        for level, part in here.groupby("level"):
-            rows += _at_level(part, stall, float(level), origin)
+        for level in stall.levels:
+            rows += _at_level(here[here["level"] == level], stall, level, origin)
     ratio, certain = (pd.concat([each[name] for each in at_stall], axis=1) for name in ("ratio", "certain"))
     shallow: dict[str, Value] = {"stalls": "shallow"}
     return [
