@@ -290,6 +290,12 @@ FIGURES = {
         ("reversal-token-trap", "reversal-quality"),
         claims=("reversal-token-trap", "reversal-row-gate"),
     ),
+    "reversal-row-gates": FigureEntry(
+        "the row condition and the cost of signal of gates on whole answers along the transformer's training",
+        "paper_figs.reversal.row_gates:reversal_row_gates",
+        ("reversal-row-gates",),
+        claims=("autoregressive-rows", "optimal-gate"),
+    ),
     "reversal-physical-cost": FigureEntry(
         "what the gates keep and what they process, an update's time by phase and by the size of the batch",
         "paper_figs.reversal.cost:reversal_physical_cost",
@@ -358,7 +364,7 @@ FIGURES = {
     "stall-escape": FigureEntry(
         "How long a stall lasts: exponential in B over the learning rate, tokens together; free ones leave sooner",
         "paper_figs.tokens.stall_escape:stall_escape",
-        ("sweep token-escape",),
+        ("sweep token-escape", "reversal-stall-escape"),
         "page",
     ),
     "gates-under-adam": FigureEntry(

@@ -47,7 +47,7 @@ CHECKS: dict[str, Check] = {
     ),
     "optimal-gate": Check(
         simulate="simulations.verification.checks.bandits.optimal_gate:optimal_gate",
-        measure="simulations.verification.checks.mnist.steps:optimal_gate",
+        measure="simulations.verification.checks.reversal.row_gates:optimal_gate",
     ),
     "zero-price-geometry": Check(simulate="simulations.verification.checks.bandits.geometry:zero_price_geometry"),
     "dg-noise-ratio": Check(
@@ -118,9 +118,11 @@ CHECKS: dict[str, Check] = {
     "device-agreement": Check(measure="simulations.verification.checks.devices:device_agreement"),
     "autoregressive-rows": Check(
         simulate="simulations.verification.checks.tokens.autoregressive_rows:autoregressive_rows",
+        measure="simulations.verification.checks.reversal.row_gates:row_condition",
     ),
     "stall-escape": Check(
         simulate="simulations.verification.checks.tokens.stall_escape:stall_escape",
+        measure="simulations.verification.checks.reversal.stalls:stall_escape",
     ),
     "token-rules": Check(simulate="simulations.verification.checks.tokens.token_rules:token_rules"),
     "gates-under-adam": Check(

@@ -48,6 +48,7 @@ QUOTED = {
         "o·u": "a definition",
         "o·v": "a definition",
         "u = 1/1000, v = 8": "an example's setting",
+        "at 3 %": "a setting of the measurement",
         "E[G·(C − T·b)²] < T²·E[G·A²]": "the condition, argued from the identity",
     },
 }

@@ -75,5 +75,8 @@ QUOTED = {
         "The power 3/2": "proved with the coefficient",
         "ρ_c = max r": "a definition",
         "M = T = 5": "an example's setting",
+        "1,000 updates": "of what was measured",
+        "H = 10, ρ = 17 %": "a setting of the measurement",
+        "ρ = 10 %": "a setting of the measurement",
     },
 }

@@ -14,7 +14,9 @@ SMOKE = Context("smoke", "cpu", 2, lambda _: None)
 
 
 def verdict(rows):
-    return judge(CLAIMS["autoregressive-rows"], True, rows, [])[0]
+    """Of the simulation alone: what is measured on token reversal has made-up worlds of its own."""
+    claim = CLAIMS["autoregressive-rows"]
+    return judge(replace(claim, rule=replace(claim.rule, criteria=())), True, rows, [])[0]
 
 
 def failed(rows):

@@ -1,5 +1,7 @@
 """stall-escape: simulation and theory agree; a wrong diffusion, drift or selection contradicts the claim."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,9 @@ SMOKE = Context("smoke", "cpu", 2, lambda _: None)
 
 
 def verdict(rows):
-    return judge(CLAIMS["stall-escape"], True, rows, [])[0]
+    """Of the simulation alone: what is measured on token reversal has made-up worlds of its own."""
+    claim = CLAIMS["stall-escape"]
+    return judge(replace(claim, rule=replace(claim.rule, criteria=())), True, rows, [])[0]
 
 
 def failed(rows):

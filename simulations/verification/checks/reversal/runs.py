@@ -6,7 +6,9 @@ from functools import lru_cache
 
 import pandas as pd
 
-from simulations.results.tables import COMMITTED
+from simulations.devices import resolve
+from simulations.results.sources import Source
+from simulations.results.tables import COMMITTED, load
 from simulations.reversal.config import ReversalConfig, preset_configs
 from simulations.reversal.plan import study_kind
 from simulations.reversal.side_by_side.runs import run_many
@@ -16,7 +18,7 @@ from simulations.reversal.tables import Curves, committed_curves, joined, own_cu
 from simulations.reversal.training import tidy
 from simulations.verification.checks import Context
 
-__all__ = ["curves", "fresh_curves"]
+__all__ = ["curves", "fresh_curves", "measured_here"]
 
 
 @lru_cache(maxsize=8)  # claims share their runs: nothing trains twice in one report
@@ -46,6 +48,31 @@ def fresh_curves(context: Context) -> Curves | None:
     if context.preset != "quick" or context.tables.parts(study_kind("token-trap")):
         return None
     return _measured(context, _fresh(), "token-trap")
+
+
+@lru_cache(maxsize=4)  # two claims are judged from one table
+def measured_here(context: Context, study: str) -> tuple[pd.DataFrame, Source]:
+    """Return the table of a study without learning curves, and its source: one given, else the committed one.
+
+    Preset paper measures it, where none is given.
+
+    Raises
+    ------
+    ResultError
+        If there is no table where one is needed, or it is damaged.
+    """
+    table = context.tables.find(study_kind(study))
+    if table is None and context.preset != "paper":
+        table = load(COMMITTED / f"{study_kind(study)}-quick.parquet", kind=study_kind(study))
+    if table is not None:
+        return table.frame, table.source
+    from simulations.reversal.moments.writing import MEASURED
+
+    frames = []
+    for _, title, measure in MEASURED[study][0](context.preset, resolve(context.device)):
+        context.progress(f"reversal {study}: {title}")
+        frames.append(measure())
+    return pd.concat(frames, ignore_index=True), context.source
 
 
 def _completed(found: Curves, study: str) -> Curves:
