@@ -24,10 +24,12 @@ from simulations.reversal.side_by_side.seeds import train
 from simulations.reversal.studies import STUDIES
 from simulations.reversal.training import KIND
 
-__all__ = ["SCALING", "ReversalPlan", "plan_reversal", "study_kind"]
+__all__ = ["MEASURED", "SCALING", "ReversalPlan", "plan_reversal", "study_kind"]
 
 SCALING = "scaling"
 """The study that is a search and no list of runs."""
+MEASURED = ("step-times", "stale")
+"""Studies that write tables of their own kind."""
 
 
 def study_kind(study: str | None) -> str:
@@ -183,8 +185,8 @@ def _seeds(configs: Sequence[ReversalConfig]) -> dict[str, int]:
 def _require_study(study: str, *, own: bool, resized: bool) -> None:
     allowed = (*STUDIES, SCALING)
     if study not in allowed:
-        likely = nearest(study, (*allowed, "step-times"))
-        raise ValueError(f"study must be one of {', '.join(allowed)}, step-times, got {study!r}{likely}")
+        known = (*allowed, *MEASURED)
+        raise ValueError(f"study must be one of {', '.join(known)}, got {study!r}{nearest(study, known)}")
     if own:
         raise ValueError(f"a study names its own methods and tasks, got study {study} with others")
     if study == SCALING and resized:

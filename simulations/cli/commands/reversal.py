@@ -22,8 +22,8 @@ __all__ = ["reversal"]
 @options.PRESET
 @options.study(
     "Named runs: quality (default), token-trap, screening, screening-tasks, reward, learning-rate, protocols, "
-    "scaling; step-times: seconds of an update.",
-    completion.keys_in("simulations.reversal.studies", "STUDIES", "scaling", "step-times"),
+    "scaling; step-times: seconds of an update; stale: older, broken and mistaken actors.",
+    completion.keys_in("simulations.reversal.studies", "STUDIES", "scaling", "step-times", "stale"),
 )
 @click.option(
     "--only", multiple=True, metavar="LABEL", help="Only this method of the study, as tables name it; repeatable."
@@ -62,12 +62,13 @@ def reversal(quiet: bool, **given: Any) -> int:
     Without --method the methods of the claim reversal-quality run, or those of --study.
     """
     from simulations.reversal.experiment import SCALING, plan_reversal, run_reversal
+    from simulations.reversal.plan import MEASURED
     from simulations.reversal.protocols.grid import STUDY
     from simulations.reversal.protocols.reproduction import verdict_table
     from simulations.reversal.summary import scaling_table, summary_table
 
-    if given["study"] == "step-times":
-        return _step_times(given, quiet=quiet)
+    if given["study"] in MEASURED:
+        return _measured(given, quiet=quiet)
     with options.user_input():
         options.require_device(given["device"])
         plan = plan_reversal(**given)
@@ -77,16 +78,20 @@ def reversal(quiet: bool, **given: Any) -> int:
     return 0
 
 
-def _step_times(given: Mapping[str, Any], *, quiet: bool) -> int:
+def _measured(given: Mapping[str, Any], *, quiet: bool) -> int:
     from simulations.results.tables import table_path
-    from simulations.reversal.times import write_table
+    from simulations.reversal import times
+    from simulations.reversal.stale import study as stale
 
-    settings = {name: value for name, value in given.items() if name != "study"}
-    shared = settings_of_a_study("step-times", settings)
+    study = given["study"]
+    shared = settings_of_a_study(study, {name: value for name, value in given.items() if name != "study"})
     preset, out = shared.pop("preset"), shared.pop("out")
     with options.user_input():
         options.require_device(shared["device"])
-        out = table_path(out, f"reversal-step-times-{preset}")
-    with written(out, quiet=quiet):
-        write_table(preset, out, **shared, command=typed(), progress=teller(quiet))
+        out = table_path(out, f"reversal-{study}-{preset}")
+    write, summary = times.write_table, None
+    if study == "stale":
+        write, summary = stale.write_table, stale.summary_table
+    with written(out, quiet=quiet, summary=summary):
+        write(preset, out, **shared, command=typed(), progress=teller(quiet))
     return 0
