@@ -139,7 +139,7 @@ CONTENDERS = (
 
 SIZES = {
     "smoke": StaleSize(3, 10, 2, (5,), 5, 5, Architecture(16, 2, 1, 16)),
-    "quick": StaleSize(6, 450, 2, (150,), 50),
+    "quick": StaleSize(4, 300, 2, (150,), 50),
     "paper": StaleSize(10, 10_000, 10, (10, 100, 1_000), 100),
 }
 """By preset."""

@@ -26,7 +26,7 @@ from simulations.reversal.stale.contenders import BOUND, Contender
 __all__ = ["drift", "resting_probability"]
 
 FloatArray = NDArray[np.float64]
-_GRID = 200
+_GRID = 100
 _MOST = 0.999
 """Where no rest is found below this p there is none to be seen: an error of one token in a thousand."""
 
