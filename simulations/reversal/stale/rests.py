@@ -14,6 +14,9 @@ before them. Actors that have not learnt yet have q = 1/M; where the learner act
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
@@ -21,9 +24,8 @@ from scipy.special import expit
 from scipy.stats import binom
 
 from kondo_theory.screening import kept_at_rate
-from simulations.reversal.stale.contenders import BOUND, Contender
 
-__all__ = ["drift", "resting_probability"]
+__all__ = ["Estimator", "drift", "resting_probability"]
 
 FloatArray = NDArray[np.float64]
 _GRID = 100
@@ -31,14 +33,43 @@ _MOST = 0.999
 """Where no rest is found below this p there is none to be seen: an error of one token in a thousand."""
 
 
+@dataclass(frozen=True)
+class Estimator:
+    """What a drift depends on.
+
+    Attributes
+    ----------
+    method : str
+        ``pg``, ``ppo``, ``dg``, ``token-gate`` or ``row-gate``.
+    rate : float or None
+        Of a gate; None is a gate at price 0.
+    correction : str
+        ``none``, ``tokens`` or ``answers``: importance weights of PG, cut at ``bound``.
+    surprisal : str
+        ``learner`` or ``actor``.
+    bound, clip : float
+        PPO's ``clip``.
+    answers : int
+        n.
+    """
+
+    method: str
+    rate: float | None = None
+    correction: str = "none"
+    surprisal: str = "learner"
+    bound: float = math.inf
+    clip: float = 0.2
+    answers: int = 10
+
+
 def resting_probability(
-    contender: Contender, length: int, vocab_size: int, *, late: bool = True, corruption: float = 0.0
+    estimator: Estimator, length: int, vocab_size: int, *, late: bool = True, corruption: float = 0.0
 ) -> float:
     """Return the first p above 1/M at which the drift turns down, 1 if it does nowhere below 0.999.
 
     Parameters
     ----------
-    contender : Contender
+    estimator : Estimator
     length, vocab_size : int
         H and M.
     late : bool
@@ -49,7 +80,7 @@ def resting_probability(
     start = 1 / vocab_size
 
     def at(p: float) -> float:
-        return drift(contender, p, start if late else p, length, vocab_size, corruption)
+        return drift(estimator, p, start if late else p, length, vocab_size, corruption)
 
     grid = np.linspace(start, _MOST, _GRID)
     signs = np.array([at(float(p)) for p in grid])
@@ -60,9 +91,9 @@ def resting_probability(
     return float(brentq(at, low, high, xtol=1e-6)) if at(float(high)) < 0 else float(high)
 
 
-def drift(contender: Contender, p: float, q: float, length: int, vocab_size: int, corruption: float = 0.0) -> float:
+def drift(estimator: Estimator, p: float, q: float, length: int, vocab_size: int, corruption: float = 0.0) -> float:
     """Return f(p) of a method where actors are right with probability q, by enumeration of rows and baselines."""
-    n_answers = contender.method.answers
+    n_answers = estimator.answers
     right = np.tile(np.arange(length + 1), 2)  # paid as they are, and by mistake
     paid = np.where(np.arange(len(right)) <= length, right, length)
     own = np.concatenate([(1 - corruption) * binom.pmf(right[: length + 1], length, q)] * 2)
@@ -75,12 +106,12 @@ def drift(contender: Contender, p: float, q: float, length: int, vocab_size: int
     advantage = np.where(np.abs(points) < 1e-9, 0.0, points) / length
     chance = np.outer(own, others)
     share = np.broadcast_to(right[:, None] / length, chance.shape)
-    weights = _weights(contender, (p, q), (length, vocab_size), chance, advantage, share)
+    weights = _weights(estimator, (p, q), (length, vocab_size), chance, advantage, share)
     return float(np.sum(chance * advantage * (weights[0] * share * (1 - p) - weights[1] * (1 - share) * p)))
 
 
 def _weights(
-    contender: Contender,
+    estimator: Estimator,
     probabilities: tuple[float, float],
     sizes: tuple[int, int],
     chance: FloatArray,
@@ -89,28 +120,27 @@ def _weights(
 ) -> FloatArray:
     """Return the weights of right and of wrong tokens of each row, (2, …)."""
     (p, q), (length, vocab_size) = probabilities, sizes
-    config = contender.method
     ratio = np.array([p / q, (1 - p) / (1 - q)])
-    seen = p if contender.surprisal == "learner" else q
+    seen = p if estimator.surprisal == "learner" else q
     nats = -np.log([seen, (1 - seen) / (vocab_size - 1)])[:, None, None]
     one = np.ones((2, *chance.shape))
-    if contender.correction == "tokens":
-        return one * np.minimum(ratio, BOUND)[:, None, None]
-    if contender.correction == "answers":
+    if estimator.correction == "tokens":
+        return one * np.minimum(ratio, estimator.bound)[:, None, None]
+    if estimator.correction == "answers":
         whole = ratio[0] ** (length * share) * ratio[1] ** (length * (1 - share))
-        return one * np.minimum(whole, BOUND)
-    if config.method == "ppo":
+        return one * np.minimum(whole, estimator.bound)
+    if estimator.method == "ppo":
         each = ratio[:, None, None]
-        left = np.where(advantage > 0, each > 1 + config.clip, each < 1 - config.clip)
+        left = np.where(advantage > 0, each > 1 + estimator.clip, each < 1 - estimator.clip)
         return np.where(left, 0.0, each) * one
-    if config.method == "dg":
+    if estimator.method == "dg":
         return np.asarray(expit(advantage * nats))
-    if config.gate is None:
+    if estimator.method == "pg":
         return one
-    if config.price is not None:
+    if estimator.rate is None:
         return one * (advantage > 0)
     tokens = chance * np.stack([share, 1 - share]), advantage * nats
     rows = chance, advantage * (share * nats[0] + (1 - share) * nats[1])
-    mass, score = tokens if config.granularity == "token" else rows
-    kept = kept_at_rate(mass.ravel(), score.ravel(), np.asarray(config.rate)).reshape(mass.shape)
+    mass, score = tokens if estimator.method == "token-gate" else rows
+    kept = kept_at_rate(mass.ravel(), score.ravel(), np.asarray(estimator.rate)).reshape(mass.shape)
     return one * kept

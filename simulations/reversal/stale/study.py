@@ -32,6 +32,9 @@ def cells(
     size: StaleSize, contenders: Sequence[Contender] = CONTENDERS, settings: Sequence[Setting] | None = None
 ) -> list[Cell]:
     """Return who is trained where: corrections and the actors' surprisal only where others than the learner act."""
+    if settings is None and size.only is not None:
+        chosen = zip(size.settings, size.only, strict=True)
+        return [(CONTENDERS[place], setting) for setting, places in chosen for place in places]
     return [
         (contender, setting)
         for setting in (size.settings if settings is None else settings)

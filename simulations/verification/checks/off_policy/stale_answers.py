@@ -11,15 +11,15 @@ from simulations.errors import ResultError
 from simulations.networks.actors import Setting
 from simulations.results.table_sizes import sizes_of_runs
 from simulations.results.tables import COMMITTED, Table, load
-from simulations.reversal.stale.contenders import CONTENDERS, SIZES, Contender
-from simulations.reversal.stale.rests import resting_probability
+from simulations.reversal.stale.contenders import BOUND, CONTENDERS, SIZES, Contender
+from simulations.reversal.stale.rests import Estimator, resting_probability
 from simulations.reversal.stale.study import KIND, cells, run_study
 from simulations.statistics import bootstrap
 from simulations.verification.checks import Context, attributed
 from simulations.verification.checks.evidence import Measured, Value
 from simulations.verification.checks.labels import method_of
 
-__all__ = ["answer_rows", "named_settings", "stale_answers"]
+__all__ = ["answer_rows", "estimator_of", "named_settings", "stale_answers"]
 
 
 def stale_answers(context: Context) -> list[Measured]:
@@ -89,9 +89,7 @@ def answer_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
     rows = _first_delay(table, settings["late actors"], origin)
     ends = {name: _at(table, setting, int(table["update"].max())) for name, setting in settings.items()}
     for where, runs in ends.items():
-        for contender in CONTENDERS:
-            if contender.label not in set(runs["contender"]):
-                continue
+        for contender in _there(runs):
             for kind in ("token", "sequence"):
                 values = _of(runs, contender, f"{kind}_error")
                 name = f"final {kind} error, {contender.label}, {where} (percent)"
@@ -101,7 +99,7 @@ def answer_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
 
 def _compared(runs: pd.DataFrame | None, origin: str) -> list[Measured]:
     """Return how far DG is below zero price at the end, where all three frictions meet."""
-    if runs is None:
+    if runs is None or not {CONTENDERS[4], CONTENDERS[6]} <= set(_there(runs)):
         return []
     one, other = (_of(runs, CONTENDERS[number], "sequence_error") for number in (4, 6))
     where: Mapping[str, Value] = {"against": "zero-price", "actors": "all three"}
@@ -115,13 +113,15 @@ def _first_delay(table: pd.DataFrame, setting: Setting, origin: str) -> list[Mea
     if runs.empty:
         return []
     length, vocab_size = int(runs["length"].iloc[0]), int(runs["vocab_size"].iloc[0])
-    for contender in CONTENDERS:
+    for contender in _there(runs):
         values = _of(runs, contender, "token_error")
-        rest = 100 * (1 - resting_probability(contender, length, vocab_size))
+        rest = 100 * (1 - resting_probability(estimator_of(contender), length, vocab_size))
         where = _point(contender) | {"actors": "late actors"}
         title = f"token error at the end of the first delay, {contender.label}"
         rows.append(_row(f"{title} (percent)", values, origin, where | {"predicted": rest}))
         rows.append(_row(f"{title}, less the predicted (percentage points)", values - rest, origin, where))
+    if not {CONTENDERS[7], CONTENDERS[8]} <= set(_there(runs)):
+        return rows
     learner, actor = (_of(runs, CONTENDERS[number], "token_error") for number in (7, 8))
     gate = CONTENDERS[7].method.label
     title = f"token error at the end of the first delay, {gate}, actor's − learner's surprisal (percentage points)"
@@ -129,9 +129,21 @@ def _first_delay(table: pd.DataFrame, setting: Setting, origin: str) -> list[Mea
     return [*rows, _row(title, actor - learner, origin, method_of(gate) | against)]
 
 
+def estimator_of(contender: Contender) -> Estimator:
+    """Return what the drift of a contender depends on."""
+    own = contender.method
+    whose = contender.correction, contender.surprisal
+    return Estimator(own.method, own.rate, *whose, bound=BOUND, clip=own.clip, answers=own.answers)
+
+
 def _at(table: pd.DataFrame, setting: Setting, update: int) -> pd.DataFrame:
     same = (table["delay"] == setting.delay) & (table["random"] == setting.random)
     return table[same & (table["corruption"] == setting.corruption) & (table["update"] == update)]
+
+
+def _there(runs: pd.DataFrame) -> list[Contender]:
+    labels = set(runs["contender"])
+    return [contender for contender in CONTENDERS if contender.label in labels]
 
 
 def _of(runs: pd.DataFrame, contender: Contender, column: str) -> pd.Series:
