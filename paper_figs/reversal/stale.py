@@ -65,7 +65,8 @@ def _training(ax: Axes, late: pd.DataFrame, delay: int) -> None:
         ends = by_update.min(axis=1), by_update.max(axis=1)
         draw_measured(ax, by_update.index, by_update.median(axis=1), *ends, style, label=shown(label))
         first = runs.iloc[0]
-        rate = None if np.isnan(first["rate"]) else float(first["rate"])
+        given = float(runs["rate"].iloc[0])
+        rate = None if np.isnan(given) else given
         estimator = Estimator(str(first["method"]), rate, answers=int(first["answers"]))
         rest = resting_probability(estimator, int(first["length"]), int(first["vocab_size"]))
         if rest < 0.98:

@@ -106,12 +106,13 @@ def scored(policy, tokens, H):
     return policy(tokens[:, :-1], T).log_softmax(-1).gather(-1, tokens[:, H:, None]).squeeze(-1)
 
 
-@pytest.mark.parametrize("contender", CONTENDERS, ids=lambda contender: contender.label)
-def test_each_gradient_is_that_of_its_definition(contender):
-    """Rows one by one, by a plain network with a graph of its own, in float64; of PPO the first epoch."""
-    contender = replace(small(contender), method=replace(small(contender).method, answers=10, prompts=2))
+def apart(contender, defined=None):
+    """How far the gradient of an update is from its definition, or from another's, and how large that is."""
     one = {"ppo": {"epochs": 1}, "row-gate": {"rate": 0.1}}.get(contender.method.method, {})
-    contender = replace(contender, method=replace(contender.method, **one))
+    changes = {"answers": 10, "prompts": 2} | one
+    contender = small(contender)
+    contender = replace(contender, method=replace(contender.method, **changes))
+    defined = contender if defined is None else defined
     program, H = StaleSeeds(contender, FAR, replace(SIZE, length=6), CPU), 6  # answers long enough to differ
     program.step.network.double()
     for _ in range(3):
@@ -120,34 +121,52 @@ def test_each_gradient_is_that_of_its_definition(contender):
     drawn = program.drawn
     program.drawn = lambda: seen.setdefault("drawn", drawn())
     program._paid = lambda point: seen.setdefault("paid", paid(point))
-    old, new = program._actor(), program.step.network  # asked for once more at the same update: it is kept twice
-    program.copies.kept.pop()
+    old, new = program._actor(), program.step.network
+    program.copies.kept.pop()  # it was asked for once more at the same update, and kept twice
     learners, actors = [[network.policy(place) for place in range(2)] for network in (new, old)]
     program.train_batch()
-    tokens = seen["drawn"][0].tokens
+    tokens, gaps, sizes = seen["drawn"][0].tokens, [], []
     for place in range(2):
         rows = slice(place * 20, (place + 1) * 20)
-        policy, own = learners[place], tokens[rows]
         with torch.no_grad():
-            behaviour = mixture(scored(actors[place], own, H), 0.3, 2)
-        log_prob = scored(policy, own, H)
+            behaviour = mixture(scored(actors[place], tokens[rows], H), 0.3, 2)
+        log_prob = scored(learners[place], tokens[rows], H)
         point = seen["paid"][rows].double().view(-1, 10)
         advantage = ((point - point.mean(1, keepdim=True)) / H).flatten()
-        learner = log_prob.detach()
-        nats = -(learner if contender.surprisal == "learner" else behaviour)
-        keep = kept(contender, advantage, nats)
-        loss = 0.0
-        for row in range(20):
-            whole = math.exp(float(learner[row].sum() - behaviour[row].sum()))
-            for at in range(H):
-                u, p, m = float(advantage[row]), float(learner[row, at]), float(behaviour[row, at])
-                if keep[row, at]:
-                    loss = loss - u * weight(contender, u, p, m, whole) * log_prob[row, at] / (20 * H)
-        expected = torch.autograd.grad(loss, list(policy.parameters()))
-        found = [each.grad[place] for each in new.parameters()]
-        for mine, theirs in zip(found, expected, strict=True):
-            torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-12)
-        assert max(float(each.abs().max()) for each in expected) > 1e-4
+        loss = loss_of(defined, advantage, log_prob, behaviour)
+        expected = torch.autograd.grad(loss, list(learners[place].parameters()))
+        for mine, theirs in zip(new.parameters(), expected, strict=True):
+            gaps.append(float((mine.grad[place] - theirs).abs().max()))
+            sizes.append(float(theirs.abs().max()))
+    return max(gaps), max(sizes)
+
+
+def loss_of(contender, advantage, log_prob, behaviour):
+    """The loss of one seed's batch, token by token."""
+    (B, T), loss, learner = log_prob.shape, 0.0, log_prob.detach()
+    keep = kept(contender, advantage, -(learner if contender.surprisal == "learner" else behaviour))
+    for row, at in itertools.product(range(B), range(T)):
+        u, p, m = float(advantage[row]), float(learner[row, at]), float(behaviour[row, at])
+        whole = math.exp(float(learner[row].sum() - behaviour[row].sum()))
+        if keep[row, at]:
+            loss = loss - u * weight(contender, u, p, m, whole) * log_prob[row, at] / (B * T)
+    return loss
+
+
+@pytest.mark.parametrize("contender", CONTENDERS, ids=lambda contender: contender.label)
+def test_each_gradient_is_that_of_its_definition(contender):
+    """Rows one by one, by a plain network with a graph of its own, in float64; of PPO the first epoch."""
+    gap, size = apart(contender)
+    assert gap < 1e-12
+    assert size > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("place", "other"), [(0, 1), (1, 2), (3, 0), (4, 5), (7, 8)], ids=lambda place: CONTENDERS[place].label
+)
+def test_negative_control_a_wrong_weight_is_noticed(place, other):
+    gap, size = apart(CONTENDERS[place], CONTENDERS[other])
+    assert gap > 0.01 * size
 
 
 def enumerated(correction, share=0.3):
