@@ -93,8 +93,8 @@ CLAIMS = (
         regime=(
             "one correct arm, rewards 0 or 1, a constant baseline 0 ≤ b < 1, expected gradients in the logits; "
             "random actors: symmetric contexts of one K; the least weight: actors that play one wrong arm, a share "
-            "δ of the samples. With the mean of what the actors were paid as baseline, as a group's is, PG has "
-            "μ_y(e_y−μ) and never turns away from ∇J. Zero price is as noisy as its successes are rare, and so are "
+            "δ of the samples. With the mean of what the actors were paid as baseline, as a group's is, PG "
+            "never turns away from ∇J. Zero price is as noisy as its successes are rare, and so are "
             "importance weights. "
             "Where unpaid samples are paid with probability r it is exact on policy alone; for a fixed μ it "
             "imitates what was paid, and ends at the error r(1−μ_y)/(μ_y+r(1−μ_y)). Where a share δ of the samples "

@@ -64,14 +64,14 @@ def _training(ax: Axes, late: pd.DataFrame, delay: int) -> None:
         by_update = 100 * runs.pivot_table(index="update", columns="seed", values="token_error")
         ends = by_update.min(axis=1), by_update.max(axis=1)
         draw_measured(ax, by_update.index, by_update.median(axis=1), *ends, style, label=shown(label))
-        first = runs.iloc[0]
-        given = float(runs["rate"].iloc[0])
-        rate = None if np.isnan(given) else given
-        estimator = Estimator(str(first["method"]), rate, answers=int(first["answers"]))
-        rest = resting_probability(estimator, int(first["length"]), int(first["vocab_size"]))
+        length, vocab_size, n_answers = (int(runs[name].iloc[0]) for name in ("length", "vocab_size", "answers"))
+        rate, method = runs["rate"].to_numpy(np.float64)[0], str(runs["method"].iloc[0])
+        estimator = Estimator(method, None if np.isnan(rate) else float(rate), answers=n_answers)
+        rest = resting_probability(estimator, length, vocab_size)
         if rest < 0.98:
             draw_exact(ax, [delay], [100 * (1 - rest)], style.colour, ms=7)
-            there = max(there, abs(float(by_update.loc[delay].median()) - 100 * (1 - rest)))
+            found = 100 * float(np.median(runs[runs["update"] == delay]["token_error"].to_numpy(np.float64)))
+            there = max(there, abs(found - 100 * (1 - rest)))
             resting.append(label)
     reference(ax, x=delay)
     ax.set(xlabel="update", ylabel="token error (percent)", ylim=(0, 55), xlim=(0, None))
