@@ -306,6 +306,12 @@ FIGURES = {
         "paper_figs.reversal.scaling:reversal_scaling",
         ("reversal-scaling",),
     ),
+    "reversal-stale": FigureEntry(
+        "token error on token reversal where others wrote the answers: with late actors, and at the end by friction",
+        "paper_figs.reversal.stale:reversal_stale",
+        ("reversal-stale",),
+        claims=("stale-actors",),
+    ),
     "when-it-saves": FigureEntry(
         "a gated update's seconds over a full one's, by batch and width and by batch and device",
         "paper_figs.across.when_it_saves:when_it_saves",

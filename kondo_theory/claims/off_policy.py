@@ -1,8 +1,81 @@
 """Claims about data that another policy drew: an older learner, broken actors, corrupted rewards."""
 
-from kondo_theory.claims.registry import SIMULATED, Claim
+from kondo_theory.claims.registry import MEDIAN_RULE, SIMULATED, SIMULATED_RULE, Claim, Criterion, DecisionRule
 
 __all__ = ["CLAIMS"]
+
+_RESTS = (
+    "PPO",
+    "zero-price",
+    "token gate(30 %)",
+    "token gate(30 %), actor's surprisal",
+    "row gate(3 %)",
+    "row gate(3 %), actor's surprisal",
+)
+_LEARN = (
+    *(("late actors", label, 5.0) for label in ("PG", "PG, tokens' weights", "DG")),
+    *(
+        ("broken answers", label, 5.0)
+        for label in ("PG", "PG, answers' weights", "DG", "DG, actor's surprisal", "zero-price")
+    ),
+    *(("false pay", label, 10.0) for label in ("PG", "DG", "zero-price", "token gate(30 %)")),
+    ("all three", "PG", 10.0),
+)
+_ON_ANSWERS = (
+    *(
+        Criterion(
+            f"token error at the end of the first delay, {label}, less the predicted (percentage points)",
+            low=-8.0,
+            high=8.0,
+            why="it rests where its mean gradient on the first actors' answers vanishes; eight points for a finite "
+            "batch and time",
+        )
+        for label in _RESTS
+    ),
+    *(
+        Criterion(
+            f"token error at the end of the first delay, {label} (percent)",
+            high=15.0,
+            strict=True,
+            why="no rest above 1 %: well below the lowest of those that rest",
+        )
+        for label in ("PG", "DG")
+    ),
+    Criterion(
+        "token error at the end of the first delay, token gate(30 %), actor's − learner's surprisal "
+        "(percentage points)",
+        high=0.0,
+        strict=True,
+        why="the learner's lets in the rare wrong tokens of lucky answers",
+    ),
+    *(
+        Criterion(
+            f"final token error, {label}, {where} (percent)",
+            high=most,
+            why="it learns: a mean of the actors' own answers leaves PG no bias, and few false payments outrank it",
+        )
+        for where, label, most in _LEARN
+    ),
+    *(
+        Criterion(
+            f"final token error, row gate(3 %), {where} (percent)",
+            low=35.0,
+            why="all that it keeps is paid by mistake; the drift vanishes near 45 %",
+        )
+        for where in ("false pay", "all three")
+    ),
+    Criterion(
+        "final sequence error, zero-price, all three (percent)",
+        low=3.0,
+        why="it rests at 4.3 %, the error of what is paid",
+    ),
+    Criterion(
+        "final sequence error, DG − zero-price, all three (percentage points)",
+        high=0.0,
+        strict=True,
+        why="DG's floor is lower: it weighs failures, and those of the same tokens are the more",
+    ),
+)
 
 CLAIMS = (
     Claim(
@@ -20,7 +93,9 @@ CLAIMS = (
         regime=(
             "one correct arm, rewards 0 or 1, a constant baseline 0 ≤ b < 1, expected gradients in the logits; "
             "random actors: symmetric contexts of one K; the least weight: actors that play one wrong arm, a share "
-            "δ of the samples. Zero price is as noisy as its successes are rare, and so are importance weights. "
+            "δ of the samples. With the mean of what the actors were paid as baseline, as a group's is, PG "
+            "never turns away from ∇J. Zero price is as noisy as its successes are rare, and so are "
+            "importance weights. "
             "Where unpaid samples are paid with probability r it is exact on policy alone; for a fixed μ it "
             "imitates what was paid, and ends at the error r(1−μ_y)/(μ_y+r(1−μ_y)). Where a share δ of the samples "
             "comes from actors that are never right and the rest from the learner it rests at {floor_never_right} "
@@ -29,7 +104,12 @@ CLAIMS = (
             "that it finds likeliest, the actor's the broken actor's arm first. DG weighs the learner's own "
             "failures unequally and can be farther from ∇J than PG, mostly where actors are hardly broken"
         ),
-        rule=SIMULATED,
+        rule=DecisionRule(
+            statistic=SIMULATED_RULE + "; on token reversal: " + MEDIAN_RULE,
+            undecided="a standard error above the resolution, or an interval that straddles its margin",
+            judged_from={"updates": 250, "seeds": 2},
+            criteria=_ON_ANSWERS,
+        ),
         formulas={
             "zero_price_noise": "(1−μ_y)/μ_y",
             "pg_coefficient": "(1−δ)p + δ/K + bδ(p−1/K)/ε",

@@ -91,8 +91,7 @@ def _one_context(proof: Proof) -> sp.Expr:
         (1 - b) * _mu[0] / _softmax() * sum(t * x * sp.diff(_softmax(), x) for t, x in zip(_t, _odds, strict=True)),
         latex=r"\mathbb E\,g\cdot t=(1-b)\frac{\mu_y}{p}\nabla p\cdot t",
     )
-    variance = _mu_y * (1 - b) ** 2 - (_mu_y * (1 - b)) ** 2
-    noise = (1 - _mu_y) / _mu_y
+    variance, noise = _mu_y * (1 - b) ** 2 - (_mu_y * (1 - b)) ** 2, (1 - _mu_y) / _mu_y
     proof.identity(
         "and so is each of its gradients: nothing across d, and along it a variance over squared signal of",
         variance / (_mu_y * (1 - b)) ** 2,
@@ -103,6 +102,19 @@ def _one_context(proof: Proof) -> sp.Expr:
         _mean(_advantages(1 - b, -b)).subs(normalised),
         (_mu[0] * _score(0) + b * sum((x - m) * t for x, m, t in zip(_pi, _mu, _t, strict=True))).subs(normalised),
         latex=r"\mathbb E\,g=\mu_y d+b(\pi-\mu)",
+    )
+    by_own_mean = _mean(_advantages(1 - _mu[0], -_mu[0])).subs(normalised)
+    proof.identity(
+        "With what the actors were paid on average as baseline, b = μ_y, as with the mean of a group, π drops out,",
+        by_own_mean,
+        (_mu[0] * (_t[0] - sum(m * t for m, t in zip(_mu, _t, strict=True)))).subs(normalised),
+        latex=r"\mathbb E\,g=\mu_y(e_y-\mu)",
+    )
+    proof.identity(
+        "and PG never turns away from d: along it no term is negative.",
+        by_own_mean.subs({t: sp.Integer(a == 0) - _pi[a] for a, t in enumerate(_t)}),
+        (_mu[0] * (1 - _mu[0] - _pi[0] + sum(m * x for m, x in zip(_mu, _pi, strict=True)))).subs(normalised),
+        latex=r"\mathbb E\,g\cdot d=\mu_y\Bigl((1-\mu_y)(1-p)+\sum_{a\ne y}\mu_a\pi_a\Bigr)",
     )
     proof.argue(
         "All of this holds for any number of arms, and in every context of many: zero price changes the weights of "

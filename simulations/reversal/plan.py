@@ -28,8 +28,8 @@ __all__ = ["MEASURED", "SCALING", "ReversalPlan", "plan_reversal", "study_kind"]
 
 SCALING = "scaling"
 """The study that is a search and no list of runs."""
-MEASURED = ("step-times", "stall-noise", "row-gates")
-"""Studies that have no learning curves."""
+MEASURED = ("step-times", "stale", "stall-noise", "row-gates")
+"""Studies that write tables of their own kind."""
 
 
 def study_kind(study: str | None) -> str:

@@ -79,7 +79,10 @@ CHECKS: dict[str, Check] = {
         measure="simulations.verification.checks.mnist.gamble:noise_aware_gate",
     ),
     "context-allocation": Check(simulate="simulations.verification.checks.bandits.contexts:context_allocation"),
-    "stale-actors": Check(simulate="simulations.verification.checks.off_policy.stale_actors:stale_actors"),
+    "stale-actors": Check(
+        simulate="simulations.verification.checks.off_policy.stale_actors:stale_actors",
+        measure="simulations.verification.checks.off_policy.stale_answers:stale_answers",
+    ),
     "disfavoured-actions": Check(
         simulate="simulations.verification.checks.off_policy.disfavoured_actions:disfavoured_actions",
     ),

@@ -58,8 +58,8 @@ def test_few_copies_are_kept_of_long_delays(data):
     for now in range(200):
         program.step.counts.updates = now
         program.actor()
-        assert max(0, now - 42) <= program._copies[0][0] <= max(0, now - 40)
-    assert len(program._copies) <= 22
+        assert max(0, now - 42) <= program._copies.kept[0][0] <= max(0, now - 40)
+    assert len(program._copies.kept) <= 22
 
 
 def test_random_actors_mix_into_the_behaviour(data):

@@ -145,3 +145,20 @@ def test_the_floor_of_imitation(corruption, share, right, floor):
 def test_the_bound_is_met_by_no_weight():
     assert failing_weight_bound(0.01, -0.5) == pytest.approx(0.1)
     assert failing_weight_bound(0.3, 0.0) == 1
+
+
+def test_with_the_actors_own_mean_as_baseline_pg_never_turns_away():
+    """Its mean is μ_y(e_y − μ), in which π is not; with the learner's confidence it can point the other way."""
+    rng = np.random.default_rng(3)
+    policy, behaviour = rng.dirichlet(np.full(5, 0.3), (2, 200))
+    reward = np.eye(5)[0]
+    direction = reward - policy
+    for baseline, least in ((behaviour[:, 0], 0.0), (np.sum(policy**2, axis=1), -1.0)):
+        found = off_policy_moments("pg", policy, behaviour, reward, np.minimum(baseline, 0.999999)).moments
+        if least == 0:
+            expected = behaviour[:, :1] * (reward - behaviour)
+            unit = direction / np.linalg.norm(direction, axis=1, keepdims=True)
+            assert found.signal == pytest.approx(np.sum(expected * unit, axis=1), abs=1e-12)
+            assert (found.cosine > 0).all()
+        else:
+            assert (found.cosine < -0.5).any(), "a control"

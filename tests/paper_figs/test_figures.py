@@ -23,6 +23,7 @@ def reads_tables(name):
     """Whether a module of simulations reads or summarises tables and runs nothing."""
     plain = ("simulations.errors", "simulations.statistics", "simulations.results")
     plain += ("simulations.language_model.predictions", "simulations.language_model.frozen.estimates")
+    plain += ("simulations.reversal.stale.rests",)
     return name in plain or name.startswith("simulations.results.") or name.endswith((".tables", ".summary"))
 
 

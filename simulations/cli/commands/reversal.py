@@ -23,10 +23,10 @@ __all__ = ["reversal"]
 @options.PRESET
 @options.study(
     "Named runs: quality (default), token-trap, screening, screening-tasks, reward, learning-rate, protocols, "
-    "scaling; step-times: seconds of an update; stall-noise: drift and noise along stalls; "
-    "row-gates: what gates on answers do along training.",
+    "scaling; step-times: seconds of an update; stale: older, broken and mistaken actors; "
+    "stall-noise: drift and noise along stalls; row-gates: what gates on answers do along training.",
     completion.keys_in(
-        "simulations.reversal.studies", "STUDIES", "scaling", "step-times", "stall-noise", "row-gates"
+        "simulations.reversal.studies", "STUDIES", "scaling", "step-times", "stale", "stall-noise", "row-gates"
     ),
 )
 @click.option(
@@ -86,6 +86,7 @@ def _measured(given: Mapping[str, Any], *, quiet: bool) -> int:
     from simulations.results.tables import table_path
     from simulations.reversal import times
     from simulations.reversal.moments import writing
+    from simulations.reversal.stale import study as stale
 
     study = given["study"]
     shared = settings_of_a_study(study, {name: value for name, value in given.items() if name != "study"})
@@ -93,7 +94,11 @@ def _measured(given: Mapping[str, Any], *, quiet: bool) -> int:
     with options.user_input():
         options.require_device(shared["device"])
         out = table_path(out, f"reversal-{study}-{preset}")
-    write = times.write_table if study == "step-times" else partial(writing.write_table, study)
-    with written(out, quiet=quiet):
+    write, summary = partial(writing.write_table, study), None
+    if study == "step-times":
+        write = times.write_table
+    elif study == "stale":
+        write, summary = stale.write_table, stale.summary_table
+    with written(out, quiet=quiet, summary=summary):
         write(preset, out, **shared, command=typed(), progress=teller(quiet))
     return 0

@@ -6,36 +6,12 @@ from dataclasses import dataclass
 
 from kondo_theory.words import choice
 from simulations.mnist.config import MnistConfig
+from simulations.networks.actors import Setting
 
 __all__ = ["CONTENDERS", "CORRECTIONS", "SETTINGS", "SIZES", "SURPRISALS", "Contender", "Setting", "StaleSize"]
 
 CORRECTIONS = ("none", "importance", "clip")
 SURPRISALS = ("learner", "actor")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Where the actions come from: updates by which actors are late, share of random ones, probability of false pay.
-
-    Raises
-    ------
-    ValueError
-        If the delay is negative or not whole, or a share is not in [0, 1].
-    """
-
-    delay: int = 0
-    random: float = 0.0
-    corruption: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.delay, int) or self.delay < 0:
-            raise ValueError(f"delay must be a whole number of updates, at least 0, got {self.delay!r}")
-        for name in ("random", "corruption"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)!r}")
-
-    def __str__(self) -> str:
-        return f"delay {self.delay}, random {100 * self.random:g} %, false pay {100 * self.corruption:g} %"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ else is the protocol of :mod:`simulations.mnist.config`.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -26,6 +25,7 @@ from simulations.mnist.images import Mnist, load_mnist
 from simulations.mnist.runs import run_in_turn, trained_and_read
 from simulations.mnist.stale.contenders import CONTENDERS, SETTINGS, SIZES, Contender, Setting, StaleSize
 from simulations.mnist.training import SeedProgram, confidence_advantage
+from simulations.networks.actors import Copies
 from simulations.networks.mlp import StackedMLP
 from simulations.randomness.seed_streams import draw_actions
 from simulations.resuming.checkpoints import CheckpointDirectory
@@ -42,7 +42,6 @@ __all__ = [
 KIND = "mnist-stale"
 CLIP = 0.2
 """Of PPO: a sample whose ratio π/μ has left [1 − 0.2, 1 + 0.2] in the direction of its advantage has no gradient."""
-_COPIES = 20
 _TEST_CHUNK = 2_000
 
 
@@ -58,20 +57,15 @@ class StaleProgram(SeedProgram):
         ]
         super().__init__(configs, data, device)
         self.contender, self.setting = contender, setting
-        self._copies: deque[tuple[int, StackedMLP]] = deque()
+        self._copies = Copies(setting.delay, lambda: self.step.network.frozen_copy(self.dtype))
         # Nothing else draws from these streams while the screener is exact.
         self._mistakes = [torch.Generator(device).manual_seed(config.streams()["screener"]) for config in configs]
 
     def actor(self) -> StackedMLP:
         """Return the network that acts now, and copy the learner's if it is time to."""
-        now, late = self.step.counts.updates, self.setting.delay
-        if late == 0:
+        if self.setting.delay == 0:
             return self.step.network
-        if now % max(1, late // _COPIES) == 0:
-            self._copies.append((now, self.step.network.frozen_copy(self.dtype)))
-        while len(self._copies) > 1 and self._copies[1][0] <= now - late:
-            self._copies.popleft()
-        return self._copies[0][1]
+        return self._copies.acting(self.step.counts.updates)
 
     def behaviour(self, observations: Tensor, log_policy: Tensor) -> Tensor:
         """Return log μ, (S, B, K)."""

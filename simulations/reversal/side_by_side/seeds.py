@@ -34,7 +34,7 @@ from simulations.reversal.config import STREAMS, ReversalConfig
 from simulations.reversal.methods import objective
 from simulations.reversal.objectives import advantage_of, error_columns, points, right_tokens, wrong_tokens
 
-__all__ = ["ReversalSeeds", "train"]
+__all__ = ["ReversalSeeds", "train", "trained"]
 
 _PROMPTS_AT_ONCE = 500
 """Evaluation prompts of all seeds that are answered at a time: their keys and values stay small."""
@@ -66,7 +66,13 @@ def train(
     ReportedError
         If a policy or a loss is not finite, or the checkpoint is damaged or of other runs.
     """
-    seeds = ReversalSeeds(configs, device)
+    return trained(ReversalSeeds(configs, device), checkpoint)
+
+
+def trained(
+    seeds: ReversalSeeds, checkpoint: CheckpointFile | None = None
+) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Train seeds to their end, from where the checkpoint left them; arguments and results as of :func:`train`."""
     state = checkpoint.load() if checkpoint is not None else None
     if state is not None:
         seeds.restore(state)
