@@ -7,7 +7,7 @@ of signal ρE‖g‖²/‖E g‖² is at least (E‖g‖)²/‖∇J‖² ≥ 1 a
 In one symmetric context a wrong arm's score has D = √(1+(K−2)/(Kp²)) times the length of its part along ∇J, and that
 least is ((1−b) + bD)². Zero price has the cost one there, and a biased mean, (1−b)∇J.
 
-Source: this project (derivation ``unbiased-gates``). The effective sample size is that of importance weights.
+Source: this project (derivation ``unbiased-gates``). The effective sample size of a gate's weights is after VCPO.
 """
 
 from __future__ import annotations

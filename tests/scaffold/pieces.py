@@ -45,6 +45,7 @@ FAMILIES = {
     "gambling": Family("kondo_theory/gambling", "gambling", "gambling", "gambling", "gambling"),
     "contexts": _one_context("contexts", "contexts"),
     "cost": _one_context("cost.py", "contexts"),
+    "estimators": Family("kondo_theory/estimators", "estimators", "estimators", "bandits"),
     "tokens": Family("kondo_theory/token_trap", "tokens", "tokens", "tokens", "tokens"),
     "mnist": Family("", "mnist", "mnist"),
     "reversal": Family("", "reversal", "reversal"),
