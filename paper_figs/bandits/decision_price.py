@@ -1,0 +1,63 @@
+"""The figure of the price of least expected cost under noisy scores."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from kondo_theory.geometry.decision_price import gaussian_gain, gaussian_price
+from paper_figs.arranging import stack_names
+from paper_figs.marks import reference
+from paper_figs.panels import caption, finding, panels
+from paper_figs.style import GREYS, shades
+from paper_figs.wording import number
+
+__all__ = ["decision_price"]
+
+_NOISES = (0.0, 0.5, 1.0, 2.0)
+
+
+def decision_price(cost: float = 1.0, mean: float = 0.0, deviation: float = 1.0) -> Figure:
+    """Draw the gain over keeping nothing against the price, and against the noise at the best price and at c."""
+    figure, (prices, noises) = panels(2)
+    _against_price(prices, cost, mean, deviation)
+    _against_noise(noises, cost, mean, deviation)
+    caption(f"""Expected gain over keeping nothing, per sample: a backward pass costs c = {cost:g} and is worth the
+        sample's delight χ, Gaussian with mean {mean:g} and deviation σ = {deviation:g}; scores are χ + τξ, ξ standard
+        normal. (a) Against the price on the scores; the dot is the best price, where a sample of that score is worth c
+        on average. (b) Against τ/σ at the best price, and at the price c on raw scores. Everything is exact: no
+        points, no seeds.""")
+    return figure
+
+
+def _against_price(ax: Axes, c: float, mu: float, sigma: float) -> None:
+    price = np.linspace(c - 2 * sigma, c + 6 * sigma, 241)
+    for noise, colour in zip(_NOISES, shades(len(_NOISES)), strict=True):
+        ax.plot(price, gaussian_gain(price, c, mu, sigma, noise * sigma), color=colour, label=f"τ = {noise:g}σ")
+        best = gaussian_price(c, mu, sigma, noise * sigma)
+        ax.plot(best, gaussian_gain(best, c, mu, sigma, noise * sigma), "o", color=colour, ms=3)
+    reference(ax, y=0)
+    reference(ax, x=c)
+    ax.set(xlabel="price on the score, λ", ylabel="gain over keeping nothing", xlim=(price[0], price[-1]))
+    ax.set_ylim(-0.25 * sigma, 0.12 * sigma)
+    noise = _NOISES[2]
+    best = float(gaussian_price(c, mu, sigma, noise * sigma))
+    finding(ax, f"Noise as large as the deviation moves the best price from {number(c)} to {number(best)}")
+    stack_names(ax, (0.7, 0.5))
+
+
+def _against_noise(ax: Axes, c: float, mu: float, sigma: float) -> None:
+    noise = np.linspace(0, 3, 121)
+    best = gaussian_gain(gaussian_price(c, mu, sigma, noise * sigma), c, mu, sigma, noise * sigma)
+    raw = gaussian_gain(c, c, mu, sigma, noise * sigma)
+    ax.plot(noise, best, color=GREYS[0], label="best price, or calibrated scores")
+    ax.plot(noise, raw, color=shades(2)[1], label="price c on raw scores")
+    reference(ax, y=0)
+    ax.set(xlabel="noise over the deviation, τ/σ", ylabel="gain over keeping nothing", xlim=(0, 3))
+    worse = noise[np.asarray(raw) < 0]
+    if worse.size:
+        finding(ax, f"From τ = {number(float(worse[0]))}σ on the price c loses against keeping nothing")
+    else:
+        finding(ax, "The price c gains at every noise that is drawn")
+    stack_names(ax, (0.3, 0.98))
