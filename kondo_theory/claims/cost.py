@@ -75,15 +75,15 @@ CLAIMS = (
             "score s = χ + τξ, ξ standard normal and independent; delight in the unit of the cost, a sample worth "
             "its own whatever else is kept. For any law of delight E[χ | s] = s + τ²·(log f)′, f the scores' "
             "density, and never falls, so that one price does, and calibration is needed where E[χ | s] crosses c "
-            "alone. χ ~ N(μ, σ²): the gain over keeping nothing is {gain} at z = (c−μ)/(σr), r = σ/√(σ²+τ²). At c = "
-            "μ + σ and τ = σ = 1 it is {best_gain}, and {raw_gain} at the price c. Two delights: p and q their "
+            "alone. χ ~ N(μ, d²): the gain over keeping nothing is {gain} at z = (c−μ)/(dr), r = d/√(d²+τ²). At c = "
+            "μ + d and τ = d = one it is {best_gain}, and {raw_gain} at the price c. Two delights: p and q their "
             "probabilities"
         ),
         rule=SIMULATED,
         formulas={
-            "gaussian_price": "μ + (c−μ)(1+τ²/σ²)",
+            "gaussian_price": "μ + (c−μ)(1+τ²/d²)",
             "two_point_price": "(a+b)/2 + τ²/(a−b)·log(q(c−b)/(p(a−c)))",
-            "gain": "σrφ(z) − (c−μ)(1−Φ(z))",
+            "gain": "d·r·φ(z) − (c−μ)(1−Φ(z))",
             "best_gain": "0.0251",
             "raw_gain": "−0.0201",
         },

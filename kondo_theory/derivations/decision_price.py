@@ -12,7 +12,7 @@ from kondo_theory.derivations.proof import Derivation, Proof
 __all__ = ["derive"]
 
 c, mu, s, x, lam = sp.symbols("c mu s x lambda", real=True)
-sigma, tau, r = sp.symbols("sigma tau r", positive=True)
+sigma, tau, r = sp.symbols("d tau r", positive=True)
 a, b = sp.symbols("a b", real=True)
 p, q = sp.symbols("p q", positive=True)
 _z, _t = sp.symbols("z t", real=True)
@@ -36,7 +36,7 @@ def _two_point_price() -> sp.Expr:
 
 
 def _gain(t: sp.Expr) -> sp.Expr:
-    """Return the claimed E[(χ − c)·1{s > λ}], t = (λ − μ)/√(σ² + τ²)."""
+    """Return the claimed E[(χ − c)·1{s > λ}], t = (λ − μ)/√(d² + τ²)."""
     return sigma * r * _phi(t) - (c - mu) * _upper(t)
 
 
@@ -88,18 +88,18 @@ def _gaussian(proof: Proof) -> tuple[sp.Expr, sp.Expr, sp.Expr, sp.Expr]:
     """Gaussian delight: price, gain, and what the price c on raw scores costs."""
     exponent = -((x - mu) ** 2) / (2 * sigma**2) - (s - x) ** 2 / (2 * tau**2)
     price = proof.identity(
-        "χ ~ N(μ, σ²): the posterior is Gaussian, its mean where the exponent is stationary. That mean is c at the "
+        "χ ~ N(μ, d²): the posterior is Gaussian, its mean where the exponent is stationary. That mean is c at the "
         "score",
         sp.solve(sp.diff(exponent, x).subs(x, c), s)[0],
         _gaussian_price(),
-        latex=r"\lambda^*=\mu+(c-\mu)\left(1+\tfrac{\tau^2}{\sigma^2}\right)",
+        latex=r"\lambda^*=\mu+(c-\mu)\left(1+\tfrac{\tau^2}{d^2}\right)",
     )
     proof.identity(
-        "E[χ | s] is N(μ, (σr)²), r = σ/√(σ²+τ²). A gate at λ, t = (λ−μ)/√(σ²+τ²), gains over keeping nothing what "
-        "lies above t: less by (μ + σrt − c)φ(t) for each unit of t,",
+        "E[χ | s] is N(μ, (dr)²), r = d/√(d²+τ²). A gate at λ, t = (λ−μ)/√(d²+τ²), gains over keeping nothing what "
+        "lies above t: less by (μ + drt − c)φ(t) for each unit of t,",
         sp.Derivative(_gain(_t), _t),
         -(mu + sigma * r * _t - c) * _phi(_t),
-        latex=r"g(t)=\sigma r\,\varphi(t)-(c-\mu)\{1-\Phi(t)\},\quad g'(t)=-(\mu+\sigma rt-c)\,\varphi(t)",
+        latex=r"g(t)=d r\,\varphi(t)-(c-\mu)\{1-\Phi(t)\},\quad g'(t)=-(\mu+d rt-c)\,\varphi(t)",
     )
     proof.check(
         "and nothing as t → ∞.",
@@ -107,20 +107,20 @@ def _gaussian(proof: Proof) -> tuple[sp.Expr, sp.Expr, sp.Expr, sp.Expr]:
         latex=r"g(\infty)=0",
     )
     proof.check(
-        "So it rises up to t = (c−μ)/(σr) and falls beyond,",
+        "So it rises up to t = (c−μ)/(dr) and falls beyond,",
         sp.solve(mu + sigma * r * _t - c, _t) == [(c - mu) / (sigma * r)],
-        latex=r"g'(t)=0\iff t=\tfrac{c-\mu}{\sigma r}",
+        latex=r"g'(t)=0\iff t=\tfrac{c-\mu}{d r}",
     )
     proof.identity(
         "which is λ* again.",
         (_gaussian_price() - mu) / sp.sqrt(sigma**2 + tau**2),
         ((c - mu) / (sigma * r)).subs(r, sigma / sp.sqrt(sigma**2 + tau**2)),
-        latex=r"\tfrac{\lambda^*-\mu}{\sqrt{\sigma^2+\tau^2}}=\tfrac{c-\mu}{\sigma r}",
+        latex=r"\tfrac{\lambda^*-\mu}{\sqrt{d^2+\tau^2}}=\tfrac{c-\mu}{d r}",
     )
     example = {mu: 0, sigma: 1, c: 1, r: 1 / sp.sqrt(2)}
     at_best, raw = (_gain(t).subs(example) for t in (sp.sqrt(2), 1 / sp.sqrt(2)))
     proof.check(
-        "At c one deviation above the mean and an error as large as it, τ = σ, the best price gains, and the price c "
+        "At c one deviation above the mean and an error as large as it, τ = d, the best price gains, and the price c "
         "on raw scores loses against keeping nothing.",
         bool(at_best.evalf() > 0) and bool(raw.evalf() < 0),
         latex=r"\text{gain}(\lambda^*)>0>\text{gain}(c)",
@@ -157,7 +157,7 @@ def derive() -> Derivation:
         "decision-price",
         "Keeping where E[χ | s] > c costs least of all rules of the score s, a backward pass costing c and a missed "
         "one its delight. With s = χ + τξ it is a price: c where τ = 0 or the score is calibrated, μ + "
-        "(c−μ)(1+τ²/σ²) for Gaussian delight, the middle moved by odds and stakes for two delights.",
+        "(c−μ)(1+τ²/d²) for Gaussian delight, the middle moved by odds and stakes for two delights.",
         (
             "ξ standard normal, independent of the sample and between samples; the cost of a sample is of it alone",
             "delight in the unit of the cost; keeping a sample is worth its delight, whatever else is kept",

@@ -20,14 +20,14 @@ __all__ = ["gaussian_gain", "gaussian_price", "gaussian_regret", "two_point_gain
 
 
 def gaussian_price(cost: ArrayLike, mean: ArrayLike, deviation: ArrayLike, noise: ArrayLike) -> FloatArray:
-    """Return μ + (c − μ)(1 + τ²/σ²), the best price on s = χ + τξ for χ ~ N(μ, σ²).
+    """Return μ + (c − μ)(1 + τ²/d²), the best price on s = χ + τξ for χ ~ N(μ, d²).
 
     Parameters
     ----------
     cost : (...) array
         c, finite, in the unit of delight: what a backward pass costs.
     mean, deviation : (...) array
-        μ, finite, and σ > 0.
+        μ, finite, and d > 0.
     noise : (...) array
         τ ≥ 0.
 
@@ -45,7 +45,7 @@ def gaussian_gain(
 ) -> FloatArray:
     """Return E[(χ − c)·1{s > λ}], per sample: what a gate at the price λ gains over keeping nothing.
 
-    With r = σ/√(σ² + τ²) and t = (λ − μ)/√(σ² + τ²) it is σrφ(t) − (c − μ)Φ(−t).
+    With r = d/√(d² + τ²) and t = (λ − μ)/√(d² + τ²) it is d·r·φ(t) − (c − μ)Φ(−t).
 
     Parameters
     ----------

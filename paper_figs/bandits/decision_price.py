@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from kondo_theory.geometry.decision_price import gaussian_gain, gaussian_price
 from paper_figs.arranging import stack_names
-from paper_figs.marks import reference
+from paper_figs.marks import draw_exact, reference
 from paper_figs.panels import caption, finding, panels
 from paper_figs.style import GREYS, shades
 from paper_figs.wording import number
@@ -24,9 +24,9 @@ def decision_price(cost: float = 1.0, mean: float = 0.0, deviation: float = 1.0)
     _against_price(prices, cost, mean, deviation)
     _against_noise(noises, cost, mean, deviation)
     caption(f"""Expected gain over keeping nothing, per sample: a backward pass costs c = {cost:g} and is worth the
-        sample's delight χ, Gaussian with mean {mean:g} and deviation σ = {deviation:g}; scores are χ + τξ, ξ standard
-        normal. (a) Against the price on the scores; the dot is the best price, where a sample of that score is worth c
-        on average. (b) Against τ/σ at the best price, and at the price c on raw scores. Everything is exact: no
+        sample's delight χ, Gaussian with mean {mean:g} and deviation d = {deviation:g}; scores are χ + τξ, ξ standard
+        normal. (a) Against the price on the scores; the mark is the best price, where a sample of that score is worth
+        c on average. (b) Against τ/d at the best price, and at the price c on raw scores. Everything is exact: no
         points, no seeds.""")
     return figure
 
@@ -34,9 +34,9 @@ def decision_price(cost: float = 1.0, mean: float = 0.0, deviation: float = 1.0)
 def _against_price(ax: Axes, c: float, mu: float, sigma: float) -> None:
     price = np.linspace(c - 2 * sigma, c + 6 * sigma, 241)
     for noise, colour in zip(_NOISES, shades(len(_NOISES)), strict=True):
-        ax.plot(price, gaussian_gain(price, c, mu, sigma, noise * sigma), color=colour, label=f"τ = {noise:g}σ")
+        ax.plot(price, gaussian_gain(price, c, mu, sigma, noise * sigma), color=colour, label=f"τ = {noise:g}d")
         best = gaussian_price(c, mu, sigma, noise * sigma)
-        ax.plot(best, gaussian_gain(best, c, mu, sigma, noise * sigma), "o", color=colour, ms=3)
+        draw_exact(ax, best, gaussian_gain(best, c, mu, sigma, noise * sigma), colour)
     reference(ax, y=0)
     reference(ax, x=c)
     ax.set(xlabel="price on the score, λ", ylabel="gain over keeping nothing", xlim=(price[0], price[-1]))
@@ -54,10 +54,10 @@ def _against_noise(ax: Axes, c: float, mu: float, sigma: float) -> None:
     ax.plot(noise, best, color=GREYS[0], label="best price, or calibrated scores")
     ax.plot(noise, raw, color=shades(2)[1], label="price c on raw scores")
     reference(ax, y=0)
-    ax.set(xlabel="noise over the deviation, τ/σ", ylabel="gain over keeping nothing", xlim=(0, 3))
+    ax.set(xlabel="noise over the deviation, τ/d", ylabel="gain over keeping nothing", xlim=(0, 3))
     worse = noise[np.asarray(raw) < 0]
     if worse.size:
-        finding(ax, f"From τ = {number(float(worse[0]))}σ on the price c loses against keeping nothing")
+        finding(ax, f"From τ = {number(float(worse[0]))}d on the price c loses against keeping nothing")
     else:
         finding(ax, "The price c gains at every noise that is drawn")
     stack_names(ax, (0.3, 0.98))

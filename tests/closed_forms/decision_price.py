@@ -12,27 +12,27 @@ __all__ = ["CLOSED_FORMS", "QUOTED"]
 
 def _law(rng):
     """Draw a cost and a Gaussian law."""
-    return {"c": rng.normal(), "mu": rng.normal(), "sigma": rng.uniform(0.1, 2), "tau": rng.uniform(0.05, 2)}
+    return {"c": rng.normal(), "mu": rng.normal(), "d": rng.uniform(0.1, 2), "tau": rng.uniform(0.05, 2)}
 
 
-def _price(c, mu, sigma, tau):
-    return gaussian_price(c, mu, sigma, tau)
+def _price(c, mu, d, tau):
+    return gaussian_price(c, mu, d, tau)
 
 
 def _at(rng):
-    """Draw a law by r = σ/√(σ²+τ²) and a place z of the price."""
+    """Draw a law by r = d/√(d²+τ²) and a place z of the price."""
     return {
         "c": rng.normal(),
         "mu": rng.normal(),
-        "sigma": rng.uniform(0.1, 2),
+        "d": rng.uniform(0.1, 2),
         "r": rng.uniform(0.2, 0.95),
         "z": rng.normal(),
     }
 
 
-def _gain(c, mu, sigma, r, z):
-    spread = sigma / r
-    return gaussian_gain(mu + z * spread, c, mu, sigma, np.sqrt(spread**2 - sigma**2))
+def _gain(c, mu, d, r, z):
+    spread = d / r
+    return gaussian_gain(mu + z * spread, c, mu, d, np.sqrt(spread**2 - d**2))
 
 
 def _two(rng):
@@ -64,9 +64,9 @@ QUOTED = {
     "decision-price": {
         "s + τ²·(log f)′": "the posterior mean of any law, a step of the proof",
         "s = χ + τξ": "the score, a definition",
-        "σ²)": "the law's variance",
-        "z = (c−μ)/(σr)": "the best place, a step of the proof",
-        "r = σ/√(σ²+τ²)": "a definition",
-        "c = μ + σ": "an example's setting",
+        "d²)": "the law's variance",
+        "z = (c−μ)/(dr)": "the best place, a step of the proof",
+        "r = d/√(d²+τ²)": "a definition",
+        "c = μ + d": "an example's setting",
     },
 }

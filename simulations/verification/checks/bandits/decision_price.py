@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float64]
 BATCHES = {"smoke": 40, "quick": 200, "paper": 4_000}
 BATCH = 20_000
 GAUSSIAN = ((0.5, 0.0, 1.0, 0.0), (0.5, 0.0, 1.0, 0.7), (1.0, 0.0, 1.0, 1.0), (0.4, 0.6, 0.5, 0.5))
-"""c, μ, σ and τ."""
+"""c, μ, d and τ."""
 TWO_POINTS = ((0.1, 0.6, -0.4, 0.3, 0.5), (0.3, 1.2, -0.1, 0.1, 0.8))
 """c, a, b, p and τ."""
 WIDTH = 0.02  # to either side of the best price
@@ -38,10 +38,10 @@ def decision_price(context: Context, formulas: ModuleType = closed) -> list[Simu
         rng = np.random.default_rng(np.random.SeedSequence(9_500, spawn_key=(index,)))
         chi = mu + sigma * rng.normal(size=(n, BATCH))
         law = (c, mu, sigma, tau)
-        point: dict[str, Value] = {"c": c, "μ": mu, "σ": sigma, "τ": tau}
+        point: dict[str, Value] = {"c": c, "μ": mu, "d": sigma, "τ": tau}
         best = float(formulas.gaussian_price(*law))
         score = chi + tau * rng.normal(size=chi.shape)
-        where = f"Gaussian delight, c={c:g}, μ={mu:g}, σ={sigma:g}, τ={tau:g}"
+        where = f"Gaussian delight, c={c:g}, μ={mu:g}, d={sigma:g}, τ={tau:g}"
         for name, price in (("the best price", best), ("the price c", c)):
             gain = float(formulas.gaussian_gain(price, *law))
             regret = float(formulas.gaussian_regret(price, *law))
