@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from kondo_theory.geometry.cascade import cascade_gain
 from kondo_theory.geometry.decision_price import gaussian_gain, gaussian_price
 from paper_figs.arranging import stack_names
 from paper_figs.marks import draw_exact, reference
@@ -18,15 +19,16 @@ __all__ = ["decision_price"]
 _NOISES = (0.0, 0.5, 1.0, 2.0)
 
 
-def decision_price(cost: float = 1.0, mean: float = 0.0, deviation: float = 1.0) -> Figure:
+def decision_price(cost: float = 1.0, mean: float = 0.0, deviation: float = 1.0, evaluation: float = 0.05) -> Figure:
     """Draw the gain over keeping nothing against the price, and against the noise at the best price and at c."""
     figure, (prices, noises) = panels(2)
     _against_price(prices, cost, mean, deviation)
-    _against_noise(noises, cost, mean, deviation)
+    _against_noise(noises, cost, mean, deviation, evaluation)
     caption(f"""Expected gain over keeping nothing, per sample: a backward pass costs c = {cost:g} and is worth the
         sample's delight χ, Gaussian with mean {mean:g} and deviation d = {deviation:g}; scores are χ + τξ, ξ standard
         normal. (a) Against the price on the scores; the mark is the best price, where a sample of that score is worth
-        c on average. (b) Against τ/d at the best price, and at the price c on raw scores. Everything is exact: no
+        c on average. (b) Against τ/d at the best price, at the price c on raw scores, and where the
+        exact delight is learnt, at {evaluation:g} a sample, within the best window of the price (cascade). Everything is exact: no
         points, no seeds.""")
     return figure
 
@@ -47,8 +49,10 @@ def _against_price(ax: Axes, c: float, mu: float, sigma: float) -> None:
     stack_names(ax, (0.7, 0.5))
 
 
-def _against_noise(ax: Axes, c: float, mu: float, sigma: float) -> None:
+def _against_noise(ax: Axes, c: float, mu: float, sigma: float, evaluation: float) -> None:
     noise = np.linspace(0, 3, 121)
+    window = cascade_gain(evaluation, c, mu, sigma, noise * sigma)
+    ax.plot(noise, window, color=shades(2)[0], label="cascade")
     best = gaussian_gain(gaussian_price(c, mu, sigma, noise * sigma), c, mu, sigma, noise * sigma)
     raw = gaussian_gain(c, c, mu, sigma, noise * sigma)
     ax.plot(noise, best, color=GREYS[0], label="best price, or calibrated scores")

@@ -22,6 +22,7 @@ CLAIMS = (
     "stale-actors",
     "disfavoured-actions",
     "decision-price",
+    "cascade",
 )
 TIMES = ("pg", "backward", "value_backward", "value_forward")
 
@@ -68,6 +69,8 @@ MUTATIONS = [
     ("decision_price", "_gaussian", None, "_gaussian_price", lambda: sp.Symbol("c", real=True)),
     ("decision_price", "_two_points", None, "_two_point_price", lambda: sp.Symbol("a", real=True) / 2),
     ("decision_price", "_gaussian", None, "_upper", lambda at: (1 + sp.erf(at / sp.sqrt(2))) / 2),
+    ("cascade", "derive", None, "_variance", lambda: sp.Symbol("d", positive=True) ** 2),
+    ("cascade", "derive", None, "_loss", lambda at: sp.exp(-(at**2) / 2)),
     ("approximate_delight", "_bounded", None, "_band", lambda delta: (1 - delta, 1 + delta)),
     ("quality_cost_frontier", "_temperature_path", None, "_cost_of_gates", lambda: symmetric_context.eta + 1),
     ("backward_passes_to_align", "_zero_price", None, "_forward_zero_price", lambda: 1 / p),

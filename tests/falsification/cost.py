@@ -10,6 +10,7 @@ from scipy.special import ndtr
 from falsification.statements import context, refuted, states
 from kondo_theory import approximate, cost
 from kondo_theory.geometry import symmetric
+from kondo_theory.geometry.cascade import cascade_gain, cascade_recall, cascade_window
 from kondo_theory.geometry.decision_price import gaussian_gain, gaussian_price, two_point_gain, two_point_price
 
 
@@ -86,3 +87,19 @@ def _price(rng):
 @refuted("decision-price", "the price c on raw scores gains over keeping nothing")
 def _raw(rng):
     return gaussian_gain(1.0, 1.0, 0.0, 1.0, rng.uniform(0.8, 2))
+
+
+@states(
+    "cascade", "the window gains over scores alone and over exact delight for all, never more than that for nothing"
+)
+def _window(rng):
+    law = (rng.normal(), rng.normal(), rng.uniform(0.1, 2), rng.uniform(0.05, 2))
+    e = rng.uniform(0.001, 0.5)
+    found, alone = cascade_gain(e, *law), gaussian_gain(gaussian_price(*law), *law)
+    exact = gaussian_gain(law[0], *law[:3], 0.0)
+    return np.array([found - alone, found - (exact - e), exact - found, 1 - cascade_recall(e, *law)]) + 1e-9
+
+
+@refuted("cascade", "the exact delight always pays at the price")
+def _pays(rng):
+    return cascade_window(rng.uniform(0.01, 1), 1.0, rng.uniform(0.1, 1)) - 1e-12
