@@ -32,18 +32,8 @@ def _variance() -> sp.Expr:
     return d**2 * tau**2 / (d**2 + tau**2)
 
 
-def derive() -> Derivation:
-    """Derive the window about the price within which the exact delight pays."""
-    proof = Proof(
-        "cascade",
-        "After a noisy score the exact delight, at a cost e, pays iff the calibrated score m = E[χ | s] lies within "
-        "w of the cost c of a backward pass, v·L(w/v) = e, v the deviation of the delight given the score: nowhere "
-        "from e = v/√(2π) on.",
-        (
-            "χ ~ N(μ, d²), score s = χ + τξ, ξ standard normal, independent",
-            "a backward pass costs c and is worth its sample's delight; the exact delight of a sample costs e",
-        ),
-    )
+def _posterior(proof: Proof) -> None:
+    """Show what the score leaves unknown of the delight."""
     exponent = -((x - mu) ** 2) / (2 * d**2) - (s - x) ** 2 / (2 * tau**2)
     proof.identity(
         "Given its score the delight is Gaussian, with a variance that does not depend on the score:",
@@ -51,6 +41,22 @@ def derive() -> Derivation:
         _variance(),
         latex=r"v^2=\frac{d^2\tau^2}{d^2+\tau^2}",
     )
+    proof.identity(
+        "The calibrated score has the rest of the delight's variance, d² − v² = d⁴/(d²+τ²): N(μ, d² − v²), so that the "
+        "share of exact delights is its probability of the window.",
+        d**2 - _variance(),
+        d**4 / (d**2 + tau**2),
+        latex=r"d^2-v^2=\frac{d^4}{d^2+\tau^2}",
+    )
+    proof.check(
+        "Without noise nothing is left to learn, and with ever more all of the delight.",
+        sp.limit(_variance(), tau, 0) == 0 and sp.limit(_variance(), tau, sp.oo) == d**2,
+        latex=r"\tau\to0:\ v\to0,\quad\tau\to\infty:\ v\to d",
+    )
+
+
+def _window(proof: Proof) -> sp.Expr:
+    """Show where the exact delight is worth its cost, and return the most that it can be worth."""
     proof.define(
         "Without the exact delight the best decision is worth (m−c)₊, with it E[(χ−c)₊ | s]; u = |m−c|/v.",
         r"\mathbb E[(\chi-c)_+\mid s]-(m-c)_+",
@@ -92,4 +98,21 @@ def derive() -> Derivation:
         "within it the decision is that of the exact delight; outside (m−c)₊ is the gain, as by the best price",
         latex=r"|m-c|<w:\ G=\mathbf 1\{\chi>c\}",
     )
+    return most
+
+
+def derive() -> Derivation:
+    """Derive the window about the price within which the exact delight pays."""
+    proof = Proof(
+        "cascade",
+        "After a noisy score the exact delight, at a cost e, pays iff the calibrated score m = E[χ | s] lies within "
+        "w of the cost c of a backward pass, v·L(w/v) = e, v the deviation of the delight given the score: nowhere "
+        "from e = v/√(2π) on.",
+        (
+            "χ ~ N(μ, d²), score s = χ + τξ, ξ standard normal, independent",
+            "a backward pass costs c and is worth its sample's delight; the exact delight of a sample costs e",
+        ),
+    )
+    _posterior(proof)
+    most = _window(proof)
     return proof.conclude(variance=_variance(), worth=v * _loss(_u), most=most)

@@ -1,7 +1,7 @@
 """A cascade: a cheap noisy score for all, the exact delight within a window of the price.
 
-A backward pass costs c and is worth the sample's delight χ ~ N(μ, d²); scores are χ + τξ. After the score the delight is
-N(m, v²), v = dτ/√(d²+τ²), whatever the score. To learn χ itself costs e. It pays where |m − c| < w, and w solves
+A backward pass costs c and is worth the sample's delight χ ~ N(μ, d²); scores are χ + τξ. After the score the delight
+is N(m, v²), v = dτ/√(d²+τ²), whatever the score. To learn χ itself costs e. It pays where |m − c| < w, and w solves
 v·L(w/v) = e, L(x) = φ(x) − x(1 − Φ(x)), the mean of (ξ − x)₊: a window symmetric about c in calibrated scores.
 
 Source: this project (derivation ``cascade``).

@@ -28,8 +28,8 @@ def decision_price(cost: float = 1.0, mean: float = 0.0, deviation: float = 1.0,
         sample's delight χ, Gaussian with mean {mean:g} and deviation d = {deviation:g}; scores are χ + τξ, ξ standard
         normal. (a) Against the price on the scores; the mark is the best price, where a sample of that score is worth
         c on average. (b) Against τ/d at the best price, at the price c on raw scores, and where the
-        exact delight is learnt, at {evaluation:g} a sample, within the best window of the price (cascade). Everything is exact: no
-        points, no seeds.""")
+        exact delight is learnt, at {evaluation:g} a sample, within the best window of the price (cascade). Everything
+        is exact: no points, no seeds.""")
     return figure
 
 
@@ -64,4 +64,4 @@ def _against_noise(ax: Axes, c: float, mu: float, sigma: float, evaluation: floa
         finding(ax, f"From τ = {number(float(worse[0]))}d on the price c loses against keeping nothing")
     else:
         finding(ax, "The price c gains at every noise that is drawn")
-    stack_names(ax, (0.3, 0.98))
+    stack_names(ax, (0.03, 0.4))

@@ -45,6 +45,8 @@ CLOSED_FORMS = {
 QUOTED = {
     "cascade": {
         "s = χ + τξ": "the score, a definition",
+        "v·L(u)": "the name of the result worth",
+        "v²": "the name of the result variance",
         "v·L(w/v) = e": "the window, argued from the result worth",
         "d²)": "the law's variance",
         "e = 0.05, c = 1, μ = 0, d = τ = 1": "an example's setting",
