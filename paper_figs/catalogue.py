@@ -367,6 +367,12 @@ FIGURES = {
         "paper_figs.tokens.token_rules:token_rules",
         (),
     ),
+    "decision-price": FigureEntry(
+        "what a gate gains against its price, and against the noise of its scores (and cascade)",
+        "paper_figs.bandits.decision_price:decision_price",
+        (),
+        claims=("decision-price", "cascade"),
+    ),
     "stall-escape": FigureEntry(
         "How long a stall lasts: exponential in B over the learning rate, tokens together; free ones leave sooner",
         "paper_figs.tokens.stall_escape:stall_escape",

@@ -22,8 +22,10 @@ from kondo_theory.gambling import equal_noise, means, noise_aware, roots, top_ra
 from kondo_theory.geometry import (
     adam,
     alignment,
+    cascade,
     corners,
     counts,
+    decision_price,
     exact_rate,
     graded,
     learning,
@@ -77,6 +79,8 @@ ONE_KEPT = normal_rewards.normal_kept(**ONE_LAW, rate=0.1)
 NORMAL = {"policy": POLICY, "advantage": VALUES, "noise": SECOND, "rate": RATE}
 LEARNING = {"method": "dg", "n_arms": K, "baseline": BASELINE, "temperature": ETA}
 
+DECISION = {"cost": PRICE, "mean": (-0.2, 0.0, 0.1), "deviation": ETA, "noise": NOISE}
+TWO_POINTS = {"cost": PRICE, "high": ETA, "low": (-0.3, -1.0, -0.1), "share": P, "noise": NOISE}
 ONE = {"p_correct": P, "n_arms": K, "baseline": BASELINE}
 BATCH = {"batch_size": (10, 25, 40), "n_kept": (1, 4, 10)}
 METHOD = {"method": "dg", **ONE, "temperature": ETA}
@@ -239,6 +243,16 @@ BROADCAST = {
     symmetric.value_baseline: {"p_correct": P},
     symmetric.zero_price_moments: ONE,
     means.isoperimetric: {"share": P},
+    cascade.cascade_gain: {"evaluation": X, **DECISION},
+    cascade.cascade_recall: {"evaluation": X, **DECISION},
+    cascade.cascade_window: {"evaluation": X, "deviation": ETA, "noise": NOISE},
+    cascade.evaluated_share: {"evaluation": X, **DECISION},
+    cascade.posterior_deviation: {"deviation": ETA, "noise": NOISE},
+    decision_price.gaussian_gain: {"price": PRICE, **DECISION},
+    decision_price.gaussian_price: DECISION,
+    decision_price.gaussian_regret: {"price": PRICE, **DECISION},
+    decision_price.two_point_gain: {"price": PRICE, **TWO_POINTS},
+    decision_price.two_point_price: TWO_POINTS,
     means.log_positive_part: {"s": NOISE},
     means.normal_density: {"x": np.array(0.5)},
     means.positive_part: {"s": NOISE},

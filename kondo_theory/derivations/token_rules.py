@@ -2,6 +2,8 @@
 
 Source: this project. The rules are those that :mod:`kondo_theory.screening.token_rules` and its registry name, with
 their sources.
+
+It is longer than 300 lines because the rules share one mean field, and their proof is read in one piece.
 """
 
 from __future__ import annotations

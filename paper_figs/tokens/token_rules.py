@@ -32,7 +32,8 @@ def token_rules(
         positions of one p. (b) {n_others} learnt positions beside {n_open} open ones of p = {p_open:g}, against the
         learnt ones' error; no-spurious keeps all but wrong tokens of A > 0 there (ρ = 1). (c) {n_open} open positions
         of one p beside {n_others} free ones, uniform and not judged. By delight-no-spurious wrong tokens of A > 0 are
-        dropped, the best ρ of the rest by delight kept; weighted-advantage is |A|(π + 1)/2. All exact.""")
+        dropped, the best ρ of the rest by delight kept; weighted-advantage is |A|(π + 1)/2. Everything is exact:
+        no points, no seeds.""")
     return figure
 
 

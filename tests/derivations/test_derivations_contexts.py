@@ -24,6 +24,8 @@ CLAIMS = (
     "unbiased-gates",
     "least-error-blend",
     "optimal-baseline",
+    "decision-price",
+    "cascade",
 )
 TIMES = ("pg", "backward", "value_backward", "value_forward")
 
@@ -67,6 +69,11 @@ MUTATIONS = [
     ("context_delightful", "while_weights_rise", None, "_weights", lambda: (1 / (2 + p), context_delightful._error)),
     ("approximate_delight", "_gaussian", None, "_cdf", lambda x: (1 - sp.erf(x)) / 2),
     ("approximate_delight", "_gaussian", None, "_keep_probability", lambda: sp.Rational(1, 2)),
+    ("decision_price", "_gaussian", None, "_gaussian_price", lambda: sp.Symbol("c", real=True)),
+    ("decision_price", "_two_points", None, "_two_point_price", lambda: sp.Symbol("a", real=True) / 2),
+    ("decision_price", "_gaussian", None, "_upper", lambda at: (1 + sp.erf(at / sp.sqrt(2))) / 2),
+    ("cascade", "_posterior", None, "_variance", lambda: sp.Symbol("d", positive=True) ** 2),
+    ("cascade", "_window", None, "_loss", lambda at: sp.exp(-(at**2) / 2)),
     ("approximate_delight", "_bounded", None, "_band", lambda delta: (1 - delta, 1 + delta)),
     ("quality_cost_frontier", "_temperature_path", None, "_cost_of_gates", lambda: symmetric_context.eta + 1),
     ("backward_passes_to_align", "_zero_price", None, "_forward_zero_price", lambda: 1 / p),

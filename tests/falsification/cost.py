@@ -10,6 +10,8 @@ from scipy.special import ndtr
 from falsification.statements import context, refuted, states
 from kondo_theory import approximate, cost
 from kondo_theory.geometry import symmetric
+from kondo_theory.geometry.cascade import cascade_gain, cascade_recall, cascade_window
+from kondo_theory.geometry.decision_price import gaussian_gain, gaussian_price, two_point_gain, two_point_price
 
 
 @states("step-cost", "a screened step is cheaper than the full one iff ρ < 1 − s/(1+c)")
@@ -71,3 +73,33 @@ def _logits(rng):
 def _noise_always(rng):
     tau, b = rng.uniform(0.5, 2), rng.choice([0.0, 0.5])
     return 1e-12 - abs(float(approximate.noisy_weights(0.3, 5, b, tau, "relative")[1]) - ndtr(-1 / tau))
+
+
+@states("decision-price", "no price on the scores gains more than the best one, whatever the law and the error")
+def _price(rng):
+    c, mu, sigma, tau = rng.normal(), rng.normal(), rng.uniform(0.05, 3), rng.uniform(0.05, 3)
+    law, other = (c, mu, sigma, tau), rng.normal() * 3
+    gaussian = gaussian_gain(gaussian_price(*law), *law) - gaussian_gain(other, *law)
+    at = (c, c + rng.uniform(0.01, 2), c - rng.uniform(0.01, 2), rng.uniform(0.01, 0.99), tau)
+    return np.array([gaussian, two_point_gain(two_point_price(*at), *at) - two_point_gain(other, *at)]) + 1e-12
+
+
+@refuted("decision-price", "the price c on raw scores gains over keeping nothing")
+def _raw(rng):
+    return gaussian_gain(1.0, 1.0, 0.0, 1.0, rng.uniform(0.8, 2))
+
+
+@states(
+    "cascade", "the window gains over scores alone and over exact delight for all, never more than that for nothing"
+)
+def _window(rng):
+    law = (rng.normal(), rng.normal(), rng.uniform(0.1, 2), rng.uniform(0.05, 2))
+    e = rng.uniform(0.001, 0.5)
+    found, alone = cascade_gain(e, *law), gaussian_gain(gaussian_price(*law), *law)
+    exact = gaussian_gain(law[0], *law[:3], 0.0)
+    return np.array([found - alone, found - (exact - e), exact - found, 1 - cascade_recall(e, *law)]) + 1e-9
+
+
+@refuted("cascade", "the exact delight always pays at the price")
+def _pays(rng):
+    return cascade_window(rng.uniform(0.01, 1), 1.0, rng.uniform(0.1, 1)) - 1e-12
