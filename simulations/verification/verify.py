@@ -64,8 +64,10 @@ CHECKS: dict[str, Check] = {
     "corner-escape": Check(simulate="simulations.verification.checks.bandits.updates.corners:corner_escape"),
     "additive-threshold": Check(simulate="simulations.verification.checks.bandits.screening:additive_threshold_turn"),
     "additive-never-fixed": Check(simulate="simulations.verification.checks.bandits.screening:additive_never_fixed"),
-    "answer-rules": Check(simulate="simulations.verification.checks.bandits.answer_rules:answer_rules"),
-    "prompt-skipping": Check(simulate="simulations.verification.checks.bandits.prompt_skipping:prompt_skipping"),
+    "answer-rules": Check(simulate="simulations.verification.checks.bandits.groups.answer_rules:answer_rules"),
+    "prompt-skipping": Check(
+        simulate="simulations.verification.checks.bandits.groups.prompt_skipping:prompt_skipping"
+    ),
     "screening-at-rate": Check(simulate="simulations.verification.checks.bandits.composition:screening_at_rate"),
     "gambling-false-positives": Check(
         simulate="simulations.verification.checks.gambling.drifts:gambling_false_positives"

@@ -7,7 +7,7 @@ import pytest
 from kondo_theory.claims import CLAIMS
 from kondo_theory.screening import RULES, answer_signal
 from simulations.verification.checks import Context
-from simulations.verification.checks.bandits import answer_rules as check
+from simulations.verification.checks.bandits.groups import answer_rules as check
 from simulations.verification.verify import judge
 
 SMOKE = Context("smoke", "cpu", 1, lambda _: None)

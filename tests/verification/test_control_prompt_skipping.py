@@ -6,7 +6,7 @@ import pytest
 from kondo_theory.claims import CLAIMS
 from kondo_theory.screening import visit_probability, visit_share
 from simulations.verification.checks import Context
-from simulations.verification.checks.bandits.prompt_skipping import prompt_skipping
+from simulations.verification.checks.bandits.groups.prompt_skipping import prompt_skipping
 from simulations.verification.verify import judge
 
 SMOKE = Context("smoke", "cpu", 1, lambda _: None)

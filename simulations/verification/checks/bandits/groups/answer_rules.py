@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kondo_theory.screening import RULES, Rule
 from kondo_theory.screening.answer_signal import MEANS, AnswerSignal, answer_signal
-from simulations.bandits.answer_groups import AnswerBandit, simulate_groups
+from simulations.bandits.groups.answers import AnswerBandit, simulate_groups
 from simulations.verification.checks import Context
 from simulations.verification.checks.bandits.moments import generator
 from simulations.verification.checks.evidence import Simulated, Value

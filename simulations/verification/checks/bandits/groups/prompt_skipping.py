@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kondo_theory.screening.prompts import expected_wait, idle_probability, visit_probability, visit_share
-from simulations.bandits.prompt_visits import simulate_visits, waits_after
+from simulations.bandits.groups.visits import simulate_visits, waits_after
 from simulations.verification.checks import Context
 from simulations.verification.checks.bandits.moments import estimated, generator
 from simulations.verification.checks.evidence import Simulated, Value
