@@ -1,1 +1,4 @@
-"""Simulated groups of answers to one prompt, and the prompts that are visited."""
+"""Groups of answers to one prompt: what rules keep of them, and prompts that are skipped by their history.
+
+May import what :mod:`simulations.bandits` may.
+"""
