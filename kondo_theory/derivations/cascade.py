@@ -42,8 +42,8 @@ def _posterior(proof: Proof) -> None:
         latex=r"v^2=\frac{d^2\tau^2}{d^2+\tau^2}",
     )
     proof.identity(
-        "The calibrated score has the rest of the delight's variance, d² − v² = d⁴/(d²+τ²): N(μ, d² − v²), so that the "
-        "share of exact delights is its probability of the window.",
+        "The calibrated score has the rest of the delight's variance, d² − v² = d⁴/(d²+τ²): N(μ, d² − v²), so that "
+        "the share of exact delights is its probability of the window.",
         d**2 - _variance(),
         d**4 / (d**2 + tau**2),
         latex=r"d^2-v^2=\frac{d^4}{d^2+\tau^2}",

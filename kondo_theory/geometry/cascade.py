@@ -64,7 +64,7 @@ def cascade_window(evaluation: float, deviation: float, noise: float) -> float:
     v = float(posterior_deviation(deviation, noise))
     if e * np.sqrt(2 * np.pi) >= v:
         return 0.0
-    return v * float(brentq(lambda x: _loss(x) - e / v, 0.0, 40.0, xtol=1e-14))
+    return v * float(brentq(lambda x: float(_loss(x)) - e / v, 0.0, 40.0, xtol=1e-14))
 
 
 def evaluated_share(

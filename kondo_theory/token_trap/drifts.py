@@ -105,9 +105,10 @@ def stall_point(
     start or, where the drift at the start is negative, below it. From beyond the drift's last rise through zero no
     training comes back. The drift is positive at 1/M and not
     negative from 1 − 1/T on (see the derivations of token-trap and, for the other rules of
-    :data:`kondo_theory.screening.RULES`, token-screening), so a stall point lies between, or at 1/M if the drift
-    falls at once; of your own rule nothing else is searched. Where two atoms change places the drift jumps; a fall
-    through zero by a jump is a stall point too (learning slides along it).
+    :data:`kondo_theory.screening.SAMPLE_RULES`, token-screening), so a stall point lies between, or at 1/M if the
+    drift falls at once; of your own rule nothing else is searched, nor of ``weighted-advantage``, which can stall
+    later (:func:`kondo_theory.token_trap.positions.open_rest_point`). Where two atoms change places the drift jumps;
+    a fall through zero by a jump is a stall point too (learning slides along it).
 
     The search has 4,096 points up to the first negative drift of a coarser grid (a lattice step 1/T is at least eight
     of them up to T = 512): a dip below zero that is narrower may be missed, and the next fall returned.

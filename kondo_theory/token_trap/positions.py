@@ -286,4 +286,4 @@ def _scores(
     batch = np.repeat(entropy, [_BATCH * each.count for each in kinds])
     firsts = np.cumsum([0, *(_BATCH * each.count for each in kinds)])[:-1]
     found: FloatArray = np.asarray(rule(np.zeros_like(batch), batch, batch), dtype=np.float64)
-    return found[firsts][kind]
+    return np.asarray(found[firsts][kind])

@@ -44,8 +44,8 @@ def _against_price(ax: Axes, c: float, mu: float, sigma: float) -> None:
     ax.set(xlabel="price on the score, λ", ylabel="gain over keeping nothing", xlim=(price[0], price[-1]))
     ax.set_ylim(-0.25 * sigma, 0.12 * sigma)
     noise = _NOISES[2]
-    best = float(gaussian_price(c, mu, sigma, noise * sigma))
-    finding(ax, f"Noise as large as the deviation moves the best price from {number(c)} to {number(best)}")
+    moved = float(gaussian_price(c, mu, sigma, noise * sigma))
+    finding(ax, f"Noise as large as the deviation moves the best price from {number(c)} to {number(moved)}")
     stack_names(ax, (0.7, 0.5))
 
 

@@ -2,12 +2,13 @@
 
 from functools import partial
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kondo_theory import token_trap as trap
-from kondo_theory.screening import RULES
+from kondo_theory.screening import RULES, SAMPLE_RULES, TOKEN_RULES
 from kondo_theory.token_trap.positions import (
     Positions,
     masked_share,
@@ -120,6 +121,38 @@ def test_by_its_own_loss_selective_backprop_stalls():
 
     assert lowest(4.25) > 0 > lowest(4.3)
     assert lowest(50.0, "surprisal") > 0
+
+
+def documented():
+    """The rows of the table in docs/rules.md: rule, and its columns alike, learnt and free."""
+    text = (
+        (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8").partition("## Which stall")[2]
+    )
+    rows = [line.split("|")[1:5] for line in text.splitlines() if line.startswith("| `")]
+    return {cells[0].strip(" `"): [cell.strip().replace("−", "-") for cell in cells[1:]] for cells in rows}
+
+
+def test_the_documented_table_is_what_is_computed():
+    table = documented()
+    assert table.keys() == {*SAMPLE_RULES, *TOKEN_RULES}
+    spurious = {"least_probability": 0.1, "entropy": np.inf}
+    learnt = 1 - 1e-9
+    for name, (alike, forgotten, free) in table.items():
+        rule = partial(RULES[name], **spurious) if name.endswith("no-spurious") else RULES[name]
+        found = position_drifts([Positions(4, 0.5), Positions(6, learnt)], 10, 0.1, rule)[1] / (learnt * (1 - learnt))
+        assert 10 * found == pytest.approx(float(forgotten), abs=6e-4), name
+        for cell, kinds in ((alike, (10, 0)), (free, (4, 6))):
+            others = [Positions(6, judged=False)] if kinds[1] else []
+
+            def up(p, n=kinds[0], others=others, rule=rule):
+                return position_drifts([Positions(n, p), *others], 10, 0.1, rule)[0] > 1e-12 * p * (1 - p)
+
+            if cell == "–":
+                assert all(map(up, (0.101, 0.3, 0.55, 0.801, 0.97))), name
+            else:
+                at = 0.1 if cell == "1/M" else float(cell)
+                assert not up(at + 1e-3), name
+                assert cell == "1/M" or up(at - 1e-3), name
 
 
 @pytest.mark.parametrize(
