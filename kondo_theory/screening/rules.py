@@ -20,7 +20,7 @@ from kondo_theory.screening.group_rules import group_spread, idle_visits, max_va
 from kondo_theory.screening.registry import Rule, ScreeningRule
 from kondo_theory.screening.token_rules import TOKEN_RULES
 
-__all__ = ["GROUP_RULES", "RULES", "SAMPLE_RULES", "TOKEN_RULES", "score_function"]
+__all__ = ["GROUP_RULES", "RULES", "SAMPLE_RULES", "score_function"]
 
 
 def _delight(advantage: Array, surprisal: Array, policy_entropy: Array) -> Array:
