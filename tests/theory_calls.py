@@ -1,7 +1,8 @@
 """A call of every public function of the closed forms, for tests that go through all of them.
 
 Of an argument that broadcasts there are three values, as a tuple; anything else is handed on as it is. A value that
-is an array has axes of its own, last (the arms of a policy, say), and broadcasts before them.
+is an array has axes of its own, last (the arms of a policy, say), and broadcasts before them. It is longer than 300
+lines because it is one list.
 """
 
 import numpy as np
