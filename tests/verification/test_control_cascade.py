@@ -7,7 +7,7 @@ import pytest
 from kondo_theory.claims import CLAIMS
 from kondo_theory.geometry import cascade as closed
 from simulations.verification.checks import Context
-from simulations.verification.checks.prices.cascade import cascade
+from simulations.verification.checks.bandits.decision_price import cascade
 from simulations.verification.verify import judge
 
 SMOKE = Context("smoke", "cpu", 1, lambda _: None)

@@ -7,7 +7,7 @@ import pytest
 from kondo_theory.claims import CLAIMS
 from kondo_theory.geometry import decision_price as closed
 from simulations.verification.checks import Context
-from simulations.verification.checks.prices.decision_price import decision_price
+from simulations.verification.checks.bandits.decision_price import decision_price
 from simulations.verification.verify import judge
 
 SMOKE = Context("smoke", "cpu", 1, lambda _: None)
