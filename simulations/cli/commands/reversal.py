@@ -94,11 +94,8 @@ def _measured(given: Mapping[str, Any], *, quiet: bool) -> int:
     with options.user_input():
         options.require_device(shared["device"])
         out = table_path(out, f"reversal-{study}-{preset}")
-    write, summary = partial(writing.write_table, study), None
-    if study == "step-times":
-        write = times.write_table
-    elif study == "stale":
-        write, summary = stale.write_table, stale.summary_table
-    with written(out, quiet=quiet, summary=summary):
+    own = {"step-times": times.write_table, "stale": stale.write_table}
+    write = own.get(study) or partial(writing.write_table, study)
+    with written(out, quiet=quiet, summary=stale.summary_table if study == "stale" else None):
         write(preset, out, **shared, command=typed(), progress=teller(quiet))
     return 0
