@@ -39,8 +39,8 @@ def reversal_row_gates() -> Figure:
         gate by delight on token reversal, M = {M}, H = {H}. (a) Slope of the row balance, below 1 where the drifts of
         the right logits sum to something positive; positive surprisal: along its own training, which does not learn.
         (b) Cost of signal c = ρE‖g‖²/(E g·u)², u along the mean gradient; best gate: that found by a noisy u. (c)
-        Drift along the mean gradient over that of |advantage|. Points: medians over seeds, {seeds} a path. Measured on
-        networks.""")
+        Drift along the mean gradient over that of |advantage|. Points: medians over seeds, {seeds} a path. Measured
+        on networks.""")
     return figure
 
 
