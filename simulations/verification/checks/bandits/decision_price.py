@@ -32,7 +32,7 @@ CASCADES = (
     (0.4, 0.5, 0.0, 1.0, 1.0),
 )
 """e, c, μ, d and τ. The last delight costs more than it is ever worth."""
-EDGE = 0.04  # to either side of the window's edge
+EDGE = 0.012  # to either side of the window's edge
 
 
 def decision_price(context: Context, formulas: ModuleType = closed) -> list[Simulated]:
