@@ -160,6 +160,9 @@ def light_work():
 
         return run
 
+    def wrote(preset, out, **options):
+        written[out] = sizes.frame
+
     def load(path, **options):
         return SimpleNamespace(frame=written.pop(path)) if path in written else real_load(path, **options)
 
@@ -180,6 +183,9 @@ def light_work():
         "simulations.language_model.summary.frozen_table": lambda path: "",
         "simulations.mnist.studies.run_study": lambda *arguments, **options: None,
         "simulations.reversal.times.write_table": lambda *arguments, **options: None,
+        "simulations.reversal.moments.writing.write_table": lambda *arguments, **options: None,
+        "simulations.reversal.stale.study.write_table": wrote,
+        "simulations.reversal.stale.study.summary_table": lambda table: "",
         "simulations.report.page.figures_of": lambda claim: [],
         "simulations.report.page.explorers": tuple,
         "paper_figs.writing._write": lambda wanted, out, *rest, **named: iter(

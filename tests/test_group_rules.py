@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from kondo_theory.gate import select
-from kondo_theory.screening import GROUP_RULES, RULES, SAMPLE_RULES, TOKEN_RULES, ScreeningRule
+from kondo_theory.screening import GROUP_RULES, RULES, SAMPLE_RULES, TOKEN_RULES, ScreeningRule, screen_context
+from kondo_theory.token_trap import drift, stall_point
 
 LIBRARIES = [np.asarray, torch.from_numpy]
 
@@ -146,3 +147,15 @@ def test_a_rule_of_the_batch_is_one_whose_scores_change_with_the_others(name):
 def test_a_rule_that_says_something_unknown_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         ScreeningRule(abs, *arguments)
+
+
+@pytest.mark.parametrize("rule", sorted(GROUP_RULES))
+def test_what_ranks_groups_is_refused_where_samples_are_scored_one_by_one(rule):
+    refused = [
+        lambda: screen_context([0.5, 0.3, 0.2], [0.7, -0.3, 0.1], rule, 0.1),
+        lambda: drift(0.5, 10, 4, 0.1, rule=rule),
+        lambda: stall_point(0.1, 10, 4, rule=rule),
+    ]
+    for call in refused:
+        with pytest.raises(ValueError, match=f"rule must score each sample by itself.*'{rule}' decides on"):
+            call()

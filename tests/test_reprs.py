@@ -15,6 +15,7 @@ from kondo_theory.gambling.roots import RestPoint
 from kondo_theory.geometry import frontier, pg_moments, rate_value
 from kondo_theory.geometry.exact_rate import kept_successes
 from kondo_theory.geometry.symmetric import SymmetricContext
+from kondo_theory.screening import answer_signal
 from kondo_theory.token_trap.rows import token_atoms
 from kondo_theory.words import one_line
 from simulations.results import Table
@@ -56,6 +57,8 @@ SHOWN = [
     (frontier(POLICY, ADVANTAGE, MANY), "Frontier(price=(5000,) in [0.1, 0.9], temperature="),
     (rate_value([1.0, 0.0], [0.5, 0.5], 0.3), "RateValue(value=0.3, price_low=1, price_high=1)"),
     (kt.screen_context(POLICY, ADVANTAGE, "delight", 0.1), "Screened(keep=(3,) in [0, 0.2], backward_rate=0.1,"),
+    (answer_signal("max-variance", [0.0, 1.0], [0.7, 0.3], 8, 2), "AnswerSignal("),
+    (kt.RULES["max-variance"], "ScreeningRule(granularity='answer', inputs='advantage')"),
     (best_price(MANY, 10), "BestPrice(price=0.1014, rate=0.4102, cosine=0.8827, gap=0.1173, kept=(5000,))"),
     (kept_successes(MANY, 10, 2), "KeptSuccesses(mean=(5000,) in ["),
     (SymmetricContext.of(0.3, 10, 0.2), "SymmetricContext(p=0.3, error=0.7, n_arms=10, baseline=0.2,"),

@@ -5,7 +5,7 @@ import pytest
 
 from kondo_theory.gate import select
 from kondo_theory.moments import gradient_moments
-from kondo_theory.screening import RULES, additive_threshold, kept_at_rate, screen_context
+from kondo_theory.screening import RULES, SAMPLE_RULES, TOKEN_RULES, additive_threshold, kept_at_rate, screen_context
 
 
 def test_kept_at_rate():
@@ -19,7 +19,7 @@ def test_kept_at_rate():
     np.testing.assert_allclose(batch[:, 0], [[0.5, 0, 0, 0], [1, 1, 1, 0]])
 
 
-@pytest.mark.parametrize("name", sorted(RULES))
+@pytest.mark.parametrize("name", sorted({**SAMPLE_RULES, **TOKEN_RULES}))
 def test_screened_context_is_the_limit_of_exact_selection(name):
     """A large batch that keeps exactly the top ρ, ties at random, has the composition of the limit."""
     rng = np.random.default_rng(3)

@@ -122,7 +122,7 @@ def _gaussian(proof: Proof) -> tuple[sp.Expr, sp.Expr, sp.Expr, sp.Expr]:
     proof.check(
         "At c one deviation above the mean and an error as large as it, τ = d, the best price gains, and the price c "
         "on raw scores loses against keeping nothing.",
-        bool(at_best.evalf() > 0) and bool(raw.evalf() < 0),
+        bool(at_best > 0) and bool(raw < 0),
         latex=r"\text{gain}(\lambda^*)>0>\text{gain}(c)",
     )
     return price, _gain(_z), at_best, raw

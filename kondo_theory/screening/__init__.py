@@ -10,9 +10,10 @@ moments; it knows no training.
 from kondo_theory.screening.additive import additive_odds_limit, additive_threshold
 from kondo_theory.screening.answer_signal import AnswerSignal, answer_signal, kept_signal
 from kondo_theory.screening.at_rate import Screened, kept_at_rate, screen_context
+from kondo_theory.screening.group_rules import GROUP_RULES
 from kondo_theory.screening.prompts import expected_wait, idle_probability, visit_probability, visit_share
 from kondo_theory.screening.registry import Rule, ScreeningRule
-from kondo_theory.screening.rules import GROUP_RULES, RULES, SAMPLE_RULES, score_function
+from kondo_theory.screening.rules import RULES, SAMPLE_RULES, score_function
 from kondo_theory.screening.token_rules import TOKEN_RULES
 
 __all__ = [

@@ -69,7 +69,7 @@ def screen_context(
     ValueError, TypeError
         If an argument is out of its domain or not real, or the true gradient is zero.
     """
-    score_of = score_function(rule)
+    score_of = score_function(rule, of_groups=False)
     pi = _domain.policy(policy)
     pi, U = np.broadcast_arrays(pi, _domain.finite("advantage", advantage))
     entropy = np.broadcast_to(np.sum(entr(pi), axis=-1, keepdims=True), pi.shape)

@@ -9,16 +9,19 @@ That the subsets of largest variance are nested, so that one score has them all,
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import array_api_compat as api
 
 from kondo_theory import _domain
 from kondo_theory._arrays import Array, count, floating, widened, widest
+from kondo_theory.screening.registry import ScreeningRule
 
-__all__ = ["group_spread", "idle_visits", "max_variance", "off_policy_mask"]
+__all__ = ["GROUP_RULES"]
 
 
-def max_variance(advantage: Array, surprisal: Array, policy_entropy: Array) -> Array:
+def _max_variance(advantage: Array, surprisal: Array, policy_entropy: Array) -> Array:
     """Return minus the place at which each answer enters: the top k ≥ 2 of a group have the largest variance.
 
     The first is the answer of the largest |U|, the next always the one furthest from the mean of those before it, the
@@ -48,14 +51,14 @@ def max_variance(advantage: Array, surprisal: Array, policy_entropy: Array) -> A
     return -xp.astype(xp.argsort(answers, axis=-1), advantage.dtype)
 
 
-def group_spread(advantage: Array, surprisal: Array, policy_entropy: Array) -> Array:
+def _group_spread(advantage: Array, surprisal: Array, policy_entropy: Array) -> Array:
     """Return the same score for all answers of a group in which one has an advantage, −∞ elsewhere."""
     xp = api.array_namespace(advantage)
     alive = count(xp, (advantage != 0) & ~xp.isnan(advantage)) > 0
     return xp.where(alive, xp.zeros_like(advantage), xp.full_like(advantage, -math.inf))
 
 
-def off_policy_mask(
+def _off_policy_mask(
     advantage: Array,
     surprisal: Array,
     policy_entropy: Array,
@@ -77,7 +80,18 @@ def off_policy_mask(
     return xp.where(far, xp.full_like(advantage, -math.inf), xp.zeros_like(advantage))
 
 
-def idle_visits(advantage: Array, surprisal: Array, policy_entropy: Array, *, n_idle: Array | None = None) -> Array:
+def _idle_visits(advantage: Array, surprisal: Array, policy_entropy: Array, *, n_idle: Array | None = None) -> Array:
     """Return minus the number of visits in a row, up to now, in which a prompt's group had no spread."""
     xp = api.array_namespace(advantage)
     return xp.zeros_like(advantage) if n_idle is None else -widened(floating(n_idle, "n_idle", advantage))
+
+
+GROUP_RULES: Mapping[str, ScreeningRule] = MappingProxyType(
+    {
+        "max-variance": ScreeningRule(_max_variance, ("advantage",), "answer", of_batch=True),
+        "off-policy-mask": ScreeningRule(_off_policy_mask, ("advantage", "surprisal", "reference policy"), "answer"),
+        "group-spread": ScreeningRule(_group_spread, ("advantage",), "prompt", of_batch=True),
+        "idle-visits": ScreeningRule(_idle_visits, ("history",), "prompt"),
+    }
+)
+"""Rules on the answers of one group, and on prompts, along the last axis."""

@@ -16,11 +16,11 @@ import array_api_compat as api
 from kondo_theory import _domain
 from kondo_theory._arrays import Array, count, product, widest
 from kondo_theory.gate import delight
-from kondo_theory.screening.group_rules import group_spread, idle_visits, max_variance, off_policy_mask
+from kondo_theory.screening.group_rules import GROUP_RULES
 from kondo_theory.screening.registry import Rule, ScreeningRule
 from kondo_theory.screening.token_rules import TOKEN_RULES
 
-__all__ = ["GROUP_RULES", "RULES", "SAMPLE_RULES", "score_function"]
+__all__ = ["RULES", "SAMPLE_RULES", "score_function"]
 
 
 def _delight(advantage: Array, surprisal: Array, policy_entropy: Array) -> Array:
@@ -102,14 +102,6 @@ SAMPLE_RULES: Mapping[str, ScreeningRule] = {
 }
 """Rules on anything that has an advantage: rows, answers, tokens."""
 
-GROUP_RULES: Mapping[str, ScreeningRule] = {
-    "max-variance": ScreeningRule(max_variance, ("advantage",), "answer", of_batch=True),
-    "off-policy-mask": ScreeningRule(off_policy_mask, ("advantage", "surprisal", "reference policy"), "answer"),
-    "group-spread": ScreeningRule(group_spread, ("advantage",), "prompt", of_batch=True),
-    "idle-visits": ScreeningRule(idle_visits, ("history",), "prompt"),
-}
-"""Rules on the answers of one group, and on prompts, along the last axis."""
-
 RULES: Mapping[str, ScreeningRule] = MappingProxyType({**SAMPLE_RULES, **GROUP_RULES, **TOKEN_RULES})
 """Rule name → score function, for NumPy arrays and torch tensors alike.
 
@@ -142,12 +134,27 @@ The score is NaN, which no gate keeps, where the advantage, the surprisal or a p
 """
 
 
-def score_function(rule: str | Rule) -> Rule:
+def score_function(rule: str | Rule, *, of_groups: bool = True) -> Rule:
     """Return the rule of this name in :data:`RULES`; a function is its own.
+
+    Parameters
+    ----------
+    rule : str or callable
+        A name, or any function like those.
+    of_groups : bool
+        Whether a rule that ranks the answers of a group, or prompts, will do: they have no score one by one.
 
     Raises
     ------
     ValueError
-        If there is none of this name.
+        If there is none of this name, or it is one that will not do.
     """
-    return RULES[_domain.choice("rule", rule, RULES)] if isinstance(rule, str) else rule
+    if not isinstance(rule, str):
+        return rule
+    found = RULES[_domain.choice("rule", rule, RULES)]
+    if not of_groups and rule in GROUP_RULES:
+        raise ValueError(
+            f"rule must score each sample by itself, as {', '.join({**SAMPLE_RULES, **TOKEN_RULES})} do; "
+            f"{rule!r} decides on {found.granularity}s of a group"
+        )
+    return found

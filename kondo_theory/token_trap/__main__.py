@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kondo_theory.screening import RULES
+from kondo_theory.screening import SAMPLE_RULES
 from kondo_theory.token_trap import drift, stall_point, stalling_rates, stalling_temperatures
 
 
@@ -19,7 +19,7 @@ def main() -> None:
     wrong = np.array([0.45, 0.3, 0.1, 0.03, 0.01, 0.001])
     print("\nThe top 3 % of the tokens at M = 2, T = 10: drift over PG's, at this share of wrong tokens, 1 − p")
     print(f"{'rule':22s}" + "".join(f"{share:>9.3g}" for share in wrong) + "  stall")
-    for rule in RULES:
+    for rule in SAMPLE_RULES:
         speed = drift(1 - wrong, 10, 2, 0.03, rule=rule) / (wrong * (1 - wrong) / 10)
         point = stall_point(0.03, 2, 10, rule=rule)
         print(

@@ -132,7 +132,9 @@ def enumerated_balance(
         own, mass, mean = members[0], law.mass[members].prod(axis=0), reward[members].mean(axis=0)
     advantage, surprisal = reward[own] - mean, law.surprisal[own]
     entropy = np.full(own.size, law.mass @ np.where(law.mass > 0, law.surprisal, 0.0))
-    score = _tied_alike(np.asarray(score_function(rule)(advantage, surprisal, entropy), dtype=np.float64))
+    score = _tied_alike(
+        np.asarray(score_function(rule, of_groups=False)(advantage, surprisal, entropy), dtype=np.float64)
+    )
     keep = kept_at_rate(mass, score, _domain.scalar("rate", rate))
     return row_balance(law.right[own], law.right_probability[own], advantage, keep, mass=mass)
 

@@ -237,7 +237,7 @@ def _drift_of(T: int, M: int, rate: float | None, gate: str, temperature: float,
     """Return the drift as a function of p, (P,), with everything else fixed and checked."""
     eta = float(_domain.interval("temperature", temperature, 0, np.inf, "()"))
     kind = _domain.choice("gate", gate, GATES)
-    score_of = score_function(rule)
+    score_of = score_function(rule, of_groups=False)
     if kind in ("token", "row"):
         at_rate = _top if kind == "token" else token_rows.row_drift
         return partial(at_rate, n_tokens=T, vocab_size=M, rate=_require_rate(rate), rule=score_of)

@@ -79,7 +79,7 @@ def group_drift(
     rho = float(_domain.interval("rate", rate, 0, 1, "(]"))
     S = int(_domain.require("group_size", _domain.real("group_size", group_size), group_size >= 2, "at least 2"))
     atoms = _token_atoms if _domain.choice("gate", gate, ("token", "row")) == "token" else _row_atoms
-    score_of = score_function(rule)
+    score_of = score_function(rule, of_groups=False)
     found = [top_drift(atoms(q, T, M, S, rho, score_of), rho)[0] for q in probability.ravel()]
     return np.array(found).reshape(probability.shape)[()]
 

@@ -266,7 +266,7 @@ def _atoms(kinds: Sequence[Positions], vocab_size: int, rule: str | Rule) -> tup
         entropy.append(H)
     mass, advantage, surprisal, pull = (np.concatenate(part) for part in zip(*parts, strict=True))
     places = np.array(kind)
-    score = _scores(score_function(rule), advantage, surprisal, np.array(entropy), kinds, places)
+    score = _scores(score_function(rule, of_groups=False), advantage, surprisal, np.array(entropy), kinds, places)
     return Atoms(mass[None], score[None], pull[None]), places
 
 

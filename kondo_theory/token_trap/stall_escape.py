@@ -52,7 +52,7 @@ def diffusion(p: ArrayLike, n_tokens: int, vocab_size: int, rate: float, rule: s
     probability = _domain.interval("p", p, 0, 1, "()")
     T, M = require_sizes(n_tokens, vocab_size)
     rho = float(_domain.interval("rate", rate, 0, 1, "(]"))
-    score_of = score_function(rule)
+    score_of = score_function(rule, of_groups=False)
 
     def variance(q: FloatArray) -> FloatArray:
         atoms = token_atoms(q, T, M, rule=score_of)

@@ -92,7 +92,7 @@ def kept_by_arm(
     arms = np.searchsorted(edges, rng.random((n_batches, batch_size)), side="right")
     surprisal = -np.log(policy)
     entropy = np.full(arms.shape, policy @ surprisal)
-    scores = score_function(rule)(advantage[arms], surprisal[arms], entropy, **at.parameters(rule))
+    scores = score_function(rule, of_groups=False)(advantage[arms], surprisal[arms], entropy, **at.parameters(rule))
     kept = keep(scores, rate, rng)
     flat = (np.arange(n_batches)[:, None] * at.n_arms + arms)[kept]
     return np.bincount(flat, minlength=n_batches * at.n_arms).reshape(n_batches, at.n_arms)

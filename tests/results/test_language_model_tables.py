@@ -32,13 +32,13 @@ def test_a_table_has_the_updates_of_its_shortest_run_and_the_seeds_of_its_rarest
     assert sizes_of(load(path)) == {"updates": 2, "seeds": 2}
 
 
-@pytest.mark.parametrize("changes", [{"task": "spelling"}, {"trainable": "all"}, {"learning_rate": 3e-4}], ids=str)
+@pytest.mark.parametrize("changes", [{"task": "spelling"}, {"trainable": "all"}, {"learning_rate": 1e-3}], ids=str)
 def test_what_a_label_does_not_say_makes_another_method(tmp_path, changes):
     path = write(tmp_path / "a.parquet", [*runs(PG), *runs(PG, seeds=(0,), **changes)])
     assert sizes_of(load(path)) == {"updates": 2, "seeds": 1}
 
 
-@pytest.mark.parametrize("changes", [{"task": "spelling"}, {"trainable": "all"}, {"learning_rate": 3e-4}], ids=str)
+@pytest.mark.parametrize("changes", [{"task": "spelling"}, {"trainable": "all"}, {"learning_rate": 1e-3}], ids=str)
 def test_the_same_seeds_of_another_task_are_a_part(tmp_path, changes):
     write(tmp_path / "a.parquet", runs(PG, GATE))
     write(tmp_path / "b.parquet", runs(PG, GATE, **changes))

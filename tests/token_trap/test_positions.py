@@ -159,7 +159,8 @@ def test_the_documented_table_is_what_is_computed():
     ("call", "message"),
     [
         (lambda: position_drifts([Positions(2, judged=False)], 5, 0.1), "must have a judged position"),
-        (lambda: position_drifts([Positions(2)], 5, 0.1, "max-variance"), "rule must look at one token, or"),
+        (lambda: position_drifts([Positions(2)], 5, 0.1, "max-variance"), "rule must score each sample by itself"),
+        (lambda: position_drifts([Positions(2)], 5, 0.1, RULES["max-variance"]), "rule must look at one token, or"),
         (lambda: position_drifts([Positions(2)], 5, 0.0), r"rate must be in \(0, 1\], got 0\.0"),
         (lambda: position_drifts([Positions(2)], 1, 0.5), "vocab_size must be an integer ≥ 2, got 1"),
         (lambda: percentile_drifts([Positions(2)], 5, -1.0), r"power must be in \[0, inf\), got -1\.0"),
