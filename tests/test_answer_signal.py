@@ -80,6 +80,12 @@ def test_the_best_rule_depends_on_the_mean_that_is_subtracted():
     assert costs["abs-advantage", "kept"] > 16
 
 
+def test_in_small_groups_the_mean_of_the_kept_leaves_the_largest_advantages_nearly_all():
+    at = ([0.0, 1.0], [0.9, 0.1], 8, 4, "kept")
+    advantage, variance = (answer_signal(rule, *at).per_backward for rule in ("abs-advantage", "max-variance"))
+    assert 0.95 < advantage / variance < 1
+
+
 def test_pass_rates_broadcast_and_nothing_is_kept_of_a_certain_one():
     rates = np.array([0.0, 0.2, 0.9, 1.0])
     found = answer_signal("max-variance", [0.0, 1.0], np.stack([1 - rates, rates], axis=-1), 8, 4)

@@ -74,10 +74,10 @@ CLAIMS = (
         regime=(
             "score s = χ + τξ, ξ standard normal and independent; delight in the unit of the cost, a sample worth "
             "its own whatever else is kept. For any law of delight E[χ | s] = s + τ²·(log f)′, f the scores' "
-            "density, and never falls, so that one price does, and calibration is needed where E[χ | s] crosses c "
-            "alone. χ ~ N(μ, d²): the gain over keeping nothing is {gain} at z = (c−μ)/(dr), r = d/√(d²+τ²). At c = "
-            "μ + d and τ = d = one it is {best_gain}, and {raw_gain} at the price c. Two delights: p and q their "
-            "probabilities"
+            "density, and never falls, so that one price does, ∞ included, and calibration is needed only where E[χ "
+            "| s] crosses c. χ ~ N(μ, d²): the gain over keeping nothing is {gain} at z = (c−μ)/(dr), r = "
+            "d/√(d²+τ²). At c = μ + d and τ = d = one it is {best_gain}, and {raw_gain} at the price c. Two "
+            "delights: p and q their probabilities"
         ),
         rule=SIMULATED,
         formulas={

@@ -71,21 +71,22 @@ CLAIMS = (
             "Of a group's answers k are kept by their rewards. With the mean of the kept the signal per backward "
             "pass is the variance of their rewards, {kept_mean} at rewards 0 and 1, x of the kept and f of the "
             "group right: the largest variance is best for every group. With the group's mean it is {group_mean}, "
-            "more by {difference}, and the largest |U| are best, as far as the group's mean is the true one. Both "
-            "rules keep the same rewards iff the rarer outcome has at most {rarer} answers. In large groups "
-            "|advantage| buys {most}, the largest variance {half}, or {quarter} with its own mean, best-of "
-            "{first}, chance {even}."
+            "more or less by {difference}, and the largest |U| are best, as far as the group's mean is the true "
+            "one. The largest |U| have the largest variance too iff the rarer outcome has at most {rarer} answers. "
+            "In large groups |advantage| buys {most}, the largest variance {half}, or {quarter} with its own mean, "
+            "best-of {first}, chance {even}."
         ),
         source="here; the rules after arXiv:2504.13818 (largest variance) and arXiv:2503.22342 (|advantage|)",
         regime=(
             "one prompt, independent answers, k ≥ 2, G fixed; rewards alone decide. Signal is along the natural "
             "gradient of a tabular policy, or with rewards 0 and 1 along the true gradient of any; large groups "
-            "have more than k answers of each outcome, k even. Subsets of largest variance are nested, so that "
-            "one score has them all. Kept at random the signal falls short of that of a known mean by 1/G, or by "
-            "1/k with the mean of the kept; |advantage| with that mean has almost none. Delight ranks as the "
-            "advantage, best-of, while answers of one reward have one surprisal: best where right answers are "
-            "rare (of five, two kept, for p < {turn}), worst where they are common. One prompt's direction is "
-            "right under every rule, its length against other prompts' is not"
+            "have more than k answers of each outcome, k even. Subsets of largest variance are nested, so that one "
+            "score has them all. Kept at random the signal falls short of that of a known mean by 1/G, or by 1/k "
+            "with the mean of the kept; in large groups |advantage| with that mean has almost none, in small ones "
+            "nearly all (G = 8, k = 4, p = 0.1). At n = {rarer} wrong or right answers two sets of rewards tie. "
+            "Delight ranks as the advantage, best-of, while answers of one reward have one surprisal: best where "
+            "right answers are rare (of five, two kept, for p < {turn}), worst where they are common. One prompt's "
+            "direction is right under every rule, its length against other prompts' is not"
         ),
         rule=SIMULATED,
         formulas={
@@ -106,17 +107,17 @@ CLAIMS = (
         statement=(
             "A group of G answers has no spread with probability q = {idle}. A prompt that is sampled with "
             "probability ξ^z after z such visits in a row is visited in {share} of the epochs for q < ξ, in ever "
-            "fewer for q ≥ ξ, and with at most m visits counted in no less than {least}. Forward passes and "
-            "signal fall by the same share, prompt by prompt. After T epochs without spread the next visit is "
-            "{wait} epochs away. A gate leaves at least the cost of sampling, {gated} of {full}."
+            "fewer for q ≥ ξ, and with at most m visits counted in no less than {least}. Forward passes and signal "
+            "fall by the same share, prompt by prompt. A prompt without any spread is, after T epochs, expected to "
+            "be visited next in {wait} epochs. A gate leaves at least the cost of sampling, {gated} of {full}."
         ),
         source="here; the rule is after GRESO, arXiv:2506.02177",
         regime=(
-            "rewards 0 and 1, shares of the long run at a pass rate that stays, the wait from a prompt without "
-            "history on; sampling costs a, screening s, forward and backward 1 + c of an answer. What is gained is "
-            "the mixture's: prompts with less signal a visit are visited less. Without a cap that starves prompts "
-            "that do teach (G = 8, ξ = 1/2: every pass rate below {starved} %), and a prompt that begins to teach is "
-            "noticed about as late as it had taught nothing, for ξ = 1/2"
+            "rewards 0 and 1, shares of the long run at a pass rate that stays, the wait of a prompt with q = 1 "
+            "from the first epoch on, of others less; sampling costs a, screening s, forward and backward 1 + c of "
+            "an answer. What is gained is the mixture's: prompts with less signal a visit are visited less. Without "
+            "a cap that starves prompts that do teach (G = 8, ξ = 1/2: every pass rate below {starved} %), and a "
+            "prompt that begins to teach is noticed about as late as it had taught nothing, for ξ = 1/2"
         ),
         rule=SIMULATED,
         formulas={

@@ -211,28 +211,30 @@ CLAIMS = (
     Claim(
         id="token-rules",
         statement=(
-            "On tokens that share one advantage a gate can stall only if it looks at advantage and surprisal both. "
-            "One that does not look at the advantage leaves {blind_share} of PG's drift at every position, w the "
-            "shares kept of right and wrong tokens; one of the advantage alone keeps answers whole. By entropy n "
-            "open positions beside f free ones get {entropy_share} of it, or nothing. Improbable tokens of A > 0 are "
-            "what delight keeps first: kept, learnt positions beside open ones are forgotten; dropped, those gain as "
-            "much, and delight among the rest never stalls. |advantage| weighted by probability stalls late, as ρ → "
-            "0 at {late_stall}."
+            "On tokens that share one advantage a rule of surprisal, probability or entropy alone sends no position "
+            "back: it leaves {blind_share} of PG's drift, w the shares kept of right and wrong tokens; nor does one "
+            "that keeps the answers of A > 0, or of largest |A|, whole. By entropy n open positions beside f free "
+            "ones get {entropy_share} of PG's drift, or nothing. Improbable tokens of A > 0 are what delight keeps "
+            "first. Kept, they make learnt positions beside open ones go back; where they alone are dropped, learnt "
+            "positions gain as much; and delight among the rest sends none back. |advantage| weighted by "
+            "probability stalls late, as ρ → 0 at {late_stall}."
         ),
         source="here; the rules are those of docs/rules.md, with their sources",
         regime=(
-            "the mean field of token-trap, some positions learnt, some free: uniform and not judged. Surprisal "
-            "alone: by probability first {probable_share}, ρ ≤ p; advantages weighted by απ + 1 − α, no token "
-            "dropped, {weighted_share}; kept by the percentile of the surprisal to the power β, as "
-            "Selective-Backprop does by the loss, {percentile_share}. The policy gradient's loss is the delight: by "
-            "it that method stalls from β = 4.3 (M = T = 10). Entropy starves at ρ ≤ f/(n + f), where nothing of the "
-            "open positions is kept from 1/M on; with others learnt, not free, it keeps all of PG's drift at ρ = "
-            "n/T. By |A|·H the open positions rest where H is too small beside the free ones (n = 4, f = 6, M = 10, "
-            "ρ = 10 %: p = 0.924). Learnt: as its p → 1 a position's log-odds move by −E[(N−np−1)₊] of what PG "
-            "gives, N ~ Bin(n, p) open ones right, ρ below the share of open tokens with A > 0: {forgetting_at_four} "
-            "at n = 4, {forgetting_at_hundred} at n = 100, p = 1/2. Dropped: (1−p)/(M−1) below the threshold, p not, "
-            "H below its own, any positions; with all others kept the log-odds move by {masked_speed}, L = E[A₊ | "
-            "wrong]. Late stall: {late_condition} > 0; higher rates stall later or not at all"
+            "the mean field of token-trap, some positions learnt, some free: uniform and not judged. Other rules of "
+            "the advantage alone can send a position back where the p differ (p = (0.7, 0.2, 0.2), answers with one "
+            "right token kept). Surprisal alone: by probability first {probable_share}, ρ ≤ p; advantages weighted "
+            "by απ + 1 − α, no token dropped, {weighted_share}; kept by the percentile of the surprisal to the "
+            "power β, as Selective-Backprop does by the loss, {percentile_share}. The policy gradient's loss is the "
+            "delight: by it that method stalls from β = 4.3 (M = T = 10). Entropy starves at ρ ≤ f/(n + f), where "
+            "nothing of the open positions is kept from 1/M on; with others learnt, not free, it keeps all of PG's "
+            "drift at ρ = n/T. By |A|·H the open positions rest where H is too small beside the free ones (n = 4, f "
+            "= 6, M = 10, ρ = 10 %: p = 0.924). Learnt: as its p → 1 a position's log-odds move by −E[(N−np−1)₊] of "
+            "what PG gives, N ~ Bin(n, p) open ones right, ρ below the share of open tokens with A > 0: "
+            "{forgetting_at_four} at n = 4, {forgetting_at_hundred} at n = 100, p = 1/2. Dropped: (1−p)/(M−1) below "
+            "the threshold, p not, H below its own, any positions; with all others kept the log-odds move by "
+            "{masked_speed}, L = E[A₊ | wrong]. Late stall: {late_condition} > 0; higher rates stall later or not "
+            "at all"
         ),
         rule=SIMULATED,
         formulas={

@@ -175,7 +175,7 @@ def derive() -> Derivation:
         "prompt-skipping",
         "A prompt without spread in a share q of its visits is visited in (1 − q/ξ)/(1 − q) of the epochs for q < "
         "e, in none in the long run for q ≥ ξ, with a cap of m in no less than ξ^m. After T epochs without spread "
-        "its next visit is 1 + T(1 − ξ)/ξ epochs away.",
+        "its next visit is expected in 1 + T(1 − ξ)/ξ epochs.",
         (
             "a visit samples G answers, independent, of one pass rate; epochs without a visit change nothing",
             "0 < ξ < 1, 0 < q < 1; shares are those of the long run at a pass rate that stays",

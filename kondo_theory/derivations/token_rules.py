@@ -191,8 +191,8 @@ def _spurious(proof: Proof) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
         latex=r"\mathrm{drift} = p(1-p)\left(\tfrac1T+L\right)",
     )
     proof.argue(
-        "Delight among the rest never stalls: where wrong tokens with A > 0 are dropped and right ones are not, no "
-        "drift is negative, at any rate.",
+        "Delight among the rest sends no position back: where wrong tokens with A > 0 are dropped and right ones "
+        "are not, no drift is negative, at any rate.",
         "right tokens of a position have one surprisal, so they are kept in descending order of A while A > 0, and "
         "with the least |A| first, which is descending again, where A < 0: the sum of A over those kept is at least "
         "min(0, E[A | right]) = 0, as (1−p)/T > 0. Wrong tokens that are left have A ≤ 0 and push upwards or not.",
@@ -298,10 +298,11 @@ def derive() -> Derivation:
     proof = Proof(
         "token-rules",
         "A token gate that does not look at advantages leaves (1−p)w_r + p·w_w of PG's drift at every position, w "
-        "the shares kept of right and wrong tokens, and never stalls; one of advantages alone keeps answers whole. "
-        "By entropy n open positions beside f free ones get (ρ(n+f)−f)/n of it, or nothing. Improbable tokens of A > "
-        "0 are what delight keeps first: dropped, they leave more than PG's drift, and delight among the rest never "
-        "stalls; kept, a learnt position beside open ones is forgotten. |A| weighted by probability stalls late.",
+        "the shares kept of right and wrong tokens, and sends none back; one of advantages alone keeps answers "
+        "whole. By entropy n open positions beside f free ones get (ρ(n+f)−f)/n of it, or nothing. Improbable "
+        "tokens of A > 0 are what delight keeps first: kept, a learnt position beside open ones is forgotten; where "
+        "they alone are dropped more than PG's drift is left, and delight among the rest sends no position back. "
+        "|A| weighted by probability stalls late.",
         (
             "T independent tokens; the wrong mass is even over M − 1 tokens; free positions are uniform and not "
             "judged",

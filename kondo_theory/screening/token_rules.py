@@ -71,8 +71,10 @@ def _delight_no_spurious(
 def _spurious(advantage: Array, surprisal: Array, H: Array, least_probability: float, entropy: float) -> Array:
     least = _domain.number("least_probability", least_probability, 0, 1, "[]")
     limit = _domain.number("entropy", entropy, 0, math.inf, "[]")
-    improbable = surprisal > (-math.log(least) if least > 0 else math.inf)
-    return (advantage > 0) & improbable & (limit > H)
+    xp = api.array_namespace(advantage, surprisal)
+    log_least = -math.log(least) if least > 0 else math.inf
+    rounding = 8 * float(xp.finfo(surprisal.dtype).eps) * max(1.0, log_least)  # a token of that probability is none
+    return (advantage > 0) & (surprisal > log_least + rounding) & (limit > H)
 
 
 TOKEN_RULES: Mapping[str, ScreeningRule] = MappingProxyType(

@@ -90,5 +90,6 @@ QUOTED = {
     "answer-rules": {
         "1/G": "how far the whole group falls short, a step of the proof: p(1−p)(1−1/G)",
         "1/k": "the same of the kept alone",
+        "G = 8, k = 4, p = 0.1": "an example, compared in tests/test_answer_signal.py",
     },
 }

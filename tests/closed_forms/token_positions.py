@@ -132,6 +132,7 @@ CLOSED_FORMS = {
 
 QUOTED = {
     "token-rules": {
+        "p = (0.7, 0.2, 0.2)": "an example, compared in tests/token_trap/test_positions.py",
         "απ + 1 − α": "the weight, a definition",
         "β = 4.3 (M = T = 10)": "an example, computed in test_by_its_own_loss_selective_backprop_stalls",
         "ρ ≤ f/(n + f)": "the zero of the result entropy_share",

@@ -112,6 +112,36 @@ def test_delight_stalls_and_its_mask_frees_it_where_it_applies():
     assert open_rest_point(10, 0, 10, 0.1, narrow) == pytest.approx(stall, abs=1e-8), "no token is that improbable"
 
 
+def test_delight_without_spurious_tokens_starves_beside_free_positions_and_sends_none_back():
+    rest = open_rest_point(4, 6, 10, 0.1, ALL_SPURIOUS)
+    assert rest == pytest.approx(0.3889, abs=1e-4)
+    for p in (0.2, 0.38, 0.4, 0.7, 0.95):
+        drift = position_drifts([Positions(4, p), Positions(6, judged=False)], 10, 0.1, ALL_SPURIOUS)[0]
+        assert drift > 1e-4 if p < rest else abs(drift) < 1e-12
+
+
+@pytest.mark.parametrize("M", [3, 5, 10, 20, 100])
+def test_a_token_of_the_least_probability_is_not_below_it(M):
+    advantage, surprisal, entropy = np.array([0.3, 0.3]), np.log([M, M * 1.001]), np.full(2, 1.0)
+    score = RULES["no-spurious"](advantage, surprisal, entropy, least_probability=1 / M, entropy=np.inf)
+    assert score.tolist() == [0, -np.inf]
+
+
+def test_a_gate_of_the_advantage_alone_can_send_a_position_back_where_positions_differ():
+    """Answers with one right token of three, p = (0.7, 0.2, 0.2): enumerated; the largest |A| and A > 0 do not."""
+    p = np.array([0.7, 0.2, 0.2])
+    rows = np.array(list(product([0, 1], repeat=3)))
+    mass = np.prod(np.where(rows, p, 1 - p), axis=1)
+    A = rows.mean(axis=1) - p.mean()
+
+    def drifts(keep):
+        return (mass * A * keep) @ (rows - p)
+
+    assert drifts(np.abs(A) < 0.1).round(5).tolist() == [-0.00224, 0.00203, 0.00203]
+    assert np.all(drifts(A > 0) > 0)
+    assert np.all(drifts(np.abs(A) > 0.1) > 0)
+
+
 def test_by_its_own_loss_selective_backprop_stalls():
     """The policy gradient's loss is the delight. By surprisal, the loss of a label, it never stalls."""
     p = [*np.linspace(0.101, 0.99, 30), 0.55 + 1e-6]  # an atom changes its place at 0.55
