@@ -159,3 +159,20 @@ def test_what_ranks_groups_is_refused_where_samples_are_scored_one_by_one(rule):
     for call in refused:
         with pytest.raises(ValueError, match=f"rule must score each sample by itself.*'{rule}' decides on"):
             call()
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_an_input_that_a_rule_looks_at_is_asked_for(name):
+    rule = RULES[name]
+    given = {"advantage": np.ones(3), "surprisal": np.ones(3), "policy_entropy": np.ones(3)}
+    for argument, value in (("advantage", "advantage"), ("surprisal", "surprisal"), ("policy_entropy", "entropy")):
+        if value in rule.inputs:
+            with pytest.raises(ValueError, match=f"the rule looks at .*got None for {value}"):
+                rule(**{**given, argument: None})
+
+
+@pytest.mark.parametrize("name", ["no-spurious", "delight-no-spurious", "entropy", "abs-advantage-entropy"])
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_an_entropy_that_is_unknown_is_never_kept(name, library):
+    score = RULES[name](*(library(np.array(each)) for each in ([1.0, 1.0], [7.0, 7.0], [np.nan, 2.0])))
+    assert np.isnan(np.asarray(score)).tolist() == [True, False]

@@ -67,3 +67,8 @@ def test_the_wait_is_that_of_the_law_of_visits(n_epochs, xi):
 def test_bad_input_is_refused_by_name_and_value(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(("exploration", "longest"), [(0.5, 3), (0.5, 1000), (0.1, 400), (1e-300, 2)])
+def test_a_prompt_that_is_always_idle_is_visited_with_the_least_probability(exploration, longest):
+    assert visit_share(1.0, exploration, longest) == exploration**longest

@@ -77,6 +77,7 @@ def visit_share(idle: ArrayLike, exploration: ArrayLike, longest: ArrayLike = np
         last = ratio**steps
         terms = np.where(near, steps, (1 - last) / np.where(near, 1.0, 1 - ratio))  # Σ (q/ξ)^z below the cap
         share = np.where(capped, 1 / ((1 - q) * terms + last), (1 - ratio) / (1 - q))
+        share = np.where(capped & (q == 1), e**steps, share)  # there Σ may be infinite, times zero
     starved = ~capped & (ratio >= 1)
     return np.asarray(np.where(starved, np.where(e == 1, 1.0, 0.0), share))[()]
 

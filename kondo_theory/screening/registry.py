@@ -64,7 +64,11 @@ class ScreeningRule:
             _domain.choice("an input", name, INPUTS)
 
     def __call__(self, advantage: Array, surprisal: Array, policy_entropy: Array = None, **parameters: Any) -> Array:
-        """Return the scores."""
+        """Return the scores; ``ValueError`` without an input that the rule looks at."""
+        given = {"advantage": advantage, "surprisal": surprisal, "entropy": policy_entropy}
+        missing = [name for name in self.inputs if given.get(name, True) is None]
+        if missing:
+            raise ValueError(f"the rule looks at {', '.join(self.inputs)}, got None for {', '.join(missing)}")
         advantage = widened(floating(advantage, "advantage", surprisal))
         surprisal = widened(floating(surprisal, "surprisal", advantage))
         if policy_entropy is not None:

@@ -50,7 +50,8 @@ def _no_spurious(
     """Return −∞ for U > 0, e^{−ℓ} < ``least_probability`` and H < ``entropy`` (nats), the same score elsewhere."""
     xp = api.array_namespace(advantage, surprisal, policy_entropy)
     spurious = _spurious(advantage, surprisal, policy_entropy, least_probability, entropy)
-    return xp.where(spurious, xp.full_like(advantage, -math.inf), xp.zeros_like(advantage))
+    score = xp.where(spurious, xp.full_like(advantage, -math.inf), xp.zeros_like(advantage))
+    return xp.where(xp.isnan(policy_entropy), xp.full_like(score, math.nan), score)
 
 
 def _delight_no_spurious(
@@ -65,7 +66,8 @@ def _delight_no_spurious(
     xp = api.array_namespace(advantage, surprisal, policy_entropy)
     score = delight(advantage, surprisal, check=False)
     spurious = _spurious(advantage, surprisal, policy_entropy, least_probability, entropy)
-    return xp.where(spurious, xp.full_like(score, -math.inf), score)
+    score = xp.where(spurious, xp.full_like(score, -math.inf), score)
+    return xp.where(xp.isnan(policy_entropy), xp.full_like(score, math.nan), score)
 
 
 def _spurious(advantage: Array, surprisal: Array, H: Array, least_probability: float, entropy: float) -> Array:

@@ -20,7 +20,9 @@ __all__ = ["COMPARED", "SETTINGS", "answer_rules"]
 FloatArray = NDArray[np.float64]
 Signal = Callable[..., AnswerSignal]
 
-COMPARED = tuple(name for name, rule in RULES.items() if set(rule.inputs) <= {"advantage"})
+COMPARED = tuple(
+    name for name, rule in RULES.items() if set(rule.inputs) <= {"advantage"} and rule.granularity != "token"
+)
 """Rules that need no more than the rewards of a group."""
 RESOLUTION = 0.02  # of signal and noise of a group, in units of k times the variance of rewards
 RAREST = 0.005  # in the same units: what is less comes from groups that are too rare to be drawn
