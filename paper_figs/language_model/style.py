@@ -19,13 +19,14 @@ LEARNS = {
 """What learns, and whether the hidden states of sampling are used again, in words."""
 _OWN = {
     "zero-price rows": "zero price",
-    "row gate(25 %, abs-advantage)": "abs-advantage",
     "row gate(12.5 %, abs-advantage)": "row gate",
 }
 
 
 def language_model_style(label: str) -> MethodStyle:
     """Return the style of a label of the tables; gates of other studies have a grey of their own level."""
+    if label == "row gate(25 %, abs-advantage)":  # its usual colour is too near that of zero price
+        return replace(method_style("abs-advantage"), colour="#bf8000")
     if label in _OWN:
         return method_style(_OWN[label])
     if label in ("PG", "DG", "token gate(3 %)"):
