@@ -9,8 +9,7 @@ two in the parameters of the last layer alone, whose mean gradient needs no back
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,12 @@ import pandas as pd
 import torch
 
 from kondo_theory.words import choice
-from simulations.devices import resolve, single_thread
-from simulations.mnist.images import Mnist, load_mnist
+from simulations.devices import resolve
+from simulations.mnist.images import Mnist
 from simulations.mnist.paths import PathConfig
 from simulations.mnist.steps.policies import SIZES, Stage, path_configs, stages
+from simulations.mnist.steps.writing import write_paths
 from simulations.networks.image_bandits import DIRECTIONS, FloatArray, ImageBandits
-from simulations.resuming.checkpoints import measured_in_turn
-from simulations.resuming.parts import Measurement
 
 __all__ = ["GATES", "KIND", "RATES", "costs", "least_cost", "measure_path", "write_table"]
 
@@ -114,19 +112,15 @@ def write_table(
     resolved = resolve(device)
     configs = path_configs(SIZES[choice("preset", preset, SIZES)])[: _PATHS[preset]]
     configs = [replace(each, n_images=min(each.n_images, _IMAGES)) for each in configs]
-    config = {"preset": preset, "paths": [asdict(each) for each in configs]}
-    measurement = Measurement(out, KIND, config, measure_path, resolved, overwrite, command)
-    if measurement.is_finished():
-        return out
-    with measurement.in_parts() as parts, single_thread():
-        data = load_mnist()
-        jobs = [
-            (
-                f"path-{number:03d}",
-                f"path of {each.path}, seed {each.seed}",
-                partial(measure_path, each, data, resolved),
-            )
-            for number, each in enumerate(configs)
-        ]
-        frame = measured_in_turn(jobs, parts.checkpoints, progress)
-        return parts.write(frame, seeds=[each.seed for each in configs])
+    return write_paths(
+        out,
+        kind=KIND,
+        config={"preset": preset},
+        paths=configs,
+        code=measure_path,
+        measure=lambda path, data: measure_path(path, data, resolved),
+        device=resolved,
+        overwrite=overwrite,
+        command=command,
+        progress=progress,
+    )

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,16 @@ import torch
 from torch import Tensor
 
 from kondo_theory.words import choice
-from simulations.devices import resolve, single_thread
-from simulations.mnist.images import Mnist, load_mnist
+from simulations.devices import resolve
+from simulations.mnist.images import Mnist
 from simulations.mnist.paths import INITIALISATION, PathConfig
 from simulations.mnist.steps.contenders import CONTENDERS, Contender, ContenderProgram
 from simulations.mnist.steps.policies import SIZES as STAGES
 from simulations.mnist.steps.policies import Stage, path_configs, stages
 from simulations.mnist.steps.progress import BATCH, gradients
+from simulations.mnist.steps.writing import write_paths
 from simulations.networks.image_bandits import DIRECTIONS, FloatArray
 from simulations.networks.mlp import PolicyMLP, StackedMLP
-from simulations.resuming.checkpoints import measured_in_turn
-from simulations.resuming.parts import Measurement
 
 __all__ = ["KIND", "SIZES", "GainsSize", "measure_contender", "measure_path", "write_table"]
 
@@ -187,19 +185,15 @@ def write_table(
     """
     resolved, size = resolve(device), SIZES[choice("preset", preset, SIZES)]
     configs = path_configs(STAGES[preset])[: size.paths]
-    config = {"preset": preset, "size": asdict(size), "paths": [asdict(each) for each in configs]}
-    measurement = Measurement(out, KIND, config, measure_path, resolved, overwrite, command)
-    if measurement.is_finished():
-        return out
-    with measurement.in_parts() as parts, single_thread():
-        data = load_mnist()
-        jobs = [
-            (
-                f"path-{number:03d}",
-                f"path of {each.path}, seed {each.seed}",
-                partial(measure_path, each, size, data, resolved),
-            )
-            for number, each in enumerate(configs)
-        ]
-        frame = measured_in_turn(jobs, parts.checkpoints, progress)
-        return parts.write(frame, seeds=[each.seed for each in configs])
+    return write_paths(
+        out,
+        kind=KIND,
+        config={"preset": preset, "size": asdict(size)},
+        paths=configs,
+        code=measure_path,
+        measure=lambda path, data: measure_path(path, size, data, resolved),
+        device=resolved,
+        overwrite=overwrite,
+        command=command,
+        progress=progress,
+    )

@@ -9,8 +9,6 @@ descent without noise) and along its signs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +20,14 @@ from kondo_theory.gate import kept_count
 from kondo_theory.geometry.adam import adam_step
 from kondo_theory.geometry.counts import inverse_count, nothing_kept
 from kondo_theory.words import choice
-from simulations.devices import resolve, single_thread
-from simulations.mnist.images import Mnist, load_mnist
+from simulations.devices import resolve
+from simulations.mnist.images import Mnist
 from simulations.mnist.paths import PathConfig
 from simulations.mnist.steps.contenders import CONTENDERS, Contender
 from simulations.mnist.steps.policies import SIZES, Stage, path_configs, stages
+from simulations.mnist.steps.writing import write_paths
 from simulations.networks.coordinates import Coordinates, exact_coordinates, gated_coordinates
 from simulations.networks.image_bandits import DIRECTIONS, FloatArray
-from simulations.resuming.checkpoints import measured_in_turn
-from simulations.resuming.parts import Measurement
 
 __all__ = ["BATCH", "KIND", "contender_coordinates", "gradients", "measure_path", "write_table"]
 
@@ -121,19 +118,15 @@ def write_table(
         If the preset or the device is not known, or the table cannot be written; before anything is measured.
     """
     resolved, configs = resolve(device), path_configs(SIZES[choice("preset", preset, SIZES)])
-    config = {"preset": preset, "paths": [asdict(each) for each in configs]}
-    measurement = Measurement(out, KIND, config, measure_path, resolved, overwrite, command)
-    if measurement.is_finished():
-        return out
-    with measurement.in_parts() as parts, single_thread():
-        data = load_mnist()
-        jobs = [
-            (
-                f"path-{number:03d}",
-                f"path of {each.path}, seed {each.seed}",
-                partial(measure_path, each, data, resolved),
-            )
-            for number, each in enumerate(configs)
-        ]
-        frame = measured_in_turn(jobs, parts.checkpoints, progress)
-        return parts.write(frame, seeds=[each.seed for each in configs])
+    return write_paths(
+        out,
+        kind=KIND,
+        config={"preset": preset},
+        paths=configs,
+        code=measure_path,
+        measure=lambda path, data: measure_path(path, data, resolved),
+        device=resolved,
+        overwrite=overwrite,
+        command=command,
+        progress=progress,
+    )
