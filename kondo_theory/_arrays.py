@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import array_api_compat as api
@@ -164,6 +165,18 @@ def require_same_axes(left: tuple[int, ...], right: tuple[int, ...], left_name: 
     fits = len(left) == len(right) and all(a == b or 1 in (a, b) for a, b in zip(left, right, strict=True))
     if not fits:
         raise ValueError(f"{left_name} and {right_name} must have the same shape, got {left} and {right}")
+
+
+def require_one_shape(values: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the shape that arrays, lists and numbers, by their names, stretch to, refusing those that do not."""
+    shapes = {
+        name: tuple(value.shape) if api.is_array_api_obj(value) else np.shape(value) for name, value in values.items()
+    }
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        got = ", ".join(f"{name} {shape}" for name, shape in shapes.items() if shape)
+        raise ValueError(f"shapes must be the same or stretch to one, got {got}") from None
 
 
 def price_like(xp: Any, price: float | Array, score: Array, check: bool) -> Array:

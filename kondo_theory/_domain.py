@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kondo_theory._arrays import refuse_masked
+from kondo_theory._arrays import refuse_masked, require_one_shape
 from kondo_theory.words import choice as choice
 
 FloatArray = NDArray[np.float64]
@@ -73,6 +73,12 @@ def require(name: str, array: FloatArray, valid: NDArray[np.bool_] | np.bool_ | 
         bad = float(array[~np.broadcast_to(valid, array.shape)].flat[0])
         raise ValueError(f"{name} must be {allowed}, got {bad!r}")
     return array
+
+
+def broadcast(**arrays: FloatArray) -> tuple[FloatArray, ...]:
+    """Return arrays stretched to one shape, refusing by their names those that do not stretch."""
+    require_one_shape(arrays)
+    return tuple(np.broadcast_arrays(*arrays.values()))
 
 
 def arm_count(n_arms: ArrayLike) -> FloatArray:

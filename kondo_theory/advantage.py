@@ -25,12 +25,18 @@ BASELINES = ("mean", "leave-one-out")
 
 
 def group_advantage(
-    reward: Array, groups: int | Array, *, baseline: str = "mean", scale: str | None = None, check: bool = True
+    reward: Array,
+    groups: int | Array,
+    *,
+    baseline: str = "mean",
+    scale: str | None = None,
+    tolerance: float = 0.0,
+    check: bool = True,
 ) -> tuple[Array, Array]:
     """Return each answer's reward minus the baseline of its group, and whether its group has no spread.
 
     Computed in float64 from the distances to the group's smallest reward, whatever the dtype of the rewards. Rewards
-    that differ by rounding alone are different rewards: 0.1 + 0.2 and 0.3 have a spread.
+    that differ by rounding alone are different rewards, 0.1 + 0.2 and 0.3 have a spread, but for a ``tolerance``.
 
     Parameters
     ----------
@@ -44,6 +50,9 @@ def group_advantage(
         mean.
     scale : {None, "group"}
         "group" divides by the standard deviation of the group's rewards, √(Σ(R − mean)²/n), with nothing added.
+    tolerance : float
+        A group has no spread where its rewards differ by at most this share, in [0, 1), of the largest |reward| in
+        it. For rewards that are sums 1e-12, or 1e-6 where they are float32, tells rounding from spread.
     check : bool
         Refuse NaN and infinite rewards; reading them synchronises a GPU. Without it, a group with one of them has
         advantage NaN, which no gate keeps.
@@ -52,7 +61,8 @@ def group_advantage(
     -------
     advantage : (...) array
         In the dtype of ``reward``; float32 for 16-bit floats, the library's default for integers and booleans.
-        Exactly zero wherever a group's largest and smallest reward are equal, a group of one answer included.
+        Exactly zero wherever a group's largest and smallest reward are equal, up to the tolerance, a group of one
+        answer included.
     zero_spread : (...) boolean array
         For each answer, whether they are equal in its group.
 
@@ -62,11 +72,13 @@ def group_advantage(
         If ``reward`` is not an array of real numbers or ``groups`` is neither an integer nor an array of them.
     ValueError
         If a reward is not finite or a group's spread overflows, the size of the groups does not divide the last axis,
-        the ids have another shape, there is no answer, or ``baseline`` or ``scale`` is unknown.
+        the ids have another shape, there is no answer, the tolerance is out of its range, or ``baseline`` or
+        ``scale`` is unknown.
     """
     _domain.choice("baseline", baseline, BASELINES)
     if scale is not None and scale != "group":
         raise ValueError(f"scale must be None or 'group', got {scale!r}")
+    share = _domain.number("tolerance", tolerance, 0, 1, "[)")
     rewards, dtype = _rewards(reward, check)
     xp = api.array_namespace(rewards)
     values, over_group = _grouping(rewards, groups)
@@ -82,7 +94,11 @@ def group_advantage(
         if scale == "group":  # squares relative to the spread neither overflow nor underflow
             relative = centred / spread
             advantage = advantage / spread / xp.sqrt(over_group(relative * relative, "sum") / n)
-    equal = (lowest == highest) & known
+    equal = lowest == highest
+    if share:
+        size = xp.where(abs(lowest) > abs(highest), abs(lowest), abs(highest))
+        equal = equal | (spread <= share * xp.astype(size, spread.dtype))
+    equal = equal & known
     advantage = xp.where(equal, xp.zeros_like(advantage), advantage)
     advantage = xp.where(known, advantage, xp.full_like(advantage, math.nan))
     zero_spread = xp.broadcast_to(equal, values.shape)

@@ -131,6 +131,18 @@ def test_rewards_that_differ_by_rounding_alone_are_different():
     assert_array_equal(zero_spread, [False, False, True, True])
 
 
+@pytest.mark.parametrize("groups", [2, np.arange(8) // 2], ids=["size", "ids"])
+@pytest.mark.parametrize("as_array", [np.asarray, torch.from_numpy])
+@pytest.mark.parametrize("scale", [None, "group"])
+def test_a_tolerance_makes_them_equal_relative_to_the_rewards_of_their_group(groups, as_array, scale):
+    rewards = np.array([0.1 + 0.2, 0.3, 1e-20, 3e-20, -(0.1 + 0.2) * 1e9, -0.3e9, 1e9, 1e9 - 1])
+    for tolerance, expected in ((1e-12, [True, False, True, False]), (1e-8, [True, False, True, True])):
+        own = as_array(groups) if isinstance(groups, np.ndarray) else groups
+        advantage, zero_spread = group_advantage(as_array(rewards), own, scale=scale, tolerance=tolerance)
+        assert_array_equal(np.asarray(zero_spread)[::2], expected)
+        assert_array_equal((np.asarray(advantage) == 0)[::2], expected)
+
+
 @pytest.mark.parametrize("baseline", ["mean", "leave-one-out"])
 def test_a_group_of_one_has_no_spread(baseline):
     for groups, n_alone in ((1, 3), (np.array([4, 9, 4]), 1)):
@@ -257,6 +269,7 @@ def test_a_spread_beyond_the_range_is_refused(rewards):
         ((1.0, 1), {}, ValueError, r"reward must hold at least one answer, got shape \(\)"),
         ((np.ones(2) * 1j, 2), {}, TypeError, "reward must have a real dtype, got complex128"),
         ((["a", "b"], 2), {}, TypeError, "reward must "),
+        ((np.ones(2), 2), {"tolerance": 1.0}, ValueError, r"tolerance must be in \[0, 1\), got 1.0"),
         ((np.ones(2), 2), {"baseline": "median"}, ValueError, "baseline must be one of mean, leave-one-out"),
         ((np.ones(2), 2), {"scale": "batch"}, ValueError, "scale must be None or 'group', got 'batch'"),
     ],

@@ -73,6 +73,33 @@ def test_a_group_without_spread_is_dropped_and_nan_aside():
     np.testing.assert_array_equal(found, [[-np.inf] * 2, [0, 0], [np.nan, -np.inf], [np.nan, 0]])
 
 
+ROUNDED = [[0.1 + 0.2, 0.3], [1.0, 0.0], [0.7, 0.7]]
+
+
+@pytest.mark.parametrize("as_array", LIBRARIES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scale", [2.0**-90, 1.0, 2.0**90])
+def test_what_rounding_leaves_is_no_spread(as_array, dtype, scale):
+    """Sums that are equal but for rounding, and the mean of equal rewards, which is not theirs."""
+    rewards = (np.array(ROUNDED, dtype=np.float64) * scale).astype(dtype)
+    rewards[0, 0] = np.nextafter(rewards[0, 1], dtype(np.inf))
+    rewards[2] -= np.spacing(rewards[2])  # as if the mean were an ulp more
+    advantage = rewards - np.array([[0.3], [0.5], [0.7]]).astype(dtype) * dtype(scale)
+    assert advantage[[0, 2]].any(axis=1).all(), "negative control: exact comparison sees a spread"
+    score = np.asarray(RULES["group-spread"](as_array(advantage), as_array(advantage)))
+    assert np.isneginf(score).all(axis=1).tolist() == [True, False, True]
+    exact = np.asarray(RULES["group-spread"](as_array(advantage), as_array(advantage), tolerance=0.0))
+    assert (exact == 0).all()
+
+
+def test_a_small_spread_is_a_spread_and_a_tolerance_is_a_share():
+    advantage = np.array([[0.5, -0.5], [1e-9, -1e-9], [0.1, -0.1]])
+    assert (RULES["group-spread"](advantage, advantage) == 0).all()
+    found = RULES["group-spread"](advantage, advantage, tolerance=0.2)
+    assert (found[:, 0] == 0).tolist() == [True, False, False], "at most the share: 0.1 of 0.5 is none"
+    assert (RULES["group-spread"](advantage[1:2], advantage[1:2]) == 0).all(), "one group has no other to compare"
+
+
 def test_the_mask_drops_failures_alone_and_beyond_the_threshold_alone():
     """The definition: U < 0 and a mean of log π_old/π above δ, here a difference of mean surprisals."""
     advantage, now, sampler = np.array([1.0, -1.0, -1.0, -1.0]), np.array([3.0, 3.0, 1.5, 1.4]), np.ones(4)
@@ -111,7 +138,9 @@ def test_a_rule_looks_at_its_inputs_and_at_nothing_else(name):
 
     def score(**changed):
         values = {**given, **changed}
-        more = {key: value + rng.random(12) * 3 if changed.get("beside") else value for key, value in beside.items()}
+        more = {
+            key: value + rng.integers(0, 3, 12) if changed.get("beside") else value for key, value in beside.items()
+        }
         return rule(values["advantage"], values["surprisal"], values["entropy"], **more, **LIMITS.get(name, {}))
 
     for name_of in ("advantage", "surprisal", "entropy"):

@@ -1,5 +1,8 @@
 """Screening rules in both libraries, and the additive threshold."""
 
+import math
+import re
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -10,9 +13,14 @@ from kondo_theory.screening import (
     RULES,
     additive_odds_limit,
     additive_threshold,
+    expected_wait,
+    idle_probability,
     kept_at_rate,
+    kept_signal,
     rules,
     screen_context,
+    visit_probability,
+    visit_share,
 )
 
 ADVANTAGE = np.array([0.5, -1.0, 0.0, 2.0, -0.25])
@@ -42,7 +50,7 @@ ENTROPY = np.array([0.2, 1.0, 0.6, 0.4, 0.8])
         ("off-policy-mask", {"sampler_surprisal": SURPRISAL - 0.6, "threshold": 0.7}, np.zeros(5)),
         ("group-spread", {}, np.zeros(5)),
         ("idle-visits", {}, np.zeros(5)),
-        ("idle-visits", {"n_idle": SURPRISAL}, -SURPRISAL),
+        ("idle-visits", {"n_idle": np.arange(5.0)}, -np.arange(5.0)),
         ("positive-advantage", {}, [0, -np.inf, -np.inf, 0, -np.inf]),
         ("probability", {}, -SURPRISAL),
         ("weighted-advantage", {}, np.abs(ADVANTAGE) * (np.exp(-SURPRISAL) + 1) / 2),
@@ -138,11 +146,75 @@ def test_positive_surprisal_keeps_the_positives_alone_when_they_are_too_few():
         ("no-spurious", {"least_probability": 2.0}, ValueError, r"least_probability must be in \[0, 1\], got 2\.0"),
         ("delight-no-spurious", {"entropy": -1.0}, ValueError, r"entropy must be in \[0, inf\], got -1\.0"),
         ("delight", {"alpha": 0.5}, TypeError, "alpha"),
+        ("group-spread", {"tolerance": 1.0}, ValueError, r"tolerance must be in \[0, 1\), got 1\.0"),
+        ("off-policy-mask", {"threshold": np.ones(5)}, TypeError, "threshold must be a scalar, got an array"),
+        ("idle-visits", {"n_idle": -1.0}, ValueError, "n_idle must be a whole number .* at least 0, got -1.0"),
+        ("idle-visits", {"n_idle": 1.5}, ValueError, "n_idle must be a whole number .* at least 0, got 1.5"),
+        ("idle-visits", {"n_idle": math.nan}, ValueError, "n_idle must be a whole number .* got nan"),
+        ("idle-visits", {"n_idle": np.arange(3)}, ValueError, r"shapes must be the same or .* n_idle \(3,\)"),
+        ("off-policy-mask", {"sampler_surprisal": np.ones(3)}, ValueError, r"got .* sampler_surprisal \(3,\)"),
     ],
 )
 def test_parameters_are_refused(name, parameters, error, message):
     with pytest.raises(error, match=message):
         RULES[name](ADVANTAGE, SURPRISAL, ENTROPY, **parameters)
+
+
+@pytest.mark.parametrize("as_array", [np.asarray, torch.from_numpy])
+@pytest.mark.parametrize("name", RULES)
+def test_shapes_that_do_not_fit_are_named_and_an_empty_batch_has_no_scores(name, as_array):
+    three, four = as_array(np.ones(3)), as_array(np.ones(4))
+    with pytest.raises(ValueError, match=r"stretch to one, got advantage \(3,\), surprisal \(4,\)") as caught:
+        RULES[name](three, four, four)
+    assert "\n" not in str(caught.value)
+    for shape in ((0,), (3, 0), (0, 3)):
+        empty = as_array(np.ones(shape))
+        assert tuple(RULES[name](empty, empty, empty).shape) == shape
+    one = as_array(np.array(0.5))
+    if RULES[name].of_batch:
+        with pytest.raises(ValueError, match=r"advantage must have the batch as its last axis, got the scalar 0\.5"):
+            RULES[name](one, one, one)
+    else:
+        assert RULES[name](one, one, one).shape == ()
+
+
+def test_visits_are_whole_numbers_of_any_dtype():
+    for counts in (np.arange(3), np.arange(3.0), [0, 1, 2], torch.arange(3).numpy()):
+        np.testing.assert_array_equal(RULES["idle-visits"](np.ones(3), np.ones(3), n_idle=counts), [0, -1, -2])
+    found = RULES["idle-visits"](torch.ones(3), torch.ones(3), n_idle=torch.arange(3))
+    assert found.tolist() == [0, -1, -2]
+
+
+TWO, THREE = np.full(2, 0.5), np.full(3, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: screen_context(np.full(3, 1 / 3), [1.0, 0.0], "delight", 0.1),
+            r"policy \(3,\), advantage \(2,",
+        ),
+        (lambda: kept_at_rate(np.full(3, 1 / 3), TWO, 0.1), r"policy \(3,\), score \(2,\)"),
+        (lambda: kept_at_rate(np.full((2, 2), 0.5), np.ones((2, 2)), THREE), r"rate \(3, 1\)"),
+        (lambda: additive_threshold(TWO, 3, np.ones(3)), r"p_correct \(2,\), reward_gap \(3,\)"),
+        (lambda: additive_odds_limit(TWO, 3, np.ones(3)), r"alpha \(2,\), reward_gap \(3,\)"),
+        (lambda: kept_signal(TWO, THREE, 0.5), r"kept_share \(2,\), group_share \(3,\)"),
+        (lambda: idle_probability(TWO, np.ones(3)), r"pass_rate \(2,\), group_size \(3,\)"),
+        (lambda: visit_probability(np.ones(2), THREE), r"n_idle \(2,\), exploration \(3,\)"),
+        (lambda: visit_share(TWO, THREE), r"idle \(2,\), exploration \(3,\)"),
+        (lambda: expected_wait(np.ones(2), THREE), r"n_epochs \(2,\), exploration \(3,\)"),
+    ],
+)
+def test_arguments_that_do_not_stretch_to_one_shape_are_named(call, message):
+    with pytest.raises(ValueError, match=f"shapes must be the same or stretch to one, got .*{message}"):
+        call()
+
+
+@pytest.mark.parametrize("rule", [3, None, ("delight",)])
+def test_what_is_neither_a_name_nor_a_function_is_refused(rule):
+    with pytest.raises(TypeError, match=f"rule must be a name or a function of scores, got {re.escape(repr(rule))}"):
+        screen_context([0.5, 0.5], [0.5, -0.5], rule, 0.1)
 
 
 # The additive threshold -----------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def additive_threshold(
     p, error = _domain.probability_pair(p_correct, p_error)
     K = _domain.arm_count(n_arms)
     gap = _domain.interval("reward_gap", reward_gap, 0, np.inf, "()")
-    p, K = np.broadcast_arrays(p, K)
+    p, K, gap, error = _domain.broadcast(p_correct=p, n_arms=K, reward_gap=gap, p_error=error)
     _domain.require("p_correct", p, p > 1 / K, "above 1/n_arms")
     coarse = p.astype(np.float32).astype(np.float64)  # 24 bits, so coarse·K is exact and pK − 1 does not cancel
     log_ratio = np.log1p(((coarse * K - 1) + (p - coarse) * K) / error)
@@ -66,4 +66,5 @@ def additive_odds_limit(alpha: ArrayLike, n_arms: ArrayLike, reward_gap: ArrayLi
     a = _domain.interval("alpha", alpha, 0, 1, "[)")
     K = _domain.arm_count(n_arms)
     gap = _domain.interval("reward_gap", reward_gap, 0, np.inf, "()")
+    a, K, gap = _domain.broadcast(alpha=a, n_arms=K, reward_gap=gap)
     return np.asarray(a * gap / (1 - a) - np.log(K - 1))[()]

@@ -93,6 +93,7 @@ def kept_signal(
         _domain.interval(name, value, 0, 1, "[]")
         for name, value in (("kept_share", kept_share), ("group_share", group_share), ("pass_rate", pass_rate))
     )
+    x, f, p = _domain.broadcast(kept_share=x, group_share=f, pass_rate=p)
     if _domain.choice("mean", mean, MEANS) == "group":
         return np.asarray(x * (1 - f) * (1 - p) + (1 - x) * f * p)[()]
     return np.asarray(x * (1 - x) + 0 * (f + p))[()]

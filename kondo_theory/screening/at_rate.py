@@ -71,7 +71,7 @@ def screen_context(
     """
     score_of = score_function(rule, of_groups=False)
     pi = _domain.policy(policy)
-    pi, U = np.broadcast_arrays(pi, _domain.finite("advantage", advantage))
+    pi, U = _domain.broadcast(policy=pi, advantage=_domain.finite("advantage", advantage))
     entropy = np.broadcast_to(np.sum(entr(pi), axis=-1, keepdims=True), pi.shape)
     keep = kept_at_rate(pi, score_of(U, surprisal(pi), entropy, **parameters), rate)
     pi, U = np.broadcast_to(pi, keep.shape), np.broadcast_to(U, keep.shape)
@@ -102,8 +102,8 @@ def kept_at_rate(policy: ArrayLike, score: ArrayLike, rate: ArrayLike) -> FloatA
     values = _domain.real("score", score)
     _domain.require("score", values, ~np.isnan(values), "a number")
     rho = _domain.interval("rate", rate, 0, 1, "(]")
-    shape = np.broadcast_shapes(pi.shape, values.shape, (*rho.shape, 1))
-    pi, values, rho = np.broadcast_to(pi, shape), np.broadcast_to(values, shape), np.broadcast_to(rho, shape[:-1])
+    pi, values, rho = _domain.broadcast(policy=pi, score=values, rate=rho[..., None])
+    shape, rho = pi.shape, rho[..., 0]
     keep = np.empty(shape)
     for place in np.ndindex(shape[:-1]):
         levels, group = np.unique(-values[place], return_inverse=True)  # best first

@@ -15,7 +15,7 @@ from types import MappingProxyType
 import array_api_compat as api
 
 from kondo_theory import _domain
-from kondo_theory._arrays import Array, count, floating, widened, widest
+from kondo_theory._arrays import Array, count, floating, require_all, widened, widest
 from kondo_theory.screening.registry import ScreeningRule
 
 __all__ = ["GROUP_RULES"]
@@ -51,10 +51,20 @@ def _max_variance(advantage: Array, surprisal: Array, policy_entropy: Array) -> 
     return -xp.astype(xp.argsort(answers, axis=-1), advantage.dtype)
 
 
-def _group_spread(advantage: Array, surprisal: Array, policy_entropy: Array) -> Array:
-    """Return the same score for all answers of a group in which one has an advantage, −∞ elsewhere."""
+def _group_spread(
+    advantage: Array, surprisal: Array, policy_entropy: Array, *, tolerance: float | None = None
+) -> Array:
+    """Return the same score for all answers of a group in which one has an advantage, −∞ elsewhere.
+
+    The mean of equal rewards is theirs but for rounding. So an advantage counts above ``tolerance`` times the largest
+    of all groups side by side, by default 8 times the rounding of the dtype; of one group alone it can not be told.
+    """
     xp = api.array_namespace(advantage)
-    alive = count(xp, (advantage != 0) & ~xp.isnan(advantage)) > 0
+    default = 8 * float(xp.finfo(advantage.dtype).eps)
+    share = default if tolerance is None else _domain.number("tolerance", tolerance, 0, 1, "[)")
+    size = xp.where(xp.isnan(advantage), xp.zeros_like(advantage), abs(advantage))
+    limit = share * xp.max(xp.where(xp.isfinite(size), size, xp.zeros_like(size)))
+    alive = xp.max(size, axis=-1, keepdims=True) > limit
     return xp.where(alive, xp.zeros_like(advantage), xp.full_like(advantage, -math.inf))
 
 
@@ -71,7 +81,7 @@ def _off_policy_mask(
     Surprisals of answers are means over their tokens here, in nats a token; ``sampler_surprisal`` is that under the
     policy that drew them, without which nothing has risen.
     """
-    _domain.interval("threshold", threshold, 0, math.inf, "[)")
+    _domain.number("threshold", threshold, 0, math.inf, "[)")
     xp = api.array_namespace(advantage)
     if sampler_surprisal is None:
         return xp.zeros_like(advantage)
@@ -83,15 +93,23 @@ def _off_policy_mask(
 def _idle_visits(advantage: Array, surprisal: Array, policy_entropy: Array, *, n_idle: Array | None = None) -> Array:
     """Return minus the number of visits in a row, up to now, in which a prompt's group had no spread."""
     xp = api.array_namespace(advantage)
-    return xp.zeros_like(advantage) if n_idle is None else -widened(floating(n_idle, "n_idle", advantage))
+    if n_idle is None:
+        return xp.zeros_like(advantage)
+    if api.is_array_api_obj(n_idle) and xp.isdtype(n_idle.dtype, "integral"):
+        n_idle = xp.astype(n_idle, advantage.dtype)
+    visits = widened(floating(n_idle, "n_idle", advantage))
+    require_all(xp, (visits >= 0) & (visits == visits // 1), visits, "n_idle", "a whole number of visits, at least 0")
+    return -visits
 
 
 GROUP_RULES: Mapping[str, ScreeningRule] = MappingProxyType(
     {
-        "max-variance": ScreeningRule(_max_variance, ("advantage",), "answer", of_batch=True),
-        "off-policy-mask": ScreeningRule(_off_policy_mask, ("advantage", "surprisal", "reference policy"), "answer"),
-        "group-spread": ScreeningRule(_group_spread, ("advantage",), "prompt", of_batch=True),
-        "idle-visits": ScreeningRule(_idle_visits, ("history",), "prompt"),
+        "max-variance": ScreeningRule(_max_variance, ("advantage",), "answer", of_batch=True, highest=0.0),
+        "off-policy-mask": ScreeningRule(
+            _off_policy_mask, ("advantage", "surprisal", "reference policy"), "answer", highest=0.0
+        ),
+        "group-spread": ScreeningRule(_group_spread, ("advantage",), "prompt", of_batch=True, highest=0.0),
+        "idle-visits": ScreeningRule(_idle_visits, ("history",), "prompt", highest=0.0),
     }
 )
 """Rules on the answers of one group, and on prompts, along the last axis."""

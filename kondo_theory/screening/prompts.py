@@ -35,7 +35,7 @@ def idle_probability(pass_rate: ArrayLike, group_size: ArrayLike) -> FloatArray:
         If an argument is out of its domain or not real.
     """
     p = _domain.interval("pass_rate", pass_rate, 0, 1, "[]")
-    G = _whole("group_size", group_size, 1)
+    p, G = _domain.broadcast(pass_rate=p, group_size=_whole("group_size", group_size, 1))
     return np.asarray(p**G + (1 - p) ** G)[()]
 
 
@@ -51,7 +51,9 @@ def visit_probability(n_idle: ArrayLike, exploration: ArrayLike, longest: ArrayL
     longest : (...) array
         m ≥ 0, whole or infinite: how many idle visits count at most.
     """
-    z, e, m = _whole("n_idle", n_idle, 0), _exploration(exploration), _longest(longest)
+    z, e, m = _domain.broadcast(
+        n_idle=_whole("n_idle", n_idle, 0), exploration=_exploration(exploration), longest=_longest(longest)
+    )
     return np.asarray(e ** np.minimum(z, m))[()]
 
 
@@ -69,7 +71,7 @@ def visit_share(idle: ArrayLike, exploration: ArrayLike, longest: ArrayLike = np
         As in :func:`visit_probability`.
     """
     q, e, m = _domain.interval("idle", idle, 0, 1, "[]"), _exploration(exploration), _longest(longest)
-    q, e, m = np.broadcast_arrays(q, e, m)
+    q, e, m = _domain.broadcast(idle=q, exploration=e, longest=m)
     ratio, capped = q / e, np.isfinite(m)
     near = np.isclose(ratio, 1.0, rtol=0, atol=1e-9)
     steps = np.where(capped, m, 0.0)
@@ -94,7 +96,7 @@ def expected_wait(n_epochs: ArrayLike, exploration: ArrayLike) -> FloatArray:
     exploration : (...) array
         ξ in (0, 1].
     """
-    T, e = _whole("n_epochs", n_epochs, 0), _exploration(exploration)
+    T, e = _domain.broadcast(n_epochs=_whole("n_epochs", n_epochs, 0), exploration=_exploration(exploration))
     return np.asarray(1 + T * (1 - e) / e)[()]
 
 

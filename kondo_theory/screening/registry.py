@@ -11,7 +11,7 @@ import array_api_compat as api
 import numpy as np
 
 from kondo_theory import _domain
-from kondo_theory._arrays import Array, floating, widened
+from kondo_theory._arrays import Array, floating, require_one_shape, widened
 from kondo_theory.words import one_line
 
 __all__ = ["GRANULARITIES", "INPUTS", "Rule", "ScreeningRule"]
@@ -46,6 +46,8 @@ class ScreeningRule:
         "prompt": a prompt with all its answers.
     of_batch : bool
         Whether a score depends on the other samples of the last axis.
+    highest : float
+        What no score exceeds: a gate at this price or above, which keeps what is above its price, keeps nothing.
 
     Raises
     ------
@@ -57,6 +59,7 @@ class ScreeningRule:
     inputs: tuple[str, ...]
     granularity: str = "sample"
     of_batch: bool = False
+    highest: float = math.inf
 
     def __post_init__(self) -> None:
         _domain.choice("granularity", self.granularity, GRANULARITIES)
@@ -64,7 +67,7 @@ class ScreeningRule:
             _domain.choice("an input", name, INPUTS)
 
     def __call__(self, advantage: Array, surprisal: Array, policy_entropy: Array = None, **parameters: Any) -> Array:
-        """Return the scores; ``ValueError`` without an input that the rule looks at."""
+        """Return the scores; ``ValueError`` without an input that the rule looks at, or if shapes do not fit."""
         given = {"advantage": advantage, "surprisal": surprisal, "entropy": policy_entropy}
         missing = [name for name in self.inputs if given.get(name, True) is None]
         if missing:
@@ -73,11 +76,17 @@ class ScreeningRule:
         surprisal = widened(floating(surprisal, "surprisal", advantage))
         if policy_entropy is not None:
             policy_entropy = widened(floating(policy_entropy, "policy_entropy", surprisal))
+        values = {"advantage": advantage, "surprisal": surprisal, "policy_entropy": policy_entropy, **parameters}
+        shape = require_one_shape({name: value for name, value in values.items() if value is not None})
+        if self.of_batch and not shape:
+            raise ValueError(f"advantage must have the batch as its last axis, got the scalar {float(advantage)}")
         xp = api.array_namespace(advantage, surprisal)
+        if 0 in shape:
+            return xp.broadcast_to(advantage, shape)
         with np.errstate(over="ignore", invalid="ignore"):
-            values = self.score(advantage, surprisal, policy_entropy, **parameters)
+            score = self.score(advantage, surprisal, policy_entropy, **parameters)
         unknown = xp.isnan(advantage) | xp.isnan(surprisal)
-        return xp.where(unknown, xp.full_like(values, math.nan), values)
+        return xp.where(unknown, xp.full_like(score, math.nan), score)
 
     def __repr__(self) -> str:
         return one_line(self, granularity=self.granularity, inputs=", ".join(self.inputs))

@@ -94,9 +94,9 @@ SAMPLE_RULES: Mapping[str, ScreeningRule] = {
     "abs-advantage": ScreeningRule(_abs_advantage, ("advantage",)),
     "surprisal": ScreeningRule(_surprisal, ("surprisal",)),
     "additive": ScreeningRule(_additive, ("advantage", "surprisal")),
-    "uniform": ScreeningRule(_uniform, ()),
+    "uniform": ScreeningRule(_uniform, (), highest=0.0),
     "abs-advantage-entropy": ScreeningRule(_abs_advantage_entropy, ("advantage", "entropy")),
-    "entropy-band": ScreeningRule(_entropy_band, ("entropy",), of_batch=True),
+    "entropy-band": ScreeningRule(_entropy_band, ("entropy",), of_batch=True, highest=0.0),
     "positive-surprisal": ScreeningRule(_positive_surprisal, ("advantage", "surprisal")),
     "entropy": ScreeningRule(_entropy, ("entropy",)),
 }
@@ -115,7 +115,9 @@ RULES: Mapping[str, ScreeningRule] = MappingProxyType({**SAMPLE_RULES, **GROUP_R
 * ``max-variance`` minus the place at which an answer enters when each next one is the furthest from the mean of those
   before it: the top k of a group have the largest variance of rewards (after PODS, arXiv:2504.13818).
   ``abs-advantage`` in a group is CPPO's rule (arXiv:2503.22342).
-* ``group-spread`` the same for all answers of a group with an advantage, −∞ for others (DAPO, arXiv:2503.14476).
+* ``group-spread`` the same for all answers of a group with an advantage, −∞ for others (DAPO, arXiv:2503.14476). A
+  group has none if its largest |U| is at most ``tolerance`` times that of all groups side by side, by default 8 times
+  the rounding of the dtype.
 * ``off-policy-mask`` −∞ for U < 0 where ℓ, a mean over tokens, exceeds ``sampler_surprisal`` by more than
   ``threshold`` nats (default 1/2), else the same score.
 * ``idle-visits`` minus ``n_idle``, the visits in a row without spread (after GRESO, arXiv:2506.02177, which draws:
@@ -127,7 +129,9 @@ RULES: Mapping[str, ScreeningRule] = MappingProxyType({**SAMPLE_RULES, **GROUP_R
   below ``entropy`` nats (default 1), else the same score (after STAPO, arXiv:2602.15620).
   ``delight-no-spurious`` delight instead of the same score.
 
-Each says its ``granularity`` and its ``inputs`` (:class:`kondo_theory.screening.registry.ScreeningRule`).
+Each says its ``granularity``, its ``inputs`` and what no score of it exceeds, ``highest``
+(:class:`kondo_theory.screening.registry.ScreeningRule`). "The same score" is 0, so that a gate at price 0, which
+keeps what is above it, keeps nothing by these rules: ``Gate(rate=1.0)`` keeps all that a rule does not drop.
 
 The score is NaN, which no gate keeps, where the advantage, the surprisal or a policy entropy that counts is NaN.
 16-bit floats are widened to float32 first.
@@ -146,10 +150,14 @@ def score_function(rule: str | Rule, *, of_groups: bool = True) -> Rule:
 
     Raises
     ------
+    TypeError
+        If it is neither a name nor a function.
     ValueError
         If there is none of this name, or it is one that will not do.
     """
     if not isinstance(rule, str):
+        if not callable(rule):
+            raise TypeError(f"rule must be a name or a function of scores, got {rule!r}")
         return rule
     found = RULES[_domain.choice("rule", rule, RULES)]
     if not of_groups and rule in GROUP_RULES:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from kondo_theory.training.answers.batch import Answers
+from kondo_theory.training.answers.coefficient import token_coefficient
 from kondo_theory.training.answers.passes import AnswerPasses
-from kondo_theory.training.answers.scores import rank_answers, token_coefficient
+from kondo_theory.training.answers.scores import rank_answers
 from kondo_theory.training.gated import GatedStep
 from kondo_theory.training.observations import Observations
 from kondo_theory.training.records import Screening

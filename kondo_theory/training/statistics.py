@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from kondo_theory.training.answers.batch import Answers
+from kondo_theory.training.answers.coefficient import token_coefficient
 from kondo_theory.training.answers.groups import groups_without_spread
-from kondo_theory.training.answers.scores import token_coefficient
 from kondo_theory.training.records import Screening
 from kondo_theory.training.selection import Selection
 

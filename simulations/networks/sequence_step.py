@@ -21,6 +21,7 @@ from torch import Tensor
 
 from kondo_theory.gate import Gate
 from kondo_theory.training.agreement import compare_passes, require_surprisal
+from kondo_theory.training.answers.rules import require_rule
 from kondo_theory.training.gated import GatedStep, require_scale
 from kondo_theory.training.policies import (
     fresh_casts,
@@ -64,7 +65,7 @@ class SequenceStep(GatedStep):
     granularity : {"token", "row"}
         What the gate keeps or drops: a row is kept with all its tokens.
     rule : str
-        What it ranks, a name in :data:`kondo_theory.screening.RULES`.
+        What it ranks, a name in :data:`kondo_theory.screening.SAMPLE_RULES`; without a gate nothing is ranked.
     generator, gate_generator : torch.Generator, optional
         Draw the answers and the gate, on the policy's device; None uses torch's global generator, and the gate's None
         uses ``generator``.
@@ -86,8 +87,8 @@ class SequenceStep(GatedStep):
     Raises
     ------
     ValueError
-        If ``granularity`` or ``rule`` is unknown, no parameter of the policy is trainable, or the tolerance is
-        negative or NaN.
+        If ``granularity`` or ``rule`` is unknown, there is a rule without a gate or no score above the gate's price,
+        no parameter of the policy is trainable, or the tolerance is negative or NaN.
     """
 
     policy: Transformer
@@ -107,6 +108,7 @@ class SequenceStep(GatedStep):
         ranks: Ranks | None = None,
     ) -> None:
         require_known(granularity, rule)
+        require_rule(rule, granularity, gate)
         generators: dict[str, Any] = {"generator": generator, "gate_generator": gate_generator}
         super().__init__(policy, optimizer, gate, **generators, check=check, tolerance=tolerance, ranks=ranks)
         self.network: Transformer = getattr(policy, "module", policy)  # what DistributedDataParallel wraps

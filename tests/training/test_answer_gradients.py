@@ -23,7 +23,7 @@ from torch import nn
 from kondo_theory.gate import Gate
 from kondo_theory.training import Answers, AnswerStep
 from kondo_theory.training.answers import ppo_loss, truncated_loss
-from kondo_theory.training.answers.scores import LEVELS
+from kondo_theory.training.answers.rules import LEVELS
 from kondo_theory.training.answers.step import NORMALISERS
 
 GATES = (Gate(rate=0.3), Gate(price=0.0), Gate(rate=0.5, temperature=0.3), None)

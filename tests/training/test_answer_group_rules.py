@@ -70,7 +70,10 @@ def test_groups_without_spread_are_dropped():
         ({"rule": "max-variance"}, "rule 'max-variance' needs rows, and groups as the size of all of them"),
         ({"rule": "max-variance", "groups": 5}, "which divides the batch"),
         ({"rule": "max-variance", "groups": torch.arange(12)}, "groups as the size"),
-        ({"rule": "max-variance", "groups": 4, "level": "token"}, "needs rows"),
+        (
+            {"rule": "max-variance", "groups": 4, "level": "token"},
+            "at level 'token', got 'max-variance'",
+        ),
         ({"rule": "idle-visits", "groups": 4}, "rule 'idle-visits' looks at what answers do not hold"),
         ({"rule": "off-policy-mask", "groups": 4, "log_prob": True}, "give weight 0 to what it drops"),
     ],

@@ -14,7 +14,7 @@ from kondo_theory.screening import SAMPLE_RULES
 from kondo_theory.training import Answers, AnswerStep
 from kondo_theory.training.answers import select_answers
 from kondo_theory.training.answers.groups import groups_without_spread
-from kondo_theory.training.answers.scores import LEVELS, needs_entropy, needs_log_prob
+from kondo_theory.training.answers.rules import LEVELS, needs_entropy, needs_log_prob
 
 SIZES = torch.tensor([7, 7, 7, 7, 7, 0, 0, 3, 3, 3, 3, -1])
 """Groups of five, two, four and one; row 3, which is no answer, is in the first."""

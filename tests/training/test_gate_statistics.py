@@ -20,7 +20,7 @@ from kondo_theory.training import (
     answer_statistics,
 )
 from kondo_theory.training.answers import select_answers
-from kondo_theory.training.answers.scores import LEVELS
+from kondo_theory.training.answers.rules import LEVELS
 
 GROUPS = 3
 

@@ -106,6 +106,10 @@ def test_where_nothing_is_kept_one_row_stays_without_its_advantage(loss_type):
 def test_groups_without_spread_are_those_of_one_reward():
     rewards = torch.tensor([[0.1, 1.0], [0.1, 1.0], [0.2, 1.0], [0.1, 1.0], [0.3, torch.nan], [0.3, torch.nan]])
     assert without_spread(rewards, 2).tolist() == [True, True, False, False, True, True]
+    pairs = [0.1 + 0.2, 0.3], [0.3, 0.3 + 1e-9], [-1e-20, -3e-20], [torch.inf, torch.inf]
+    rounded = torch.tensor(pairs, dtype=torch.float64).reshape(-1, 1)
+    for dtype, expected in ((torch.float64, [True, False, False, True]), (torch.float32, [True, True, False, True])):
+        assert without_spread(rounded.to(dtype), 2)[::2].tolist() == expected
 
 
 def test_without_trl_one_line_says_what_to_install(monkeypatch):

@@ -8,7 +8,7 @@ from answer_batches import V, advantages, masked_gradients, own_gradients, ragge
 
 from kondo_theory.gate import Gate
 from kondo_theory.training import Answers, AnswerStep
-from kondo_theory.training.answers.scores import LEVELS
+from kondo_theory.training.answers.rules import LEVELS
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

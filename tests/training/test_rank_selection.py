@@ -11,7 +11,8 @@ from ranks_side_by_side import on_ranks
 
 from kondo_theory.gate import Gate, kept_count
 from kondo_theory.training import Answers, Selection, StreamingGate, select_samples
-from kondo_theory.training.answers.scores import LEVELS, rank_answers
+from kondo_theory.training.answers.rules import LEVELS
+from kondo_theory.training.answers.scores import rank_answers
 from kondo_theory.training.ranks import select_over_ranks
 from kondo_theory.training.ranks.selection import RankSelection
 

@@ -11,7 +11,7 @@ from waiting import Waits
 from kondo_theory.gate import Gate, kept_count, quantile_price
 from kondo_theory.training import Answers, StreamingGate, select_samples, streaming
 from kondo_theory.training.answers import select_answers
-from kondo_theory.training.answers.scores import LEVELS
+from kondo_theory.training.answers.rules import LEVELS
 
 DRIFTING = [(0.01, 256, 1000, 25.0), (0.03, 256, 600, 10.0), (0.1, 1024, 400, 5.0)]
 

@@ -2,8 +2,8 @@
 
 :class:`Answers` is a batch, :class:`AnswerStep` one gated update on it. The other modules are what it is made of:
 micro-batches packed by length (:mod:`.packing`), the model as a function to log-probabilities (:mod:`.causal_model`)
-whose logits exist by chunks (:mod:`.token_log_prob`), what a gate ranks and keeps (:mod:`.scores`), losses
-(:mod:`.losses`) and counts (:mod:`.counts`).
+whose logits exist by chunks (:mod:`.token_log_prob`), which rules go with which level and gate (:mod:`.rules`), what
+a gate ranks and keeps (:mod:`.scores`), losses (:mod:`.losses`) and counts (:mod:`.counts`).
 """
 
 from kondo_theory.training.answers.batch import Answers

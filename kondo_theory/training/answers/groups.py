@@ -75,12 +75,18 @@ def groups_without_spread(groups: int | Tensor, answers: Answers, advantage: Ten
     return there.sum(), (there & ~spread).sum()
 
 
-def over_groups(place: Tensor, score: Tensor, coefficient: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def over_groups(
+    place: Tensor, score: Tensor, coefficient: Tensor, valid: Tensor, *, of_prompts: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return score, coefficient and validity of the groups, (B,) each; places without a group are not valid.
 
-    One row that is no number makes its group none.
+    One row that is no number makes its group none. A group's score is the sum of its rows' positive ones;
+    ``of_prompts`` says that a row's is already that of its group.
     """
-    total = torch.zeros_like(score).scatter_add_(0, place, score.clamp(min=0.0))
+    if of_prompts:
+        total = torch.full_like(score, -math.inf).scatter_reduce_(0, place, score, "amax")
+    else:
+        total = torch.zeros_like(score).scatter_add_(0, place, score.clamp(min=0.0))
     eligible = _any(place, (score > -math.inf) | score.isnan())
     unknown = _any(place, ~coefficient.isfinite() & valid)
     coefficient = torch.ones_like(coefficient).masked_fill(unknown, math.nan)

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from kondo_theory.gate import Gate
-from kondo_theory.screening import Rule, ScreeningRule, score_function
+from kondo_theory.screening import Rule, score_function
 from kondo_theory.training.answers.batch import Answers
+from kondo_theory.training.answers.coefficient import token_coefficient
 from kondo_theory.training.answers.groups import group_places, over_groups, places_of_all
+from kondo_theory.training.answers.rules import (
+    LEVELS,
+    needs_entropy,
+    needs_log_prob,
+    of_groups,
+    registered,
+    require_rule,
+)
 from kondo_theory.training.ranks.group import Ranks
 from kondo_theory.training.ranks.selection import select_on_each_rank, select_over_ranks
 from kondo_theory.training.selection import Selection, select_samples
@@ -19,37 +29,13 @@ from kondo_theory.training.streaming import StreamingGate
 from kondo_theory.words import choice
 
 __all__ = [
-    "LEVELS",
     "ROW_SURPRISALS",
     "Ranked",
-    "needs_batch",
-    "needs_entropy",
-    "needs_log_prob",
     "rank_answers",
     "select_answers",
-    "token_coefficient",
 ]
 
-LEVELS = ("row", "token", "group")
 ROW_SURPRISALS = ("sum", "mean")
-
-
-def needs_log_prob(rule: str | Rule) -> bool:
-    """Return whether a screening rule looks at log-probabilities or entropies at all; a function is taken to."""
-    registered = score_function(rule)
-    return not isinstance(registered, ScreeningRule) or bool({"surprisal", "entropy"}.intersection(registered.inputs))
-
-
-def needs_entropy(rule: str | Rule) -> bool:
-    """Return whether a screening rule looks at the policy's entropy; a function is taken not to."""
-    registered = score_function(rule)
-    return isinstance(registered, ScreeningRule) and "entropy" in registered.inputs
-
-
-def needs_batch(rule: str | Rule) -> bool:
-    """Return whether a screening rule scores a sample by others of the batch; a function is taken not to."""
-    registered = score_function(rule)
-    return isinstance(registered, ScreeningRule) and registered.of_batch
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -138,8 +124,11 @@ def rank_answers(
         valid, U = answers.answered, token_coefficient(answers, advantage)
     else:
         valid, U, coefficient = answers.present, advantage.detach(), coefficient.abs().amax(1)
-    score = U if rule is None else _score(answers, U, valid, rule, row_surprisal, groups)
-    score = score.masked_fill((coefficient == 0) | ~valid, -math.inf)
+    learns = valid & (coefficient != 0)
+    score = (
+        U if rule is None else _score(answers, U, valid, rule, row_surprisal, groups, learns & coefficient.isfinite())
+    )
+    score = score.masked_fill(~learns, -math.inf)
     if level == "group":
         place, eligible = group_places(groups, answers), score > -math.inf
         own = slice(None)
@@ -147,7 +136,10 @@ def rank_answers(
             place, own = places_of_all(groups, place, ranks)
             score, coefficient = ranks.concatenate(score), ranks.concatenate(coefficient)
             valid = ranks.concatenate(valid)
-        return Ranked(*over_groups(place, score, coefficient, valid), answers.answered, eligible, place[own])
+        found = None if rule is None else registered(rule)
+        of_prompts = found is not None and found.granularity == "prompt"
+        ranked = over_groups(place, score, coefficient, valid, of_prompts=of_prompts)
+        return Ranked(*ranked, answers.answered, eligible, place[own])
     return Ranked(score.flatten(), coefficient.flatten(), valid.flatten(), answers.answered)
 
 
@@ -177,14 +169,19 @@ def select_answers(
     advantage : (B,) tensor, or (B, L) at the level of tokens
         U of each answer, or of each token.
     gate : Gate, StreamingGate or None
-        None keeps all that are eligible.
+        None keeps all that are eligible, and takes no rule; ``Gate(rate=1.0)`` keeps those of them that the rule
+        does not drop.
     level : {"row", "token", "group"}
         What the gate keeps or drops. A row's score is the rule's of its advantage and the sums of its tokens'
-        surprisals and entropies. A group's is the sum of its rows' positive scores, −∞ if none of them is eligible.
+        surprisals and entropies. A group's is the sum of its rows' positive scores, or what a rule on prompts says
+        of it; −∞ if none of them is eligible.
     rule : str or callable
-        A name in :data:`kondo_theory.screening.RULES`, or a function like them. Rules on the answers of a group need
-        ``groups``, one size; what a rule ranks lowest of one group can still be kept, where there is room in the
-        batch, and ``Gate(price=0.5 - k)`` keeps the first k of each group by max-variance.
+        A name in :data:`kondo_theory.screening.RULES`, or a function like them; with parameters of its own,
+        ``functools.partial(RULES["no-spurious"], entropy=2.0)``. Rules on tokens are for the level of tokens, those
+        on answers for rows, those on prompts for rows and groups. Rules that compare the answers of a group need
+        ``groups``, one size, and look at those alone that have an advantage and a weight; what a rule ranks lowest
+        of one group can still be kept, where there is room in the batch, and ``Gate(price=0.5 - k)`` keeps the first
+        k of each group by max-variance.
     row_surprisal : {"sum", "mean"}
         How a row's surprisal and entropy are made of its tokens': the sum, −log π(answer), grows with the length, so
         that delight favours long answers; the mean does not.
@@ -205,9 +202,13 @@ def select_answers(
 
     Raises
     ------
+    TypeError
+        If the rule is neither a name nor a function, or the gate is none.
     ValueError
-        If the rule needs what the answers lack, the level needs ``groups``, or a name is unknown.
+        If the rule needs what the answers lack, decides on something else than the level, has no gate or no score
+        above the gate's price, the level needs ``groups``, or a name is unknown.
     """
+    require_rule(rule, level, gate)
     rank = rank_answers(
         answers,
         advantage,
@@ -220,27 +221,19 @@ def select_answers(
     return rank.select(gate, rng, check=check)
 
 
-def token_coefficient(answers: Answers, advantage: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Return advantage · weight for each token, (B, L), zero off the answers, without a graph.
-
-    Raises
-    ------
-    TypeError
-        If a dtype is not a real floating one.
-    ValueError
-        If a shape is neither (B,) nor (B, L).
-    """
-    product = _per_token("advantage", advantage, answers)
-    if weight is not None:
-        product = product * _per_token("weight", weight, answers)
-    zero = torch.zeros((), dtype=product.dtype, device=product.device)
-    return torch.where(answers.answered, product, zero)
-
-
 def _score(
-    answers: Answers, U: Tensor, valid: Tensor, rule: str | Rule, row_surprisal: str, groups: int | Tensor | None
+    answers: Answers,
+    U: Tensor,
+    valid: Tensor,
+    rule: str | Rule,
+    row_surprisal: str,
+    groups: int | Tensor | None,
+    learns: Tensor,
 ) -> Tensor:
-    """Return the rule's score of each token, (B, L), or row, (B,); anything where not valid."""
+    """Return the rule's score of each token, (B, L), or row, (B,); anything where not valid.
+
+    What never gets a gradient takes no place in its group: k are kept of those that ``learns`` says do.
+    """
     if needs_log_prob(rule) and answers.log_prob is None:
         raise ValueError(f"rule {rule!r} needs log-probabilities: give log_prob, or let a step's screen compute them")
     if needs_entropy(rule) and answers.entropy is None:
@@ -255,7 +248,7 @@ def _score(
         entropy = _settled(answers.entropy, answers, U, row_surprisal)
         entropy = entropy.masked_fill(~valid, math.nan).flatten()  # padding has no place among quantiles
     shape = _layout(rule, U, groups)
-    own = U if len(shape) == 1 else U.masked_fill(~valid, math.nan)  # padding is no answer of its group
+    own = U if len(shape) == 1 else U.masked_fill(~learns, math.nan)
     parts = (own.reshape(shape), surprisal.reshape(shape), None if entropy is None else entropy.reshape(shape))
     score: Tensor = score_function(rule)(*parts)
     return score.view(U.shape)
@@ -263,13 +256,17 @@ def _score(
 
 def _layout(rule: str | Rule, U: Tensor, groups: int | Tensor | None) -> tuple[int, ...]:
     """Return the shape in which a rule takes what it scores: its batch, or groups side by side."""
-    registered = score_function(rule)
-    if not isinstance(registered, ScreeningRule) or registered.granularity not in ("answer", "prompt"):
-        return (-1,)
-    if {"reference policy", "history"}.intersection(registered.inputs):
+    found = registered(rule)
+    beside = found is not None and {"reference policy", "history"}.intersection(found.inputs)
+    if beside and not isinstance(rule, partial):
         raise ValueError(f"rule {rule!r} looks at what answers do not hold: give weight 0 to what it drops")
+    if not of_groups(rule):
+        return (-1,)
     if U.ndim == 2 or not isinstance(groups, int) or groups < 1 or len(U) % groups:
-        raise ValueError(f"rule {rule!r} needs rows, and groups as the size of all of them, which divides the batch")
+        raise ValueError(
+            f"rule {rule!r} needs rows, and groups as the size of all of them, which divides the batch;"
+            f" got groups {groups if isinstance(groups, int) else type(groups).__name__} of {len(U)} rows"
+        )
     return -1, groups
 
 
@@ -281,16 +278,3 @@ def _settled(values: Tensor, answers: Answers, U: Tensor, row_surprisal: str) ->
         return values
     total = values.sum(1)
     return total if row_surprisal == "sum" else total / answers.answered.sum(1).clamp(min=1)
-
-
-def _per_token(name: str, values: Tensor, answers: Answers) -> Tensor:
-    shape = tuple(answers.tokens.shape)
-    if not isinstance(values, Tensor) or not values.is_floating_point():
-        kind = values.dtype if isinstance(values, Tensor) else type(values).__name__
-        raise TypeError(f"{name} must be a tensor of a real floating dtype, got {kind}")
-    if tuple(values.shape) not in (shape, shape[:1]):
-        raise ValueError(
-            f"{name} must have a value for each row, {shape[:1]}, or token, {shape}, got {tuple(values.shape)}"
-        )
-    values = values.detach()
-    return values if values.ndim == 2 else values.unsqueeze(1).expand(shape)

@@ -8,19 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from kondo_theory.gate import Gate
-from kondo_theory.screening import Rule, score_function
+from kondo_theory.screening import Rule
 from kondo_theory.training.answers.batch import Answers
+from kondo_theory.training.answers.coefficient import token_coefficient
 from kondo_theory.training.answers.groups import groups_without_spread
 from kondo_theory.training.answers.losses import TokenLoss, policy_loss
-from kondo_theory.training.answers.scores import (
-    LEVELS,
-    ROW_SURPRISALS,
-    needs_batch,
-    needs_entropy,
-    needs_log_prob,
-    rank_answers,
-    token_coefficient,
-)
+from kondo_theory.training.answers.rules import needs_batch, needs_entropy, needs_log_prob, require_rule
+from kondo_theory.training.answers.scores import ROW_SURPRISALS, rank_answers
 from kondo_theory.training.gated import require_scale
 from kondo_theory.training.logged import LoggedAnswerStep
 from kondo_theory.training.ranks.group import Ranks
@@ -56,13 +50,14 @@ class AnswerStep(LoggedAnswerStep):
         Steps once an update, with a zero gradient when nothing is kept, as it would for the masked batch. Must step
         without a closure.
     gate : Gate, StreamingGate or None
-        What gets a backward pass; None keeps all that has an advantage.
+        What gets a backward pass; None keeps all that has an advantage, and takes no ``rule``.
     level : {"row", "token", "group"}
         What is kept or dropped. See :func:`kondo_theory.training.answers.select_answers`, also for how rows and
         groups are scored. At a fixed rate tokens that share their row's advantage can stall (claim ``token-trap``).
     rule : str or callable
-        What the gate ranks, a name in :data:`kondo_theory.screening.RULES`, or a function like them. The rules that
-        look at the advantage alone need no log-probabilities, and no forward pass for them.
+        What the gate ranks, a name in :data:`kondo_theory.screening.RULES`, or a function like them; see
+        :func:`kondo_theory.training.answers.select_answers`. ``Gate(rate=1.0)`` keeps all that it does not drop.
+        Rules that look at the advantage alone need no log-probabilities, and no forward pass for them.
     row_surprisal : {"sum", "mean"}
         How a row's surprisal is made of its tokens': the sum favours long answers, the mean does not.
     normalise : {"tokens", "rows", "kept"}
@@ -106,8 +101,9 @@ class AnswerStep(LoggedAnswerStep):
     ------
     ValueError
         If a name is unknown, a number of tokens is below 1, no parameter of the model is trainable, it has a batch
-        normalisation layer that uses the batch's statistics, the tolerance is negative or NaN, nobody averages the
-        gradients over the given ranks, or the rule needs the batches of all of them.
+        normalisation layer that uses the batch's statistics, the tolerance is negative or NaN, the rule does not fit
+        the level or the gate, nobody averages the gradients over the given ranks, or the rule needs the batches of
+        all of them.
 
     Examples
     --------
@@ -145,10 +141,10 @@ class AnswerStep(LoggedAnswerStep):
         tolerance: float | None = None,
         ranks: Ranks | None = None,
     ) -> None:
-        self.level = choice("level", level, LEVELS)
+        require_rule(rule, level, gate)
+        self.level = level
         self.row_surprisal = choice("row_surprisal", row_surprisal, ROW_SURPRISALS)
         self.normalise = choice("normalise", normalise, NORMALISERS)
-        score_function(rule)
         if ranks is not None and needs_batch(rule):
             raise ValueError(f"over ranks a rule must score each sample by itself, got {rule!r}")
         self.rule = rule

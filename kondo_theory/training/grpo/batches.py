@@ -60,9 +60,10 @@ def kept_alone(batches: Sequence[Batch], loss_type: str, *, cut: bool) -> list[d
 
 
 def without_spread(rewards: Tensor, n: int) -> Tensor:
-    """Return which answers, (B,) boolean, have the very rewards of all others in their group.
+    """Return which answers, (B,) boolean, have the rewards of all others in their group, up to their rounding.
 
-    What rounding leaves of their advantage TRL divides by 1e-4: it is not zero.
+    What rounding leaves of their advantage TRL divides by 1e-4: it is not zero. Rewards that differ from the first of
+    their group by at most 8 times the rounding of their dtype are the same.
 
     Parameters
     ----------
@@ -73,7 +74,8 @@ def without_spread(rewards: Tensor, n: int) -> Tensor:
     """
     grouped = rewards.view(-1, n, rewards.shape[-1])
     first = grouped[:, :1]
-    same = (grouped == first) | (grouped.isnan() & first.isnan())
+    near = (grouped - first).abs() <= 8 * torch.finfo(rewards.dtype).eps * first.abs()
+    same = near | (grouped == first) | (grouped.isnan() & first.isnan())
     return same.flatten(1).all(1).repeat_interleave(n)
 
 

@@ -16,13 +16,14 @@ import torch
 from torch import Tensor
 
 from kondo_theory.gate import Gate
-from kondo_theory.screening import Rule, score_function
+from kondo_theory.screening import Rule
 from kondo_theory.training.answers.batch import Answers
 from kondo_theory.training.answers.groups import groups_without_spread
-from kondo_theory.training.answers.scores import ROW_SURPRISALS, needs_entropy, needs_log_prob, select_answers
+from kondo_theory.training.answers.rules import needs_entropy, needs_log_prob, require_rule
+from kondo_theory.training.answers.scores import ROW_SURPRISALS, select_answers
 from kondo_theory.training.grpo.batches import LOSSES, Batch, kept_alone, without_spread
 from kondo_theory.training.policies import require_independent_rows
-from kondo_theory.training.selection import Selection, require_gate
+from kondo_theory.training.selection import Selection
 from kondo_theory.words import choice
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class GatedGRPO(_Trainer):  # type: ignore[misc]
     model, reward_funcs, args, **options
         Those of ``trl.GRPOTrainer``.
     gate : Gate or None
-        What gets a backward pass; None keeps all answers that have an advantage.
+        What gets a backward pass; None keeps all answers that have an advantage, and takes no ``rule``.
     level : {"row", "group"}
         Whether answers are kept or dropped one by one, or with all others to their prompt.
     rule, row_surprisal
@@ -73,9 +74,9 @@ class GatedGRPO(_Trainer):  # type: ignore[misc]
     Raises
     ------
     ValueError
-        If a name is unknown, or a setting gives what is dropped a gradient, or could: a KL to a reference, an entropy
-        bonus, tokens masked by entropy, the loss that balances experts, images, Liger's kernels, a layer that mixes
-        rows, several processes.
+        If a name is unknown, the rule does not fit the level or the gate, or a setting gives what is dropped a
+        gradient, or could: a KL to a reference, an entropy bonus, tokens masked by entropy, the loss that balances
+        experts, images, Liger's kernels, a layer that mixes rows, several processes.
     """
 
     _buffered_inputs: Any
@@ -96,8 +97,7 @@ class GatedGRPO(_Trainer):  # type: ignore[misc]
         self.gate, self.rule, self.gate_generator = gate, rule, generator
         self.level = choice("level", level, ("row", "group"))
         self.row_surprisal = choice("row_surprisal", row_surprisal, ROW_SURPRISALS)
-        score_function(rule)
-        require_gate(gate)
+        require_rule(rule, level, gate)
         if args is not None:  # before TRL loads what they ask for
             _require_settings(args)
         super().__init__(model, reward_funcs, args, **options)

@@ -18,6 +18,7 @@ from torch import Tensor
 from kondo_theory._arrays import uniform
 from kondo_theory.gate import Gate, kept_count
 from kondo_theory.training.agreement import require_agreement, require_surprisal, rounding
+from kondo_theory.training.answers.rules import require_rule
 from kondo_theory.training.policies import log_probabilities
 from kondo_theory.training.selection import Selection, select_samples
 from simulations.networks.rollouts import Rollout
@@ -72,6 +73,7 @@ class StackedSequenceStep:
         gate_generators: Sequence[torch.Generator],
     ) -> None:
         require_known(granularity, rule)
+        require_rule(rule, granularity, gate)
         self.network, self.optimizer, self.gate = network, optimizer, gate
         self.granularity, self.rule = granularity, rule
         self.generators, self.gate_generators = generators, gate_generators
