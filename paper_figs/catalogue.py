@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["FIGURES", "FigureEntry"]
+from kondo_theory.words import choice
+
+__all__ = ["FIGURES", "FigureEntry", "figure_of"]
 
 
 @dataclass(frozen=True)
@@ -386,3 +388,15 @@ FIGURES = {
         "page",
     ),
 }
+
+
+def figure_of(name: str) -> str:
+    """Return the figure of this name, or the one that shows the claim of this name.
+
+    Raises
+    ------
+    ValueError
+        If there is neither.
+    """
+    shown = {claim: figure for figure, entry in reversed(FIGURES.items()) for claim in entry.claims}
+    return name if name in FIGURES else shown[choice("figure", name, (*FIGURES, *(shown.keys() - FIGURES.keys())))]

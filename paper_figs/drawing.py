@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kondo_theory.words import choice
-from paper_figs.catalogue import FIGURES
+from paper_figs.catalogue import FIGURES, figure_of
 from paper_figs.own import own_tables
 from paper_figs.panels import PaperFigure, finish, inches, sheet
 from paper_figs.parameters import checked, function_of, written
@@ -36,7 +35,7 @@ def draw(
     Parameters
     ----------
     name : str
-        One of ``FIGURES``.
+        One of ``FIGURES``, or a claim that one of them shows.
     results : Path, str or MeasuredTables, optional
         Own tables: a directory of them, one file, also CSV. What they lack is taken from the committed ones.
     width : str or float, optional
@@ -56,7 +55,7 @@ def draw(
     ValueError
         If the name, the width or a parameter is unknown or not allowed, or a table cannot be read.
     """
-    choice("figure", name, FIGURES)
+    name = figure_of(name)
     return read_and_drawn(name, own_tables(results, [name]), width=width, ax=ax, parameters=parameters)[0]
 
 
@@ -68,8 +67,7 @@ def drawn(name: str, tables: MeasuredTables | None = None) -> tuple[Figure, str]
     ValueError
         If the name is unknown, or a table that it needs is missing or cannot be read.
     """
-    choice("figure", name, FIGURES)
-    return read_and_drawn(name, tables)[:2]
+    return read_and_drawn(figure_of(name), tables)[:2]
 
 
 def read_and_drawn(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kondo_theory.words import choice
-from paper_figs.catalogue import FIGURES
+from paper_figs.catalogue import FIGURES, figure_of
 from paper_figs.own import own_tables
 from simulations.errors import InputError, ResultError
 
@@ -39,7 +39,7 @@ def write(
     Parameters
     ----------
     names : iterable of str, optional
-        By default all figures, or all that ``results`` feeds.
+        Of figures, or of claims that they show. By default all figures, or all that ``results`` feeds.
     out : Path or str
         Directory.
     results : Path or str, optional
@@ -65,7 +65,7 @@ def write(
     from simulations.results.atomic import require_writable
 
     out = Path(out)
-    wanted = list(FIGURES) if names is None else [choice("figure", name, FIGURES) for name in dict.fromkeys(names)]
+    wanted = list(FIGURES) if names is None else list(dict.fromkeys(map(figure_of, names)))
     chosen = [choice("format", each, FORMATS) for each in dict.fromkeys(formats)]
     if not chosen:
         raise InputError(f"format must be some of {', '.join(FORMATS)}, got none")

@@ -95,9 +95,10 @@ def _idle_visits(advantage: Array, surprisal: Array, policy_entropy: Array, *, n
     xp = api.array_namespace(advantage)
     if n_idle is None:
         return xp.zeros_like(advantage)
-    if api.is_array_api_obj(n_idle) and xp.isdtype(n_idle.dtype, "integral"):
-        n_idle = xp.astype(n_idle, advantage.dtype)
-    visits = widened(floating(n_idle, "n_idle", advantage))
+    given: Array = n_idle
+    if api.is_array_api_obj(given) and xp.isdtype(given.dtype, "integral"):
+        given = xp.astype(given, advantage.dtype)
+    visits = widened(floating(given, "n_idle", advantage))
     require_all(xp, (visits >= 0) & (visits == visits // 1), visits, "n_idle", "a whole number of visits, at least 0")
     return -visits
 

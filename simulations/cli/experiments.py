@@ -31,7 +31,10 @@ def settings_of_a_study(study: str, given: Mapping[str, Any]) -> dict[str, Any]:
     for name in given:
         if name not in shared and context.get_parameter_source(name) is not default:
             flag = next(p.opts[0] for p in context.command.params if p.name == name)
-            raise click.UsageError(f"a study has settings of its own, got --study {study} with {flag}")
+            takes = ", ".join(f"--{name}" for name in shared)
+            raise click.UsageError(
+                f"a study has settings of its own, got --study {study} with {flag}: it takes {takes} and no other"
+            )
     return {name: given[name] for name in shared}
 
 

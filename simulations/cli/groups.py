@@ -1,4 +1,4 @@
-"""Groups of commands: files are loaded when a command runs, and a misspelt name meets the nearest."""
+"""Groups of commands: loaded when they run, with the nearest of a misspelt name, and no option of one value twice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ class Group(click.Group):
         name, names = args[0], self.list_commands(ctx)
         if name not in names and not name.startswith("-") and not ctx.resilient_parsing:
             ctx.fail(f"No such command {name!r} among {', '.join(names)}{nearest(name, names)}")
-        return super().resolve_command(ctx, args)
+        found, command, rest = super().resolve_command(ctx, args)
+        if command is not None and not isinstance(command, click.Group) and not ctx.resilient_parsing:
+            _require_once(click.Context(command, parent=ctx, info_name=found), rest)
+        return found, command, rest
 
 
 class LazyGroup(Group):
@@ -56,3 +59,12 @@ class LazyGroup(Group):
         """Write what the group's help prints of the commands; no file is loaded."""
         with formatter.section("Commands"):
             formatter.write_dl(list(self.helps.items()))
+
+
+def _require_once(ctx: click.Context, args: list[str]) -> None:
+    """Refuse an option that is given again and would forget what was given before."""
+    _, _, order = ctx.command.make_parser(ctx).parse_args(list(args))
+    single = [each for each in order if isinstance(each, click.Option) and not (each.multiple or each.is_flag)]
+    for option in single:
+        if single.count(option) > 1:
+            ctx.fail(f"{option.opts[0]} takes one value, got it {single.count(option)} times")

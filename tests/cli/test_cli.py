@@ -79,6 +79,21 @@ MISTAKES = [
     (("experiment", "language-model", "--study", "cost", "--model", "nowhere"), "must be a Hugging Face directory"),
     (("experiment", "language-model", "--trainable", "lora"), "trainable must be all, last-N"),
     (("figures", "--out", "{file}/x"), "cannot write"),
+    (("figures", "--out", "a", "--quiet", "--out", "b"), "--out takes one value, got it 2 times"),
+    (("experiment", "mnist", "--seeds=3", "--seeds", "4"), "--seeds takes one value, got it 2 times"),
+    (("sweep", "gate-frequency", "--out", "a", "--out", "b"), "--out takes one value, got it 2 times"),
+    (
+        ("experiment", "reversal", "--study", "stale", "--only", "PG"),
+        "got --study stale with --only: it takes --preset, --device, --out, --overwrite and no other",
+    ),
+    (
+        ("experiment", "language-model", "--study", "cost", "--only", "PG"),
+        "got --study cost with --only: it takes --preset, --device, --out, --overwrite and no other",
+    ),
+    (
+        ("experiment", "reversal", "--study", "scaling", "--only", "PG"),
+        "a part can be taken of the studies quality, ",
+    ),
     (("experiment", "mnist", "--method", "ppo"), "method must be one of .*, got 'ppo'"),
     (("experiment", "mnist", "--method", "pg", "--rate", "0.1"), "a rate belongs to method dg-k"),
     (("experiment", "mnist", "--rate", "1.5"), r"rate must be in \(0, 1\], got 1.5"),
@@ -246,3 +261,5 @@ def test_figures_list(capsys):
     assert code == 0
     for claim in CLAIMS:
         assert claim in out
+    code, out, _ = run(capsys, "figures", "--list", "cascade")
+    assert (code, out.split()[0]) == (0, "decision-price"), "the figure that shows the claim"

@@ -8,6 +8,7 @@ from simulations.verification.checks import Context
 from simulations.verification.checks.tokens import token_rules as checks
 from simulations.verification.verify import judge
 
+POINTS = checks.POINTS
 SMOKE = Context("smoke", "cpu", 1, lambda _: None)
 
 
@@ -80,3 +81,16 @@ def test_negative_control_another_rule_contradicts_the_claim(rule):
     rows = checks.token_rules(SMOKE, rule=rule)
     assert verdict(rows) == "contradicted"
     assert failed(rows) == {"drift", "end"}
+
+
+@pytest.mark.control("token-rules")
+def test_negative_control_a_mask_beside_free_positions_that_leaves_the_drift_of_all_is_seen(monkeypatch):
+    monkeypatch.setattr(
+        checks, "POINTS", [point for point in checks.POINTS if point[1:] == (10, 1.0, "no-spurious")][1:]
+    )
+    monkeypatch.setattr(checks, "PERCENTILES", ())
+    monkeypatch.setattr(checks, "ENDS", ())
+    (row,) = checks.token_rules(SMOKE)
+    assert row.parameters["free"] == 6
+    assert verdict([row]) == CLAIMS["token-rules"].success
+    assert verdict(checks.token_rules(SMOKE, lambda *at: position_drifts(*at[:3], "uniform"))) == "contradicted"

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from kondo_theory.gate import select
 from simulations.bandits.moments import Estimate
 
-__all__ = ["AnswerBandit", "GroupEstimates", "simulate_groups"]
+__all__ = ["AnswerBandit", "Choose", "GroupEstimates", "by_score", "simulate_groups"]
 
 FloatArray = NDArray[np.float64]
 Score = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 """A screening rule: scores of answers from advantages, surprisals and entropies, each (n, G)."""
+Choose = Callable[[FloatArray, np.random.Generator], NDArray[np.bool_]]
+"""Which answers are kept of groups of rewards, both (n, G)."""
 
 
 @dataclass(frozen=True)
@@ -44,27 +46,38 @@ class GroupEstimates:
     n_kept: Estimate
 
 
+def by_score(score: Score, n_kept: int | None) -> Choose:
+    """Return what keeps the top k by a rule of what has an advantage, or what scores above zero for k None.
+
+    The rule sees surprisals and entropies of one.
+    """
+
+    def choose(reward: FloatArray, rng: np.random.Generator) -> NDArray[np.bool_]:
+        advantage = _advantage(reward)
+        found = np.where(advantage == 0, -np.inf, score(advantage, np.ones_like(advantage), np.ones_like(advantage)))
+        return np.asarray(found > 0 if n_kept is None else select(found, n_kept / reward.shape[1], rng))
+
+    return choose
+
+
 def simulate_groups(
     bandit: AnswerBandit,
-    score: Score,
+    choose: Choose,
     group_size: int,
-    n_kept: int | None,
     n_groups: int,
     rng: np.random.Generator,
     *,
     own_mean: bool = False,
 ) -> GroupEstimates:
-    """Draw groups, keep the top k by a rule of what has an advantage, and sum the gradients U·(e_a − π).
+    """Draw groups, keep some answers of each, and sum the gradients U·(e_a − π).
 
     Parameters
     ----------
     bandit : AnswerBandit
-    score : callable
-        The rule; it sees surprisals and entropies of one.
+    choose : callable
+        What is kept of the groups' rewards.
     group_size : int
         G.
-    n_kept : int or None
-        k; None keeps what scores above zero.
     n_groups : int
     rng : numpy.random.Generator
     own_mean : bool
@@ -72,10 +85,7 @@ def simulate_groups(
     """
     arm = rng.choice(len(bandit.policy), size=(n_groups, group_size), p=bandit.policy)
     reward = bandit.reward[arm]
-    spread = np.ptp(reward, axis=1, keepdims=True) > 0
-    advantage = np.where(spread, reward - reward.mean(axis=1, keepdims=True), 0.0)
-    found = np.where(advantage == 0, -np.inf, score(advantage, np.ones_like(advantage), np.ones_like(advantage)))
-    keep = found > 0 if n_kept is None else select(found, n_kept / group_size, rng)
+    advantage, keep = _advantage(reward), choose(reward, rng)
     count = keep.sum(axis=1, keepdims=True)
     if own_mean:
         advantage = reward - np.sum(keep * reward, axis=1, keepdims=True) / np.maximum(count, 1)
@@ -86,6 +96,12 @@ def simulate_groups(
     return GroupEstimates(
         *(_estimate(each) for each in (gradient @ bandit.along, np.sum(paid**2, axis=1), count[:, 0]))
     )
+
+
+def _advantage(reward: FloatArray) -> FloatArray:
+    """Return rewards less their group's mean, zero where they are all the same, (n, G)."""
+    spread = np.ptp(reward, axis=1, keepdims=True) > 0
+    return np.where(spread, reward - reward.mean(axis=1, keepdims=True), 0.0)
 
 
 def _estimate(values: FloatArray) -> Estimate:

@@ -61,8 +61,8 @@ def figures(
 ) -> int:
     """Draw figures as PDF, PNG and SVG, with their captions.
 
-    A figure has the name of its claim; without names all are drawn, from the committed tables. Their captions are in
-    each file and in captions.md.
+    A figure has the name of its claim, that of a pair the name of the first; either claim's name draws it. Without
+    names all are drawn, from the committed tables. Their captions are in each file and in captions.md.
 
     With --results the tables in DIR come first, found by what they hold as in kondo verify: without names the figures
     are drawn that DIR feeds, and a named one that it does not feed is refused. What of such a figure DIR lacks is
@@ -97,10 +97,9 @@ def figures(
 
 def _list(names: tuple[str, ...]) -> None:
     """List all figures; of those that are named, their parameters too."""
-    from kondo_theory.words import choice
-    from paper_figs.catalogue import FIGURES
+    from paper_figs.catalogue import FIGURES, figure_of
 
-    for name in [choice("figure", name, FIGURES) for name in names] or FIGURES:
+    for name in dict.fromkeys(map(figure_of, names)) or FIGURES:
         click.echo(f"{name:26} {FIGURES[name].width:7} {FIGURES[name].title}")
         if names:
             from paper_figs.parameters import defaults, written

@@ -47,6 +47,7 @@ POINTS = (
     (FREE, 10, 0.1, "abs-advantage-entropy"),
     (FREE, 10, 0.1, "delight"),
     (FREE, 10, 0.1, "surprisal"),
+    (FREE, 10, 1.0, "no-spurious"),
 )
 """Positions, M, ρ and rule of the drifts. Rates lie apart from the edges of atoms."""
 PERCENTILES = ((ALIKE, 10, 2.0, "surprisal"), (ALIKE, 10, 8.0, "delight"))
