@@ -107,9 +107,11 @@ GROUP_RULES: Mapping[str, ScreeningRule] = MappingProxyType(
     {
         "max-variance": ScreeningRule(_max_variance, ("advantage",), "answer", of_batch=True, highest=0.0),
         "off-policy-mask": ScreeningRule(
-            _off_policy_mask, ("advantage", "surprisal", "reference policy"), "answer", highest=0.0
+            _off_policy_mask, ("advantage", "surprisal", "reference policy"), "answer", highest=0.0, drops=True
         ),
-        "group-spread": ScreeningRule(_group_spread, ("advantage",), "prompt", of_batch=True, highest=0.0),
+        "group-spread": ScreeningRule(
+            _group_spread, ("advantage",), "prompt", of_batch=True, highest=0.0, drops=True
+        ),
         "idle-visits": ScreeningRule(_idle_visits, ("history",), "prompt", highest=0.0),
     }
 )

@@ -48,6 +48,8 @@ class ScreeningRule:
         Whether a score depends on the other samples of the last axis.
     highest : float
         What no score exceeds: a gate at this price or above, which keeps what is above its price, keeps nothing.
+    drops : bool
+        Whether a score can be −∞ where no input is.
 
     Raises
     ------
@@ -60,6 +62,7 @@ class ScreeningRule:
     granularity: str = "sample"
     of_batch: bool = False
     highest: float = math.inf
+    drops: bool = False
 
     def __post_init__(self) -> None:
         _domain.choice("granularity", self.granularity, GRANULARITIES)

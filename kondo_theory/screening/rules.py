@@ -96,8 +96,8 @@ SAMPLE_RULES: Mapping[str, ScreeningRule] = {
     "additive": ScreeningRule(_additive, ("advantage", "surprisal")),
     "uniform": ScreeningRule(_uniform, (), highest=0.0),
     "abs-advantage-entropy": ScreeningRule(_abs_advantage_entropy, ("advantage", "entropy")),
-    "entropy-band": ScreeningRule(_entropy_band, ("entropy",), of_batch=True, highest=0.0),
-    "positive-surprisal": ScreeningRule(_positive_surprisal, ("advantage", "surprisal")),
+    "entropy-band": ScreeningRule(_entropy_band, ("entropy",), of_batch=True, highest=0.0, drops=True),
+    "positive-surprisal": ScreeningRule(_positive_surprisal, ("advantage", "surprisal"), drops=True),
     "entropy": ScreeningRule(_entropy, ("entropy",)),
 }
 """Rules on anything that has an advantage: rows, answers, tokens."""

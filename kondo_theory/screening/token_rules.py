@@ -81,11 +81,15 @@ def _spurious(advantage: Array, surprisal: Array, H: Array, least_probability: f
 
 TOKEN_RULES: Mapping[str, ScreeningRule] = MappingProxyType(
     {
-        "positive-advantage": ScreeningRule(_positive_advantage, ("advantage",), "token", highest=0.0),
+        "positive-advantage": ScreeningRule(_positive_advantage, ("advantage",), "token", highest=0.0, drops=True),
         "probability": ScreeningRule(_probability, ("surprisal",), "token", highest=0.0),
         "weighted-advantage": ScreeningRule(_weighted_advantage, ("advantage", "surprisal"), "token"),
-        "no-spurious": ScreeningRule(_no_spurious, ("advantage", "surprisal", "entropy"), "token", highest=0.0),
-        "delight-no-spurious": ScreeningRule(_delight_no_spurious, ("advantage", "surprisal", "entropy"), "token"),
+        "no-spurious": ScreeningRule(
+            _no_spurious, ("advantage", "surprisal", "entropy"), "token", highest=0.0, drops=True
+        ),
+        "delight-no-spurious": ScreeningRule(
+            _delight_no_spurious, ("advantage", "surprisal", "entropy"), "token", drops=True
+        ),
     }
 )
 """Rules on tokens that share the advantage of their answer."""

@@ -87,7 +87,7 @@ class SequenceStep(GatedStep):
     Raises
     ------
     ValueError
-        If ``granularity`` or ``rule`` is unknown, there is a rule without a gate or no score above the gate's price,
+        If ``granularity`` or ``rule`` is unknown, a rule that can drop has no gate, no score above the gate's price,
         no parameter of the policy is trainable, or the tolerance is negative or NaN.
     """
 

@@ -53,11 +53,11 @@ def takers(rule, level, gate):
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("rule", ["group-spread", "positive-surprisal", "uniform", "abs-advantage", abs])
-def test_a_rule_without_a_gate_is_refused_by_every_step(rule, level):
+@pytest.mark.parametrize("rule", ["group-spread", "positive-surprisal", "entropy-band", "no-spurious", abs])
+def test_a_rule_that_can_drop_is_refused_without_a_gate_by_every_step(rule, level):
     for call in takers(rule, level, None):
         with pytest.raises(
-            ValueError, match=r"a rule belongs to a gate, .* got rule .*: Gate\(rate=1.0\) drops"
+            ValueError, match=r"a rule that can drop belongs to a gate, .* got rule .*: Gate\(rate=1.0\) drops"
         ) as found:
             call()
         assert "\n" not in str(found.value)
@@ -69,7 +69,8 @@ def test_what_a_rule_drops_a_gate_at_rate_one_drops_and_nothing_else(level):
     answers, advantage = answers_of(8), torch.linspace(-1, 1, 8, dtype=torch.float64)
     every = select_answers(answers, advantage, None, level=level, groups=4).keep
     assert torch.equal(every, answers.answered)
-    for rule in ("delight", RULES["delight"]):
+    for rule in ("delight", RULES["delight"], "abs-advantage", "uniform"):
+        assert torch.equal(select_answers(answers, advantage, None, rule=rule, level=level, groups=4).keep, every)
         assert torch.equal(select_answers(answers, advantage, ONE, rule=rule, level=level, groups=4).keep, every)
     positive = select_answers(answers, advantage, ONE, rule="positive-surprisal", level=level, groups=4).keep
     assert torch.equal(positive, answers.answered & (advantage > 0)[:, None])
@@ -106,6 +107,19 @@ def test_a_price_at_which_a_rule_keeps_nothing_is_refused_by_every_step(name, pr
                     require_rule(rule, level, Gate(price=price))
     numbers = np.random.default_rng(0).random((3, 5, 8)) + 0.1
     assert not Gate(price=price)(RULES[name](*numbers)).any(), "it would have kept nothing"
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_says_whether_it_can_drop(name):
+    rng = np.random.default_rng(1)
+    advantage, surprisal, entropy = (
+        rng.normal(size=(20, 8)),
+        rng.exponential(size=(20, 8)) * 4,
+        rng.random((20, 8)) * 3,
+    )
+    advantage[0] = 0.0
+    beside = {"sampler_surprisal": np.zeros((20, 8))} if name == "off-policy-mask" else {}
+    assert np.isneginf(RULES[name](advantage, surprisal, entropy, **beside)).any() == RULES[name].drops
 
 
 def test_a_price_that_keeps_something_is_taken():

@@ -33,7 +33,8 @@ def registered(rule: str | Rule) -> ScreeningRule | None:
 def require_rule(rule: str | Rule, level: str, gate: Gate | StreamingGate | None) -> None:
     """Refuse a rule that means nothing at a level, or by which a gate would not do what it says.
 
-    A function is taken at every level and with every gate: what it decides on nobody knows.
+    A function is taken at every level and with every gate, for what it decides on nobody knows, but for none: it may
+    drop, as scores of −∞ do. A rule that only ranks may go without a gate, where all is kept.
 
     Parameters
     ----------
@@ -47,19 +48,17 @@ def require_rule(rule: str | Rule, level: str, gate: Gate | StreamingGate | None
     TypeError
         If the rule is neither a name nor a function, or the gate is none.
     ValueError
-        If a name is unknown, the rule decides on something else than the level keeps or drops, there is a rule
-        without a gate, or no score is above the gate's price.
+        If a name is unknown, the rule decides on something else than the level keeps or drops, it can drop
+        and there is no gate, or no score is above the gate's price.
     """
     choice("level", level, LEVELS)
     require_gate(gate)
     found = registered(rule)
-    if gate is None:
-        if rule != "delight" and rule is not RULES["delight"]:
-            raise ValueError(
-                f"a rule belongs to a gate, and without one all that has an advantage is kept; got rule {_name(rule)}"
-                " and no gate: Gate(rate=1.0) drops what the rule drops, and nothing else"
-            )
-        return
+    if gate is None and (found is None or found.drops):
+        raise ValueError(
+            "a rule that can drop belongs to a gate, for without one all that has an advantage is kept; got rule"
+            f" {_name(rule)} and no gate: Gate(rate=1.0) drops what the rule drops, and nothing else"
+        )
     if found is None:
         return
     if found.granularity not in _DECIDE_ON[level]:

@@ -169,8 +169,8 @@ def select_answers(
     advantage : (B,) tensor, or (B, L) at the level of tokens
         U of each answer, or of each token.
     gate : Gate, StreamingGate or None
-        None keeps all that are eligible, and takes no rule; ``Gate(rate=1.0)`` keeps those of them that the rule
-        does not drop.
+        None keeps all that are eligible, and takes no rule that can drop some; ``Gate(rate=1.0)`` keeps those of
+        them that the rule does not drop.
     level : {"row", "token", "group"}
         What the gate keeps or drops. A row's score is the rule's of its advantage and the sums of its tokens'
         surprisals and entropies. A group's is the sum of its rows' positive scores, or what a rule on prompts says

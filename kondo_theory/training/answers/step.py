@@ -50,7 +50,7 @@ class AnswerStep(LoggedAnswerStep):
         Steps once an update, with a zero gradient when nothing is kept, as it would for the masked batch. Must step
         without a closure.
     gate : Gate, StreamingGate or None
-        What gets a backward pass; None keeps all that has an advantage, and takes no ``rule``.
+        What gets a backward pass; None keeps all that has an advantage, by whatever ``rule``.
     level : {"row", "token", "group"}
         What is kept or dropped. See :func:`kondo_theory.training.answers.select_answers`, also for how rows and
         groups are scored. At a fixed rate tokens that share their row's advantage can stall (claim ``token-trap``).

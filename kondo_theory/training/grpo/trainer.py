@@ -60,7 +60,7 @@ class GatedGRPO(_Trainer):  # type: ignore[misc]
     model, reward_funcs, args, **options
         Those of ``trl.GRPOTrainer``.
     gate : Gate or None
-        What gets a backward pass; None keeps all answers that have an advantage, and takes no ``rule``.
+        What gets a backward pass; None keeps all answers that have an advantage, by whatever ``rule``.
     level : {"row", "group"}
         Whether answers are kept or dropped one by one, or with all others to their prompt.
     rule, row_surprisal
