@@ -16,21 +16,22 @@ SLOW = {"token-trap": 12, "equal-noise": 12, "gambling-top-rate": 12, "gambling-
 
 
 def margins(claim, statement, draw, factor=1):
-    """Return the smallest margin at each point, (n,); every statement has a stream of its own."""
+    """Yield the smallest margin at each of n points; every statement has a stream of its own."""
     seed = zlib.crc32(f"{claim}: {statement}".encode())
     rng = np.random.default_rng(seed)
-    return np.array([np.min(draw(rng)) for _ in range(factor * SLOW.get(claim, POINTS))])
+    yield from (np.min(draw(rng)) for _ in range(factor * SLOW.get(claim, POINTS)))
 
 
 @pytest.mark.parametrize(("claim", "statement"), STATEMENTS)
 def test_no_random_point_refutes_the_claim(claim, statement):
-    found = margins(claim, statement, STATEMENTS[claim, statement])
+    found = np.array(list(margins(claim, statement, STATEMENTS[claim, statement])))
     assert np.all(found >= 0), f"{claim}: {statement}: fails at point {int(np.argmin(found))} by {-found.min():.3g}"
 
 
 @pytest.mark.parametrize(("claim", "statement"), REFUTED)
 def test_negative_control_the_search_refutes_what_is_false(claim, statement):
-    assert np.any(margins(claim, statement, REFUTED[claim, statement]) < 0), f"{claim}: {statement}"
+    points = margins(claim, statement, REFUTED[claim, statement])  # one is enough
+    assert any(margin < 0 for margin in points), f"{claim}: {statement}"
 
 
 def test_every_claim_with_a_derivation_is_searched():
