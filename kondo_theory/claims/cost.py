@@ -126,7 +126,7 @@ CLAIMS = (
             "best price on scores decides. Example, e = 0.05, c = 1, μ = 0, d = τ = 1: exact delight for 0.36 of the "
             "samples, the gain over keeping nothing 0.057 in the place of 0.025, recall of the samples with χ > c "
             "0.83 in the place of 0.33. Another law of error has another window. On MNIST (along the training of "
-            "DG-K(3 %), c what the top 3 % exceeds) scores in bfloat16 and int8 err near c by 0.05 to 4 % of it, late "
+            "DG-K(3 %), c what the top 3 % exceeds) scores in bfloat16 and int8 err near it by 0.05 to 4 %, late "
             "with heavy tails; Gaussian error of that deviation on the measured delights gives recall and share of "
             "every window. That its best window costs within a tenth of the least was predicted and is undecided: "
             "up to eight wrong decisions in 30,000, worth a hundred-thousandth of a backward pass a sample. By a "

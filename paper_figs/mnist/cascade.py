@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paper_figs.arranging import label_curves
 from paper_figs.marks import draw_measured, reference
 from paper_figs.mnist.recall import seeds
 from paper_figs.panels import caption, finding, panels
@@ -62,10 +61,10 @@ def _recall(ax: Axes, frame: pd.DataFrame) -> None:
         draw_measured(ax, np.asarray(median.index), median, low, high, style, ls="")
         ax.plot([], [], color=style.colour, label=name)
         gaps[name] = 100 * float((median - told).abs().max())
-    ax.set(xlabel="half of the window, w/τ", ylabel="recall of the exact top 3 %", ylim=(0.4, 1.03))
+    ax.set(xlabel="w/τ", ylabel="recall", ylim=(0.4, 1.03))
     ax.legend(loc="lower right")
-    finding(ax, f"Gaussian error is right within {number(max(gaps['bfloat16'], gaps['int8']), 1)} points in bfloat16 "
-                f"and int8, off by {number(gaps['network'])} for a small network")  # fmt: skip
+    finding(ax, f"Gaussian error is off by {number(max(gaps['bfloat16'], gaps['int8']), 1)} points at most in low "
+                f"precision, by {number(gaps['network'])} for a network")  # fmt: skip
 
 
 def _passes(ax: Axes, frame: pd.DataFrame) -> None:
@@ -79,11 +78,9 @@ def _passes(ax: Axes, frame: pd.DataFrame) -> None:
         draw_measured(ax, np.asarray(median.index), median, low, high, _style(screener), label=name)
         last[name] = float(median.iloc[-1])
     reference(ax, y=1)
-    ax.set(xscale="log", xlabel="updates", ylabel="forward passes at 99 % recall", ylim=(0, None))
-    label_curves(ax)
-    dear = "costs more than exact delight for all" if last["network"] > 1 else f"costs {number(last['network'])}"
-    finding(ax, f"In the end a small network's cascade {dear}, those in bfloat16 and int8 {number(last['bfloat16'])} "
-                f"and {number(last['int8'])}")  # fmt: skip
+    ax.set(xscale="log", xlabel="updates", ylabel="forward passes", ylim=(0, None))
+    finding(ax, f"In the end a network's cascade takes {number(last['network'])} passes, in bfloat16 "
+                f"{number(last['bfloat16'])}")  # fmt: skip
 
 
 def _prices(ax: Axes, frame: pd.DataFrame) -> None:
@@ -96,6 +93,6 @@ def _prices(ax: Axes, frame: pd.DataFrame) -> None:
     draw_measured(ax, np.asarray(median.index), median, low, high, style, ls="")
     best = float(told.idxmin())
     reference(ax, x=best)
-    ax.set(yscale="log", xlabel="price on the score less c, over τ", ylabel="missed and wasted, over c")
-    finding(ax, f"The price that Gaussian error finds best, c + {number(best)}τ, loses "
+    ax.set(yscale="log", xlabel="(price − c)/τ", ylabel="missed and wasted, over c")
+    finding(ax, f"The predicted price, c + {number(best)}τ, loses "
                 f"{percent(float(median[best] / median[0.0]), 2)} of what c does")  # fmt: skip
