@@ -238,6 +238,12 @@ FIGURES = {
         ("mnist-noise", "mnist-screeners"),
         claims=("mnist-approximate-delight",),
     ),
+    "mnist-cascade": FigureEntry(
+        "cheap scores with exact delight near the price: recall by window, forward passes, and the best price",
+        "paper_figs.mnist.cascade:mnist_cascade",
+        ("mnist-cascade",),
+        claims=("cascade", "decision-price"),
+    ),
     "mnist-digits": FigureEntry(
         "the digits with the highest and the lowest delight, early and late in training",
         "paper_figs.mnist.digits:mnist_digits",

@@ -17,7 +17,7 @@ from simulations.mnist.training import confidence_advantage
 from simulations.networks.mlp import StackedMLP
 from simulations.randomness.seed_streams import draw_actions
 
-__all__ = ["RATE", "Probe"]
+__all__ = ["RATE", "Probe", "delight_of"]
 
 RATE = 0.03
 """Of the top of delight whose recall is measured, whatever the gate of the training."""
@@ -58,9 +58,9 @@ class Probe:
         seen = exact if found is None else found
         actions = draw_actions(seen.exp(), uniforms.expand(len(network), -1))
         right = actions == self.labels[rows]
-        chi = _delight(exact, actions, right)
+        chi = delight_of(exact, actions, right)
         noisy = isinstance(screener, NoisyDelight)
-        own = _delight(seen, actions, right)
+        own = delight_of(seen, actions, right)
         draws = torch.stack([screener.delight(own) for _ in range(self.draws if noisy else 1)])
         kept = _top(chi, self.size)
         recall = (_top(draws, self.size) & kept).sum((0, -1)) / (len(draws) * kept.sum(-1))
@@ -73,7 +73,8 @@ class Probe:
         ]
 
 
-def _delight(log_policy: Tensor, actions: Tensor, right: Tensor) -> Tensor:
+def delight_of(log_policy: Tensor, actions: Tensor, right: Tensor) -> Tensor:
+    """Return delight (S, B) of actions (S, B), from log-probabilities (S, B, K) and which actions are right."""
     surprisal = -log_policy.gather(-1, actions[..., None]).squeeze(-1)
     return delight(confidence_advantage(right.to(log_policy.dtype), log_policy), surprisal, check=False)
 

@@ -26,6 +26,12 @@ def _approximate(plan: StudyPlan, command: str, progress: Progress) -> Path:
     return write_table(plan.study, plan.preset, plan.out, **plan.common(command), progress=progress)
 
 
+def _cascade(plan: StudyPlan, command: str, progress: Progress) -> Path:
+    from simulations.mnist.cascade.study import write_table
+
+    return write_table(plan.preset, plan.out, **plan.common(command), progress=progress)
+
+
 def _cost(plan: StudyPlan, command: str, progress: Progress) -> Path:
     from simulations.mnist.cost import write_table
 
@@ -95,6 +101,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
         "screeners": Study(
             "training screened in bfloat16, in int8, by old parameters or a small network", _approximate
         ),
+        "cascade": Study("cheap scores for all, exact delight within windows of the price, along training", _cascade),
         "moments": Study("signal and noise of every rule in the network's parameters, along training", _moments),
         "adam": Study("what an update of each method is predicted to gain under Adam, along training", _adam),
         "gains": Study("what an update of each method gains, from policies along training", _gains),

@@ -110,6 +110,7 @@ _READERS: Mapping[str, Callable[[pd.DataFrame], dict[str, int]]] = {
     "mnist-gamble": sizes_of_runs,
     "mnist-stale": sizes_of_runs,
     "mnist-screeners": sizes_of_runs,
+    "mnist-cascade": sizes_of_runs,
     "mnist-curves": sizes_of_runs,
     "mnist-adam": sizes_of_paths,
     "mnist-best-gates": sizes_of_paths,

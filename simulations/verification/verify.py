@@ -95,8 +95,14 @@ CHECKS: dict[str, Check] = {
     ),
     "step-cost": Check(simulate="simulations.verification.checks.bandits.cost:step_cost"),
     "approximate-delight": Check(simulate="simulations.verification.checks.bandits.cost:approximate_delight"),
-    "decision-price": Check(simulate="simulations.verification.checks.bandits.decision_price:decision_price"),
-    "cascade": Check(simulate="simulations.verification.checks.bandits.decision_price:cascade"),
+    "decision-price": Check(
+        simulate="simulations.verification.checks.bandits.decision_price:decision_price",
+        measure="simulations.verification.checks.mnist.cascade:decision_price",
+    ),
+    "cascade": Check(
+        simulate="simulations.verification.checks.bandits.decision_price:cascade",
+        measure="simulations.verification.checks.mnist.cascade:cascade",
+    ),
     "token-trap": Check(simulate="simulations.verification.checks.tokens.drifts:token_trap"),
     "row-gate": Check(simulate="simulations.verification.checks.tokens.drifts:row_gate"),
     "token-dg": Check(simulate="simulations.verification.checks.tokens.drifts:token_dg"),

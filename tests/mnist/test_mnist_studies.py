@@ -8,6 +8,7 @@ from simulations.cli import main as cli
 from simulations.mnist import approximate as mnist_approximate
 from simulations.mnist import cost as mnist_cost
 from simulations.mnist import decomposition as mnist_decomposition
+from simulations.mnist.cascade import study as mnist_cascade
 from simulations.mnist.cost import StepSize
 from simulations.mnist.gambles import training as mnist_gambles
 from simulations.mnist.stale import training as mnist_stale
@@ -28,6 +29,7 @@ def few(monkeypatch):
     """Two contenders of each study, and a tiny step that is timed for a moment."""
     few = {name: contenders[:2] for name, contenders in mnist_approximate.STUDIES.items()}
     monkeypatch.setattr(mnist_approximate, "STUDIES", few)
+    monkeypatch.setattr(mnist_cascade, "CONTENDERS", mnist_cascade.CONTENDERS[:1])
     monkeypatch.setattr(mnist_gambles, "CONTENDERS", mnist_gambles.CONTENDERS[1:3])
     monkeypatch.setattr(mnist_stale, "CONTENDERS", mnist_stale.CONTENDERS[3:5])
     monkeypatch.setattr(mnist_stale, "SETTINGS", mnist_stale.SETTINGS[-1:])
@@ -103,8 +105,8 @@ def test_paths_that_were_measured_are_kept(capsys, tmp_path, monkeypatch):
     [
         (
             ("--study", "joy"),
-            "one of noise, screeners, moments, adam, gains, best-gates, curves, cost, gamble, stale, digits, batch, "
-            "got 'joy'",
+            "one of noise, screeners, cascade, moments, adam, gains, best-gates, curves, cost, gamble, stale, "
+            "digits, batch, got 'joy'",
         ),
         (("--study", "cost", "--seeds", "3"), "a study has settings of its own, got --study cost with --seeds"),
         (("--study", "noise", "--method", "pg"), "a study has settings of its own, got --study noise with --method"),

@@ -20,7 +20,7 @@ __all__ = ["mnist"]
 )
 @options.PRESET
 @options.study(
-    "Instead of learning curves: noise, screeners, moments, cost, gamble, stale, digits, batch.",
+    "Instead of learning curves: noise, screeners, cascade, moments, cost, gamble, stale, digits, batch.",
     completion.keys_in("simulations.mnist.studies", "STUDIES"),
 )
 @options.methods("pg, dg, dg-k, zero-price, gate, screen, cross-entropy", "simulations.mnist.config")
@@ -42,8 +42,8 @@ def mnist(study: str | None, quiet: bool, **given: Any) -> int:
     Without --method every method of the claim mnist-quality runs: pg, dg, dg-k at 3 %, zero-price, cross-entropy;
     at preset paper dg-k also at 1 %, 10 % and 30 %.
 
-    With --study the sizes are the preset's: noise on delight; cheap screeners; signal and noise in the parameters;
-    seconds, bytes and FLOPs of a step; an action that gambles; older and broken actors;
+    With --study the sizes are the preset's: noise on delight; cheap screeners, and windows on their scores; signal
+    and noise in the parameters; seconds, bytes and FLOPs of a step; an action that gambles; older and broken actors;
     the digits that delight picks.
     """
     if study is not None:
