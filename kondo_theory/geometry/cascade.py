@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
-from scipy.special import ndtr
+from scipy.special import log_ndtr, ndtr
 
 from kondo_theory import _domain
 from kondo_theory._broadcast import elementwise
@@ -110,9 +110,11 @@ def cascade_recall(evaluation: float, cost: float, mean: float, deviation: float
     if v == 0:
         return 1.0
     below, weight = _panels(_REACH * (v + float(spread)) + abs(float(centre)))
-    missed = ndtr(-(below + w) / v) * _density(-(below + w), centre, spread)  # m = c − w − below, χ > c all the same
-    total = float(ndtr(float(centre) / np.hypot(v, float(spread))))
-    return 1.0 - float(weight @ missed) / total
+    away = below + w  # m = c − away, χ > c all the same; both in logarithms: far above all samples both underflow
+    missed = log_ndtr(-away / v) - 0.5 * ((away + centre) / spread) ** 2
+    total = log_ndtr(centre / np.hypot(v, spread))
+    share = float(weight @ np.exp(missed - total)) / (float(spread) * np.sqrt(2 * np.pi))
+    return max(1.0 - share, 0.0)
 
 
 def _loss(x: ArrayLike) -> FloatArray:

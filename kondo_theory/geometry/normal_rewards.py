@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri
+from scipy.special import log_ndtr, ndtr, ndtri
 
 from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
@@ -72,9 +72,13 @@ def normal_kept(
     price = np.asarray(normal_price(pi, mean, sigma, rho, slope=c))[..., None]
     cut = price / c
     z = (cut - mean) / sigma
-    keep, density = ndtr(-z), _DENSITY * np.exp(-0.5 * z**2)
-    first = mean * keep + sigma * density
-    second = (mean**2 + sigma**2) * keep + sigma * (mean + cut) * density
+    keep = ndtr(-z)
+    # Of what is kept, by φ/(1 − Φ): far up the tail the moments are small differences of large numbers.
+    far = np.minimum(z, 40.0)  # beyond it nothing is kept
+    hazard = _DENSITY * np.exp(-0.5 * far**2 - log_ndtr(-far))
+    advantage = cut + sigma * (hazard - far)
+    variance = sigma**2 * np.maximum(1 - hazard * (hazard - far), 0.0)
+    first, second = keep * advantage, keep * (advantage**2 + variance)
     # The densities of the arms' scores at the price, scaled by the largest: all may underflow.
     exponent = np.where(pi > 0, -0.5 * z**2, -np.inf)
     scaled = pi * np.exp(exponent - exponent.max(axis=-1, keepdims=True)) / (c * sigma)

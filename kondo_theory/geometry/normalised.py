@@ -106,8 +106,9 @@ def kept_gradient(
     rate = np.asarray(np.sum(pi * w, axis=-1))
     _domain.require("the rate", rate, rate > 0, "positive")
     each = np.where(w > 0, w, 1.0)
-    spread = c2 - c1**2 / each
-    _domain.require("second", c2, (spread >= -1e-12 * np.abs(c2)) & ((w > 0) | (c2 == 0)), "at least first²/keep")
+    spread = c2 - c1 * (c1 / each)  # the square alone may underflow
+    rounding = 1e-12 * np.abs(c2) + 1e-300  # numbers below the normal range have fewer digits
+    _domain.require("second", c2, (spread >= -rounding) & ((w > 0) | (c2 == 0)), "at least first²/keep")
     share, advantage = pi * w / rate[..., None], c1 / each
     mean = _score_sum(pi, share * advantage)
     u = mean if direction is None else np.broadcast_to(_domain.finite("direction", direction), mean.shape)

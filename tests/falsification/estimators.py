@@ -202,7 +202,7 @@ def _median(rng):
     lengths = np.sqrt(1 - 2 * policy + np.sum(policy**2))
     square = np.sum((policy * (advantage - policy @ advantage)) ** 2)
     other = (policy * np.abs(advantage - rng.normal()) @ lengths) ** 2 / square
-    return other - float(median_baseline(policy, advantage).noise) + 1e-12
+    return 1 - float(median_baseline(policy, advantage).noise) / other + 1e-9
 
 
 @states("optimal-baseline", "a step gains at least what the smoothness says")

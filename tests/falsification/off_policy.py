@@ -110,7 +110,8 @@ def _weight(rng):
     x, u, eta = 10 ** -rng.uniform(0, 12), rng.uniform(0.001, 4), rng.uniform(0.1, 4)
     weight = float(gate_probability(u * np.log(x), 0.0, eta))
     large = float(gate_probability(eta * rng.uniform(0.5, 4) * np.log(x), 0.0, eta))
-    return np.array([1 - weight / float(failing_weight_bound(x, -u, eta)), 1 - large**2 / x]) + 1e-9
+    bound = float(failing_weight_bound(x, -u, eta))  # both may underflow
+    return np.array([bound * (1 + 1e-9) - weight, 1 + 1e-9 - large**2 / x])
 
 
 @refuted("disfavoured-actions", "the square of a failing action's weight is below x for every u")

@@ -1,5 +1,6 @@
 """The cascade against a search over windows, its limits, and an example."""
 
+import mpmath
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -43,6 +44,26 @@ def test_what_a_window_buys():
     assert evaluated_share(*LAW) == pytest.approx(0.36, abs=5e-3)
     assert cascade_recall(*LAW) == pytest.approx(0.83, abs=5e-3)
     assert cascade_recall(1.0, *LAW[1:]) == pytest.approx(0.33, abs=5e-3)
+
+
+@pytest.mark.parametrize(
+    "law", [(0.1, 4, 0, 0.1, 0.05), (0.1, 1, 0, 0.5, 0.4), (0.02, 9, 0, 0.2, 1.0), (0.3, -2, 1, 0.4, 0.7)]
+)
+def test_recall_from_the_delight_of_what_should_be_kept(law):
+    """From χ above c to its calibrated score, in 30 digits, also where no sample of this world is above c."""
+    evaluation, c, mu, d, tau = law
+    window = float(cascade_window(evaluation, d, tau))
+    with mpmath.workdps(30):
+        shrink = mpmath.mpf(d) ** 2 / (mpmath.mpf(d) ** 2 + mpmath.mpf(tau) ** 2)  # E[m | χ] = μ + shrink·(χ − μ)
+        spread = mpmath.mpf(d) * mpmath.sqrt(shrink * (1 - shrink))
+        start, step = mpmath.mpf(c - mu), mpmath.mpf(d)
+
+        def kept(x):
+            return mpmath.npdf(x, 0, d) * mpmath.ncdf((mu + shrink * x - c + window) / spread)
+
+        points = [start + i * step / 4 for i in range(60)]
+        exact = mpmath.quad(kept, points) / mpmath.ncdf(-start / d)
+    assert cascade_recall(*law) == pytest.approx(float(exact), abs=1e-9)
 
 
 def test_the_limits():

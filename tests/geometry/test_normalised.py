@@ -129,6 +129,15 @@ def test_a_price_gate_as_the_moments_of_any_gate(rate):
     assert found.perpendicular_bias < 1e-14
 
 
+@pytest.mark.parametrize(("below", "sigma"), [(3.27, 0.12), (3.8, 0.1), (4.09, 0.15), (4.56, 0.12), (6.0, 0.1)])
+def test_an_arm_that_is_hardly_ever_kept_adds_nothing(below, sigma):
+    """Far up its tail the moments of what is kept are small differences of large numbers, and squares underflow."""
+    law = {"noise": np.full(2, sigma), "rate": 0.3, "direction": np.array([1.0, 0.5])}
+    found, never = (price_moments(normal_kept(np.full(2, 0.5), np.array([0.0, -m]), **law)) for m in (below, 50.0))
+    assert found.signal == pytest.approx(never.signal, rel=1e-9)
+    assert found.var_parallel == pytest.approx(never.var_parallel, rel=1e-9)
+
+
 def test_the_mean_at_the_price_is_the_slope_of_what_is_kept():
     rate, step = 0.1, 1e-5
     kept = [normal_kept(*NOISY, rate + side * step) for side in (-1, 0, 1)]
