@@ -20,7 +20,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 __all__ = ["Captured", "bucket"]
 
 WARM_UP = 3
-"""Calls that are made as they are before one is recorded: optimizers make their state, libraries choose their kernels."""
+"""Calls that are made as they are before one is recorded: optimizers make their state, libraries choose kernels."""
 
 
 def bucket(width: int, most: int) -> int:
