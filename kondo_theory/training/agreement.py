@@ -51,7 +51,7 @@ class DeviceCounts:
 
     def add_invalid(self, invalid: Tensor) -> None:
         """Count the True of a mask, or numbers of samples."""
-        self._invalid = self._invalid + invalid.sum()
+        self._invalid += invalid.sum()  # in place, but for the first: a recorded update adds to the same tensor
 
     def add_gap(self, gap: Tensor, present: Tensor | None = None) -> None:
         """Count gaps in nats; with a mask of the same shape, those where it is True."""
@@ -61,10 +61,13 @@ class DeviceCounts:
         if gap.numel() == 0:
             return
         precise = torch.float32 if gap.device.type == "mps" else torch.float64
-        self._gap_samples = self._gap_samples + (gap.numel() if present is None else present.sum())
-        self._gap_total = self._gap_total + gap.sum(dtype=precise)
+        self._gap_samples += gap.numel() if present is None else present.sum()
+        self._gap_total += gap.sum(dtype=precise)
         largest = gap.amax()
-        self._gap_largest = largest if self._gap_largest is None else torch.maximum(self._gap_largest, largest)
+        if self._gap_largest is None:
+            self._gap_largest = largest
+        else:
+            torch.maximum(self._gap_largest, largest, out=self._gap_largest)
 
     @property
     def invalid_samples(self) -> int:

@@ -23,9 +23,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from simulations.devices import clock, resolve, single_thread
+from simulations.mnist.captured import CapturedProgram
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.images import Mnist, load_mnist
 from simulations.mnist.training import SeedProgram
+from simulations.networks.captured import WARM_UP
 from simulations.networks.allocations import peak_bytes
 from simulations.networks.stacked import KEPT_BYTES
 from simulations.resuming.checkpoints import measured_in_turn
@@ -87,10 +89,13 @@ class StepSize:
         """Rates that are timed: fewer where a step takes long."""
         return RATES if self.full_flops < 5e10 else (0.03, 0.3)
 
-    def program(self, method: MnistConfig, data: Mnist, device: torch.device) -> SeedProgram:
+    def program(
+        self, method: MnistConfig, data: Mnist, device: torch.device, *, captured: bool = False
+    ) -> SeedProgram:
         """Return a program of this size."""
         sized = replace(method, batch_size=self.batch_size, hidden=(self.width, self.width), dtype=self.dtype)
-        return SeedProgram([replace(sized, seed=seed) for seed in range(self.seeds)], data, device)
+        program_of = CapturedProgram if captured else SeedProgram
+        return program_of([replace(sized, seed=seed) for seed in range(self.seeds)], data, device)
 
 
 def sizes(device: str = "cpu") -> list[StepSize]:
@@ -116,12 +121,18 @@ class _Variant:
     run: Callable[[], Any]
 
 
-def _variants(size: StepSize, data: Mnist, device: torch.device) -> Iterator[_Variant]:
+def _variants(size: StepSize, data: Mnist, device: torch.device, *, captured: bool) -> Iterator[_Variant]:
     full = size.program(MnistConfig("pg"), data, device)
     yield _Variant("full", math.nan, full, full.update)
+    if captured:
+        recorded = size.program(MnistConfig("pg"), data, device, captured=True)
+        yield _Variant("full, captured", math.nan, recorded, recorded.update)
     for rate in size.rates:
         program = size.program(MnistConfig("dg-k", rate=rate), data, device)
         yield _Variant("screened", rate, program, program.update)
+        if captured:
+            recorded = size.program(MnistConfig("dg-k", rate=rate), data, device, captured=True)
+            yield _Variant("screened, captured", rate, recorded, recorded.update)
     # A program of its own, at a learning rate of 0: steps by one gradient for ever make a policy that no training
     # has. The optimizer follows the screening pass as in a step: alone, its state would stay in the cache.
     program = size.program(MnistConfig("dg-k", rate=0.03), data, device)
@@ -135,7 +146,9 @@ def _screen_and_step(program: SeedProgram) -> None:
     program.step.optimizer.step()
 
 
-def measure(size: StepSize, data: Mnist, device: torch.device, rounds: int | None = None) -> pd.DataFrame:
+def measure(
+    size: StepSize, data: Mnist, device: torch.device, rounds: int | None = None, captured: bool | None = None
+) -> pd.DataFrame:
     """Count and time the full step, the screened steps and their parts at one size.
 
     Parameters
@@ -145,6 +158,9 @@ def measure(size: StepSize, data: Mnist, device: torch.device, rounds: int | Non
     device : torch.device
     rounds : int, optional
         The size's own number by default.
+    captured : bool, optional
+        Time recorded steps too, "full, captured" and "screened, captured"; by default on a GPU, where they may pay.
+        What they count is of a step that is not a replay.
 
     Returns
     -------
@@ -156,8 +172,12 @@ def measure(size: StepSize, data: Mnist, device: torch.device, rounds: int | Non
     """
     with single_thread():
         now, _ = clock(device)
-        variants = list(_variants(size, data, device))
+        recorded = device.type == "cuda" if captured is None else captured
+        variants = list(_variants(size, data, device, captured=recorded))
         counted = [_counted(variant) for variant in variants]
+        for variant in variants:
+            for _ in range(WARM_UP if recorded else 0):
+                variant.run()
         started = now()
         variants[0].run()  # everything is warm: it was counted
         n_steps = max(1, min(50, round(BLOCK_SECONDS / max(now() - started, 1e-9))))

@@ -51,6 +51,7 @@ def plan_mnist(
     out: Path | None,
     overwrite: bool,
     checkpoint_seconds: float,
+    captured: bool,
 ) -> MnistPlan:
     """Check what was asked for, before anything runs.
 
@@ -74,7 +75,7 @@ def plan_mnist(
         raise ValueError(f"methods must have different names, got {', '.join(labels)}")
     default_workers = available_cores() if resolved.type == "cpu" else 1
     workers = workers or default_workers
-    plan = MnistPlan(preset, tuple(configs), resolved.type, workers, out, overwrite, checkpoint_seconds)
+    plan = MnistPlan(preset, tuple(configs), resolved.type, workers, out, overwrite, checkpoint_seconds, captured)
     plan.former()
     return plan
 
@@ -148,7 +149,7 @@ def run_mnist(plan: MnistPlan, command: str = "", *, quiet: bool = False) -> Pat
         return plan.out
     data = load_mnist()  # before anything is written
     device = describe(resolve(plan.device))
-    with under_way(plan.checkpoints, identity(missing, device)) as checkpoints:
+    with under_way(plan.checkpoints, identity(missing, device, captured=plan.captured)) as checkpoints:
         with progress_bar(f"mnist {plan.preset}", len(missing), quiet=quiet) as show:
             runs = run_many(
                 missing,
@@ -158,6 +159,7 @@ def run_mnist(plan: MnistPlan, command: str = "", *, quiet: bool = False) -> Pat
                 progress=lambda done, total, config: show(done, config.label),
                 checkpoints=checkpoints,
                 checkpoint_seconds=plan.checkpoint_seconds,
+                captured=plan.captured,
             )
         spent = [round(value, 3) for value in runs.seconds]
         curves, seconds = former.completed(plan.records, runs.curves, spent)

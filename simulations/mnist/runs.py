@@ -18,6 +18,7 @@ from joblib import Parallel, delayed
 
 from kondo_theory.words import choice
 from simulations.devices import clock, resolve, single_thread
+from simulations.mnist.captured import CapturedProgram
 from simulations.mnist.config import MnistConfig, tidy
 from simulations.mnist.images import Mnist, load_mnist
 from simulations.mnist.training import SeedProgram, Trained, train
@@ -78,6 +79,7 @@ def run_many(
     progress: Progress | None = None,
     checkpoints: CheckpointDirectory | None = None,
     checkpoint_seconds: float = 30.0,
+    captured: bool = False,
 ) -> Runs:
     """Run every configuration, in processes side by side.
 
@@ -95,6 +97,8 @@ def run_many(
         Open; what it holds is continued.
     checkpoint_seconds : float
         How often each program saves its state.
+    captured : bool
+        Record an update and replay it; see :mod:`simulations.mnist.captured`.
 
     Raises
     ------
@@ -113,7 +117,7 @@ def run_many(
     for number, members in enumerate(parts):
         file = checkpoints.file(f"program-{number:04d}", seconds=checkpoint_seconds) if checkpoints else None
         chosen = [configs[index] for index in members]
-        jobs.append(delayed(_run_program)(os.getpid(), members, chosen, data, device, file))
+        jobs.append(delayed(_run_program)(os.getpid(), members, chosen, data, device, file, captured))
     curves: dict[int, pd.DataFrame] = {}
     seconds: dict[int, float] = {}
     parallel = Parallel(n_jobs=min(workers, len(parts)), return_as="generator_unordered")
@@ -126,7 +130,7 @@ def run_many(
     return Runs(configs, [curves[index] for index in order], [seconds[index] for index in order])
 
 
-def identity(configs: Sequence[MnistConfig], device: str) -> dict[str, Any]:
+def identity(configs: Sequence[MnistConfig], device: str, *, captured: bool = False) -> dict[str, Any]:
     """Return what a checkpoint must share with the run that continues it: configuration, code and device."""
     from simulations.resuming.fingerprint import code_version
 
@@ -135,6 +139,7 @@ def identity(configs: Sequence[MnistConfig], device: str) -> dict[str, Any]:
         "code": code_version(train),
         "programs": programs(configs),
         "device": device,
+        **({"captured": True} if captured else {}),
     }
 
 
@@ -145,9 +150,11 @@ def _run_program(
     data: Mnist,
     device: str,
     checkpoint: CheckpointFile | None,
+    captured: bool,
 ) -> tuple[list[int], Trained]:
+    program_of = CapturedProgram if captured else None
     with working_for(owner), single_thread():
-        return members, train(configs, data, torch.device(device), checkpoint=checkpoint)
+        return members, train(configs, data, torch.device(device), checkpoint=checkpoint, program_of=program_of)
 
 
 def run_in_turn(

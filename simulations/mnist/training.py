@@ -23,6 +23,7 @@ from torch import Tensor
 
 from kondo_theory.gate import delight, gate_probability
 from kondo_theory.screening import RULES
+from kondo_theory.training.selection import Selection
 from simulations.errors import ReportedError
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.images import Mnist
@@ -61,6 +62,7 @@ def train(
     *,
     on_evaluation: OnEvaluation | None = None,
     checkpoint: CheckpointFile | None = None,
+    program_of: Callable[[Sequence[MnistConfig], Mnist, torch.device], SeedProgram] | None = None,
 ) -> Trained:
     """Train several seeds of one method side by side.
 
@@ -76,6 +78,8 @@ def train(
     checkpoint : CheckpointFile, optional
         Where the state is kept from time to time, and from where training goes on if there is one. The result has
         the same bits as without.
+    program_of : callable, optional
+        Makes the program: :class:`simulations.mnist.captured.CapturedProgram` in place of :class:`SeedProgram`.
 
     Raises
     ------
@@ -85,7 +89,7 @@ def train(
         If a policy stops being a number; the message names method, seed and update.
     """
     started = time.perf_counter()
-    program = SeedProgram(configs, data, device)
+    program = (program_of or SeedProgram)(configs, data, device)
     saved = checkpoint.load() if checkpoint is not None else None
     if saved is not None:
         program.restore(saved["program"])
@@ -150,11 +154,12 @@ class SeedProgram:
         self.streams = SeedStreams(streams, len(self.train_images), self.config.batch_size, device)
         self._rewards = torch.zeros(len(configs), dtype=torch.int64, device=device)
         self._diverged = torch.zeros_like(self._rewards)  # the first update at which a policy was not a number, or 0
+        self._update = torch.zeros_like(self._rewards)  # the one that is being taken, on the device
         self._rows: list[dict[str, Any]] = []
 
-    def batch(self) -> tuple[Draws, Tensor, Tensor]:
+    def batch(self, draws: Draws | None = None) -> tuple[Draws, Tensor, Tensor]:
         """Return the random numbers of the next update, labels (S, B) and pixels (S, B, 784) of its images."""
-        draws = self.streams.next()
+        draws = draws or self.streams.next()
         labels = self.train_labels[draws.images]
         images = self.train_images.index_select(0, draws.images.flatten()).view(*labels.shape, -1)
         return draws, labels, self._pixels(images)
@@ -167,12 +172,13 @@ class SeedProgram:
             return self.step.act(observations)
         return StackedScreening(observations, log_policy, None)
 
-    def update(self) -> None:
-        """Take one update of every seed."""
-        draws, labels, observations = self.batch()
+    def update(self, draws: Draws | None = None) -> None:
+        """Take one update of every seed, by the given random numbers or the next."""
+        draws, labels, observations = self.batch(draws)
         screening = self.screen(observations)
         log_policy = screening.log_policy
-        self._watch(log_policy, self.step.counts.updates + 1)
+        self._update += 1
+        self._watch(log_policy, self._update)
         if self.config.method == "cross-entropy":
             # The label stands for the action, at an advantage of one: −mean log π(label) is the cross-entropy.
             self.step.update(screening, labels, torch.ones_like(log_policy[..., 0]), None)
@@ -185,28 +191,31 @@ class SeedProgram:
     def _gate_and_update(
         self, screening: StackedScreening, actions: Tensor, reward: Tensor, uniforms: Tensor
     ) -> None:
+        if not self.screener.exact:  # the advantages of what is kept are exact
+            _, selection = self._gated(screening, actions, reward, uniforms)
+            self.step.update(screening, actions, reward, selection, advantage=confidence_advantage)
+            return
+        self.step.update(screening, actions, *self._gated(screening, actions, reward, uniforms))
+
+    def _gated(
+        self, screening: StackedScreening, actions: Tensor, reward: Tensor, uniforms: Tensor
+    ) -> tuple[Tensor, Selection | None]:
+        """Return the coefficients of the samples, (S, B), and which are kept, None without a gate."""
         config, log_policy = self.config, screening.log_policy
         advantage = confidence_advantage(reward, log_policy)
         surprisal = -log_policy.gather(-1, actions[..., None]).squeeze(-1)
         if config.method == "dg":
             chi = self.screener.delight(delight(advantage, surprisal, check=False))
-            weight = gate_probability(chi, 0.0, config.temperature or 1.0, check=False)
-            self.step.update(screening, actions, advantage * weight, None)
-            return
+            return advantage * gate_probability(chi, 0.0, config.temperature or 1.0, check=False), None
         if config.gate is None:
-            self.step.update(screening, actions, advantage, None)
-            return
+            return advantage, None
         if config.rule is None:
             score = self.screener.delight(delight(advantage, surprisal, check=False))
         else:
             entropy = -(log_policy.exp() * log_policy).sum(-1)
             parameters = {} if config.alpha is None else {"alpha": config.alpha}
             score = RULES[config.rule](advantage, surprisal, entropy, **parameters)
-        selection = self.step.select(score, uniforms)
-        if self.screener.exact:
-            self.step.update(screening, actions, advantage, selection)
-        else:
-            self.step.update(screening, actions, reward, selection, advantage=confidence_advantage)
+        return advantage, self.step.select(score, uniforms)
 
     def evaluate(self) -> None:
         """Add a row to every curve.
@@ -252,13 +261,14 @@ class SeedProgram:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from the state of a program with the same configurations."""
         self.step.restore(state["step"])
+        self._update.fill_(self.step.counts.updates)
         self.streams.restore(state["streams"])
         self._rows = list(state["rows"])
 
-    def _watch(self, numbers: Tensor, update: int) -> None:
+    def _watch(self, numbers: Tensor, update: Tensor | int) -> None:
         """Note the first update at which a seed's numbers (S, …) are not finite, without waiting for a GPU."""
         bad = ~numbers.flatten(1).sum(-1).isfinite() & (self._diverged == 0)
-        self._diverged = torch.where(bad, update, self._diverged)
+        self._diverged.copy_(torch.where(bad, update, self._diverged))
 
     def _require_numbers(self) -> None:
         updates = self._diverged.tolist()

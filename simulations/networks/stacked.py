@@ -137,6 +137,7 @@ class StackedStep:
         coefficient: Tensor,
         selection: Selection | None,
         advantage: Advantage | None = None,
+        width: int | None = None,
     ) -> None:
         """Backpropagate the kept samples and step the optimizer.
 
@@ -154,6 +155,9 @@ class StackedStep:
         advantage : callable, optional
             For a batch that was screened approximately: makes the coefficients of the kept rows, (S, k), from what
             was given as ``coefficient`` (their rewards, say) and their exact log-probabilities, (S, k, K).
+        width : int, optional
+            Rows that each seed's kept ones are padded to, at least the most that any keeps. Otherwise that number,
+            for which a gate that does not fix it waits for the device.
 
         Raises
         ------
@@ -166,7 +170,7 @@ class StackedStep:
             raise ValueError("the network must be that of act, whose activations were kept: it changed since")
         part = _Part.whole(screening, actions, coefficient)
         if selection is not None:
-            part = part.kept(*selection.padded_rows(self._width(selection, batch_size)))
+            part = part.kept(*selection.padded_rows(width or self._width(selection, batch_size)))
         if part.inputs is None:
             part = self._second_pass(part)
         if advantage is not None:

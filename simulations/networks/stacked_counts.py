@@ -58,8 +58,7 @@ class StackedCounts(DeviceCounts):
             What is kept went through another forward pass.
         """
         forward, backward = network.forward_flops, network.backward_flops
-        self.updates += 1
-        self.forward_samples += batch_size
+        self.add_replayed(batch_size)
         if n_kept is None:
             self.backward_samples += batch_size
             self.flops += batch_size * (forward + backward)
@@ -67,6 +66,11 @@ class StackedCounts(DeviceCounts):
         self.backward_samples += n_kept
         each = forward + backward if again else backward
         self.flops += batch_size * forward + (n_kept * each).clamp_(max=batch_size * backward)
+
+    def add_replayed(self, batch_size: int) -> None:
+        """Count what the host counts of an update, whose tensors a recording has counted."""
+        self.updates += 1
+        self.forward_samples += batch_size
 
     def state(self) -> list[Any]:
         """Return the numbers that an update changes, for :meth:`restore`; the tensors are the live ones."""

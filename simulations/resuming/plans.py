@@ -22,7 +22,8 @@ class RunPlan(Generic[Config]):
     """All runs of one call, and where their table goes.
 
     Carried out again, a plan goes on where an earlier call was cut off. Of a table that holds some of the seeds only
-    the others are trained; one that holds all is left alone.
+    the others are trained; one that holds all is left alone. ``captured``: an update is recorded and replayed; the
+    results do not depend on it, up to rounding.
     """
 
     preset: str
@@ -32,6 +33,7 @@ class RunPlan(Generic[Config]):
     out: Path
     overwrite: bool
     checkpoint_seconds: float = 30.0
+    captured: bool = False
 
     @property
     def records(self) -> list[dict[str, Any]]:

@@ -85,6 +85,7 @@ def _train(
         workers=plan.workers,
         checkpoints=checkpoints,
         checkpoint_seconds=plan.checkpoint_seconds,
+        captured=plan.captured,
     ):
         last = timings.iloc[-1].drop("update")
         curves[index], seconds[index] = curve, {str(name): round(float(value), 3) for name, value in last.items()}
@@ -112,4 +113,5 @@ def _search(plan: ReversalPlan, checkpoints: CheckpointDirectory, show: Shown) -
 
 def _identity(plan: ReversalPlan, device: str) -> dict[str, Any]:
     """Return what a checkpoint must share with the run that continues it: configuration, code and device."""
-    return {"configuration": plan.sizes, "code": plan.code, "device": device}
+    identity = {"configuration": plan.sizes, "code": plan.code, "device": device}
+    return identity | ({"captured": True} if plan.captured else {})

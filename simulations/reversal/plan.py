@@ -101,6 +101,7 @@ def plan_reversal(
     out: Path | None,
     overwrite: bool,
     checkpoint_seconds: float,
+    captured: bool = False,
 ) -> ReversalPlan:
     """Check what was asked for, before anything runs.
 
@@ -143,8 +144,10 @@ def plan_reversal(
         raise ValueError("every run must be asked for once, got one twice")
     default_workers = available_cores() if resolved.type == "cpu" else 1
     workers = workers or default_workers
+    if captured and study == SCALING:
+        raise ValueError(f"study {SCALING} trains one run after another, got --captured")
     plan = ReversalPlan(
-        preset, tuple(configs), resolved.type, workers, out, overwrite, checkpoint_seconds, study=study
+        preset, tuple(configs), resolved.type, workers, out, overwrite, checkpoint_seconds, captured, study=study
     )
     plan.former()
     return plan

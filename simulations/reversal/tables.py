@@ -19,6 +19,7 @@ from simulations.results.whole_tables import largest, names, wholes
 from simulations.reversal.summary import TASK
 
 __all__ = [
+    "CAPTURED",
     "SHARED",
     "STEP_TIMES",
     "Curves",
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 STEP_TIMES = "reversal-step-times"
+CAPTURED = ", captured"
+"""After the label of a method whose updates are recorded and replayed."""
 """The kind of the tables of :mod:`simulations.reversal.times`."""
 SHARED = {"token-trap": ("quality", ("token gate(3 %)", "row gate(3 %, advantage)", "row gate(3 %)"))}
 """Runs of a study that another one trains: that study's name and the labels."""

@@ -19,11 +19,13 @@ import torch
 
 from simulations.devices import clock, describe, resolve, single_thread
 from simulations.errors import ReportedError
-from simulations.networks.sequence_counts import PHASES
+from simulations.networks.captured import WARM_UP
+from simulations.networks.sequence_counts import PHASES, SequenceCounts
 from simulations.resuming.checkpoints import kept_or_measured
 from simulations.resuming.parts import Measurement
 from simulations.reversal.config import QUALITY_METHODS, ReversalConfig
-from simulations.reversal.tables import STEP_TIMES
+from simulations.reversal.side_by_side.captured import CapturedSeeds
+from simulations.reversal.tables import CAPTURED, STEP_TIMES
 from simulations.reversal.training import ReversalRun
 
 __all__ = ["BATCHES", "PARTS", "Batches", "chosen_batches", "measure", "write_table"]
@@ -67,7 +69,10 @@ def chosen_batches(preset: str, device: str) -> list[Batches]:
 
 
 def measure(
-    batches: Batches, device: torch.device, methods: Sequence[ReversalConfig] = QUALITY_METHODS
+    batches: Batches,
+    device: torch.device,
+    methods: Sequence[ReversalConfig] = QUALITY_METHODS,
+    captured: bool | None = None,
 ) -> pd.DataFrame:
     """Time every method's update at one size of the batch.
 
@@ -79,6 +84,9 @@ def measure(
     batches : Batches
     device : torch.device
     methods : sequence of ReversalConfig
+    captured : bool, optional
+        Time recorded updates too, ``LABEL, captured``, all of whose seconds are those of training; by default on a
+        GPU, where they may pay.
 
     Returns
     -------
@@ -89,21 +97,34 @@ def measure(
     """
     with single_thread():
         now, _ = clock(device)
-        runs = [ReversalRun(replace(config, prompts=batches.prompts), device) for config in methods]
+        configs = [replace(config, prompts=batches.prompts) for config in methods]
+        runs: list[ReversalRun | CapturedSeeds] = [ReversalRun(config, device) for config in configs]
+        warm_up = batches.warm_up
+        if captured or (captured is None and device.type == "cuda"):
+            runs += [CapturedSeeds([config], device) for config in configs]
+            warm_up = max(warm_up, WARM_UP + 1)
         seconds: list[list[list[float]]] = [[] for _ in runs]
-        for number in range(batches.warm_up + batches.rounds):
+        for number in range(warm_up + batches.rounds):
             for run, found in zip(runs, seconds, strict=True):
                 before, started = dict(run.step.seconds), now()
                 run.train_batch()
                 total = now() - started
-                if number >= batches.warm_up:
+                if number >= warm_up:
                     found.append([*(run.step.seconds[phase] - before[phase] for phase in PHASES), total])
     return pd.DataFrame(
-        {"answers": run.config.prompts * run.config.answers, "label": run.config.label}
-        | {name: getattr(run.step.counts, name) / run.update for name in _COUNTS}
+        {"answers": run.config.prompts * run.config.answers, "label": _label(run)}
+        | {name: getattr(_counts(run), name) / run.update for name in _COUNTS}
         | {"seconds": times}
         for run, times in zip(runs, seconds, strict=True)
     )
+
+
+def _label(run: ReversalRun | CapturedSeeds) -> str:
+    return run.config.label + (CAPTURED if isinstance(run, CapturedSeeds) else "")
+
+
+def _counts(run: ReversalRun | CapturedSeeds) -> SequenceCounts:
+    return run.counted()[0] if isinstance(run, CapturedSeeds) else run.step.counts
 
 
 def write_table(

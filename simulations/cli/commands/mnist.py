@@ -31,6 +31,7 @@ __all__ = ["mnist"]
 @click.option("--alpha", type=float, help="Weight of the advantage in the rule additive, in [0, 1].")
 @options.SEEDS
 @options.UPDATES
+@options.CAPTURED
 @click.option("--learning-rate", type=float, default=1e-3, show_default=True, help="Of Adam.")
 @options.table_of_runs("results/mnist-PRESET.parquet; results/mnist-STUDY-PRESET.parquet")
 def mnist(study: str | None, quiet: bool, **given: Any) -> int:

@@ -56,6 +56,7 @@ __all__ = ["reversal"]
 )
 @options.SEEDS
 @options.UPDATES
+@options.CAPTURED
 @options.table_of_runs("results/reversal-STUDY-PRESET.parquet")
 def reversal(quiet: bool, **given: Any) -> int:
     """Train a transformer to write its prompt backwards; resumable.

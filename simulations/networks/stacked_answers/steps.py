@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ from simulations.networks.rollouts import Rollout
 from simulations.networks.sequence_counts import PHASES, SequenceCounts, timed
 from simulations.networks.sequence_scores import require_known, scores
 from simulations.networks.sequence_step import Loss, policy_gradient_loss
+from simulations.networks.stacked_answers.parts import Part, part_of
 from simulations.networks.stacked_answers.rollouts import log_race, sample_side_by_side
 from simulations.networks.stacked_answers.transformer import StackedTransformer
 
@@ -112,18 +113,30 @@ class StackedSequenceStep:
         DivergedError
             If a surprisal is not finite.
         """
-        (S, B), T = advantage.shape, rollout.answers.shape[1]
+        S, B = advantage.shape
         with timed(self.seconds, "screening", advantage.device):
             surprisal = rollout.surprisal
-            finite = surprisal.view(S, -1).isfinite().all(1)
+            T, finite = surprisal.shape[1], surprisal.view(S, -1).isfinite().all(1)
             if not bool(finite.all()):
                 raise DivergedError("the policy's log-probabilities are not finite", int((~finite).int().argmax()))
             require_surprisal(surprisal)
-            score = self._scores(rollout, advantage)
-            selection = select_samples(score, self.gate, self._uniforms(score), check=False)
+            selection = self.gated(rollout, advantage, self.uniforms(B, T, surprisal))
             for counts, n_invalid in zip(self.counts, selection.n_invalid, strict=True):
                 counts.add_invalid(n_invalid)
-            return replace(selection, keep=selection.keep.view(S, B, -1).expand(S, B, T))
+            return selection
+
+    def gated(self, rollout: Rollout, advantage: Tensor, uniforms: Tensor | None) -> Selection:
+        """Return :meth:`select` without its checks and counts, which wait for the device."""
+        (S, B), T = advantage.shape, rollout.answers.shape[1]
+        selection = select_samples(self._scores(rollout, advantage), self.gate, uniforms, check=False)
+        return replace(selection, keep=selection.keep.view(S, B, -1).expand(S, B, T))
+
+    def uniforms(self, n_rows: int, length: int, like: Tensor) -> Tensor | None:
+        """Return the uniform numbers (S, n) that the gate takes of a batch, None if it takes none."""
+        if self.gate is None or (self.gate.rate is None and self.gate.temperature == 0):
+            return None
+        size = n_rows if self.granularity == "row" else n_rows * length
+        return torch.stack([uniform(like.new_empty(size), rng) for rng in self.gate_generators])
 
     def update(
         self,
@@ -159,10 +172,14 @@ class StackedSequenceStep:
             n_kept, n_rows = keep.sum((1, 2)).tolist(), keep.any(2).sum(1).tolist()
             lengths = (keep.any(1) * torch.arange(1, T + 1, device=keep.device)).amax(1).tolist()
             if max(n_rows):
-                width, length = self._most(B, T) or (max(n_rows), max(lengths))
-                part = self._part(rollout, coefficient, selection, width, length, n_prompts)
-                self.optimizer.zero_grad(set_to_none=True)
-                self._backward(part, B * T, loss, own=rollout is self._own)
+                width, length = self.most(B, T) or (max(n_rows), max(lengths))
+                part = part_of(self.network, rollout, coefficient, selection, width, length, n_prompts)
+                total, gap = self._loss(part, B * T, loss)
+                if not bool(total.isfinite()):
+                    self._refuse(part, loss)
+                if rollout is self._own:
+                    require_agreement(*gap, part.keep)
+                self._backward(total)
             else:
                 for parameter in self.network.parameters():
                     parameter.grad = torch.zeros_like(parameter)
@@ -172,7 +189,32 @@ class StackedSequenceStep:
             counts.add_backward(self.network.stacked, _like_one(rollout, rows, length) if rows else None, kept)
             counts.add_step()
 
-    def _most(self, n_rows: int, length: int) -> tuple[int, int] | None:
+    def learn(
+        self,
+        rollout: Rollout,
+        coefficient: Tensor,
+        selection: Selection,
+        n_prompts: int,
+        loss: Loss,
+        width: int,
+        length: int,
+    ) -> tuple[Tensor, Tensor]:
+        """Take :meth:`update` without its checks and counts, which wait for the device.
+
+        Returns
+        -------
+        finite, agrees : () boolean tensors
+            Whether the loss is, and whether the policies' log-probabilities are those that they sampled with.
+        """
+        B, T = selection.keep.shape[1:]
+        part = part_of(self.network, rollout, coefficient, selection, width, length, n_prompts)
+        total, (second, sampled, allowed) = self._loss(part, B * T, loss)
+        self._backward(total)
+        self.optimizer.step()
+        apart = (second - sampled).abs() > allowed
+        return total.detach().isfinite(), ~(apart & part.keep).any()
+
+    def most(self, n_rows: int, length: int) -> tuple[int, int] | None:
         """Return the rows of a seed, and tokens of each, that hold a kept token; None where only the draw tells.
 
         What is known beforehand does not depend on who trains beside, and so the bytes of a result do not either.
@@ -183,47 +225,26 @@ class StackedSequenceStep:
             return None
         return kept_count(self.gate.rate, n_rows), length
 
-    def _part(
-        self,
-        rollout: Rollout,
-        coefficient: Tensor,
-        selection: Selection,
-        width: int,
-        length: int,
-        n_prompts: int,
-    ) -> _Part:
-        """Return what is backpropagated, cut to ``length`` tokens: the whole trees, or ``width`` rows of each seed.
+    def _loss(self, part: Part, n_tokens: int, loss: Loss) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        """Return the sum of all seeds' losses over their B·T tokens; each has parameters of its own.
 
-        Rows that hold no kept token have coefficients of zero. Whichever takes fewer FLOPs is taken.
+        And log π of this pass, that of sampling, and how far they may be apart.
         """
-        (S, B, T), H, network = selection.keep.shape, rollout.prompts.shape[1], self.network
-        coefficient = torch.where(selection.keep.view(S * B, T), coefficient.detach(), 0.0)
-        n_answers, M = B // n_prompts, network.vocab_size
-        n_new = n_answers * (length - 1)
-        trees = network.size.forward_flops(n_prompts, H + n_new, 1 + n_new, M)
-        if trees <= network.size.forward_flops(width, H + length - 1, length, M):
-            keep = selection.keep.view(S * B, T)[:, :length]
-            return _Part(rollout.part(slice(None), length), coefficient[:, :length], keep, (S, n_prompts, n_answers))
-        rows, present = replace(selection, keep=selection.keep.any(2)).padded_rows(width)
-        flat = (rows + torch.arange(0, S * B, B, device=rows.device)[:, None]).flatten()
-        keep = selection.keep.view(S * B, T)[flat, :length] & present.view(-1, 1)
-        return _Part(rollout.part(flat, length), coefficient[flat, :length] * keep, keep, (S, width, 1))
-
-    def _backward(self, part: _Part, n_tokens: int, loss: Loss, *, own: bool) -> None:
-        """Write the gradient of each seed's loss over its B·T tokens."""
-        rollout, coefficient = part.rollout, part.coefficient
+        rollout = part.rollout
         logits = self.network.answer_logits(part.prompts, part.answers).flatten(0, 2)
         log_policy = log_probabilities(logits)
-        total = loss(log_policy, rollout, coefficient) / n_tokens  # of all seeds: each has parameters of its own
-        if not bool(total.isfinite()):
-            self._refuse(log_policy.detach(), part, loss)
-        if own:
-            second = rollout.log_prob(log_policy.detach())
-            require_agreement(second, -rollout.surprisal, rounding(logits, self.network), part.keep)
+        total = loss(log_policy, rollout, part.coefficient) / n_tokens
+        second = rollout.log_prob(log_policy.detach())
+        return total, (second, -rollout.surprisal, rounding(logits, self.network))
+
+    def _backward(self, total: Tensor) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
         total.backward()
 
-    def _refuse(self, log_policy: Tensor, part: _Part, loss: Loss) -> None:
+    @torch.no_grad()
+    def _refuse(self, part: Part, loss: Loss) -> None:
         """Raise the error of the first seed whose loss is not finite."""
+        log_policy = log_probabilities(self.network.answer_logits(part.prompts, part.answers).flatten(0, 2))
         size = len(log_policy) // len(self.network)
         for place in range(len(self.network)):
             rows = slice(place * size, (place + 1) * size)
@@ -238,35 +259,6 @@ class StackedSequenceStep:
         if self.gate is None:
             return advantage[..., None].expand(S, B, rollout.answers.shape[1]).reshape(S, -1)
         return scores(rollout, advantage, self.granularity, self.rule)
-
-    def _uniforms(self, score: Tensor) -> Tensor | None:
-        """Return the uniform numbers (S, n) that the gate takes, None if it takes none."""
-        if self.gate is None or (self.gate.rate is None and self.gate.temperature == 0):
-            return None
-        return torch.stack([uniform(each, rng) for each, rng in zip(score, self.gate_generators, strict=True)])
-
-
-@dataclass(frozen=True)
-class _Part:
-    """What is backpropagated: answers to prompts in ``shape`` (S, G, A), G trees of A answers a seed, as S·G·A rows.
-
-    ``coefficient`` and ``keep`` are (S·G·A, L).
-    """
-
-    rollout: Rollout
-    coefficient: Tensor
-    keep: Tensor
-    shape: tuple[int, int, int]
-
-    @property
-    def prompts(self) -> Tensor:
-        """Prompt of each tree, (S, G, H)."""
-        return self.rollout.prompts.view(*self.shape, -1)[:, :, 0]
-
-    @property
-    def answers(self) -> Tensor:
-        """The answers, (S, G, A, L)."""
-        return self.rollout.answers.reshape(*self.shape, -1)
 
 
 def _like_one(rollout: Rollout, n_rows: int, length: int) -> Rollout:

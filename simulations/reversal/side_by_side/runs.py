@@ -20,7 +20,8 @@ from joblib import Parallel, delayed
 from simulations.devices import single_thread
 from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile, working_for
 from simulations.reversal.config import ReversalConfig
-from simulations.reversal.side_by_side.seeds import train
+from simulations.reversal.side_by_side.captured import CapturedSeeds
+from simulations.reversal.side_by_side.seeds import train, trained
 
 __all__ = ["programs", "run_many"]
 
@@ -48,6 +49,7 @@ def run_many(
     workers: int = 1,
     checkpoints: CheckpointDirectory | None = None,
     checkpoint_seconds: float = 30.0,
+    captured: bool = False,
 ) -> Iterator[tuple[int, pd.DataFrame, pd.DataFrame]]:
     """Run every configuration, and yield (index, curve, timings) of each run as its program ends.
 
@@ -62,6 +64,8 @@ def run_many(
         Open; the programs that it holds go on from there.
     checkpoint_seconds : float
         How often each program saves its state, at most once an evaluation.
+    captured : bool
+        Record a batch and replay it; see :mod:`simulations.reversal.side_by_side.captured`.
 
     Raises
     ------
@@ -77,14 +81,21 @@ def run_many(
     for number, members in enumerate(parts):
         file = checkpoints.file(f"program-{number:04d}", seconds=checkpoint_seconds) if checkpoints else None
         chosen = [configs[index] for index in members]
-        jobs.append(delayed(_run_program)(os.getpid(), members, chosen, device, file))
-    for members, trained in Parallel(n_jobs=min(workers, len(parts) or 1), return_as="generator_unordered")(jobs):
-        for index, (curve, timings) in zip(members, trained, strict=True):
+        jobs.append(delayed(_run_program)(os.getpid(), members, chosen, device, file, captured))
+    for members, found in Parallel(n_jobs=min(workers, len(parts) or 1), return_as="generator_unordered")(jobs):
+        for index, (curve, timings) in zip(members, found, strict=True):
             yield index, curve, timings
 
 
 def _run_program(
-    owner: int, members: list[int], configs: list[ReversalConfig], device: str, checkpoint: CheckpointFile | None
+    owner: int,
+    members: list[int],
+    configs: list[ReversalConfig],
+    device: str,
+    checkpoint: CheckpointFile | None,
+    captured: bool,
 ) -> tuple[list[int], list[tuple[pd.DataFrame, pd.DataFrame]]]:
     with working_for(owner), single_thread():
+        if captured:
+            return members, trained(CapturedSeeds(configs, torch.device(device)), checkpoint)
         return members, train(configs, torch.device(device), checkpoint)

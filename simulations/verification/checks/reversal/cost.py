@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -12,7 +14,7 @@ from simulations.devices import describe, device_name
 from simulations.errors import ResultError
 from simulations.results.table_sizes import sizes_of
 from simulations.results.tables import with_seconds
-from simulations.reversal.tables import STEP_TIMES, Curves, step_times
+from simulations.reversal.tables import CAPTURED, STEP_TIMES, Curves, step_times
 from simulations.statistics import Interval, bootstrap
 from simulations.verification.checks import Context, attributed
 from simulations.verification.checks.evidence import Measured, Value
@@ -126,6 +128,23 @@ def seconds_rows(times: pd.DataFrame, device: str, origin: str) -> list[Measured
                 point = method_of(label) | {"against": FULL, "part": name, "answers": int(str(answers))}
                 point["device"] = device
                 rows.append(Measured(quantity, *_ends(interval), len(ratios), None, origin, parameters=point))
+        rows += _captured_rows(seconds, int(str(answers)), device, origin)
+    return rows
+
+
+def _captured_rows(seconds: Mapping[str, FloatArray], answers: int, device: str, origin: str) -> list[Measured]:
+    """Return recorded updates over recorded ones of PG, and those of PG over its own as they are."""
+    recorded = FULL + CAPTURED
+    if recorded not in seconds:
+        return []
+    rows = []
+    gates = [(label + CAPTURED, recorded, label) for label in GATED if label + CAPTURED in seconds]
+    for label, against, method in (*gates, (recorded, FULL, FULL)):
+        ratios = seconds[label][:, -1] / seconds[against][:, -1]
+        quantity = f"seconds of an update, sampling included, {label} / {against}, {answers:,} answers, {device}"
+        point = method_of(method) | {"against": against, "answers": answers, "device": device}
+        point["part"] = "an update, captured"
+        rows.append(Measured(quantity, *_ends(bootstrap(ratios)), len(ratios), None, origin, parameters=point))
     return rows
 
 
