@@ -155,15 +155,19 @@ class StackedTransformer(nn.Module):
         x = embedding(tokens + self.first_token, self.stacked.tokens.weight.flatten(0, 1))
         x = x + self.stacked.positions[:, None, places.place]
         x = x.view(S, G * n, width)
+        add = torch.baddbmm if torch.is_grad_enabled() else Tensor.baddbmm_  # in place where no graph remembers x
+        if cache is not None:
+            written = cache[:, :, start:end].unbind()
+            keys, values = (each.unbind() for each in cache[:, :, :end].permute(3, 0, 1, 4, 2, 5))
         for layer, (queries_keys_values, mix, up, down) in enumerate(products.blocks):
             projected = torch.bmm(self._normalised(x), queries_keys_values).view(S * G, n, 3, heads, width // heads)
             query, key, value = projected.permute(2, 0, 3, 1, 4).unbind()  # (S·G, heads, n, width/heads) each
             if cache is not None:
-                cache[layer, :, start:end] = projected[:, :, 1:]
-                key, value = cache[layer, :, :end].permute(2, 0, 3, 1, 4).unbind()
+                written[layer].copy_(projected[:, :, 1:])
+                key, value = keys[layer], values[layer]
             mixed = scaled_dot_product_attention(query, key, value, places.mask)
-            x = torch.baddbmm(x, mixed.transpose(1, 2).reshape(S, G * n, width), mix)
-            x = torch.baddbmm(x, torch.bmm(self._normalised(x), up).relu_(), down)
+            x = add(x, mixed.transpose(1, 2).reshape(S, G * n, width), mix)
+            x = add(x, torch.bmm(self._normalised(x), up).relu_(), down)
         return x.view(S, G, n, width)
 
     def logits(self, activations: Tensor, products: Products) -> Tensor:
