@@ -1,8 +1,8 @@
 """Every way in which an answer can begin, read together with its prompt.
 
 Over M tokens there are M + M² + … + M^D beginnings of 1 to D tokens. While M^D is no more than the number A of a
-prompt's answers they are no more positions than the first D tokens of all answers, A·D; and since they are known before
-anything is drawn, they take one pass through the network in place of D.
+prompt's answers they are no more positions than the first D tokens of all answers, A·D; and since they are known
+before anything is drawn, they take one pass through the network in place of D.
 
 They are numbered by length: 0 is the empty beginning, and number i goes on with token a as number M·i + 1 + a.
 """

@@ -18,8 +18,8 @@ __all__ = ["log_race", "sample_side_by_side"]
 def sample_side_by_side(network: StackedTransformer, prompts: Tensor, log_race: Tensor) -> Rollout:
     """Let every seed's policy answer its prompts, as :func:`~.rollouts.sample` does for one.
 
-    While a prompt has more answers than they have ways to begin, all of these are read with the prompt; from there on one
-    token is read at a time.
+    While there are no more ways to begin than a prompt has answers, all of these are read with the prompt; from there
+    on one token is read at a time.
 
     Parameters
     ----------
@@ -37,11 +37,13 @@ def sample_side_by_side(network: StackedTransformer, prompts: Tensor, log_race: 
     depth, where = common_depth(M, A, T), network.stacked.positions
     begun = beginnings(H, M, depth, where.dtype, where.device)
     n_shared, place = len(begun.tree.place), torch.arange(H + T - 1, device=where.device)
-    answers, logits = prompts.new_empty(S, P, A, T), torch.empty_like(log_race)
+    race = log_race.unbind(-2)
+    answers: list[Tensor] = []  # the tokens (S, P, A) of each step, and the logits that they were drawn from
+    logits: list[Tensor] = []
 
-    def draw(step: int, of_each: Tensor) -> None:
-        logits[..., step, :] = of_each
-        answers[..., step] = (of_each - log_race[..., step, :]).argmax(-1)
+    def draw(of_each: Tensor) -> None:
+        logits.append(of_each)
+        answers.append((of_each - race[len(answers)]).argmax(-1))
 
     # Inference mode: a tenth of the time less than without a graph alone; what leaves it is made outside.
     with torch.inference_mode():
@@ -49,19 +51,19 @@ def sample_side_by_side(network: StackedTransformer, prompts: Tensor, log_race: 
         read = torch.cat([prompts, begun.tokens.expand(S, P, -1)], -1)
         activations = network(read, begun.tree, products, cache)[:, :, H - 1 :]
         of_beginnings = network.logits(activations, products)  # the empty one ends with the prompt
-        number = answers.new_zeros(S, P, A)  # of the beginning that each answer has
+        number = prompts.new_zeros(S, P, A)  # of the beginning that each answer has
         for step in range(depth + 1):
             if step > 0:
-                number = M * number + 1 + answers[..., step - 1]
-            draw(step, of_beginnings.gather(2, number[..., None].expand(S, P, A, M)))
+                number = M * number + 1 + answers[-1]
+            draw(of_beginnings.gather(2, number[..., None].expand(S, P, A, M)))
         mask = _seen(begun.tree.mask[H - 1 :][number.view(S * P, A)], T - 1 - depth)
         for step in range(depth + 1, T):
             start = n_shared + A * (step - 1 - depth)
             own = Tree(place[H + step - 1 :][:1], mask[..., : start + A])
-            activations = network(answers[..., step - 1], own, products, cache, start)
-            draw(step, network.logits(activations, products))
-    tokens = torch.cat([prompts[:, :, None].expand(S, P, A, H), answers], -1)
-    return Rollout(tokens.view(S * P * A, H + T), log_probabilities(logits).flatten(0, 2))
+            draw(network.logits(network(answers[-1], own, products, cache, start), products))
+    tokens = torch.cat([prompts[:, :, None].expand(S, P, A, H), torch.stack(answers, -1)], -1)
+    log_policy = log_probabilities(torch.stack(logits, -2).to(log_race.dtype))
+    return Rollout(tokens.view(S * P * A, H + T), log_policy.flatten(0, 2))
 
 
 def _seen(shared: Tensor, n_own: int) -> Tensor:

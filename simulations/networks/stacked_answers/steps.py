@@ -217,7 +217,8 @@ class StackedSequenceStep:
             self._refuse(log_policy.detach(), part, loss)
         if own:
             second = rollout.log_prob(log_policy.detach())
-            require_agreement(second, -rollout.surprisal, rounding(logits, self.network), part.keep)
+            allowed = rounding(logits, self.network.stacked.head)  # all parameters have one dtype
+            require_agreement(second, -rollout.surprisal, allowed, part.keep)
         total.backward()
 
     def _refuse(self, log_policy: Tensor, part: _Part, loss: Loss) -> None:
