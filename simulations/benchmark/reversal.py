@@ -11,6 +11,8 @@ from torch import Tensor
 
 from simulations.benchmark.cases import BenchmarkRow, Case, one_threaded
 from simulations.networks.rollouts import sample
+from simulations.networks.stacked_answers.rollouts import log_race, sample_side_by_side
+from simulations.networks.stacked_answers.transformer import StackedTransformer
 from simulations.networks.transformer import Transformer
 from simulations.reversal.config import QUALITY_METHODS, ReversalConfig
 from simulations.reversal.side_by_side.seeds import ReversalSeeds
@@ -21,8 +23,9 @@ __all__ = ["cases", "targets"]
 UPDATE, TRAINING, SAMPLING = (f"token reversal, {what}" for what in ("an update", "training alone", "sampling"))
 SIDE_BY_SIDE, ONE_BY_ONE, ALONE = "side by side", "one by one", "one seed in a program of its own"
 SHARED, OWN, UNCACHED = "cache, prompts read once", "cache, prompts read by every row", "no cache"
-PROMISED = {"PG": "≤ 26 on an idle core", "row gate(3 %)": "≤ 10 on an idle core"}
-"""Milliseconds of an update of one seed in a program of its own."""
+BEGUN = "a program of one seed, beginnings read with the prompts"
+PROMISED = {"PG": ("≤ 26 on an idle core", "≤ 0.81"), "row gate(3 %)": ("≤ 10 on an idle core", "≤ 0.67")}
+"""An update of one seed in a program of its own: milliseconds, and over a run's own, which takes 32 and 15."""
 
 
 def cases(quick: bool) -> list[Case]:
@@ -44,6 +47,7 @@ def targets(rows: Iterable[BenchmarkRow]) -> list[tuple[str, float, str]]:
         (UPDATE, gate, full, "≤ 0.55"),
         (TRAINING, gate, full, "≤ 0.2"),
         (SAMPLING, SHARED, UNCACHED, "not promised"),
+        (SAMPLING, BEGUN, SHARED, "≤ 0.6"),
     )
     found = [
         (f"{case}: {over} / {under}", time_of[case, over] / time_of[case, under], required)
@@ -54,9 +58,10 @@ def targets(rows: Iterable[BenchmarkRow]) -> list[tuple[str, float, str]]:
         gain = time_of[case, ONE_BY_ONE] / time_of[case, SIDE_BY_SIDE]
         required = "≥ 1.5" if config.label in PROMISED else "not promised"
         found.append((f"{case}: {ONE_BY_ONE} / {SIDE_BY_SIDE}", gain, required))
-    for label, required in PROMISED.items():
+    for label, (milliseconds, share) in PROMISED.items():
         case = next(_seeds_name(config) for config in QUALITY_METHODS if config.label == label)
-        found.append((f"{case}: {ALONE}, ms", time_of[case, ALONE] / 1e3, required))
+        found.append((f"{case}: {ALONE}, ms", time_of[case, ALONE] / 1e3, milliseconds))
+        found.append((f"{case}: {ALONE} / {ONE_BY_ONE}", time_of[case, ALONE] / time_of[case, ONE_BY_ONE], share))
     return found
 
 
@@ -96,9 +101,11 @@ def _samplers(state: ReversalRun) -> dict[str, Callable[[], object]]:
         config.vocab_size, (config.prompts, config.length), generator=generator, device=state.device
     )
     every = prompts.repeat_interleave(config.answers, 0)
+    network, shape = StackedTransformer([policy]), (config.prompts, config.answers, config.length, config.vocab_size)
     return {
         SHARED: lambda: sample(policy, prompts, config.length, n_answers=config.answers, generator=generator),
         OWN: lambda: sample(policy, every, config.length, generator=generator),
+        BEGUN: lambda: sample_side_by_side(network, prompts[None], log_race(shape, network, [generator])),
         UNCACHED: lambda: _sample_without_cache(policy, every, config.length, generator),
     }
 

@@ -235,7 +235,8 @@ class StackedSequenceStep:
         log_policy = log_probabilities(logits)
         total = loss(log_policy, rollout, part.coefficient) / n_tokens
         second = rollout.log_prob(log_policy.detach())
-        return total, (second, -rollout.surprisal, rounding(logits, self.network))
+        allowed = rounding(logits, self.network.stacked.head)  # all parameters have one dtype
+        return total, (second, -rollout.surprisal, allowed)
 
     def _backward(self, total: Tensor) -> None:
         self.optimizer.zero_grad(set_to_none=True)

@@ -141,6 +141,8 @@ class StackedTransformer(nn.Module):
         tokens : (S, G, n) int64 tensor
             Positions ``start`` to ``start`` + n − 1 of each tree.
         places : Tree
+            Of these tokens: n places, or one that all share, and a mask whose rows they are and whose columns are all
+            positions up to them; with axes (S·G, 1) in front it is each tree's own.
         products : Products
         cache : (layers, S·G, N, 2, heads, width/heads) tensor, optional
             Keys and values of the positions before ``start``; those of ``tokens`` are written into it.
@@ -151,17 +153,21 @@ class StackedTransformer(nn.Module):
         width, heads, end = self.size.width, self.size.heads, start + n
         # Rows of all vocabularies joined: an embedding's gradient takes a fraction of the time of a gather's.
         x = embedding(tokens + self.first_token, self.stacked.tokens.weight.flatten(0, 1))
-        x = x + self.stacked.positions[:, None, places.place[start:end]]
+        x = x + self.stacked.positions[:, None, places.place]
         x = x.view(S, G * n, width)
+        add = torch.baddbmm if torch.is_grad_enabled() else Tensor.baddbmm_  # in place where no graph remembers x
+        if cache is not None:
+            written = cache[:, :, start:end].unbind()
+            keys, values = (each.unbind() for each in cache[:, :, :end].permute(3, 0, 1, 4, 2, 5))
         for layer, (queries_keys_values, mix, up, down) in enumerate(products.blocks):
             projected = torch.bmm(self._normalised(x), queries_keys_values).view(S * G, n, 3, heads, width // heads)
             query, key, value = projected.permute(2, 0, 3, 1, 4).unbind()  # (S·G, heads, n, width/heads) each
             if cache is not None:
-                cache[layer, :, start:end] = projected[:, :, 1:]
-                key, value = cache[layer, :, :end].permute(2, 0, 3, 1, 4).unbind()
-            mixed = scaled_dot_product_attention(query, key, value, places.mask[start:end, :end])
-            x = torch.baddbmm(x, mixed.transpose(1, 2).reshape(S, G * n, width), mix)
-            x = torch.baddbmm(x, torch.bmm(self._normalised(x), up).relu_(), down)
+                written[layer].copy_(projected[:, :, 1:])
+                key, value = keys[layer], values[layer]
+            mixed = scaled_dot_product_attention(query, key, value, places.mask)
+            x = add(x, mixed.transpose(1, 2).reshape(S, G * n, width), mix)
+            x = add(x, torch.bmm(self._normalised(x), up).relu_(), down)
         return x.view(S, G, n, width)
 
     def logits(self, activations: Tensor, products: Products) -> Tensor:
