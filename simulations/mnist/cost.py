@@ -27,8 +27,8 @@ from simulations.mnist.captured import CapturedProgram
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.images import Mnist, load_mnist
 from simulations.mnist.training import SeedProgram
-from simulations.networks.captured import WARM_UP
 from simulations.networks.allocations import peak_bytes
+from simulations.networks.captured import WARM_UP
 from simulations.networks.stacked import KEPT_BYTES
 from simulations.resuming.checkpoints import measured_in_turn
 from simulations.resuming.parts import Measurement

@@ -108,8 +108,9 @@ class Captured:
         operations = make_fx(traced)(*self._inputs)
 
         def replay() -> None:
-            for place, value in zip(self._outputs, operations(*self._inputs), strict=True):
-                place.copy_(value)
+            with torch.no_grad():  # the backward pass is among the operations
+                for place, value in zip(self._outputs, operations(*self._inputs), strict=True):
+                    place.copy_(value)
 
         self._replay = replay
         return self._outputs
