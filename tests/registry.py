@@ -156,11 +156,15 @@ def missing_of_rule(rule: str) -> list[str]:
 
 
 def described(rule: str) -> bool:
-    """Whether docs/rules.md has a line of a rule that says what it scores and what it looks at, and more."""
+    """Whether docs/rules.md has a line of a rule that says what it scores, what it looks at and where it is from."""
     if rule not in RULES:
         return False
     start = f"| `{rule}` | {RULES[rule].granularity} | {', '.join(RULES[rule].inputs) or '–'} | "
-    return any(line.startswith(start) and len(line) > len(start) for line in read("docs/rules.md").splitlines())
+    end = f" | {RULES[rule].source} |"
+    return any(
+        line.startswith(start) and line.endswith(end) and len(line) > len(start + end)
+        for line in read("docs/rules.md").splitlines()
+    )
 
 
 def missing_of_figure(name: str, entry: FigureEntry) -> list[str]:

@@ -88,10 +88,19 @@ def _idle_visits(advantage: Array, surprisal: Array, policy_entropy: Array, *, n
 
 GROUP_RULES: Mapping[str, ScreeningRule] = MappingProxyType(
     {
-        "max-variance": ScreeningRule(_max_variance, ("advantage",), "answer", of_batch=True),
-        "off-policy-mask": ScreeningRule(_off_policy_mask, ("advantage", "surprisal", "reference policy"), "answer"),
-        "group-spread": ScreeningRule(_group_spread, ("advantage",), "prompt", of_batch=True),
-        "idle-visits": ScreeningRule(_idle_visits, ("history",), "prompt"),
+        "max-variance": ScreeningRule(
+            _max_variance, ("advantage",), "answer", of_batch=True, source="after PODS, arXiv:2504.13818"
+        ),
+        "off-policy-mask": ScreeningRule(
+            _off_policy_mask,
+            ("advantage", "surprisal", "reference policy"),
+            "answer",
+            source="after DeepSeek-V3.2, as TRL documents it",
+        ),
+        "group-spread": ScreeningRule(
+            _group_spread, ("advantage",), "prompt", of_batch=True, source="DAPO, arXiv:2503.14476"
+        ),
+        "idle-visits": ScreeningRule(_idle_visits, ("history",), "prompt", source="after GRESO, arXiv:2506.02177"),
     }
 )
 """Rules on the answers of one group, and on prompts, along the last axis."""

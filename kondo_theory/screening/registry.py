@@ -46,6 +46,8 @@ class ScreeningRule:
         "prompt": a prompt with all its answers.
     of_batch : bool
         Whether a score depends on the other samples of the last axis.
+    source : str
+        Where it is from: "after" one that was not read word for word, "here", or "–" of what is common.
 
     Raises
     ------
@@ -57,6 +59,7 @@ class ScreeningRule:
     inputs: tuple[str, ...]
     granularity: str = "sample"
     of_batch: bool = False
+    source: str = "–"
 
     def __post_init__(self) -> None:
         _domain.choice("granularity", self.granularity, GRANULARITIES)

@@ -82,10 +82,16 @@ def _spurious(advantage: Array, surprisal: Array, H: Array, least_probability: f
 TOKEN_RULES: Mapping[str, ScreeningRule] = MappingProxyType(
     {
         "positive-advantage": ScreeningRule(_positive_advantage, ("advantage",), "token"),
-        "probability": ScreeningRule(_probability, ("surprisal",), "token"),
-        "weighted-advantage": ScreeningRule(_weighted_advantage, ("advantage", "surprisal"), "token"),
-        "no-spurious": ScreeningRule(_no_spurious, ("advantage", "surprisal", "entropy"), "token"),
-        "delight-no-spurious": ScreeningRule(_delight_no_spurious, ("advantage", "surprisal", "entropy"), "token"),
+        "probability": ScreeningRule(_probability, ("surprisal",), "token", source="after arXiv:2505.12929"),
+        "weighted-advantage": ScreeningRule(
+            _weighted_advantage, ("advantage", "surprisal"), "token", source="after arXiv:2505.12929"
+        ),
+        "no-spurious": ScreeningRule(
+            _no_spurious, ("advantage", "surprisal", "entropy"), "token", source="after STAPO, arXiv:2602.15620"
+        ),
+        "delight-no-spurious": ScreeningRule(
+            _delight_no_spurious, ("advantage", "surprisal", "entropy"), "token", source="here"
+        ),
     }
 )
 """Rules on tokens that share the advantage of their answer."""
