@@ -9,26 +9,29 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from paper_figs.marks import MEASURED, named, reference
 from paper_figs.panels import caption, finding, legend_below, panels
-from paper_figs.style import MethodStyle, method_style, shown
+from paper_figs.style import method_style, shown
 from paper_figs.tables import measured
 from paper_figs.wording import number, percent
 
 __all__ = ["mnist_neighbours"]
 
+_ONE_POINT = 6.0
+"""Pixels within which points count as one."""
 _STYLES = {"rule": method_style("uniform"), "estimate": method_style("PG")}
 
 
-def mnist_neighbours(rate: float = 0.03, early: float = 0.5, late: float = 0.95, least: float = 0.03) -> Figure:
+def mnist_neighbours(rate: float = 0.03, early: float = 0.5, late: float = 0.95, least: float = 0.1) -> Figure:
     """Draw the signal per backward pass over PG's against the angle of the mean gradient to the true one."""
     table = measured("mnist-neighbours", "mnist-neighbours-quick").frame
     rows = table[(table["direction"] == "PG") & (table["rate"].isna() | (table["rate"] == rate))]
     pg = rows[rows["name"] == "PG"].set_index(["seed", "target"])["per_backward"]
-    rows = rows.join(pg, on=["seed", "target"], rsuffix="_of_pg")
-    rows["worth"] = rows["per_backward"] / rows["per_backward_of_pg"]
+    rows = rows.join(pg.rename("of_pg"), on=["seed", "target"])
+    rows["worth"] = rows["per_backward"] / rows["of_pg"]
     rows["angle"] = np.degrees(np.arccos(rows["cosine"].clip(-1, 1)))
     figure, axes = panels(2, height=4.4, columns=2, sharey=True)
     hidden = 0
@@ -40,8 +43,8 @@ def mnist_neighbours(rate: float = 0.03, early: float = 0.5, late: float = 0.95,
         _panel(ax, middle[inside], spread[inside])
         ax.set_ylim(least, 2 * max(1.0, float(rows.groupby(["name", "target"])["worth"].mean().max())))
         best = middle.loc[inside, "worth"].idxmax()
-        finding(ax, f"At {percent(target)} accuracy {shown(best[1])} buys {number(middle.loc[best, 'worth'])} times PG's, "
-                    f"delight {number(middle.loc[('rule', 'delight'), 'worth'])}")  # fmt: skip
+        most, own = (number(float(middle["worth"].loc[each])) for each in (best, ("rule", "delight")))
+        finding(ax, f"At {percent(target)} accuracy {shown(best[1])} buys {most} times PG's, delight {own}")
     axes[0].set_ylabel("signal per backward pass over PG's")
     legend_below(axes, [named(f"{what}s", style) for what, style in _STYLES.items()])
     engine: Any = figure.get_layout_engine()
@@ -49,12 +52,12 @@ def mnist_neighbours(rate: float = 0.03, early: float = 0.5, late: float = 0.95,
         engine.execute(figure)
     for ax in axes:
         _name_points(ax)
-    caption(f"""Signal per backward pass, 1/c = S²/(ρE‖g‖²) along the true gradient, over PG's, against the angle of the
-        mean gradient to the true one, of every rule that scores a sample by itself as its top {percent(rate)}, and of
-        every estimate, at that rate of backward passes if it has one, in the parameters of the network: exact moments
+    caption(f"""Signal per backward pass, 1/c = S²/(ρE‖g‖²) along the true gradient, over PG's, against the angle of
+        the mean gradient to the true one: of every rule that scores a sample by itself, as its top {percent(rate)},
+        and of every estimate, at that rate of backward passes if it has one. In the parameters of the network, exact
         over 1,000 images, at policies of {percent(early)} (a) and {percent(late)} (b) accuracy. Points: means of
-        {table["seed"].nunique()} seeds with their standard errors. Dotted: PG. Names that share a point are joined by
-        commas; {hidden} points below {number(least)} are left out.""")
+        {table["seed"].nunique()} seeds with their standard errors. Dotted: PG. Names below each other
+        share a point; {hidden} points below {number(least)} are left out.""")
     return figure
 
 
@@ -65,11 +68,14 @@ def _panel(ax: Axes, middle: pd.DataFrame, spread: pd.DataFrame) -> None:
         x, y = middle.loc[what, "angle"], middle.loc[what, "worth"]
         error = spread.loc[what]
         low = np.minimum(error["worth"], 0.9 * y)
-        drawn = ax.errorbar(x, y, [low, error["worth"]], error["angle"], fmt=style.marker, color=style.colour,
-                            elinewidth=0.5, ms=3.5)  # fmt: skip
+        look = {"fmt": style.marker, "color": style.colour, "ecolor": "0.75", "elinewidth": 0.5, "ms": 3.5}
+        drawn = ax.errorbar(x, y, [low, error["worth"]], error["angle"], **look)
         drawn.lines[0].set_gid(MEASURED)
         for name, angle, worth in zip(y.index, x, y, strict=True):
-            ax.annotate(shown(name), (angle, worth), (4, 0), textcoords="offset points", color=style.colour)
+            line = {"arrowstyle": "-", "lw": 0.3, "color": style.colour, "shrinkA": 0, "shrinkB": 2}
+            text = ax.annotate(shown(name), (angle, worth), (4, 0), textcoords="offset points", color=style.colour,
+                               arrowprops=line)  # fmt: skip
+            text.set_in_layout(False)  # names stay inside the panel
     reference(ax, y=1.0)
     ax.set(yscale="log", xlabel="angle of the mean gradient to the true one (degrees)", xlim=(-4, 94))
     ax.set_xticks(range(0, 91, 15))
@@ -78,24 +84,30 @@ def _panel(ax: Axes, middle: pd.DataFrame, spread: pd.DataFrame) -> None:
 def _name_points(ax: Axes) -> None:
     """Join names of one point, then move each to the nearest free place around its own, from the highest down."""
     texts: list[Any] = sorted(ax.texts, key=lambda text: (-text.xy[1], text.xy[0], text.get_text()))
-    kept: list[Any] = []
+    kept: dict[Any, Any] = {}  # name → the pixels of its point
     for text in texts:
-        same = next((each for each in kept if np.allclose(each.xy, text.xy, rtol=1e-3, atol=0.3)), None)
+        place = ax.transData.transform(text.xy)
+        same = next((each for each, other in kept.items() if np.hypot(*(place - other)) < _ONE_POINT), None)
         if same is None:
-            kept.append(text)
+            kept[text] = place
         else:
-            same.set_text(f"{same.get_text()}, {text.get_text()}")
+            same.set_text(f"{same.get_text()}\n{text.get_text()}")
             text.remove()
     room = ax.get_window_extent().padded(-2)
-    points = [Bbox.from_bounds(x - 3, y - 3, 6, 6) for x, y in ax.transData.transform([text.xy for text in kept])]
-    taken: list[Any] = []
+    taken = [Bbox.from_bounds(x - 8, y - 8, 16, 16) for x, y in kept.values()]
     for text in kept:
-        places = sorted(product(range(-60, 61, 3), ("left", "right")), key=lambda place: (abs(place[0]), place[1]))
-        for up, side in places:
-            text.set(ha=side, va="center")
-            text.set_position((4 if side == "left" else -4, up))
-            box = text.get_window_extent().padded(1)
-            if room.x0 <= box.x0 and box.x1 <= room.x1 and room.y0 <= box.y0 and box.y1 <= room.y1:
-                if not any(box.overlaps(other) for other in (*taken, *points)):
-                    break
+        for up, right in sorted(product(range(-75, 76, 3), (6, -6, 22, -22)), key=_away):
+            text.set(ha="left" if right > 0 else "right", va="center")
+            text.set_position((right, up))
+            text.get_window_extent()  # moves it there
+            box = Text.get_window_extent(text).padded(2)  # without the line to its point
+            inside = room.x0 <= box.x0 and box.x1 <= room.x1 and room.y0 <= box.y0 and box.y1 <= room.y1
+            if inside and not any(box.overlaps(other) for other in taken):
+                break
         taken.append(box)
+
+
+def _away(place: tuple[int, int]) -> float:
+    """Return how far a name is from its point, in points; a little more where it is on the left."""
+    up, right = place
+    return float(np.hypot(up, right)) + (right < 0)

@@ -27,7 +27,10 @@ COLUMNS = ("cosine", "length", "noise", "per_backward", "per_forward")
 
 
 class Moments(NamedTuple):
-    """Means over the paths, and their standard errors, by name, rate (0 without one) and target, of PG's where said."""
+    """Means over the paths and their standard errors, by name, rate (0 without one) and target.
+
+    ``pg`` is PG's signal per backward pass itself, by target.
+    """
 
     mean: pd.DataFrame
     error: pd.DataFrame
@@ -44,13 +47,15 @@ def measured_moments(frame: pd.DataFrame) -> Moments:
     rows["noise"] = rows["var_perpendicular"] / rows["backward_rate"].where(rows["backward_rate"] > 0)
     rows["rate"] = rows["rate"].fillna(0.0)
     place = ["seed", "target"]
-    pg = rows[rows["name"] == "PG"].set_index(place)[["noise", "per_backward", "per_forward"]]
-    raw = pg["per_backward"].groupby("target").mean()
-    both = rows.join(pg, on=place, rsuffix="_of_pg")
-    for column in pg:
+    over = ["noise", "per_backward", "per_forward"]
+    pg = rows[rows["name"] == "PG"].set_index(place)[over]
+    both = rows.join(pg.add_suffix("_of_pg"), on=place)
+    for column in over:
         both[column] = both[column] / both[f"{column}_of_pg"]
     grouped = both.groupby(["name", "rate", "target"])[list(COLUMNS)]
-    return Moments(grouped.mean(), grouped.sem(), int(rows["seed"].nunique()), raw)
+    return Moments(
+        grouped.mean(), grouped.sem(), int(rows["seed"].nunique()), pg["per_backward"].groupby("target").mean()
+    )
 
 
 def stalls() -> dict[str, str]:

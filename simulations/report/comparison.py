@@ -6,7 +6,9 @@ are there, stalls and groups of answers from the closed forms.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from textwrap import fill
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,58 +28,110 @@ MISSING = "–"
 
 
 def comparison(moments: Moments, errors: pd.DataFrame, where: Stalls) -> str:
-    """Return the page."""
-    shown = [*_rows(moments, errors, where)]
-    head = ["rule or estimate", "decides on", "looks at", "source", "cosine", "length", "Var_⊥", "per backward pass",
-            "per forward pass", "stalls on tokens", "group of answers", "wrong tokens, %"]  # fmt: skip
-    tenth = [[name, *_moments(moments, name, 0.1)] for name in _names() if (name, 0.1, LATE) in moments.mean.index]
-    return "\n".join(
-        [
-            "# The comparison",
-            "",
-            *_findings(moments, errors),
-            "",
-            *_TEXT.format(
-                paths=moments.paths, early=moments.pg[EARLY] * 1e3, late=moments.pg[LATE] * 1e3
-            ).splitlines(),
-            "",
-            "## At 3 %",
-            "",
-            *_table(head, shown),
-            "",
-            "Estimates:",
-            "",
-            *[f"* `{name}`: {each.what}." for name, each in ESTIMATORS.items()],
-            "",
-            "## At 10 %",
-            "",
-            *_table(["rule or estimate", *head[4:9]], [[f"`{name}`", *cells] for name, *cells in tenth]),
-            "",
-        ]
-    )
+    """Return the page.
+
+    Parameters
+    ----------
+    moments : Moments
+        Of the table of study neighbours.
+    errors : DataFrame
+        rule, level, rate, seed, error of runs on token reversal; there may be none.
+    where : mapping of str to str
+        What :func:`simulations.report.compared.stalls` returns.
+    """
+    measured_at = [name for name in _names() if name in moments.mean.index]
+    targets = sorted(moments.mean.index.unique("target"))
+    names = ["rule or estimate", *_MOMENTS]
+    along = ["rule or estimate", "at the start", *(f"{100 * target:g} %" for target in targets[1:])]
+    text = _TEXT.format(paths=moments.paths, early=1e3 * moments.pg[EARLY], late=1e3 * moments.pg[LATE])
+    parts = [
+        "# The comparison",
+        "\n".join(fill(each, 118, **_BULLET) for each in _findings(moments, errors)),
+        text,
+        "## At 3 %",
+        _table(["rule or estimate", "decides on", "looks at", "source", *_MOMENTS, *_ELSEWHERE],
+               _rows(moments, errors, where)),
+        "## What the estimates are",
+        "\n".join(f"* `{name}`: {each.what}." for name, each in ESTIMATORS.items()),
+        "## Along training",
+        "Signal per backward pass over PG's at 3 %, by the accuracy of the policy.",
+        _table(along, ([f"`{name}`", *_along(moments, name, targets)] for name in measured_at)),
+        "## At 10 %",
+        _table(names, ([f"`{name}`", *_moments(moments, name, _rate(name, 0.1))] for name in measured_at)),
+    ]  # fmt: skip
+    return "\n\n".join(parts) + "\n"
 
 
+_BULLET: Any = {"initial_indent": "* ", "subsequent_indent": "  ", "break_on_hyphens": False}
+_MOMENTS = ("cosine", "length", "Var_⊥", "per backward pass", "per forward pass")
+_ELSEWHERE = ("stalls on tokens", "group of answers", "wrong tokens, %")
 _TEXT = """\
-Rules are those of [rules.md](rules.md), as the top 3 % by their scores; estimates, listed below the table, have 3 % of
-backward passes unless they use all samples or those above zero. Numbers on MNIST are of the policy at 50 % accuracy → that
-at 95 %, in the parameters of the network, along the true gradient u, exact over 1,000 images; means of {paths} paths of
-training, ± the standard error over them. This page is written by `python -m simulations.report.comparison` from what
-`kondo experiment mnist --study neighbours --preset quick` measured; a test says when it is old.
+Rules are those of [rules.md](rules.md), each as the top 3 % by its scores. Estimates have 3 % of backward passes
+too, unless they use all samples or those above zero. Numbers on MNIST are of the policy at 50 % accuracy → that at
+95 %, in the parameters of the network, along the true gradient u, exact over 1,000 images. They are means of {paths}
+paths of training, ± the standard error over these. `python -m simulations.report.comparison` writes this page from
+what `kondo experiment mnist --study neighbours --preset quick` measured; a test says when it is old.
 
-* *Cosine* of the mean with u: below one it is biased. *Length* of the mean, a sum divided by the batch, over that of the
-  gradient. *Var_⊥*: of the part across u of what a backward pass adds, variance per sample over the rate, PG's being one.
-* *Per backward pass*: signal, 1/c = S²/(ρE‖g‖²), S along u, c the cost of signal of `optimal-gate`: one over the passes to
-  a signal as large as the noise. *Per forward pass*: S²/E‖g‖², with backward passes for nothing. Both over PG's, which
-  are {early:.2g} and {late:.2g} thousandths. E‖g‖² is B times the variance of the batch's mean, and the square of its mean.
+* *Cosine* of the mean with u: below one it is biased. *Length* of the mean of a sum divided by the batch, over that
+  of the gradient. *Var_⊥*: variance across u per sample over the rate, so per backward pass; PG's is one.
+* *Per backward pass*: signal, 1/c = S²/(ρE‖g‖²), S along u and c the cost of signal of `optimal-gate`: one over the
+  passes to a signal as large as the noise. *Per forward pass*: S²/E‖g‖², with backward passes for nothing. Both are
+  over PG's, {early:.1f} and {late:.1f} thousandths. E‖g‖² is B times the variance of a batch's mean, and its mean
+  squared.
 * *Stalls on tokens*: alike / learnt / free, as in the second table of [rules.md](rules.md), at 10 % and M = 10. Of
-  estimates: where alike positions rest; without bias there is no such place.
-* *Group of answers*: signal per backward pass over a random choice's, 4 of 16 answers kept, 30 % right, mean of the group
-  (`answer-rules`).
-* *Wrong tokens*: of sampled answers on token reversal after 1,000 updates (H = 10, M = 2), median and range of the seeds,
-  where a rule was trained on tokens or on answers at that rate.
+  an estimate: where positions alike rest. Without bias there is no such place.
+* *Group of answers*: signal per backward pass over that of a random choice; 4 of 16 answers kept, 30 % of them right,
+  advantages over the mean of the group (`answer-rules`).
+* *Wrong tokens*: of sampled answers on token reversal at the end of quick runs (H = 10, M = 2), in percent, median
+  and range of the seeds, where a rule was trained: on tokens or on answers, and the share that it keeps.
 
-– is no number: not measured, not defined, or not on MNIST. A group of answers, a reference policy, a history: MNIST has
-none, and such rules have their numbers further right."""
+– is no number: not measured or not defined. A group of answers, a reference policy and a history cannot be had on
+MNIST; such rules have their numbers further right. `idle-visits` saves forward passes, which no gate does: claim
+`prompt-skipping`. On MNIST the rules on spurious tokens have the defaults of the package.
+
+Signal is no learning: in large batches bias counts for more than here, and gates of more signal than delight's can
+leave digits behind (`optimal-gate`). Learning curves are those of `mnist-quality`, `reversal-quality` and the last
+column."""
+
+
+def _findings(moments: Moments, errors: pd.DataFrame) -> list[str]:
+    """Return what comes out, in sentences; tests hold the order that they speak of."""
+
+    def value(name: str, target: float, column: str = "per_backward") -> str:
+        return _number(float(moments.mean.loc[(name, _rate(name, 0.03), target), column]))
+
+    def worth(name: str, column: str = "per_backward") -> str:
+        start, early, late = (value(name, target, column) for target in (0.0, EARLY, LATE))
+        return f"{start}, {early} and {late}"
+
+    learnt, own, other = _learnt(errors), _group("abs-advantage"), _group("max-variance")
+    return [
+        "**Samples, where backward passes cost:** keep each with the probability min(1, s|U|‖φ‖) and weight it by "
+        "1/w (`length-weighted`). It has no bias and needs the forward pass alone. At 3 % it buys "
+        f"{worth('length-weighted')} times PG's signal per backward pass, at the start, at 50 and at 95 % accuracy.",
+        "**As long as most samples fail:** keep all of positive delight (`zero-price`). It buys "
+        f"{value('zero-price', 0.0)} and {value('zero-price', EARLY)} times PG's with a cosine of "
+        f"{value('zero-price', EARLY, 'cosine')}, and no more than {value('zero-price', LATE)} at 95 %.",
+        f"**The top 3 % by delight** buys {worth('delight')}, the first with a large error, and at 80 % accuracy "
+        f"{value('delight', 0.8)}. Its mean is biased, with cosines of {worth('delight', 'cosine')}. |advantage| "
+        f"buys {worth('abs-advantage')}: delight is neither alone at the top nor there throughout.",
+        "**Tokens that share an advantage:** keep the top by |advantage|, or whole answers. By delight positions "
+        f"stall, by |advantage| none does{learnt}. In a group of answers |advantage| buys {own} times what chance "
+        f"does, the largest variance {other}.",
+        "**Where forward passes cost:** use all samples with the best baseline, "
+        f"{value('PG-best-baseline', LATE, 'per_forward')} times PG's at 95 %; no gate at 3 % comes to PG's. Weights "
+        "1/w on a gate by delight take away its bias and in the end its signal, "
+        f"{value('gate-weighted', LATE)} times PG's.",
+    ]
+
+
+def _learnt(errors: pd.DataFrame) -> str:
+    """Return the wrong tokens of two rules on tokens at 3 %, if they were trained."""
+    tokens = errors[(errors["level"] == "token") & np.isclose(errors["rate"], 0.03)]
+    middle = tokens.groupby("rule")["error"].median()
+    if not {"delight", "abs-advantage"} <= set(middle.index):
+        return ""
+    return f" ({_percent(middle['delight'])} and {_percent(middle['abs-advantage'])} % wrong tokens after training)"
 
 
 def _names() -> list[str]:
@@ -102,11 +156,21 @@ def _rows(moments: Moments, errors: pd.DataFrame, where: Stalls) -> Iterator[lis
             "sample",
             ", ".join(estimator.inputs) or MISSING,
             estimator.source,
-            *_moments(moments, name, 0.03 if estimator.rated else 0.0),
+            *_moments(moments, name, _rate(name, 0.03)),
             where.get(name, MISSING),
             MISSING,
             MISSING,
         ]
+
+
+def _rate(name: str, rate: float) -> float:
+    """Return the rate in the table: 0 for what has none."""
+    return rate if name in RULES or ESTIMATORS[name].rated else 0.0
+
+
+def _along(moments: Moments, name: str, targets: Sequence[float]) -> list[str]:
+    at = moments.mean["per_backward"].loc[name, _rate(name, 0.03)]
+    return [_number(float(at[target])) for target in targets]
 
 
 def _not_here(name: str) -> list[str]:
@@ -134,10 +198,11 @@ def _number(value: float) -> str:
     """Return two digits."""
     if not np.isfinite(value):
         return MISSING
-    if abs(value) >= 10:
-        return f"{value:.0f}"
-    text = f"{value:.2f}" if abs(value) >= 0.995 or abs(value) < 1e-12 else f"{value:.2g}"
-    return "0" if float(text) == 0 else text.replace("-", "−")
+    if abs(value) < 1e-3:
+        return "0" if abs(value) < 1e-12 else "<0.001"
+    rounded = float(f"{value:.2g}")
+    text = f"{rounded:,.0f}" if abs(rounded) >= 10 else f"{rounded:.1f}" if abs(rounded) >= 1 else f"{rounded:.2g}"
+    return text.replace("-", "−")
 
 
 def _group(name: str) -> str:
@@ -163,8 +228,8 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2g}"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [_line(head), "|" + "---|" * len(head), *map(_line, rows)]
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join([_line(head), "|" + "---|" * len(head), *map(_line, rows)])
 
 
 def _line(cells: Sequence[str]) -> str:
