@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from paper_figs.marks import MEASURED, named, reference
@@ -22,6 +21,8 @@ __all__ = ["mnist_neighbours"]
 
 _ONE_POINT = 6.0
 """Pixels within which points count as one."""
+_BESIDE = 12.0
+"""Points from which on a thin line leads to a name."""
 _STYLES = {"rule": method_style("uniform"), "estimate": method_style("PG")}
 
 
@@ -72,9 +73,7 @@ def _panel(ax: Axes, middle: pd.DataFrame, spread: pd.DataFrame) -> None:
         drawn = ax.errorbar(x, y, [low, error["worth"]], error["angle"], **look)
         drawn.lines[0].set_gid(MEASURED)
         for name, angle, worth in zip(y.index, x, y, strict=True):
-            line = {"arrowstyle": "-", "lw": 0.3, "color": style.colour, "shrinkA": 0, "shrinkB": 2}
-            text = ax.annotate(shown(name), (angle, worth), (4, 0), textcoords="offset points", color=style.colour,
-                               arrowprops=line)  # fmt: skip
+            text = ax.annotate(shown(name), (angle, worth), (4, 0), textcoords="offset points", color=style.colour)
             text.set_in_layout(False)  # names stay inside the panel
     reference(ax, y=1.0)
     ax.set(yscale="log", xlabel="angle of the mean gradient to the true one (degrees)", xlim=(-4, 94))
@@ -99,12 +98,14 @@ def _name_points(ax: Axes) -> None:
         for up, right in sorted(product(range(-75, 76, 3), (6, -6, 22, -22)), key=_away):
             text.set(ha="left" if right > 0 else "right", va="center")
             text.set_position((right, up))
-            text.get_window_extent()  # moves it there
-            box = Text.get_window_extent(text).padded(2)  # without the line to its point
+            box = text.get_window_extent().padded(2)
             inside = room.x0 <= box.x0 and box.x1 <= room.x1 and room.y0 <= box.y0 and box.y1 <= room.y1
             if inside and not any(box.overlaps(other) for other in taken):
                 break
         taken.append(box)
+        if _away((up, right)) > _BESIDE:
+            line = {"arrowstyle": "-", "lw": 0.3, "color": text.get_color(), "shrinkA": 0, "shrinkB": 2}
+            ax.annotate("", text.xy, (right, up), textcoords="offset points", arrowprops=line).set_in_layout(False)
 
 
 def _away(place: tuple[int, int]) -> float:
