@@ -167,8 +167,8 @@ def missing_of_rule(rule: str) -> list[str]:
 @cache
 def compared() -> set[str]:
     """Return the rules of which the committed table of study neighbours has moments."""
-    frame = load(COMMITTED / "mnist-neighbours-quick.parquet", kind="mnist-neighbours").frame
-    return set(frame["name"])
+    path = COMMITTED / "mnist-neighbours-quick.parquet"
+    return set(load(path, kind="mnist-neighbours").frame["name"]) if path.is_file() else set()
 
 
 def described(rule: str) -> bool:

@@ -182,9 +182,8 @@ def _winner_take_all(samples: Samples, rate: float) -> Use:
     left = np.cumsum((mass * size).ravel()[order][::-1])[::-1]  # Σ of what is not kept for certain
     few = kept < rate
     n_sure = int(np.argmin(np.where(few, left**2 / np.where(few, rate - kept, 1.0), np.inf)))
-    drawn = np.ones(size.size, dtype=bool)
-    drawn[order[:n_sure]] = False
-    drawn = drawn.reshape(size.shape)
+    drawn = np.ones(size.shape, dtype=bool)
+    drawn.flat[order[:n_sure]] = False
     passes = np.where(drawn, (rate - kept[n_sure]) * size / left[n_sure], 1.0)
     weight = 1 / np.where(passes > 0, passes, 1.0)
     return Use(passes, np.ones_like(size), np.where(drawn, weight + 1, 1.0), drawn)

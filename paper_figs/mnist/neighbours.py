@@ -6,7 +6,6 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
@@ -37,7 +36,7 @@ def mnist_neighbours(rate: float = 0.03, early: float = 0.5, late: float = 0.95,
     figure, axes = panels(2, height=4.4, columns=2, sharey=True)
     hidden = 0
     for ax, target in zip(axes, (early, late), strict=True):
-        at = rows[rows["target"] == target].groupby(["what", "name"])[["worth", "angle"]]
+        at: Any = rows[rows["target"] == target].groupby(["what", "name"])[["worth", "angle"]]
         spread, middle = at.sem(), at.mean()
         inside = middle["worth"] >= least
         hidden += int((~inside).sum())
@@ -62,14 +61,15 @@ def mnist_neighbours(rate: float = 0.03, early: float = 0.5, late: float = 0.95,
     return figure
 
 
-def _panel(ax: Axes, middle: pd.DataFrame, spread: pd.DataFrame) -> None:
+def _panel(ax: Axes, middle: Any, spread: Any) -> None:
+    """Draw the means by what and name, and their standard errors."""
     for what, style in _STYLES.items():
         if what not in middle.index.get_level_values(0):
             continue
         x, y = middle.loc[what, "angle"], middle.loc[what, "worth"]
         error = spread.loc[what]
         low = np.minimum(error["worth"], 0.9 * y)
-        look = {"fmt": style.marker, "color": style.colour, "ecolor": "0.75", "elinewidth": 0.5, "ms": 3.5}
+        look: Any = {"fmt": style.marker, "color": style.colour, "ecolor": "0.75", "elinewidth": 0.5, "ms": 3.5}
         drawn = ax.errorbar(x, y, [low, error["worth"]], error["angle"], **look)
         drawn.lines[0].set_gid(MEASURED)
         for name, angle, worth in zip(y.index, x, y, strict=True):

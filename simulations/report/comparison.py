@@ -98,7 +98,7 @@ def _findings(moments: Moments, errors: pd.DataFrame) -> list[str]:
     """Return what comes out, in sentences; tests hold the order that they speak of."""
 
     def value(name: str, target: float, column: str = "per_backward") -> str:
-        return _number(float(moments.mean.loc[(name, _rate(name, 0.03), target), column]))
+        return _number(_at(moments.mean, column, (name, _rate(name, 0.03), target)))
 
     def worth(name: str, column: str = "per_backward") -> str:
         start, early, late = (value(name, target, column) for target in (0.0, EARLY, LATE))
@@ -188,10 +188,15 @@ def _moments(moments: Moments, name: str, rate: float) -> list[str]:
     for column in COLUMNS:
         found = []
         for target in (EARLY, LATE):
-            mean, error = (float(each.loc[(name, rate, target), column]) for each in (moments.mean, moments.error))
+            mean, error = (_at(each, column, (name, rate, target)) for each in (moments.mean, moments.error))
             found.append(_number(mean) + (f" ± {_number(error)}" if column == "per_backward" else ""))
         cells.append(" → ".join(found))
     return cells
+
+
+def _at(frame: pd.DataFrame, column: str, place: Any) -> float:
+    found: Any = frame.loc[place, column]
+    return float(found)
 
 
 def _number(value: float) -> str:
@@ -218,7 +223,8 @@ def _group(name: str) -> str:
 
 def _errors(errors: pd.DataFrame, name: str) -> str:
     cells = []
-    for (level, rate), runs in errors[errors["rule"] == name].groupby(["level", "rate"], sort=True):
+    groups: Any = errors[errors["rule"] == name].groupby(["level", "rate"], sort=True)
+    for (level, rate), runs in groups:
         middle, low, high = (_percent(float(f(runs["error"]))) for f in (np.median, np.min, np.max))
         cells.append(f"{level}s, {100 * rate:g} %: {middle} ({low}–{high})")
     return "; ".join(cells) or MISSING
