@@ -222,6 +222,12 @@ FIGURES = {
         "paper_figs.mnist.moments:mnist_screening",
         ("mnist-moments",),
     ),
+    "mnist-neighbours": FigureEntry(
+        "signal per backward pass of every rule and estimate of one sample, against the bias of its mean",
+        "paper_figs.mnist.neighbours:mnist_neighbours",
+        ("mnist-neighbours",),
+        claims=("mnist-screening",),
+    ),
     "mnist-savings": FigureEntry(
         "a screened step's seconds over a full one's by batch and width, and cost to 5 % error",
         "paper_figs.mnist.savings:mnist_savings",

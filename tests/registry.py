@@ -17,10 +17,11 @@ import closed_forms
 
 from kondo_theory.claims import CLAIMS
 from kondo_theory.claims.registry import Claim
-from kondo_theory.screening import RULES, SAMPLE_RULES
+from kondo_theory.screening import GROUP_RULES, RULES, SAMPLE_RULES
 from paper_figs.catalogue import FIGURES, FigureEntry
 from paper_figs.style import METHODS
 from simulations.bandits import kept_batches
+from simulations.results.tables import COMMITTED, load
 from simulations.sweeps.cells.types import Rule
 from simulations.sweeps.grid import Sweep
 from simulations.sweeps.named.catalogue import SWEEPS
@@ -134,15 +135,23 @@ def missing_of_claim(claim: Claim) -> list[str]:
 def missing_of_rule(rule: str) -> list[str]:
     """Return what a screening rule lacks; a name that is not registered lacks what one on samples does.
 
-    Every rule has a test, words and a line in the table of rules; one on samples also a keyword type, an axis, a code
-    of the kernels, a claimed order and a style.
+    Every rule has a test, words, a line in the table of rules and one in the comparison, with numbers of MNIST if it
+    scores a sample by itself; one on samples also a keyword type, an axis, a code of the kernels, a claimed order and
+    a style.
     """
     words, tests = read("kondo_theory/screening/rules.py"), read("tests/test_screening.py")
     parts = {
         "test: a row of test_scores in tests/test_screening.py": f'("{rule}", ' in tests,
         "words: what it is, below RULES in kondo_theory/screening/rules.py": f"``{rule}``" in words,
         "table: its line in docs/rules.md, with what it scores and looks at": described(rule),
+        "comparison: its line in docs/comparison.md, by `python -m simulations.report.comparison`": re.search(
+            rf"^\| `{re.escape(rule)}` \|", read("docs/comparison.md"), flags=re.MULTILINE
+        ),
     }
+    if rule not in GROUP_RULES:
+        parts["moments: `kondo experiment mnist --study neighbours --preset quick`, into simulations/tables/"] = (
+            rule in compared()
+        )
     if rule in SAMPLE_RULES or rule not in RULES:
         on_axis = any(rule in grid["rule"] for grid in SWEEPS["screening"].grids)
         parts |= {
@@ -155,12 +164,23 @@ def missing_of_rule(rule: str) -> list[str]:
     return [part for part, there in parts.items() if not there]
 
 
+@cache
+def compared() -> set[str]:
+    """Return the rules of which the committed table of study neighbours has moments."""
+    path = COMMITTED / "mnist-neighbours-quick.parquet"
+    return set(load(path, kind="mnist-neighbours").frame["name"]) if path.is_file() else set()
+
+
 def described(rule: str) -> bool:
-    """Whether docs/rules.md has a line of a rule that says what it scores and what it looks at, and more."""
+    """Whether docs/rules.md has a line of a rule that says what it scores, what it looks at and where it is from."""
     if rule not in RULES:
         return False
     start = f"| `{rule}` | {RULES[rule].granularity} | {', '.join(RULES[rule].inputs) or '–'} | "
-    return any(line.startswith(start) and len(line) > len(start) for line in read("docs/rules.md").splitlines())
+    end = f" | {RULES[rule].source} |"
+    return any(
+        line.startswith(start) and line.endswith(end) and len(line) > len(start + end)
+        for line in read("docs/rules.md").splitlines()
+    )
 
 
 def missing_of_figure(name: str, entry: FigureEntry) -> list[str]:

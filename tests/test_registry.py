@@ -91,7 +91,7 @@ def test_negative_control_a_claim_without_parts_lacks_each():
 
 def test_negative_control_a_rule_without_parts_lacks_each():
     assert begins(missing_of_rule("made-up")) == [
-        "test", "words", "table", "keyword type", "axis", "kernel", "order", "style",
+        "test", "words", "table", "comparison", "moments", "keyword type", "axis", "kernel", "order", "style",
     ]  # fmt: skip
 
 
@@ -100,10 +100,12 @@ def test_negative_control_a_rule_on_answers_tokens_or_prompts_lacks_its_own_part
     """Registered and nowhere else; and one whose line in the docs says that it decides on something else."""
     rules = {**RULES, "made-up": ScreeningRule(abs, ("history",), granularity)}
     monkeypatch.setattr(registry, "RULES", rules)
-    assert begins(missing_of_rule("made-up")) == ["test", "words", "table"]
+    assert begins(missing_of_rule("made-up")) == ["test", "words", "table", "comparison", "moments"]
     rules["max-variance"] = replace(RULES["max-variance"], granularity="token")
     assert begins(missing_of_rule("max-variance")) == ["table"]
     rules["max-variance"] = replace(RULES["max-variance"], inputs=("surprisal",))
+    assert begins(missing_of_rule("max-variance")) == ["table"]
+    rules["max-variance"] = replace(RULES["max-variance"], source="here")
     assert begins(missing_of_rule("max-variance")) == ["table"]
 
 

@@ -3,7 +3,8 @@
 :mod:`~kondo_theory.estimators.unbiased` has gates that weight what they keep by 1/w,
 :mod:`~kondo_theory.estimators.draws` draws by score with the top kept for certain, and masks on an answer's tokens,
 :mod:`~kondo_theory.estimators.blend` the blend of PG and a gated gradient of least error,
-:mod:`~kondo_theory.estimators.baseline` the baseline of least noise, and the step that the noise allows.
+:mod:`~kondo_theory.estimators.baseline` the baseline of least noise, and the step that the noise allows;
+:mod:`~kondo_theory.estimators.registry` has estimates by name, as they are compared with rules.
 NumPy and SciPy; it knows no simulation.
 """
 
@@ -25,6 +26,7 @@ from kondo_theory.estimators.blend import (
     zero_price_blend,
 )
 from kondo_theory.estimators.draws import MASKS, best_sure_count, draws_variance, mask_variance
+from kondo_theory.estimators.registry import ESTIMATORS, Estimator, Samples, Use
 from kondo_theory.estimators.unbiased import (
     biased_below,
     effective_share,
@@ -36,9 +38,13 @@ from kondo_theory.estimators.unbiased import (
 )
 
 __all__ = [
+    "ESTIMATORS",
     "MASKS",
     "BestBaseline",
     "Blend",
+    "Estimator",
+    "Samples",
+    "Use",
     "best_baseline",
     "best_blend",
     "best_step",

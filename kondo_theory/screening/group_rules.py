@@ -105,14 +105,34 @@ def _idle_visits(advantage: Array, surprisal: Array, policy_entropy: Array, *, n
 
 GROUP_RULES: Mapping[str, ScreeningRule] = MappingProxyType(
     {
-        "max-variance": ScreeningRule(_max_variance, ("advantage",), "answer", of_batch=True, highest=0.0),
+        "max-variance": ScreeningRule(
+            _max_variance,
+            ("advantage",),
+            "answer",
+            of_batch=True,
+            highest=0.0,
+            source="after PODS, arXiv:2504.13818",
+        ),
         "off-policy-mask": ScreeningRule(
-            _off_policy_mask, ("advantage", "surprisal", "reference policy"), "answer", highest=0.0, drops=True
+            _off_policy_mask,
+            ("advantage", "surprisal", "reference policy"),
+            "answer",
+            highest=0.0,
+            drops=True,
+            source="after DeepSeek-V3.2, as TRL documents it",
         ),
         "group-spread": ScreeningRule(
-            _group_spread, ("advantage",), "prompt", of_batch=True, highest=0.0, drops=True
+            _group_spread,
+            ("advantage",),
+            "prompt",
+            of_batch=True,
+            highest=0.0,
+            drops=True,
+            source="DAPO, arXiv:2503.14476",
         ),
-        "idle-visits": ScreeningRule(_idle_visits, ("history",), "prompt", highest=0.0),
+        "idle-visits": ScreeningRule(
+            _idle_visits, ("history",), "prompt", highest=0.0, source="after GRESO, arXiv:2506.02177"
+        ),
     }
 )
 """Rules on the answers of one group, and on prompts, along the last axis."""

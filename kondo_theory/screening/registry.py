@@ -50,6 +50,8 @@ class ScreeningRule:
         What no score exceeds: a gate at this price or above, which keeps what is above its price, keeps nothing.
     drops : bool
         Whether a score can be −∞ where no input is.
+    source : str
+        Where it is from: "after" one that was not read word for word, "here", or "–" of what is common.
 
     Raises
     ------
@@ -63,6 +65,7 @@ class ScreeningRule:
     of_batch: bool = False
     highest: float = math.inf
     drops: bool = False
+    source: str = "–"
 
     def __post_init__(self) -> None:
         _domain.choice("granularity", self.granularity, GRANULARITIES)

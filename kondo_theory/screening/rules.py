@@ -89,16 +89,25 @@ def _quantile(xp: Any, ordered: Array, n_known: Array, level: float) -> Array:
 
 
 SAMPLE_RULES: Mapping[str, ScreeningRule] = {
-    "delight": ScreeningRule(_delight, ("advantage", "surprisal")),
+    "delight": ScreeningRule(_delight, ("advantage", "surprisal"), source="arXiv:2603.20526"),
     "advantage": ScreeningRule(_advantage, ("advantage",)),
-    "abs-advantage": ScreeningRule(_abs_advantage, ("advantage",)),
+    "abs-advantage": ScreeningRule(_abs_advantage, ("advantage",), source="arXiv:2503.22342"),
     "surprisal": ScreeningRule(_surprisal, ("surprisal",)),
-    "additive": ScreeningRule(_additive, ("advantage", "surprisal")),
+    "additive": ScreeningRule(_additive, ("advantage", "surprisal"), source="arXiv:2603.20526"),
     "uniform": ScreeningRule(_uniform, (), highest=0.0),
-    "abs-advantage-entropy": ScreeningRule(_abs_advantage_entropy, ("advantage", "entropy")),
-    "entropy-band": ScreeningRule(_entropy_band, ("entropy",), of_batch=True, highest=0.0, drops=True),
+    "abs-advantage-entropy": ScreeningRule(
+        _abs_advantage_entropy, ("advantage", "entropy"), source="D³S, arXiv:2509.22115"
+    ),
+    "entropy-band": ScreeningRule(
+        _entropy_band,
+        ("entropy",),
+        of_batch=True,
+        highest=0.0,
+        drops=True,
+        source="after SPINE, arXiv:2511.17938",
+    ),
     "positive-surprisal": ScreeningRule(_positive_surprisal, ("advantage", "surprisal"), drops=True),
-    "entropy": ScreeningRule(_entropy, ("entropy",)),
+    "entropy": ScreeningRule(_entropy, ("entropy",), source="arXiv:2506.01939"),
 }
 """Rules on anything that has an advantage: rows, answers, tokens."""
 

@@ -82,13 +82,22 @@ def _spurious(advantage: Array, surprisal: Array, H: Array, least_probability: f
 TOKEN_RULES: Mapping[str, ScreeningRule] = MappingProxyType(
     {
         "positive-advantage": ScreeningRule(_positive_advantage, ("advantage",), "token", highest=0.0, drops=True),
-        "probability": ScreeningRule(_probability, ("surprisal",), "token", highest=0.0),
-        "weighted-advantage": ScreeningRule(_weighted_advantage, ("advantage", "surprisal"), "token"),
+        "probability": ScreeningRule(
+            _probability, ("surprisal",), "token", highest=0.0, source="after arXiv:2505.12929"
+        ),
+        "weighted-advantage": ScreeningRule(
+            _weighted_advantage, ("advantage", "surprisal"), "token", source="after arXiv:2505.12929"
+        ),
         "no-spurious": ScreeningRule(
-            _no_spurious, ("advantage", "surprisal", "entropy"), "token", highest=0.0, drops=True
+            _no_spurious,
+            ("advantage", "surprisal", "entropy"),
+            "token",
+            highest=0.0,
+            drops=True,
+            source="after STAPO, arXiv:2602.15620",
         ),
         "delight-no-spurious": ScreeningRule(
-            _delight_no_spurious, ("advantage", "surprisal", "entropy"), "token", drops=True
+            _delight_no_spurious, ("advantage", "surprisal", "entropy"), "token", drops=True, source="here"
         ),
     }
 )

@@ -69,6 +69,12 @@ def _best_gates(plan: StudyPlan, command: str, progress: Progress) -> Path:
     return write_table(plan.preset, plan.out, **plan.common(command), progress=progress)
 
 
+def _neighbours(plan: StudyPlan, command: str, progress: Progress) -> Path:
+    from simulations.mnist.steps.neighbours import write_table
+
+    return write_table(plan.preset, plan.out, **plan.common(command), progress=progress)
+
+
 def _curves(plan: StudyPlan, command: str, progress: Progress) -> Path:
     from simulations.mnist.steps.curves import write_table
 
@@ -106,6 +112,9 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
         "adam": Study("what an update of each method is predicted to gain under Adam, along training", _adam),
         "gains": Study("what an update of each method gains, from policies along training", _gains),
         "best-gates": Study("the cost of signal of gates beside the least there is, along training", _best_gates),
+        "neighbours": Study(
+            "every rule and estimate that one sample allows, in exact moments, along training", _neighbours
+        ),
         "curves": Study("training by exactly k, at a price, divided by the kept, by the last layer", _curves),
         "cost": Study("FLOPs, bytes and seconds of full and screened steps over sizes and formats", _cost),
         "gamble": Study("training where one action gambles, by delight, |advantage| and a second draw", _gamble),

@@ -116,6 +116,7 @@ _READERS: Mapping[str, Callable[[pd.DataFrame], dict[str, int]]] = {
     "mnist-best-gates": sizes_of_paths,
     "mnist-gains": sizes_of_paths,
     "mnist-moments": sizes_of_paths,
+    "mnist-neighbours": sizes_of_paths,
     "mnist-cost": sizes_of_steps,
     "mnist-digits": _digits,
     "mnist-batch": _digits,

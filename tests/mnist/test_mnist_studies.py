@@ -47,7 +47,8 @@ def test_every_study_writes_its_table(capsys, tmp_path, study):
     assert table.sidecar["command"].startswith("kondo")
     assert table.sidecar["device"].startswith("cpu: ")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["table.json", "table.parquet"]
-    if study not in ("moments", "adam", "gains", "best-gates", "digits", "batch"):  # nothing of theirs is timed
+    untimed = ("moments", "adam", "gains", "best-gates", "neighbours", "digits", "batch")
+    if study not in untimed:
         assert table.sidecar["clock"] == "CPU seconds"
     before = out.read_bytes()
     code, shown, _ = run(capsys, "--study", study, "--preset", "smoke", "--out", out)
@@ -105,8 +106,8 @@ def test_paths_that_were_measured_are_kept(capsys, tmp_path, monkeypatch):
     [
         (
             ("--study", "joy"),
-            "one of noise, screeners, cascade, moments, adam, gains, best-gates, curves, cost, gamble, stale, "
-            "digits, batch, got 'joy'",
+            "one of noise, screeners, cascade, moments, adam, gains, best-gates, neighbours, curves, cost, gamble, "
+            "stale, digits, batch, got 'joy'",
         ),
         (("--study", "cost", "--seeds", "3"), "a study has settings of its own, got --study cost with --seeds"),
         (("--study", "noise", "--method", "pg"), "a study has settings of its own, got --study noise with --method"),
