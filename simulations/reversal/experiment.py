@@ -14,6 +14,7 @@ from simulations.results.tables import save
 from simulations.resuming.checkpoints import CheckpointDirectory
 from simulations.resuming.extending import Former, whole_sidecar
 from simulations.resuming.runs import Shown, progress_bar, under_way
+from simulations.reversal import neighbours
 from simulations.reversal.plan import SCALING, ReversalPlan, plan_reversal, study_kind
 from simulations.reversal.scaling import measure, searches
 from simulations.reversal.side_by_side.runs import run_many
@@ -91,7 +92,10 @@ def _train(
         show(len(curves), plan.configs[index].label)
     order = range(len(plan.configs))
     every, spent = former.completed(whole.records, [curves[at] for at in order], [seconds[at] for at in order])
-    return tidy(whole.configs, every), {"seeds": sorted({each.seed for each in whole.configs}), "seconds": spent}
+    frame = tidy(whole.configs, every)
+    if whole.study == neighbours.STUDY:
+        frame = neighbours.compared(frame)
+    return frame, {"seeds": sorted({each.seed for each in whole.configs}), "seconds": spent}
 
 
 def _search(plan: ReversalPlan, checkpoints: CheckpointDirectory, show: Shown) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from kondo_theory.screening import SAMPLE_RULES
 from simulations.devices import device_name
 from simulations.errors import ResultError
 from simulations.results.merging import in_order
@@ -33,7 +34,17 @@ __all__ = [
 
 STEP_TIMES = "reversal-step-times"
 """The kind of the tables of :mod:`simulations.reversal.times`."""
-SHARED = {"token-trap": ("quality", ("token gate(3 %)", "row gate(3 %, advantage)", "row gate(3 %)"))}
+SHARED = {
+    "token-trap": ("quality", ("token gate(3 %)", "row gate(3 %, advantage)", "row gate(3 %)")),
+    "neighbours": (
+        "screening",
+        tuple(
+            f"{gate}(3 %{rule})"
+            for gate in ("row gate", "token gate")
+            for rule in ("", *(f", {name}" for name in SAMPLE_RULES if name not in ("delight", "entropy")))
+        ),
+    ),
+}
 """Runs of a study that another one trains: that study's name and the labels."""
 
 
