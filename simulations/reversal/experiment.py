@@ -14,10 +14,11 @@ from simulations.results.tables import save
 from simulations.resuming.checkpoints import CheckpointDirectory
 from simulations.resuming.extending import Former, whole_sidecar
 from simulations.resuming.runs import Shown, progress_bar, under_way
-from simulations.reversal import neighbours
 from simulations.reversal.plan import SCALING, ReversalPlan, plan_reversal, study_kind
 from simulations.reversal.scaling import measure, searches
 from simulations.reversal.side_by_side.runs import run_many
+from simulations.reversal.studies import COMPARED
+from simulations.reversal.summary import compared
 from simulations.reversal.training import tidy
 
 __all__ = ["SCALING", "plan_reversal", "run_reversal"]
@@ -93,8 +94,8 @@ def _train(
     order = range(len(plan.configs))
     every, spent = former.completed(whole.records, [curves[at] for at in order], [seconds[at] for at in order])
     frame = tidy(whole.configs, every)
-    if whole.study == neighbours.STUDY:
-        frame = neighbours.compared(frame)
+    if whole.study == COMPARED:
+        frame = compared(frame)
     return frame, {"seeds": sorted({each.seed for each in whole.configs}), "seconds": spent}
 
 

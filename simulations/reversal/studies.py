@@ -14,6 +14,7 @@ from simulations.reversal.protocols.grid import CELLS
 __all__ = [
     "ABOVE",
     "BELOW",
+    "COMPARED",
     "DEEP",
     "FRESH",
     "NEIGHBOURS",
@@ -103,6 +104,9 @@ NEIGHBOURS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 20 % are two of each prompt's ten: the fewest of which a rule can ask for the largest variance of rewards."""
 
+
+COMPARED = "neighbours"
+"""The study whose table has the columns of :func:`simulations.reversal.summary.compared`."""
 
 COSTLY = MappingProxyType({"smoke": 2, "quick": 2, "paper": 6})
 """Seeds, by preset, of the methods that cost several times as much as the others."""

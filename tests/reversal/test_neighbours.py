@@ -16,8 +16,8 @@ from simulations.networks.sequence_scores import RULES_OF, scores
 from simulations.results.tables import COMMITTED, load
 from simulations.reversal.config import ReversalConfig
 from simulations.reversal.experiment import run_reversal
-from simulations.reversal.neighbours import compared, error_at
 from simulations.reversal.studies import STUDIES
+from simulations.reversal.summary import compared, error_at
 from simulations.reversal.tables import SHARED
 
 P, A, T = 3, 4, 2
