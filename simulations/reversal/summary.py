@@ -124,12 +124,12 @@ def compared(frame: pd.DataFrame) -> pd.DataFrame:
     ``level`` is what the rule decides on here, ``token``, ``answer`` or ``prompt``; ``error`` is the share of wrong
     tokens of sampled answers.
     """
-    names, levels = {"row-gate": "answer", "token-gate": "token"}, []
-    for method, rule in zip(frame["method"], frame["rule"], strict=True):
-        of_prompts = RULES[rule].granularity == "prompt"
-        levels.append("prompt" if of_prompts else names[method])
+    levels = [
+        "prompt" if RULES[rule].granularity == "prompt" else {"row-gate": "answer", "token-gate": "token"}[method]
+        for method, rule in zip(frame["method"], frame["rule"], strict=True)
+    ]
     columns = frame.drop(columns=["level", "error"], errors="ignore")
-    columns.insert(columns.columns.get_loc("rule") + 1, "level", levels)
+    columns.insert(list(columns).index("rule") + 1, "level", levels)
     return columns.assign(error=columns["token_error"])
 
 
