@@ -17,6 +17,7 @@ from simulations.results.sources import Source
 from simulations.results.table_sizes import sizes_of_runs
 from simulations.results.tables import COMMITTED, COMMITTED_GPU, Table, load
 from simulations.results.whole_tables import largest, names, wholes
+from simulations.reversal.studies import NEIGHBOURS
 from simulations.reversal.summary import TASK
 
 __all__ = [
@@ -41,7 +42,10 @@ SHARED = {
         tuple(
             f"{gate}(3 %{rule})"
             for gate in ("row gate", "token gate")
-            for rule in ("", *(f", {name}" for name in SAMPLE_RULES if name not in ("delight", "entropy")))
+            for rule in (
+                "",
+                *(f", {name}" for name in SAMPLE_RULES if name not in ("delight", *NEIGHBOURS["token-gate"])),
+            )
         ),
     ),
 }

@@ -16,7 +16,7 @@ from simulations.networks.sequence_scores import RULES_OF, scores
 from simulations.results.tables import COMMITTED, load
 from simulations.reversal.config import ReversalConfig
 from simulations.reversal.experiment import run_reversal
-from simulations.reversal.studies import STUDIES
+from simulations.reversal.studies import NEIGHBOURS, STUDIES
 from simulations.reversal.summary import compared, error_at
 from simulations.reversal.tables import SHARED
 
@@ -72,15 +72,19 @@ def test_every_rule_on_answers_and_tokens_can_be_trained():
 
 
 def test_no_run_is_trained_twice():
-    """Study screening's committed table and this study share nothing, and together have every rule on tokens."""
+    """Study screening's committed table and this study share nothing, and together have every rule of theirs."""
     there = load(COMMITTED / "reversal-screening-quick.parquet", kind="reversal-screening").frame
     labels = {config.label for config in STUDIES["neighbours"].methods}
     study, shared = SHARED["neighbours"]
     assert study == "screening"
     assert set(shared) == set(there["label"])
     assert not labels & set(shared)
-    tokens = {config.rule for config in STUDIES["neighbours"].methods if config.method == "token-gate"}
-    assert tokens | set(there.loc[there["method"] == "token-gate", "rule"]) == set(RULES_OF["token"])
+    for of, known in RULES_OF.items():
+        method = f"{of}-gate"
+        trained = {*NEIGHBOURS[method], *there.loc[there["method"] == method, "rule"]}
+        assert set(known) - trained == set(), (
+            f"train it too: NEIGHBOURS[{method!r}] in simulations/reversal/studies.py"
+        )
 
 
 def test_the_table_says_what_is_decided_on_and_can_be_extended(tmp_path):
