@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from kondo_theory.screening import SAMPLE_RULES
 from simulations.devices import device_name
 from simulations.errors import ResultError
 from simulations.results.merging import in_order
@@ -17,7 +16,6 @@ from simulations.results.sources import Source
 from simulations.results.table_sizes import sizes_of_runs
 from simulations.results.tables import COMMITTED, COMMITTED_GPU, Table, load
 from simulations.results.whole_tables import largest, names, wholes
-from simulations.reversal.studies import NEIGHBOURS
 from simulations.reversal.summary import TASK
 
 __all__ = [
@@ -35,6 +33,10 @@ __all__ = [
 
 STEP_TIMES = "reversal-step-times"
 """The kind of the tables of :mod:`simulations.reversal.times`."""
+_SCREENED = (
+    *("advantage", "abs-advantage", "surprisal", "additive", "uniform", "abs-advantage-entropy", "entropy-band"),
+    "positive-surprisal",
+)
 SHARED = {
     "token-trap": ("quality", ("token gate(3 %)", "row gate(3 %, advantage)", "row gate(3 %)")),
     "neighbours": (
@@ -42,10 +44,7 @@ SHARED = {
         tuple(
             f"{gate}(3 %{rule})"
             for gate in ("row gate", "token gate")
-            for rule in (
-                "",
-                *(f", {name}" for name in SAMPLE_RULES if name not in ("delight", *NEIGHBOURS["token-gate"])),
-            )
+            for rule in ("", *(f", {name}" for name in _SCREENED))
         ),
     ),
 }
