@@ -101,9 +101,9 @@ def json_file(what: str) -> Decorator:
     )
 
 
-def rules(of: str) -> Decorator:
-    """Return the option of screening rules; ``of`` says which methods take one."""
-    known = completion.keys_in("kondo_theory.screening.rules", "SAMPLE_RULES")
+def rules(of: str, *others: str) -> Decorator:
+    """Return the option of screening rules; ``of`` says which methods take one, ``others`` are more."""
+    known = completion.keys_in("kondo_theory.screening.rules", "SAMPLE_RULES", *others)
     what = f"Screening rule of {of}; repeatable."
     return click.option("--rule", "rules", multiple=True, metavar="NAME", help=what, shell_complete=known)
 

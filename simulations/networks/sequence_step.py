@@ -65,7 +65,10 @@ class SequenceStep(GatedStep):
     granularity : {"token", "row"}
         What the gate keeps or drops: a row is kept with all its tokens.
     rule : str
-        What it ranks, a name in :data:`kondo_theory.screening.SAMPLE_RULES`; without a gate nothing is ranked.
+        What it ranks, a name in :data:`simulations.networks.sequence_scores.RULES_OF` the granularity; without a gate
+        nothing is ranked.
+    group_size : int or None
+        Answers to each prompt, of the rules that need it.
     generator, gate_generator : torch.Generator, optional
         Draw the answers and the gate, on the policy's device; None uses torch's global generator, and the gate's None
         uses ``generator``.
@@ -101,18 +104,19 @@ class SequenceStep(GatedStep):
         *,
         granularity: str = "token",
         rule: str = "delight",
+        group_size: int | None = None,
         generator: torch.Generator | None = None,
         gate_generator: torch.Generator | None = None,
         check: bool = True,
         tolerance: float | None = None,
         ranks: Ranks | None = None,
     ) -> None:
-        require_known(granularity, rule)
+        require_known(granularity, rule, group_size)
         require_rule(rule, granularity, gate)
         generators: dict[str, Any] = {"generator": generator, "gate_generator": gate_generator}
         super().__init__(policy, optimizer, gate, **generators, check=check, tolerance=tolerance, ranks=ranks)
         self.network: Transformer = getattr(policy, "module", policy)  # what DistributedDataParallel wraps
-        self.granularity, self.rule = granularity, rule
+        self.granularity, self.rule, self.group_size = granularity, rule, group_size
         self._own: Rollout | None = None  # the rollout that the policy, as it is, has sampled last
         self.counts: SequenceCounts = SequenceCounts()
         self.seconds = dict.fromkeys(PHASES, 0.0)
@@ -169,7 +173,7 @@ class SequenceStep(GatedStep):
             coefficient = advantage.repeat_interleave(T) if self.granularity == "token" else advantage
             score = coefficient
             if self.gate is not None:
-                score = scores(rollout, advantage, self.granularity, self.rule)
+                score = scores(rollout, advantage, self.granularity, self.rule, self.group_size)
             selection = self._select_samples(score, coefficient=coefficient, check=False)
             self.counts.add_invalid(selection.n_invalid)
             return replace(selection, keep=selection.keep.view(B, -1).expand(B, T))

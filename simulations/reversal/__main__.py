@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from kondo_theory.screening import SAMPLE_RULES
 from simulations.ranks.command import main, rank_options, typed
-from simulations.reversal.config import METHODS
+from simulations.reversal.config import METHODS, RULES
 
 _MODULE = "simulations.reversal"
 
@@ -18,7 +17,7 @@ _MODULE = "simulations.reversal"
 @click.option("--rate", type=float, help="Of a gate, in (0, 1]; 0.03 if neither rate nor price is given.")
 @click.option("--price", type=float, help="Of a gate.")
 @click.option("--temperature", type=float, help="Of a gate at a price, and of dg.")
-@click.option("--rule", type=click.Choice(list(SAMPLE_RULES)), default="delight", show_default=True)
+@click.option("--rule", type=click.Choice(list(RULES)), default="delight", show_default=True)
 @click.option("--length", type=int, default=10, show_default=True, help="Tokens of a prompt.")
 @click.option("--vocab-size", type=int, default=2, show_default=True)
 @click.option("--prompts", type=int, default=10, show_default=True, help="Prompts a batch, of all ranks.")

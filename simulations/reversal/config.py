@@ -11,13 +11,23 @@ from typing import Any
 import numpy as np
 
 from kondo_theory.gate import Gate
-from kondo_theory.screening import SAMPLE_RULES
 from kondo_theory.words import choice
 from simulations.errors import ReportedError
+from simulations.networks.sequence_scores import RULES_OF
 from simulations.networks.transformer import Architecture
 from simulations.reversal.objectives import BASELINES, REWARDS
 
-__all__ = ["LATER", "METHODS", "PRESETS", "QUALITY_METHODS", "STREAMS", "Preset", "ReversalConfig", "preset_configs"]
+__all__ = [
+    "LATER",
+    "METHODS",
+    "PRESETS",
+    "QUALITY_METHODS",
+    "RULES",
+    "STREAMS",
+    "Preset",
+    "ReversalConfig",
+    "preset_configs",
+]
 
 METHODS = {
     "pg": "policy gradient: every token backpropagated with its row's advantage",
@@ -29,6 +39,7 @@ METHODS = {
 }
 
 GATED = ("token-gate", "row-gate")
+RULES = {**RULES_OF["token"], **RULES_OF["row"]}
 EPOCHS = {"ppo": 4, "pmpo": 1}
 LATER: dict[str, Any] = {"baseline": "mean", "divergence": 0.0, "final_norm": True, "head": "zero"}
 """Settings that the first tables had no columns of, and what they were then."""
@@ -60,7 +71,7 @@ class ReversalConfig:
         η: softness of a gate at a price, drawn as Bernoulli(σ((χ − λ)/η)) and hard if None or 0; of ``dg`` (1 if
         None).
     rule : str
-        What a gate at a rate ranks, a name in :data:`kondo_theory.screening.SAMPLE_RULES`.
+        What a gate at a rate ranks, a name in :data:`simulations.networks.sequence_scores.RULES_OF` tokens or rows.
     reward : str
         One of :data:`simulations.reversal.objectives.REWARDS`.
     length, vocab_size : int
@@ -122,7 +133,7 @@ class ReversalConfig:
         for name, allowed in (
             ("method", METHODS),
             ("reward", REWARDS),
-            ("rule", SAMPLE_RULES),
+            ("rule", RULES),
             ("baseline", BASELINES),
         ):
             choice(name, getattr(self, name), allowed)
@@ -157,6 +168,8 @@ class ReversalConfig:
             )
         if self.rule != "delight" and self.rate is None:
             raise ValueError(f"a rule other than delight belongs to a gate at a rate, got {self.rule} without a rate")
+        if self.rule not in (allowed := RULES_OF[self.granularity]):
+            raise ValueError(f"{self.method} ranks by one of {', '.join(allowed)}, got rule {self.rule!r}")
         if self.temperature is not None and not (self.method == "dg" or self.price is not None):
             raise ValueError(f"a temperature belongs to dg and to a price, got {self.temperature} with {self.method}")
         if self.method == "dg" and not 0 < self.softness < math.inf:

@@ -17,6 +17,8 @@ from simulations.resuming.runs import Shown, progress_bar, under_way
 from simulations.reversal.plan import SCALING, ReversalPlan, plan_reversal, study_kind
 from simulations.reversal.scaling import measure, searches
 from simulations.reversal.side_by_side.runs import run_many
+from simulations.reversal.studies import COMPARED
+from simulations.reversal.summary import compared
 from simulations.reversal.training import tidy
 
 __all__ = ["SCALING", "plan_reversal", "run_reversal"]
@@ -92,7 +94,10 @@ def _train(
         show(len(curves), plan.configs[index].label)
     order = range(len(plan.configs))
     every, spent = former.completed(whole.records, [curves[at] for at in order], [seconds[at] for at in order])
-    return tidy(whole.configs, every), {"seeds": sorted({each.seed for each in whole.configs}), "seconds": spent}
+    frame = tidy(whole.configs, every)
+    if whole.study == COMPARED:
+        frame = compared(frame)
+    return frame, {"seeds": sorted({each.seed for each in whole.configs}), "seconds": spent}
 
 
 def _search(plan: ReversalPlan, checkpoints: CheckpointDirectory, show: Shown) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -14,8 +14,10 @@ from simulations.reversal.protocols.grid import CELLS
 __all__ = [
     "ABOVE",
     "BELOW",
+    "COMPARED",
     "DEEP",
     "FRESH",
+    "NEIGHBOURS",
     "RULES_ELSEWHERE",
     "SHALLOW",
     "STUDIES",
@@ -85,6 +87,26 @@ def _gate(method: str, setting: Setting) -> ReversalConfig:
 RULES_ELSEWHERE = ("additive", "positive-surprisal", "advantage", "abs-advantage", "surprisal")
 """Rules tried on the other tasks of ``BELOW``: the first two are predicted to stall, the others to learn."""
 
+
+NEIGHBOURS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "row-gate": (
+            *("max-variance", "abs-advantage", "advantage", "uniform", "delight", "group-spread"),
+            *("surprisal", "entropy"),
+        ),
+        "token-gate": (
+            *("weighted-advantage", "delight-no-spurious", "positive-advantage", "entropy", "probability"),
+            "no-spurious",
+        ),
+    }
+)
+"""Rules that are compared on answers, 20 % of them, and those on tokens, 3 %, that study screening had no table of.
+
+20 % are two of each prompt's ten: the fewest of which a rule can ask for the largest variance of rewards."""
+
+
+COMPARED = "neighbours"
+"""The study whose table has the columns of :func:`simulations.reversal.summary.compared`."""
 
 COSTLY = MappingProxyType({"smoke": 2, "quick": 2, "paper": 6})
 """Seeds, by preset, of the methods that cost several times as much as the others."""
@@ -164,6 +186,16 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             "rules that are predicted to stall, and not to, on tokens of four other tasks",
             tuple(token_gate_by(rule, setting) for setting in BELOW[1:] for rule in RULES_ELSEWHERE),
             MappingProxyType({"smoke": 1, "quick": 3, "paper": 10}),
+        ),
+        "neighbours": Study(
+            "published rules at equal backward rows: 20 % of the answers, and 3 % of the tokens by the rules that "
+            "screening lacks",
+            tuple(
+                ReversalConfig(method, rate=rate, rule=rule)
+                for method, rate in (("row-gate", 0.2), ("token-gate", 0.03))
+                for rule in NEIGHBOURS[method]
+            ),
+            MappingProxyType({"smoke": 1, "quick": 5, "paper": 10}),
         ),
         "reward": Study(
             "every method but the stalling one by the sparser rewards; PMPO with several epochs as well",

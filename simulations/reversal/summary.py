@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from rich.table import Table
 
+from kondo_theory.screening import RULES
 from simulations.statistics import Interval, bootstrap
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "LEARNT",
     "RUN",
     "TASK",
+    "compared",
+    "error_at",
     "final",
     "progress",
     "scaling_table",
@@ -113,6 +116,46 @@ def stalled(run: pd.Series[Any], control: pd.Series[Any]) -> bool:
     tokens, has not learnt either.
     """
     return bool(run["late_reward"] < LEARNT and run["slope"] < STALLED_SLOPE and control["learnt"])
+
+
+def compared(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return learning curves of gates at a rate with the columns level and error.
+
+    ``level`` is what the rule decides on here, ``token``, ``answer`` or ``prompt``; ``error`` is the share of wrong
+    tokens of sampled answers.
+    """
+    levels = [
+        "prompt" if RULES[rule].granularity == "prompt" else {"row-gate": "answer", "token-gate": "token"}[method]
+        for method, rule in zip(frame["method"], frame["rule"], strict=True)
+    ]
+    columns = frame.drop(columns=["level", "error"], errors="ignore")
+    columns.insert(list(columns).index("rule") + 1, "level", levels)
+    return columns.assign(error=columns["token_error"])
+
+
+def error_at(frame: pd.DataFrame, backward_rows: float) -> pd.DataFrame:
+    """Return the error of each run when it had backpropagated so many rows.
+
+    Between evaluations the error is interpolated in the rows; NaN for a run that has not backpropagated as many.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        From :func:`compared`.
+    backward_rows : float
+
+    Returns
+    -------
+    DataFrame
+        The columns ``RUN``, level and error, one row a run.
+    """
+    rows = []
+    for key, run in frame.groupby([*RUN, "level"], sort=False, dropna=False):
+        curve = run.sort_values("update")
+        spent, error = curve["backward_rows"].to_numpy(np.float64), curve["error"].to_numpy(np.float64)
+        found = float(np.interp(backward_rows, spent, error, right=np.nan))
+        rows.append(dict(zip([*RUN, "level"], key, strict=True)) | {"error": found})
+    return pd.DataFrame(rows)
 
 
 def summary_table(table: pd.DataFrame) -> Table:

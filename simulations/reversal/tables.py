@@ -36,7 +36,21 @@ STEP_TIMES = "reversal-step-times"
 CAPTURED = ", captured"
 """After the label of a method whose updates are recorded and replayed."""
 """The kind of the tables of :mod:`simulations.reversal.times`."""
-SHARED = {"token-trap": ("quality", ("token gate(3 %)", "row gate(3 %, advantage)", "row gate(3 %)"))}
+_SCREENED = (
+    *("advantage", "abs-advantage", "surprisal", "additive", "uniform", "abs-advantage-entropy", "entropy-band"),
+    "positive-surprisal",
+)
+SHARED = {
+    "token-trap": ("quality", ("token gate(3 %)", "row gate(3 %, advantage)", "row gate(3 %)")),
+    "neighbours": (
+        "screening",
+        tuple(
+            f"{gate}(3 %{rule})"
+            for gate in ("row gate", "token gate")
+            for rule in ("", *(f", {name}" for name in _SCREENED))
+        ),
+    ),
+}
 """Runs of a study that another one trains: that study's name and the labels."""
 
 

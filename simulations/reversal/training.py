@@ -106,6 +106,7 @@ class ReversalRun:
             config.gate,
             granularity=config.granularity,
             rule=config.rule,
+            group_size=config.answers,
             generator=self.generators["actions"],
             gate_generator=self.generators["gate"],
             ranks=self.ranks,

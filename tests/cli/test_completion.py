@@ -45,7 +45,7 @@ WHOLE = {
     "experiment mnist --rule": list(SAMPLE_RULES),
     "experiment mnist --study": list(MNIST_STUDIES),
     "experiment reversal --method": list(reversal.METHODS),
-    "experiment reversal --rule": list(SAMPLE_RULES),
+    "experiment reversal --rule": list(reversal.RULES),
     "experiment reversal --reward": list(REWARDS),
     "experiment reversal --study": [*REVERSAL_STUDIES, "scaling", "step-times", "stale", "stall-noise", "row-gates"],
 }

@@ -135,8 +135,8 @@ MISTAKES = [
     (("--updates", "0"), "0 is not in the range x>=1"),
     (
         ("--study", "joy"),
-        "study must be one of quality, token-trap, stall-escape, screening, screening-tasks, reward, learning-rate, "
-        "protocols, "
+        "study must be one of quality, token-trap, stall-escape, screening, screening-tasks, neighbours, reward, "
+        "learning-rate, protocols, "
         "scaling, step-times, stale, stall-noise, row-gates, got 'joy'",
     ),
     (

@@ -131,7 +131,7 @@ def test_a_part_of_a_study_can_be_run(tmp_path):
         (
             {"study": "scaling", "only": ["PG"]},
             "a part can be taken of the studies quality, token-trap, stall-escape, screening, screening-tasks, "
-            "reward, learning-rate, protocols alone",
+            "neighbours, reward, learning-rate, protocols alone",
         ),
         ({"methods": ["pg"], "only": ["PG"]}, "a part can be taken of the studies"),
     ):

@@ -25,6 +25,7 @@ METHODS = (
     ReversalConfig("token-gate", price=1e9),  # nobody keeps anything
     ReversalConfig("token-gate", rate=0.2, rule="entropy-band"),  # looks at a seed's whole batch
     ReversalConfig("row-gate", rate=0.2, rule="abs-advantage-entropy"),
+    ReversalConfig("row-gate", rate=0.5, rule="max-variance"),  # looks at groups
     ReversalConfig("row-gate", rate=0.9),  # cheaper as whole trees
     ReversalConfig("row-gate", price=0.0, temperature=0.5),
     ReversalConfig("row-gate", rate=0.3, vocab_size=5, reward="prefix"),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from kondo_theory.screening import SAMPLE_RULES
+from simulations.networks.sequence_scores import RULES_OF
 from simulations.networks.transformer import Architecture
 from simulations.resuming.checkpoints import CheckpointFile
 from simulations.reversal import training as reversal
@@ -24,7 +24,7 @@ EVERY_METHOD = (
     *QUALITY_METHODS,
     ReversalConfig("token-gate", price=0.01, temperature=0.1),
     ReversalConfig("row-gate", price=0.0),
-    *(ReversalConfig(gate, rate=0.2, rule=rule) for gate in ("token-gate", "row-gate") for rule in SAMPLE_RULES),
+    *(ReversalConfig(f"{of}-gate", rate=0.2, rule=rule) for of in ("token", "row") for rule in RULES_OF[of]),
 )
 
 

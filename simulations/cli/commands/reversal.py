@@ -13,6 +13,9 @@ from simulations.cli.experiments import settings_of_a_study, teller, typed, writ
 
 __all__ = ["reversal"]
 
+_OF_TOKENS = ("positive-advantage", "probability", "weighted-advantage", "no-spurious", "delight-no-spurious")
+_OF_GROUPS = ("max-variance", "group-spread")
+
 
 @click.command(
     epilog=options.examples(
@@ -22,8 +25,8 @@ __all__ = ["reversal"]
 )
 @options.PRESET
 @options.study(
-    "Named runs: quality (default), token-trap, screening, screening-tasks, reward, learning-rate, protocols, "
-    "scaling; step-times: seconds of an update; stale: older, broken and mistaken actors; "
+    "Named runs: quality (default), token-trap, screening, screening-tasks, neighbours, reward, learning-rate, "
+    "protocols, scaling; step-times: seconds of an update; stale: older, broken and mistaken actors; "
     "stall-noise: drift and noise along stalls; row-gates: what gates on answers do along training.",
     completion.keys_in(
         "simulations.reversal.studies", "STUDIES", "scaling", "step-times", "stale", "stall-noise", "row-gates"
@@ -36,7 +39,7 @@ __all__ = ["reversal"]
 @options.rates("the gates")
 @options.price("the gates")
 @options.temperature("a gate at a price and of dg")
-@options.rules("the gates")
+@options.rules("the gates", *_OF_TOKENS, *_OF_GROUPS)
 @click.option(
     "--length", "lengths", multiple=True, type=int, metavar="H", help="Tokens an answer. Default: 10; repeatable."
 )

@@ -48,7 +48,7 @@ class StackedSequenceStep:
     network : StackedTransformer
     optimizer : torch.optim.Optimizer
         Over the network's parameters; steps once an update, with a zero gradient for a seed that keeps nothing.
-    gate, granularity, rule
+    gate, granularity, rule, group_size
         As :class:`~simulations.networks.sequence_step.SequenceStep` takes them; the same for all seeds.
     generators, gate_generators : sequences of torch.Generator
         One a seed, on the network's device: they draw the answers and the gate as they would for that seed alone.
@@ -70,13 +70,14 @@ class StackedSequenceStep:
         *,
         granularity: str,
         rule: str,
+        group_size: int | None,
         generators: Sequence[torch.Generator],
         gate_generators: Sequence[torch.Generator],
     ) -> None:
-        require_known(granularity, rule)
+        require_known(granularity, rule, group_size)
         require_rule(rule, granularity, gate)
         self.network, self.optimizer, self.gate = network, optimizer, gate
-        self.granularity, self.rule = granularity, rule
+        self.granularity, self.rule, self.group_size = granularity, rule, group_size
         self.generators, self.gate_generators = generators, gate_generators
         self.counts = [SequenceCounts() for _ in generators]
         self.seconds = dict.fromkeys(PHASES, 0.0)
@@ -259,7 +260,7 @@ class StackedSequenceStep:
         S, B = advantage.shape
         if self.gate is None:
             return advantage[..., None].expand(S, B, rollout.answers.shape[1]).reshape(S, -1)
-        return scores(rollout, advantage, self.granularity, self.rule)
+        return scores(rollout, advantage, self.granularity, self.rule, self.group_size)
 
 
 def _like_one(rollout: Rollout, n_rows: int, length: int) -> Rollout:

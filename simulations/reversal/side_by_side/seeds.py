@@ -119,6 +119,7 @@ class ReversalSeeds:
             config.gate,
             granularity=config.granularity,
             rule=config.rule,
+            group_size=config.answers,
             generators=self.generators["actions"],
             gate_generators=self.generators["gate"],
         )
