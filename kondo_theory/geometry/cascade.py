@@ -114,7 +114,7 @@ def cascade_recall(evaluation: float, cost: float, mean: float, deviation: float
     missed = log_ndtr(-away / v) - 0.5 * ((away + centre) / spread) ** 2
     total = log_ndtr(centre / np.hypot(v, spread))
     share = float(weight @ np.exp(missed - total)) / (float(spread) * np.sqrt(2 * np.pi))
-    return max(1.0 - share, 0.0)
+    return float(max(1.0 - share, 0.0))
 
 
 def _loss(x: ArrayLike) -> FloatArray:

@@ -74,11 +74,11 @@ def normal_kept(
     z = (cut - mean) / sigma
     keep = ndtr(-z)
     # Of what is kept, by φ/(1 − Φ): far up the tail the moments are small differences of large numbers.
-    far = np.minimum(z, 40.0)  # beyond it nothing is kept
-    hazard = _DENSITY * np.exp(-0.5 * far**2 - log_ndtr(-far))
-    advantage = cut + sigma * (hazard - far)
-    variance = sigma**2 * np.maximum(1 - hazard * (hazard - far), 0.0)
-    first, second = keep * advantage, keep * (advantage**2 + variance)
+    far: FloatArray = np.minimum(z, 40.0)  # beyond it nothing is kept
+    hazard: FloatArray = _DENSITY * np.exp(-0.5 * far**2 - log_ndtr(-far))
+    of_kept = cut + sigma * (hazard - far)
+    variance: FloatArray = np.square(sigma) * np.maximum(1 - hazard * (hazard - far), 0.0)
+    first, second = keep * of_kept, keep * (of_kept**2 + variance)
     # The densities of the arms' scores at the price, scaled by the largest: all may underflow.
     exponent = np.where(pi > 0, -0.5 * z**2, -np.inf)
     scaled = pi * np.exp(exponent - exponent.max(axis=-1, keepdims=True)) / (c * sigma)

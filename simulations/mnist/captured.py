@@ -97,7 +97,8 @@ class CapturedProgram(SeedProgram):
         self._found = screening, actions, coefficient, selection
 
     def _after_the_gate(self, width: int) -> tuple[Tensor, ...]:
-        screening, *found = self._found
+        screening, actions, coefficient, selection = self._found
         inputs = None if screening.inputs is None else list(screening.inputs)  # an update empties the list
-        self.step.update(replace(screening, inputs=inputs, made_at=None), *found, width=width)
+        screening = replace(screening, inputs=inputs, made_at=None)
+        self.step.update(screening, actions, coefficient, selection, width=width)
         return ()

@@ -137,9 +137,9 @@ class GambleProgram(SeedProgram):
         gambles = (actions == GAMBLE) & (reward == 0)
         return torch.where(gambles, self.noise * torch.stack(draws).to(reward.dtype), reward)
 
-    def batch(self) -> tuple[Draws, Tensor, Tensor]:
+    def batch(self, draws: Draws | None = None) -> tuple[Draws, Tensor, Tensor]:
         """Return the random numbers of the next update, labels and pixels, and remember the labels."""
-        draws, self._labels, pixels = super().batch()
+        draws, self._labels, pixels = super().batch(draws)
         return draws, self._labels, pixels
 
     def _advantage(self, paid: Tensor, log_policy: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ from simulations.mnist.stale.contenders import CONTENDERS, SETTINGS, SIZES, Cont
 from simulations.mnist.training import SeedProgram, confidence_advantage
 from simulations.networks.actors import Copies
 from simulations.networks.mlp import StackedMLP
-from simulations.randomness.seed_streams import draw_actions
+from simulations.randomness.seed_streams import Draws, draw_actions
 from simulations.resuming.checkpoints import CheckpointDirectory
 from simulations.resuming.parts import Measurement
 
@@ -83,9 +83,9 @@ class StaleProgram(SeedProgram):
         draws = [torch.rand(reward.shape[1:], generator=each, device=reward.device) for each in self._mistakes]
         return torch.where(torch.stack(draws) < self.setting.corruption, torch.ones_like(reward), reward)
 
-    def update(self) -> None:
+    def update(self, draws: Draws | None = None) -> None:
         """Take one update of every seed."""
-        draws, labels, observations = self.batch()
+        draws, labels, observations = self.batch(draws)
         screening = self.screen(observations)
         log_policy = screening.log_policy
         self._watch(log_policy, self.step.counts.updates + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -141,19 +142,25 @@ def price_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
             ratio = _ratio(spent, least).rename("value").reset_index()
             title = f"missed and wasted at the price of {name} / least on the grid, {how}, worst"
             rows.append(_worst(title, ratio, ["update"], origin, where))
-            for update, part in at.groupby("update"):
+            for update, part in _by_update(at["offset"]):
                 title = f"price of {name} less the cost, deviations of the error, {how}, after {update:,} updates"
-                rows.append(_row(title, part["offset"], origin, where | {"updates": int(update)}))
-            for update, part in _ratio(spent, raw.reindex(least.index)).groupby("update"):
+                rows.append(_row(title, part, origin, where | {"updates": update}))
+            for update, part in _by_update(_ratio(spent, raw.reindex(least.index))):
                 title = (
                     f"missed and wasted at the price of {name} / at the cost itself, {how}, after {update:,} updates"
                 )
-                rows.append(_row(title, part, origin, where | {"updates": int(update)}))
+                rows.append(_row(title, part, origin, where | {"updates": update}))
         best = prices.loc[lost.groupby([prices[key] for key in keys]).idxmin()].set_index(keys)
-        for update, part in best.groupby("update"):
+        for update, part in _by_update(best["offset"]):
             title = f"price of the least missed and wasted, likewise, {how}, after {update:,} updates"
-            rows.append(_row(title, part["offset"], origin, where | {"updates": int(update)}))
+            rows.append(_row(title, part, origin, where | {"updates": update}))
     return rows
+
+
+def _by_update(values: pd.Series) -> Iterator[tuple[int, pd.Series]]:
+    """Yield each number of updates with its values."""
+    for update, part in values.groupby("update"):
+        yield int(str(update)), part
 
 
 def _ratio(cost: pd.Series, least: pd.Series) -> pd.Series:
@@ -164,7 +171,7 @@ def _ratio(cost: pd.Series, least: pd.Series) -> pd.Series:
 def _worst(title: str, frame: pd.DataFrame, by: list[str], origin: str, where: dict[str, Value]) -> Measured:
     """Return the largest of the medians over seeds of ``value``."""
     groups = {place: part.sort_values("seed")["value"].to_numpy() for place, part in frame.groupby(by)}
-    worst = max(groups, key=lambda place: float(np.median(groups[place])))
+    worst: Any = max(groups, key=lambda place: float(np.median(groups[place])))
     place = ", ".join(f"{name} {value:g}" for name, value in zip(by, np.atleast_1d(worst), strict=True))
     return _row(title, groups[worst], f"{origin}; at {place}", where)
 
