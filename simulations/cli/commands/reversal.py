@@ -24,9 +24,17 @@ __all__ = ["reversal"]
 @options.study(
     "Named runs: quality (default), token-trap, screening, screening-tasks, reward, learning-rate, protocols, "
     "scaling; step-times: seconds of an update; stale: older, broken and mistaken actors; "
-    "stall-noise: drift and noise along stalls; row-gates: what gates on answers do along training.",
+    "stall-noise: drift and noise along stalls; row-gates: what gates on answers do along training; "
+    "screening-ties: gates that keep whatever ties with the k-th score.",
     completion.keys_in(
-        "simulations.reversal.studies", "STUDIES", "scaling", "step-times", "stale", "stall-noise", "row-gates"
+        "simulations.reversal.studies",
+        "STUDIES",
+        "scaling",
+        "step-times",
+        "stale",
+        "stall-noise",
+        "row-gates",
+        "screening-ties",
     ),
 )
 @click.option(
