@@ -254,7 +254,7 @@ CLAIMS = (
     Claim(
         id="screening-ties",
         statement=(
-            "A gate that keeps whatever ties with the k-th score keeps more than k. By a rule of the advantage alone, "
+            "A gate that keeps whatever ties with the k-th score keeps more than k. By a rule of the advantage, "
             "on tokens that share it, it keeps an answer whole if and only if fewer than ⌈k/T⌉ of the batch score "
             "above it: near p = 1 all of N answers but {late_loss_advantage} by advantage and all but "
             "{late_loss_abs_advantage} by |advantage|, n to a prompt. The random choice keeps all: it is the policy "
@@ -319,7 +319,7 @@ CLAIMS = (
                 Criterion(
                     "token error at as many backward tokens, the random choice, ties kept over exactly k",
                     low=1.0,
-                    why="the comparison at equal cost: ahead by 33 times as many backward tokens, and by nothing else",
+                    why="at equal cost: ahead by 33 times as many backward tokens, and by nothing else",
                 ),
             ),
         ),

@@ -5,8 +5,8 @@ prompt's. Such a gate keeps an answer whole if and only if fewer than m = ⌈k/T
 The laws of how many do are exact sums over the points of a group's answers: whole numbers, so that no tie is lost to
 rounding.
 
-Source: this project, derivation ``screening-ties``. The gate is that of the code of [KG], which keeps all tokens within
-1e-6 of the k-th score.
+Source: this project, derivation ``screening-ties``. The gate is that of the code of [KG], which keeps all tokens
+within 1e-6 of the k-th score.
 """
 
 from __future__ import annotations

@@ -45,17 +45,17 @@ class TieKeepingStep(StackedSequenceStep):
         Answers of each seed by their points, since it was cleared.
     """
 
-    def __init__(self, *given: Any, length: int, **named: Any) -> None:
+    def __init__(self, *given: Any, rate: float, length: int, **named: Any) -> None:
         super().__init__(*given, **named)
-        where = {"dtype": torch.int64, "device": next(self.network.parameters()).device}
+        self.rate = rate
+        where: dict[str, Any] = {"dtype": torch.int64, "device": next(self.network.parameters()).device}
         self.moving = torch.zeros(len(self.counts), **where)
         self.points = torch.zeros(len(self.counts), length + 1, **where)
 
     def select(self, rollout: Rollout, advantage: Tensor) -> Selection:
         """Gate each seed's tokens; see :meth:`StackedSequenceStep.select`."""
         exact = super().select(rollout, advantage)
-        assert self.gate is not None and self.gate.rate is not None
-        keep = kept_with_ties(exact.score, self.gate.rate).view(exact.keep.shape)
+        keep = kept_with_ties(exact.score, self.rate).view(exact.keep.shape)
         self.moving += (keep & (advantage != 0)[..., None]).sum((1, 2))
         point = points(rollout.prompts, rollout.answers, "fraction").view(advantage.shape)
         self.points.scatter_add_(1, point, torch.ones_like(point))
@@ -86,6 +86,7 @@ class TiedSeeds(ReversalSeeds):
             rule=exact.rule,
             generators=exact.generators,
             gate_generators=exact.gate_generators,
+            rate=config.rate,
             length=config.length,
         )
 
