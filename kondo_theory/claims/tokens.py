@@ -254,9 +254,9 @@ CLAIMS = (
     Claim(
         id="screening-ties",
         statement=(
-            "A gate that keeps whatever ties with the k-th score keeps more than k. By a rule of the advantage, "
-            "on tokens that share it, it keeps an answer whole if and only if fewer than ⌈k/T⌉ of the batch score "
-            "above it: near p = 1 all of N answers but {late_loss_advantage} by advantage and all but "
+            "A gate that keeps whatever ties with the k-th score keeps more than k. By a rule of the advantage, on "
+            "tokens that share it, it keeps an answer whole if and only if fewer than ⌈k/T⌉ of the batch score above "
+            "it: near p = 1 all but a share {late_loss_advantage} of N answers by advantage, all but "
             "{late_loss_abs_advantage} by |advantage|, n to a prompt. The random choice keeps all: it is the policy "
             "gradient. On token reversal that puts it ahead of the advantage; at exactly k tokens it is far behind."
         ),

@@ -124,7 +124,7 @@ def kept_with_ties(points: ArrayLike, n_prompts: int, n_answers: int, m: int, ru
             whole, fewer = tables[above.tobytes()]
             group += whole[at]
             mine += [
-                (law[x] * fewer[at - x], distance[at, x] != 0)
+                (law[x] * fewer[at - x], bool(distance[at, x] != 0))
                 for x in np.flatnonzero(score[at] == level)
                 if x <= at <= x + (n - 1) * T
             ]
