@@ -60,7 +60,7 @@ class KeptShare:
 def share_with_ties(
     p: float, n_tokens: int, n_prompts: int, n_answers: int, rate: float, rule: str = "advantage"
 ) -> KeptShare:
-    """Return what is kept of independent tokens that are all right with probability p.
+    """Return what is kept of independent tokens that are all right with probability p; scalars only.
 
     Parameters
     ----------
@@ -117,17 +117,15 @@ def kept_with_ties(points: ArrayLike, n_prompts: int, n_answers: int, m: int, ru
     tables: dict[bytes, tuple[FloatArray, FloatArray]] = {}
     kept = moving = 0.0
     for level in np.unique(score):
-        group, mine = np.zeros(place), []
-        for at, above in enumerate(score > level):
-            if above.tobytes() not in tables:
-                tables[above.tobytes()] = _tables(law, above, n, place)
-            whole, fewer = tables[above.tobytes()]
-            group += whole[at]
-            mine += [
-                (law[x] * fewer[at - x], bool(distance[at, x] != 0))
-                for x in np.flatnonzero(score[at] == level)
-                if x <= at <= x + (n - 1) * T
-            ]
+        above = [each.tobytes() for each in score > level]  # which points are, by the points of the group
+        for which in set(above) - tables.keys():
+            tables[which] = _tables(law, np.frombuffer(which, dtype=np.bool_), n, place)
+        group = np.sum([tables[which][0][at] for at, which in enumerate(above)], axis=0)
+        mine = [
+            (law[x] * tables[above[at]][1][at - x], bool(distance[at, x] != 0))
+            for at, x in zip(*np.nonzero(score == level), strict=True)
+            if x <= at <= x + (n - 1) * T
+        ]
         below = np.cumsum(_power(group, P - 1, place))[::-1]  # fewer than m − x above among the other groups
         for others, moves in mine:
             chance = float(others @ below)
@@ -136,7 +134,9 @@ def kept_with_ties(points: ArrayLike, n_prompts: int, n_answers: int, m: int, ru
 
 
 def late_loss(n_tokens: int, n_prompts: int, n_answers: int, m: int, rule: str) -> float:
-    """Return the slope of what is not kept, in 1 − p at p = 1: a batch with one wrong token against one without.
+    """Return the slope, in 1 − p at p = 1, of the share that is not kept; scalars only.
+
+    It is that of batches with one wrong token.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def _tables(law: FloatArray, above: NDArray[np.bool_], n: int, m: int) -> tuple[
 
 def _power(law: FloatArray, times: int, m: int) -> FloatArray:
     """Return the law of the sum of so many draws, its first m values."""
-    found = np.eye(1, m)[0]
+    found: FloatArray = np.eye(1, m)[0]
     for _ in range(times):
         found = np.convolve(found, law)[:m]
     return found
