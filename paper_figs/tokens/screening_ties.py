@@ -26,7 +26,8 @@ _NAMES = {"advantage": "advantage", "abs-advantage": "|advantage|", "delight": "
 def screening_ties() -> Figure:
     """Draw the share kept against 1 − p, and final errors at exactly k and with ties against the share kept."""
     tied = measured("reversal-screening-ties", "reversal-screening-ties-paper", "reversal-screening-ties-quick").frame
-    exact, full = reversal_curves("screening").frame, reversal_curves("quality").frame
+    exact, full = (reversal_curves(study).frame for study in ("screening", "quality"))
+    exact, full = (frame[frame["update"] <= tied["update"].max()] for frame in (exact, full))
     seeds = tied["seed"].unique()
     exact = exact[(exact["method"] == "token-gate") & exact["rule"].isin(_NAMES) & exact["seed"].isin(seeds)]
     pg = full[(full["label"] == "PG") & full["seed"].isin(seeds)].assign(rule="uniform")

@@ -82,6 +82,10 @@ def rows_of(change=lambda kind, rule: {}):
             where = "pg" if (kind, rule) == ("ties", "uniform") else kind
             frames[where] += [curve(rule, seed, **(made | change(kind, rule))) for seed in SEEDS]
     tied, exact, pg = (pd.concat(frames[name], ignore_index=True) for name in ("ties", "k", "pg"))
+    longer = pg[pg["update"] == 1000].assign(update=10_000, token_error=1e-9, backward_tokens=1e7)
+    pg = pd.concat(
+        [pg, longer, longer.assign(update=9_000)], ignore_index=True
+    )  # a longer run counts to update 1,000
     rows = ties.tie_rows(tied, exact, pg, "test", lambda law, P, n, m, rule: KeptShare(SHARES[rule], 0.0))
     return [replace(row, sizes={"updates": 1_000, "seeds": 3}) for row in rows]
 

@@ -53,11 +53,13 @@ def tie_rows(
         As :func:`simulations.reversal.ties.study.measure` makes it, of every rule.
     exact, pg : DataFrame
         Learning curves of token gates at exactly k, by the same rules and the random choice, and of the policy
-        gradient, at the same seeds: it is the random choice with ties kept.
+        gradient, at the same seeds: it is the random choice with ties kept. Later updates are left out.
     origin : str
     shares : callable
         The closed form; a negative control replaces it.
     """
+    longest = tied["update"].max()
+    exact, pg = (frame[frame["update"] <= longest] for frame in (exact, pg))
     with_ties = {rule: tied[tied["rule"] == rule] for rule in RULES} | {"uniform": pg}
     at_k = {rule: exact[exact["rule"] == rule] for rule in _NAMES}
     rows = []
