@@ -376,6 +376,12 @@ FIGURES = {
         ("sweep row-dependence",),
         "page",
     ),
+    "screening-ties": FigureEntry(
+        "what a gate keeps that keeps ties at the k-th score, and the errors it ends at on token reversal",
+        "paper_figs.tokens.screening_ties:screening_ties",
+        ("reversal-screening-ties", "reversal-screening", "reversal-quality"),
+        "page",
+    ),
     "token-rules": FigureEntry(
         "drift by rules on tokens: positions alike, learnt ones beside open ones, open ones beside free ones",
         "paper_figs.tokens.token_rules:token_rules",

@@ -28,7 +28,7 @@ __all__ = ["MEASURED", "SCALING", "ReversalPlan", "plan_reversal", "study_kind"]
 
 SCALING = "scaling"
 """The study that is a search and no list of runs."""
-MEASURED = ("step-times", "stale", "stall-noise", "row-gates")
+MEASURED = ("step-times", "stale", "stall-noise", "row-gates", "screening-ties")
 """Studies that write tables of their own kind."""
 
 

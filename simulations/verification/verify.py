@@ -136,6 +136,10 @@ CHECKS: dict[str, Check] = {
         measure="simulations.verification.checks.reversal.stalls:stall_escape",
     ),
     "token-rules": Check(simulate="simulations.verification.checks.tokens.token_rules:token_rules"),
+    "screening-ties": Check(
+        simulate="simulations.verification.checks.tokens.screening_ties:screening_ties",
+        measure="simulations.verification.checks.reversal.ties:screening_ties",
+    ),
     "gates-under-adam": Check(
         simulate="simulations.verification.checks.bandits.updates.gates_under_adam:gates_under_adam",
         measure="simulations.verification.checks.mnist.steps:gates_under_adam",

@@ -47,7 +47,15 @@ WHOLE = {
     "experiment reversal --method": list(reversal.METHODS),
     "experiment reversal --rule": list(reversal.RULES),
     "experiment reversal --reward": list(REWARDS),
-    "experiment reversal --study": [*REVERSAL_STUDIES, "scaling", "step-times", "stale", "stall-noise", "row-gates"],
+    "experiment reversal --study": [
+        *REVERSAL_STUDIES,
+        "scaling",
+        "step-times",
+        "stale",
+        "stall-noise",
+        "row-gates",
+        "screening-ties",
+    ],
 }
 
 

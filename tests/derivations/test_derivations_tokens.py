@@ -18,7 +18,16 @@ from simulations.verification.checks.tokens.examples import EXAMPLES, PREDICTED
 
 @pytest.mark.parametrize(
     "claim",
-    ["token-trap", "row-gate", "token-dg", "token-screening", "autoregressive-rows", "stall-escape", "token-rules"],
+    [
+        "token-trap",
+        "row-gate",
+        "token-dg",
+        "token-screening",
+        "autoregressive-rows",
+        "stall-escape",
+        "token-rules",
+        "screening-ties",
+    ],
 )
 def test_every_step_holds(claim):
     derivation = derived(claim)

@@ -13,6 +13,7 @@ from kondo_theory.token_trap import rows as token_rows
 from kondo_theory.token_trap.autoregressive_rows import answer_law
 from kondo_theory.token_trap.positions import Positions, percentile_drifts, position_drifts
 from kondo_theory.token_trap.row_balance import row_balance
+from kondo_theory.token_trap.screening_ties import kept_with_ties
 from kondo_theory.token_trap.stall_escape import barrier, diffusion
 
 
@@ -189,3 +190,23 @@ def _forgets(rng):
 @refuted("token-rules", "|advantage| weighted by probability pushes no position down")
 def _late(rng):
     return position_drifts([Positions(10, 0.75)], 10, rng.uniform(0.001, 0.05), "weighted-advantage")[0]
+
+
+def _tied_batch(rng) -> tuple:
+    """Return sizes, a law of points and a rule whose ties are kept."""
+    T, P, n = (int(rng.integers(low, high)) for low, high in ((1, 6), (1, 5), (2, 6)))
+    law = rng.dirichlet(np.full(T + 1, rng.uniform(0.1, 2.0)))
+    return T, P, n, int(rng.integers(1, P * n + 1)), law, str(rng.choice(["advantage", "abs-advantage", "uniform"]))
+
+
+@states("screening-ties", "no less than m answers of N are kept, and the random choice keeps all")
+def _kept_with_ties(rng):
+    _, P, n, m, law, rule = _tied_batch(rng)
+    found, every = kept_with_ties(law, P, n, m, rule), kept_with_ties(law, P, n, m, "uniform")
+    return np.array([found.kept - m / (P * n), found.kept - found.moving, 0.0 - abs(every.kept - 1)]) + 1e-12
+
+
+@refuted("screening-ties", "what is kept more has no advantage")
+def _idle_ties(rng):
+    _, P, n, m, law, _ = _tied_batch(rng)
+    return m / (P * n) - kept_with_ties(law, P, n, m, "advantage").moving

@@ -137,7 +137,7 @@ MISTAKES = [
         ("--study", "joy"),
         "study must be one of quality, token-trap, stall-escape, screening, screening-tasks, neighbours, reward, "
         "learning-rate, protocols, "
-        "scaling, step-times, stale, stall-noise, row-gates, got 'joy'",
+        "scaling, step-times, stale, stall-noise, row-gates, screening-ties, got 'joy'",
     ),
     (
         ("--study", "quality", "--length", "3"),

@@ -116,5 +116,5 @@ def test_both_studies_write_a_table_part_by_part(tmp_path, monkeypatch):
         before = out.read_bytes()
         writing.write_table(study, "smoke", out, progress=said.append)
         assert (out.read_bytes(), len(said)) == (before, 1), "the very same call has nothing to do"
-    with pytest.raises(ValueError, match="study must be one of stall-noise, row-gates, got 'joy'"):
+    with pytest.raises(ValueError, match="study must be one of stall-noise, row-gates, screening-ties, got 'joy'"):
         writing.write_table("joy", "smoke", tmp_path / "t.parquet")

@@ -27,9 +27,17 @@ _OF_GROUPS = ("max-variance", "group-spread")
 @options.study(
     "Named runs: quality (default), token-trap, screening, screening-tasks, neighbours, reward, learning-rate, "
     "protocols, scaling; step-times: seconds of an update; stale: older, broken and mistaken actors; "
-    "stall-noise: drift and noise along stalls; row-gates: what gates on answers do along training.",
+    "stall-noise: drift and noise along stalls; row-gates: what gates on answers do along training; "
+    "screening-ties: gates that keep whatever ties with the k-th score.",
     completion.keys_in(
-        "simulations.reversal.studies", "STUDIES", "scaling", "step-times", "stale", "stall-noise", "row-gates"
+        "simulations.reversal.studies",
+        "STUDIES",
+        "scaling",
+        "step-times",
+        "stale",
+        "stall-noise",
+        "row-gates",
+        "screening-ties",
     ),
 )
 @click.option(

@@ -16,6 +16,7 @@ from simulations.devices import resolve
 from simulations.resuming.checkpoints import measured_in_turn
 from simulations.resuming.parts import Measurement
 from simulations.reversal.moments import noise, rows
+from simulations.reversal.ties import study as ties
 
 __all__ = ["MEASURED", "write_table"]
 
@@ -25,6 +26,7 @@ MEASURED: Mapping[str, tuple[Jobs, Callable[..., pd.DataFrame], Mapping[str, Any
     {
         "stall-noise": (noise.jobs, noise.measure, noise.SIZES),
         "row-gates": (rows.jobs, rows.measure, rows.SIZES),
+        "screening-ties": (ties.jobs, ties.measure, ties.SIZES),
     }
 )
 """By study: its parts, what measures one, and its sizes by preset. A table's kind is ``reversal-STUDY``."""
