@@ -49,6 +49,12 @@ class Selection:
     score: Tensor
     gate: Gate | StreamedPrice | None
     mask: Tensor | None = None
+    _places = None  # no field: a copy with another ``keep`` must not have them
+
+    def at(self, places: Tensor) -> Selection:
+        """Note the places of what is kept, (..., k) in order, for :attr:`rows` and :meth:`padded_rows`."""
+        object.__setattr__(self, "_places", places)
+        return self
 
     @cached_property
     def n_eligible(self) -> Tensor:
@@ -72,6 +78,8 @@ class Selection:
         if self.n_kept.ndim:
             batches = tuple(self.n_kept.shape)
             raise ValueError(f"rows must be of one batch, got {batches} batches side by side: use padded_rows")
+        if self._places is not None:
+            return self._places
         keep = self.keep if self.keep.ndim == 1 else self.keep.flatten(1).any(1)
         return keep.nonzero().squeeze(-1)
 
@@ -90,6 +98,9 @@ class Selection:
         present : (..., width) boolean tensor
             False on the padding.
         """
+        places: Tensor | None = self._places
+        if places is not None and places.shape[-1] == width:
+            return places, torch.ones_like(places, dtype=torch.bool)
         kept_first = self.keep.byte().sort(dim=-1, descending=True, stable=True)  # not every GPU sorts booleans
         return kept_first.indices[..., :width], kept_first.values[..., :width].bool()
 
