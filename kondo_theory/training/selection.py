@@ -52,7 +52,7 @@ class Selection:
     _places = None  # no field: a copy with another ``keep`` must not have them
 
     def at(self, places: Tensor) -> Selection:
-        """Note the places of what is kept, (..., k) in order, for :attr:`rows` and :meth:`padded_rows`."""
+        """Note the places of what is kept, (..., k) in order, for :meth:`padded_rows`."""
         object.__setattr__(self, "_places", places)
         return self
 
@@ -78,8 +78,6 @@ class Selection:
         if self.n_kept.ndim:
             batches = tuple(self.n_kept.shape)
             raise ValueError(f"rows must be of one batch, got {batches} batches side by side: use padded_rows")
-        if self._places is not None:
-            return self._places
         keep = self.keep if self.keep.ndim == 1 else self.keep.flatten(1).any(1)
         return keep.nonzero().squeeze(-1)
 

@@ -142,22 +142,20 @@ class ScreenedStep(QuickRowStep):
             If the batch is empty, a tensor's first axis is not the batch, the logits are not (B, K) or, with
             ``check``, give no probabilities, or a batch normalisation layer uses the batch's statistics.
         """
+        kept = self._keep_pass(observations)
+        if kept is not None:
+            return self._screened(kept)
         require_independent_rows(self.policy)
         size = batch_size(observations)
         made_at = (self.counts.updates, *state_of(self.policy))
-        kept = self._keep_pass(observations)
         with torch.set_grad_enabled(self.gate is None):
-            logits = row_logits(self.policy, observations, size) if kept is None else kept.logits
-            log_policy = log_probabilities(logits)
+            log_policy = log_probabilities(row_logits(self.policy, observations, size))
         detached = log_policy.detach()
         if self.check:
             require_numbers(detached)
         actions = draw(detached, self.generator, self.ranks)
         log_prob = pick(log_policy, actions)
-        surprisal = -log_prob.detach()
-        if kept is not None:
-            kept.hold(self.optimizer, actions, surprisal, detached)
-        return Screening(actions, surprisal, detached, log_prob if log_prob.requires_grad else None, made_at, kept)
+        return Screening(actions, -log_prob.detach(), detached, log_prob if log_prob.requires_grad else None, made_at)
 
     def select(
         self, screening: Screening, advantage: Tensor, *, score: Tensor | None = None, weight: Tensor | None = None

@@ -177,8 +177,9 @@ class KeptPass:
         """
         parameters = self.parameters()
         held = [*parameters, self._held[0], *self._made]
-        steps = (optimizer.state.get(each, {}).get("step") for each in parameters[:1])
-        counted = [each._version if isinstance(each, Tensor) else each or 0 for each in steps]
+        states = (optimizer.state.get(each) for each in parameters)
+        steps = (state["step"] for state in states if state and "step" in state)
+        counted = (each._version if isinstance(each, Tensor) else each for each in steps)
         return (*(each._version for each in held), *(each.data_ptr() for each in parameters), *counted)
 
     def row(self, place: Tensor) -> Tensor:

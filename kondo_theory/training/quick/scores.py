@@ -52,7 +52,7 @@ def quick_selection(
     gate: Gate | StreamingGate | None,
     rng: torch.Generator | Tensor | None = None,
     *,
-    coefficient: Tensor,
+    coefficient: Tensor | None = None,
     check: bool = True,
 ) -> Selection:
     """Return :func:`~kondo_theory.training.selection.select_samples` of a batch, or batches side by side.
@@ -60,9 +60,10 @@ def quick_selection(
     Parameters and errors are those of that function; ``check`` concerns gates at a temperature alone.
     """
     hard = isinstance(gate, Gate) and gate.temperature == 0.0
-    if hard and score.ndim and score.numel() and _are_plain(score, coefficient):
-        # NaN exactly where the score is or the coefficient is not finite.
-        numbers = torch.add(score.detach(), coefficient.detach(), alpha=0.0)
+    if hard and score.ndim and score.numel() and _are_plain(score, score if coefficient is None else coefficient):
+        numbers = score.detach()
+        if coefficient is not None:  # NaN exactly where the score is or the coefficient is not finite
+            numbers = torch.add(numbers, coefficient.detach(), alpha=0.0)
         found = _top(numbers, gate, rng) if gate.price is None else _above(numbers, gate)
         if found is not None:
             return found
@@ -74,7 +75,7 @@ def _above(numbers: Tensor, gate: Gate) -> Selection:
     assert gate.price is not None
     keep, invalid = numbers > gate.price, numbers.isnan()
     n_valid = torch.full(numbers.shape[:-1], numbers.shape[-1], dtype=torch.int64, device="cpu")
-    ranked = numbers.masked_fill_(invalid, -math.inf)
+    ranked = numbers.masked_fill(invalid, -math.inf)
     return Selection(keep, n_valid, keep.sum(-1), invalid.sum(-1), ranked, gate)
 
 
@@ -93,7 +94,8 @@ def _top(numbers: Tensor, gate: Gate, rng: torch.Generator | Tensor | None) -> S
         return None
     if not isinstance(rng, Tensor):  # what breaks ties is drawn whether there are any or not
         torch.rand(numbers.shape, generator=rng, dtype=torch.float64, device="cpu")
-    rows = top.indices[..., :n_kept].sort(-1).values
+    rows = top.indices[..., :n_kept]
     keep = torch.zeros_like(numbers, dtype=torch.bool).scatter_(-1, rows, True)
-    counts = torch.tensor([size, n_kept, 0], device="cpu").expand(*numbers.shape[:-1], 3).unbind(-1)
-    return Selection(keep, *counts, numbers, gate).at(rows)
+    counts = [rows.new_full(rows.shape[:-1], number) for number in (size, n_kept, 0)]
+    selection = Selection(keep, *counts, numbers, gate)
+    return selection if rows.ndim == 1 else selection.at(rows.sort(-1).values)

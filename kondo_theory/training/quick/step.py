@@ -8,19 +8,30 @@ from torch import Tensor
 from kondo_theory.gate import delight
 from kondo_theory.training.logged import LoggedRowStep
 from kondo_theory.training.observations import Observations
-from kondo_theory.training.policies import log_probabilities, pick
+from kondo_theory.training.policies import draw, log_probabilities, pick, require_numbers
 from kondo_theory.training.quick.layers import KeptPass
 from kondo_theory.training.quick.scores import quick_delight, quick_selection
-from kondo_theory.training.records import Screening
+from kondo_theory.training.records import Screening, StepCounts
 from kondo_theory.training.selection import Selection
 
-__all__ = ["QuickRowStep"]
+__all__ = ["QuickRowStep", "clear_gradients"]
+
+
+def clear_gradients(optimizer: torch.optim.Optimizer) -> None:
+    """Clear an optimizer's gradients as its ``zero_grad(set_to_none=True)`` does, without torch's record of it."""
+    if type(optimizer).zero_grad is not torch.optim.Optimizer.zero_grad or "zero_grad" in vars(optimizer):
+        optimizer.zero_grad(set_to_none=True)
+        return
+    for group in optimizer.param_groups:
+        for each in group["params"]:
+            each.grad = None
 
 
 class QuickRowStep(LoggedRowStep):
     """A step on rows that spares kept rows a second pass; see :class:`~kondo_theory.training.ScreenedStep`."""
 
     reuse: bool
+    counts: StepCounts
 
     def _may_reuse(self) -> bool:
         return self.reuse and self.gate is not None and self.ranks is None
@@ -29,6 +40,17 @@ class QuickRowStep(LoggedRowStep):
         """Return the pass over a batch with its activations, or None where it is not to be kept."""
         with torch.no_grad():
             return KeptPass.of(self.policy, observations) if self._may_reuse() else None
+
+    @torch.no_grad()
+    def _screened(self, kept: KeptPass) -> Screening:
+        """Return what :meth:`act` does, from a pass that is kept."""
+        log_policy = log_probabilities(kept.logits)
+        if self.check:
+            require_numbers(log_policy)
+        actions = draw(log_policy, self.generator, quick=not self.check)
+        surprisal = -pick(log_policy, actions)
+        kept.hold(self.optimizer, actions, surprisal, log_policy)
+        return Screening(actions, surprisal, log_policy, None, (self.counts.updates,), kept)
 
     def _ranked(
         self, screening: Screening, advantage: Tensor, score: Tensor | None, coefficient: Tensor
@@ -44,7 +66,7 @@ class QuickRowStep(LoggedRowStep):
     def _kept_pass(self, observations: Observations, screening: Screening, rows: Tensor | None) -> KeptPass | None:
         """Return the pass of screening if it still is that of the policy over these observations."""
         kept, made = screening.kept, (screening.actions, screening.surprisal, screening.log_policy)
-        if kept is None or rows is None or not self._may_reuse():
+        if kept is None or rows is None or not self._may_reuse() or screening.made_at != (self.counts.updates,):
             return None
         if not kept.serves(self.policy, self.optimizer, observations, *made):
             return None
@@ -84,7 +106,7 @@ class QuickRowStep(LoggedRowStep):
         else:
             gradients = [torch.zeros_like(each) for each in parameters]
         if clear:
-            self.optimizer.zero_grad(set_to_none=True)
+            clear_gradients(self.optimizer)
         for each, gradient in zip(parameters, gradients, strict=True):
             if each.grad is None:
                 each.grad = gradient
