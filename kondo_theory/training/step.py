@@ -298,7 +298,7 @@ class ScreenedStep(QuickRowStep):
         kept, rerun = self._kept_pass(observations, screening, rows), rows is not None or screening.log_prob is None
         self.path = PATHS[2 if kept else int(rerun)]
         if kept is not None and rows is not None:
-            coefficient = coefficient.index_select(0, rows) * (scale / divisor)
+            coefficient = coefficient.index_select(0, rows) * scale / divisor
             self._write_from(kept, screening, coefficient, rows, clear=clear)
             self.counts.add_backward(n_kept, rerun=False)
             return
