@@ -109,7 +109,7 @@ def _plain(batch: Callable[[], tuple[Tensor, Tensor]], policy: nn.Module) -> Cal
         advantage = _advantage(actions.squeeze(-1), labels, screened)
         loss = -(advantage * log_policy.gather(-1, actions).squeeze(-1)).mean()
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
 
     return update

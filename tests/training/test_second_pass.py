@@ -65,6 +65,10 @@ def custom_layer(loop):
     loop.policy[0] = Twice(6, 12).double()
 
 
+def another_parameter(loop):
+    loop.policy[0].register_parameter("spare", nn.Parameter(torch.ones(3)))
+
+
 def normalised(loop):
     loop.policy.insert(1, nn.BatchNorm1d(12).double().eval())
 
@@ -75,7 +79,7 @@ def idle_dropout(loop):
 
 OBSTACLES = [
     hooked_parameter, hooked_accumulation, hooked_module, hooked_before, hooked_backward, parametrized, tied,
-    tied_storage, frozen, custom_call, custom_layer, normalised, idle_dropout,
+    tied_storage, frozen, custom_call, custom_layer, another_parameter, normalised, idle_dropout,
 ]  # fmt: skip
 
 

@@ -42,7 +42,7 @@ _DERIVATIVES: dict[type[nn.Module], Derivative] = {
 """The derivative of a loss by what an elementwise layer read, from that by what it made; autograd's own."""
 
 _MODULE_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-_any_global_hook = nn.modules.module._has_any_global_hook
+_any_global_hook: Callable[[], bool] = nn.modules.module._has_any_global_hook
 
 
 def plain_layers(policy: nn.Module) -> tuple[nn.Module, ...] | None:
@@ -57,14 +57,17 @@ def plain_layers(policy: nn.Module) -> tuple[nn.Module, ...] | None:
         return None
     if torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling():
         return None
-    layers, parameters = tuple(policy), []
+    layers: tuple[nn.Module, ...] = tuple(policy)
+    parameters: list[Tensor] = []
     linear = False  # the layer before
     for layer in layers:
-        after_linear, linear = linear, type(layer) is nn.Linear
+        after_linear, linear = linear, type(layer) is nn.Linear  # and no class derived from it
         if _is_attended(layer) or not (linear or (after_linear and type(layer) in _DERIVATIVES)):
             return None
+        if linear and [*layer._parameters] != ["weight", "bias"]:
+            return None
         if linear:
-            parameters += [each for each in (layer.weight, layer.bias) if each is not None]
+            parameters += [each for each in layer._parameters.values() if each is not None]
         elif getattr(layer, "inplace", False) and type(layer) not in _IN_PLACE:
             return None
     if not linear:
@@ -137,12 +140,12 @@ class KeptPass:
         layers = plain_layers(policy)
         if layers is None or type(observations) is not Tensor or torch.is_inference_mode_enabled():
             return None
-        first = layers[0].weight
+        first = next(layers[0].parameters())
         if observations.ndim != 2 or observations.dtype != first.dtype or observations.device != first.device:
             return None
         if observations.requires_grad or observations.is_inference():
             return None
-        widths = [layer.in_features for layer in layers[1:] if type(layer) is nn.Linear]
+        widths = [layer.in_features for layer in layers[1:] if isinstance(layer, nn.Linear)]
         if len(observations) * sum(widths) * first.itemsize > KEPT_BYTES:
             return None
         return cls(layers, observations)

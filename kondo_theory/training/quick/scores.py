@@ -59,8 +59,8 @@ def quick_selection(
 
     Parameters and errors are those of that function; ``check`` concerns gates at a temperature alone.
     """
-    hard = isinstance(gate, Gate) and gate.temperature == 0.0
-    if hard and score.ndim and score.numel() and _are_plain(score, score if coefficient is None else coefficient):
+    small = score.ndim > 0 and score.numel() > 0 and _are_plain(score, score if coefficient is None else coefficient)
+    if small and isinstance(gate, Gate) and gate.temperature == 0.0:
         numbers = score.detach()
         if coefficient is not None:  # NaN exactly where the score is or the coefficient is not finite
             numbers = torch.add(numbers, coefficient.detach(), alpha=0.0)
@@ -96,6 +96,6 @@ def _top(numbers: Tensor, gate: Gate, rng: torch.Generator | Tensor | None) -> S
         torch.rand(numbers.shape, generator=rng, dtype=torch.float64, device="cpu")
     rows = top.indices[..., :n_kept]
     keep = torch.zeros_like(numbers, dtype=torch.bool).scatter_(-1, rows, True)
-    counts = [rows.new_full(rows.shape[:-1], number) for number in (size, n_kept, 0)]
-    selection = Selection(keep, *counts, numbers, gate)
+    n_valid, kept, n_invalid = (rows.new_full(rows.shape[:-1], number) for number in (size, n_kept, 0))
+    selection = Selection(keep, n_valid, kept, n_invalid, numbers, gate)
     return selection if rows.ndim == 1 else selection.at(rows.sort(-1).values)

@@ -80,6 +80,7 @@ class QuickRowStep(LoggedRowStep):
         logits = kept.row(row)
         second = pick(log_probabilities(logits), screening.actions[row])
         allowed = self._allowed_gap(logits, own=True)
+        assert allowed is not None
         return bool(((second + screening.surprisal[row]).abs() <= allowed).all())
 
     @torch.no_grad()
