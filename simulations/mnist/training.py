@@ -21,7 +21,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from kondo_theory.gate import gate_probability
+from kondo_theory.gate import delight, gate_probability
 from kondo_theory.screening import RULES
 from kondo_theory.training.quick.scores import quick_delight
 from simulations.errors import ReportedError
@@ -190,7 +190,7 @@ class SeedProgram:
         advantage = confidence_advantage(reward, log_policy)
         surprisal = -log_policy.gather(-1, actions[..., None]).squeeze(-1)
         if config.method == "dg":
-            chi = self.screener.delight(quick_delight(advantage, surprisal))
+            chi = self.screener.delight(self._delight(advantage, surprisal))
             weight = gate_probability(chi, 0.0, config.temperature or 1.0, check=False)
             self.step.update(screening, actions, advantage * weight, None)
             return
@@ -198,7 +198,7 @@ class SeedProgram:
             self.step.update(screening, actions, advantage, None)
             return
         if config.rule is None:
-            score = self.screener.delight(quick_delight(advantage, surprisal))
+            score = self.screener.delight(self._delight(advantage, surprisal))
         else:
             entropy = -(log_policy.exp() * log_policy).sum(-1)
             parameters = {} if config.alpha is None else {"alpha": config.alpha}
@@ -208,6 +208,11 @@ class SeedProgram:
             self.step.update(screening, actions, advantage, selection)
         else:
             self.step.update(screening, actions, reward, selection, advantage=confidence_advantage)
+
+    def _delight(self, advantage: Tensor, surprisal: Tensor) -> Tensor:
+        quick = self.step.quick
+        chi: Tensor = quick_delight(advantage, surprisal) if quick else delight(advantage, surprisal, check=False)
+        return chi
 
     def evaluate(self) -> None:
         """Add a row to every curve.
