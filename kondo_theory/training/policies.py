@@ -119,13 +119,20 @@ def pick(log_policy: Tensor, actions: Tensor) -> Tensor:
     return log_policy.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
 
 
-def draw(log_policy: Tensor, generator: torch.Generator | None = None, ranks: Ranks | None = None) -> Tensor:
+def draw(
+    log_policy: Tensor,
+    generator: torch.Generator | None = None,
+    ranks: Ranks | None = None,
+    *,
+    quick: bool = False,
+) -> Tensor:
     """Draw an action a row from log-probabilities (B, K), float32 at least; (B,) int64.
 
     With ranks, those of its rows that one process would draw with all of theirs, from a generator in the same state.
+    ``quick`` draws the same actions without torch's checks of the probabilities.
     """
     few = log_policy.shape[-1] <= _MOST_CATEGORIES
-    if few and ranks is None:
+    if few and ranks is None and not quick:
         return torch.multinomial(log_policy.exp(), 1, generator=generator).squeeze(-1)
     size = len(log_policy)
     first, total = (0, size) if ranks is None else ranks.place(size, log_policy.device)

@@ -10,6 +10,7 @@ from torch import Tensor
 from kondo_theory.training.agreement import DeviceCounts, require_surprisal
 from kondo_theory.training.display import one_line
 from kondo_theory.training.flops import FlopsPerSample
+from kondo_theory.training.quick.layers import KeptPass
 from kondo_theory.training.selection import Selection
 
 __all__ = ["Screening", "StepCounts", "require_vectors"]
@@ -33,6 +34,8 @@ class Screening:
     made_at : tuple of int or None
         Set by the step's own ``act`` alone: the state of the policy then. Such a screening must agree with the second
         forward pass; one that was made elsewhere need not.
+    kept : KeptPass or None
+        Set by the step's own ``act`` alone: small activations of a plain policy, which serve one backward pass.
     """
 
     actions: Tensor
@@ -40,6 +43,7 @@ class Screening:
     log_policy: Tensor | None = None
     log_prob: Tensor | None = None
     made_at: tuple[int, ...] | None = None
+    kept: KeptPass | None = None
 
     def __repr__(self) -> str:
         return one_line(self, ("actions", "surprisal", "log_policy", "log_prob"))

@@ -49,6 +49,12 @@ class Selection:
     score: Tensor
     gate: Gate | StreamedPrice | None
     mask: Tensor | None = None
+    _places = None  # no field: a copy with another ``keep`` must not have them
+
+    def at(self, places: Tensor) -> Selection:
+        """Note the places of what is kept, (..., k) in order, for :meth:`padded_rows`."""
+        object.__setattr__(self, "_places", places)
+        return self
 
     @cached_property
     def n_eligible(self) -> Tensor:
@@ -90,6 +96,9 @@ class Selection:
         present : (..., width) boolean tensor
             False on the padding.
         """
+        places: Tensor | None = self._places
+        if places is not None and places.shape[-1] == width:
+            return places, torch.ones_like(places, dtype=torch.bool)
         kept_first = self.keep.byte().sort(dim=-1, descending=True, stable=True)  # not every GPU sorts booleans
         return kept_first.indices[..., :width], kept_first.values[..., :width].bool()
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from kondo_theory.gate import Gate, delight
+from kondo_theory.gate import Gate
 from kondo_theory.training.agreement import compare_passes, state_of
 from kondo_theory.training.gated import require_scale
-from kondo_theory.training.logged import LoggedRowStep
 from kondo_theory.training.observations import Observations, batch_size
 from kondo_theory.training.policies import draw, log_probabilities, pick, require_independent_rows, require_numbers
+from kondo_theory.training.quick.step import QuickRowStep
 from kondo_theory.training.ranks.group import Ranks
 from kondo_theory.training.records import Screening, StepCounts, require_vectors
 from kondo_theory.training.rows import first_row_logits, row_log_prob, row_logits
@@ -21,12 +21,13 @@ from kondo_theory.training.selection import Selection
 from kondo_theory.training.streaming import StreamingGate
 from kondo_theory.words import choice
 
-__all__ = ["NORMALISERS", "ScreenedStep"]
+__all__ = ["NORMALISERS", "PATHS", "ScreenedStep"]
 
 NORMALISERS = ("batch", "kept")
+PATHS = ("kept graph", "second pass", "kept activations")
 
 
-class ScreenedStep(LoggedRowStep):
+class ScreenedStep(QuickRowStep):
     """One gated policy-gradient update at a time, for any torch policy over discrete actions.
 
     :meth:`update` does it all: clear the gradients, :meth:`select`, :meth:`backward`, :meth:`step`. Call these one by
@@ -62,10 +63,18 @@ class ScreenedStep(LoggedRowStep):
         ``normalised-price-gate``), at a fixed rate only its length is another.
     ranks : Ranks or None
         Each of these has a part of the batch, and they gate it as one: see :mod:`kondo_theory.training.ranks`.
+    reuse : bool
+        Take the kept rows' gradient from the activations of :meth:`act`, without a second pass, where these are small
+        and the policy is plain, linear layers with a usual function between two (see
+        :func:`kondo_theory.training.quick.layers.plain_layers`). It is the same up to rounding. With ``check`` one
+        kept row is run again, and if it disagrees all are. Parameters that change between :meth:`act` and
+        :meth:`backward` without a trace, by ``.data``, are seen by that alone.
 
     Attributes
     ----------
     counts : StepCounts
+    path : {"kept graph", "second pass", "kept activations"} or None
+        Where the gradient of the last backward pass came from.
 
     Raises
     ------
@@ -104,11 +113,14 @@ class ScreenedStep(LoggedRowStep):
         tolerance: float | None = None,
         normalise: str = "batch",
         ranks: Ranks | None = None,
+        reuse: bool = True,
     ) -> None:
         self.normalise = choice("normalise", normalise, NORMALISERS)
         generators = {"generator": generator, "gate_generator": gate_generator}
         super().__init__(policy, optimizer, gate, **generators, check=check, tolerance=tolerance, ranks=ranks)
         self.counts: StepCounts = StepCounts()
+        self.reuse = reuse
+        self.path: str | None = None
 
     def act(self, observations: Observations) -> Screening:
         """Run the forward pass over the whole batch and draw one action a row.
@@ -130,6 +142,9 @@ class ScreenedStep(LoggedRowStep):
             If the batch is empty, a tensor's first axis is not the batch, the logits are not (B, K) or, with
             ``check``, give no probabilities, or a batch normalisation layer uses the batch's statistics.
         """
+        kept = self._keep_pass(observations)
+        if kept is not None:
+            return self._screened(kept)
         require_independent_rows(self.policy)
         size = batch_size(observations)
         made_at = (self.counts.updates, *state_of(self.policy))
@@ -260,10 +275,8 @@ class ScreenedStep(LoggedRowStep):
         self, screening: Screening, advantage: Tensor, score: Tensor | None, weight: Tensor | None
     ) -> Selection:
         advantage = advantage.detach()
-        if score is None:
-            score = delight(advantage, screening.surprisal, check=self.check)
         coefficient = _coefficient(advantage, weight)
-        selection = self._select_samples(score, coefficient=coefficient, check=self.check)
+        selection = self._ranked(screening, advantage, score, coefficient)
         self.counts.add_selection(selection)
         return selection
 
@@ -281,14 +294,20 @@ class ScreenedStep(LoggedRowStep):
         size, whole = len(selection.keep), len(selection.keep) if self.ranks is None else selection.n_valid
         rows = None if self.gate is None else selection.rows
         n_kept = size if rows is None else len(rows)
-        rerun = rows is not None or screening.log_prob is None
+        divisor = whole if self.normalise == "batch" else selection.n_kept.clamp(min=1)
+        kept, rerun = self._kept_pass(observations, screening, rows), rows is not None or screening.log_prob is None
+        self.path = PATHS[2 if kept else int(rerun)]
+        if kept is not None and rows is not None:
+            coefficient = coefficient.index_select(0, rows) * scale / divisor
+            self._write_from(kept, screening, coefficient, rows, clear=clear)
+            self.counts.add_backward(n_kept, rerun=False)
+            return
         with torch.enable_grad():
             if n_kept == 0:
                 loss = first_row_logits(self.policy, observations)
             else:
                 log_prob = self._second_pass(observations, screening, rows) if rerun else self._first_pass(screening)
                 coefficient = coefficient.masked_fill(~selection.keep, 0.0) if rows is None else coefficient[rows]
-                divisor = whole if self.normalise == "batch" else selection.n_kept.clamp(min=1)
                 loss = -(coefficient * log_prob).sum() / divisor
             self._write(loss, scale=scale, clear=clear, empty=n_kept == 0)
         self.counts.add_backward(n_kept, rerun=rerun)

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from kondo_theory.gate import delight, gate_probability
 from kondo_theory.screening import RULES
+from kondo_theory.training.quick.scores import quick_delight
 from kondo_theory.training.selection import Selection
 from simulations.errors import ReportedError
 from simulations.mnist.config import MnistConfig
@@ -205,17 +206,22 @@ class SeedProgram:
         advantage = confidence_advantage(reward, log_policy)
         surprisal = -log_policy.gather(-1, actions[..., None]).squeeze(-1)
         if config.method == "dg":
-            chi = self.screener.delight(delight(advantage, surprisal, check=False))
+            chi = self.screener.delight(self._delight(advantage, surprisal))
             return advantage * gate_probability(chi, 0.0, config.temperature or 1.0, check=False), None
         if config.gate is None:
             return advantage, None
         if config.rule is None:
-            score = self.screener.delight(delight(advantage, surprisal, check=False))
+            score = self.screener.delight(self._delight(advantage, surprisal))
         else:
             entropy = -(log_policy.exp() * log_policy).sum(-1)
             parameters = {} if config.alpha is None else {"alpha": config.alpha}
             score = RULES[config.rule](advantage, surprisal, entropy, **parameters)
         return advantage, self.step.select(score, uniforms)
+
+    def _delight(self, advantage: Tensor, surprisal: Tensor) -> Tensor:
+        quick = self.step.quick
+        chi: Tensor = quick_delight(advantage, surprisal) if quick else delight(advantage, surprisal, check=False)
+        return chi
 
     def evaluate(self) -> None:
         """Add a row to every curve.

@@ -22,15 +22,13 @@ from kondo_theory.gate import Gate, kept_count
 from kondo_theory.training.agreement import compare_passes, require_tolerance, state_of
 from kondo_theory.training.display import one_line
 from kondo_theory.training.policies import pick
+from kondo_theory.training.quick.layers import KEPT_BYTES
+from kondo_theory.training.quick.scores import quick_selection
 from kondo_theory.training.selection import Selection, select_samples
 from simulations.networks.mlp import StackedMLP
 from simulations.networks.stacked_counts import StackedCounts
 
 __all__ = ["KEPT_BYTES", "Advantage", "StackedScreening", "StackedStep"]
-
-KEPT_BYTES = 2**24
-"""Activations of a seed's batch that are kept at most: beyond, a second forward pass over the kept rows is cheaper
-than their memory."""
 
 Advantage = Callable[[Tensor, Tensor], Tensor]
 """From what is known of samples without the network, (S, k), and their log-policy, (S, k, K), to advantages."""
@@ -73,6 +71,8 @@ class StackedStep:
     tolerance : float or None
         The largest difference in nats between log-probabilities of screening and of a second forward pass; a limit
         waits for the device. None sets none: the gap is counted.
+    quick : bool
+        On a CPU, select by fewer operations: the same samples, but values are read for it.
 
     Attributes
     ----------
@@ -91,10 +91,11 @@ class StackedStep:
         gate: Gate | None,
         *,
         tolerance: float | None = None,
+        quick: bool = True,
     ) -> None:
         if any(parameter.grad is None for parameter in network.parameters()):
             raise ValueError("the network has no trainable parameter: it is a frozen copy, to be read only")
-        self.network, self.optimizer, self.gate = network, optimizer, gate
+        self.network, self.optimizer, self.gate, self.quick = network, optimizer, gate, quick
         self.tolerance, self.counts = require_tolerance(tolerance), StackedCounts.none(network)
         self._last_share = 1.0 if gate is None else gate.rate or 0.0
 
@@ -126,7 +127,8 @@ class StackedStep:
         Selection
             Of S batches side by side: ``keep`` (S, B).
         """
-        selection = select_samples(score, self.gate, uniforms, check=False)
+        select = quick_selection if self.quick else select_samples
+        selection = select(score, self.gate, uniforms, check=False)
         self.counts.add_invalid(selection.n_invalid)
         return selection
 

@@ -239,11 +239,23 @@ def test_counts_and_screenings_read_in_one_line():
 def test_an_update_waits_for_no_gpu(data, config):
     """Only a gate at a price, whose number kept varies, reads one value: the width of the backward pass."""
     program = SeedProgram([replace(config, seed=seed) for seed in SEEDS], data, CPU)
+    program.step.quick = False  # a CPU is looked at, which costs nothing
     program.update()
     with Waits() as waits:
         program.update()
     varying = config.gate is not None and config.gate.rate is None
     assert waits.seen == (["_local_scalar_dense"] if varying else [])
+
+
+@pytest.mark.parametrize("config", METHODS, ids=lambda config: config.label)
+def test_fewer_operations_are_the_same_update_bit_by_bit(data, config):
+    programs = [SeedProgram([replace(config, seed=seed) for seed in SEEDS], data, CPU) for _ in range(2)]
+    programs[0].step.quick = False
+    for program in programs:
+        for _ in range(5):
+            program.update()
+    for mine, reference in zip(*(program.step.network.parameters() for program in programs), strict=True):
+        assert torch.equal(mine, reference)
 
 
 def test_negative_control_a_wait_is_seen():
