@@ -69,6 +69,16 @@ def balance_rows(frame: pd.DataFrame, origin: str) -> list[Measured]:
             policy_row(f"share of positive drifts along ∇J, {where}", share, origin, point),
         ]
     size = idle[(idle["gate"] == "abs-advantage") & (idle["rate"] == RATE)].groupby("seed")["drift"].sum()
+    at_first = frame[(frame["label"] == _LEARNING.label) & (frame["vocab_size"] == _LEARNING.vocab_size)]
+    at_first = at_first[(at_first["update"] == at_first["update"].min()) & (at_first["rate"] == RATE)]
+    pushed = at_first[at_first["gate"] == _IDLE.rule].set_index("seed")
+    place: dict[str, Value] = {"M": _LEARNING.vocab_size, "H": _LEARNING.length, "gate": _IDLE.rule, "ρ": RATE}
+    for column, name in (("margin", "margin"), ("drift", "drift along ∇J")):
+        where = f"{_IDLE.rule} at ρ={RATE:g}, M = {_LEARNING.vocab_size}, H = {_LEARNING.length}, first policy"
+        values = pushed[column] / pushed[f"{column}_error"]
+        rows.append(
+            policy_row(f"{name} over its standard error, {where}", values, origin, place | {"measure": column})
+        )
     name = "drift along ∇J over that by |advantage|, where a row gate does not learn"
     rows.append(policy_row(name, own.groupby("seed")["drift"].sum() / size, origin, {"gate": _IDLE.rule, "ρ": RATE}))
     shown = pd.concat([learning[learning["rate"] == RATE], own])
