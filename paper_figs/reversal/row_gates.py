@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -45,25 +47,25 @@ def reversal_row_gates() -> Figure:
         Drift along the mean gradient over that of |advantage|. Points: medians over seeds, {seeds} a path. (d) At the
         same policies of rows by delight, and at M = 10, H = 4: the drifts of the right logits, summed, if single
         tokens were kept instead, {100 * RATE:g} % by delight, against the mean reward; a point for each policy and
-        seed, bars of 1.96 standard errors; lines: the mean field of independent tokens. Measured on networks.""")
+        seed, bars of 1.96 standard errors; lines (M = 10 wide): the mean field of independent tokens. Measured on networks.""")
     return figure
 
 
-_TASKS = {(2, 10): "token gate", (10, 4): "tokens, independent"}
-"""M and H of the tasks, and the styles that they are drawn in."""
+_TASKS = {(2, 10): ("X", (0.08, -0.034)), (10, 4): ("D", (0.25, 0.031))}
+"""M and H of the tasks, their markers, and where their names stand."""
 
 
 def _tokens(ax: Axes, frame: pd.DataFrame) -> None:
     """Draw the right logits' drifts by tokens at each policy, beside the mean field."""
-    names = {}
-    for (m, h), name in _TASKS.items():
-        style = method_style(name)
+    for (m, h), (marker, place) in _TASKS.items():
+        style = replace(method_style("delight"), marker=marker)
         rewards = np.linspace(1 / m, 0.999, 400)
-        ax.plot(rewards, h * drift(rewards, h, m, rate=RATE), color=style.colour)
+        wide = 2.0 if m == 10 else 0.9
+        ax.plot(rewards, h * drift(rewards, h, m, rate=RATE), color=style.colour, lw=wide)
         at = frame[(frame["vocab_size"] == m) & (frame["length"] == h)]
         error = 1.96 * at["balance_error"]
         draw_measured(ax, at["reward"], at["balance"], at["balance"] - error, at["balance"] + error, style, ls="")
-        names[f"M = {m}, H = {h}"] = style.colour
+        ax.text(*place, f"M = {m}, H = {h}", color=style.colour)
     reference(ax, y=0)
     ax.set(xlabel="mean reward", ylabel="drifts of the right logits", xlim=(0, 1.02))
     lowest = frame.sort_values("balance").iloc[0]
@@ -73,7 +75,6 @@ def _tokens(ax: Axes, frame: pd.DataFrame) -> None:
         f"Tokens by delight push right logits down, at M = {m}, H = {h}, reward {number(float(lowest['reward']))} "
         f"by {number(-float(lowest['balance']))}",
     )
-    stack_names(ax, (0.97, 0.97), names)
 
 
 def _medians(frame: pd.DataFrame, gate: str, column: str) -> pd.Series:
