@@ -47,7 +47,8 @@ def reversal_row_gates() -> Figure:
         Drift along the mean gradient over that of |advantage|. Points: medians over seeds, {seeds} a path. (d) At the
         same policies of rows by delight, and at M = 10, H = 4: the drifts of the right logits, summed, if single
         tokens were kept instead, {100 * RATE:g} % by delight, against the mean reward; a point for each policy and
-        seed, bars of 1.96 standard errors; lines (M = 10 wide): the mean field of independent tokens. Measured on networks.""")
+        seed, bars of 1.96 standard errors; lines (M = 10 wide): the mean field of independent tokens. Measured on
+        networks.""")
     return figure
 
 
