@@ -305,7 +305,7 @@ FIGURES = {
         claims=("reversal-token-trap", "reversal-row-gate"),
     ),
     "reversal-row-gates": FigureEntry(
-        "the row condition and the cost of signal of gates on whole answers along the transformer's training",
+        "row condition, cost of signal and drift of gates on answers and tokens along the transformer's training",
         "paper_figs.reversal.row_gates:reversal_row_gates",
         ("reversal-row-gates",),
         claims=("autoregressive-rows", "optimal-gate"),

@@ -159,9 +159,9 @@ CLAIMS = (
             "of the last layer alone, which need no backward pass, come near it. Trained with, that gate was "
             "predicted to be no slower to 20 % error; it never gets there: it leaves digits behind, as was "
             "predicted of its end. On token reversal (answers kept whole at 3 %) predictions were missed: midway "
-            "delight costs two to three times what |advantage| does, late two thirds and less; the drift along the "
-            "true gradient is |advantage|'s throughout, late six to thirty times delight's. The least cost of "
-            "signal is no guide to learning"
+            "delight costs 1.2 to 3.2 times what |advantage| does, late two thirds and less (medians of three "
+            "seeds); the drift along the true gradient is |advantage|'s throughout, late six to thirty times "
+            "delight's. The least cost of signal is no guide to learning"
         ),
         rule=DecisionRule(
             statistic=SIMULATED_RULE + "; on MNIST, gates at 3 % of batches of 100: " + MEDIAN_RULE,

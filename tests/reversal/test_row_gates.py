@@ -13,7 +13,7 @@ from simulations.networks.rollouts import sample
 from simulations.networks.transformer import Transformer
 from simulations.results.tables import load
 from simulations.reversal.config import ReversalConfig
-from simulations.reversal.moments import answers, gates, noise, rows, writing
+from simulations.reversal.moments import answers, gates, noise, rows, tokens, writing
 
 GATE = tiny(ReversalConfig("row-gate", rate=0.25, vocab_size=3), answers=4, prompts=3)
 REPEATS = 20
@@ -27,8 +27,13 @@ def policy():
 
 
 @pytest.fixture(scope="module")
-def drawn(policy):
-    return answers.draw_answers(policy, GATE, 3, 2, torch.Generator().manual_seed(1))
+def blocks(policy):
+    return answers.draw_blocks(policy, GATE, 3, 2, torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(scope="module")
+def drawn(policy, blocks):
+    return answers.read_answers(policy, blocks)
 
 
 def test_the_score_of_each_answer_is_its_own_gradient(policy):
@@ -39,6 +44,12 @@ def test_the_score_of_each_answer_is_its_own_gradient(policy):
         total = log_policy.gather(-1, rollout.answers[row : row + 1, :, None]).sum()
         own = torch.cat([each.flatten() for each in torch.autograd.grad(total, list(policy.parameters()))])
         torch.testing.assert_close(expected, own, rtol=1e-4, atol=1e-5)
+
+
+def test_weights_are_of_each_tokens_score(policy):
+    rollout = sample(policy, torch.randint(3, (2, 3)), 3, n_answers=2)
+    each = [answers.answer_scores(policy, rollout, torch.eye(3)[t].expand(4, -1)) for t in range(3)]
+    torch.testing.assert_close(sum(each), answers.answer_scores(policy, rollout), rtol=1e-4, atol=1e-5)
 
 
 def test_products_are_those_with_the_blocks_mean_gradients(drawn):
@@ -62,6 +73,28 @@ def test_the_balance_is_that_of_the_kept_and_every_gate_keeps_its_share(drawn):
         assert found.loc[(gate, 1.0), "second"] == pytest.approx(drawn.square.mean())
     kept = np.sort(drawn.square.reshape(6, 12), axis=1)[:, -3:]
     assert found.loc[("length of g", 0.25), "second"] == pytest.approx(kept.sum() / 72)
+
+
+def test_gates_on_tokens_keep_what_training_keeps_and_all_of_it_is_the_answers(policy, blocks, drawn):
+    found = pd.DataFrame(tokens.token_rows(policy, blocks, (0.2, 1.0), 0, 2)).set_index(["gate", "rate"])
+    rows = pd.DataFrame(gates.gate_rows(drawn, (1.0,), 0)).set_index("gate")
+    for rule in tokens.TOKEN_GATES:
+        whole = found.loc[(tokens.named(rule), 1.0)]
+        for name in ("balance", "second", "cost", "drift", "length2"):
+            assert whole[name] == pytest.approx(rows.loc["uniform", name], rel=1e-3), "every token of every answer"
+    own = []
+    for rollout, advantage in (each for block in blocks.batches for each in block):
+        score = advantage[:, None] * rollout.surprisal
+        kept = torch.zeros(score.numel()).index_fill(0, score.flatten().topk(7).indices, 1).view_as(score)  # a fifth
+        own.append(answers.answer_scores(policy, rollout, kept * advantage[:, None]).square().sum() / len(score))
+    assert found.loc[("delight, tokens", 0.2), "second"] == pytest.approx(float(torch.stack(own).mean()), rel=1e-3)
+
+
+def test_a_batch_without_an_advantage_moves_no_token(policy, blocks):
+    still = tuple(tuple((rollout, 0 * advantage) for rollout, advantage in block) for block in blocks.batches)
+    found = pd.DataFrame(tokens.token_rows(policy, replace(blocks, batches=still), (0.2,), 0, 1))
+    assert (found["second"] == 0).all()
+    assert np.isinf(found["cost"]).all()
 
 
 def world(seed, n=4, batches=3, B=40, size=120):

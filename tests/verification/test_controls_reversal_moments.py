@@ -130,7 +130,8 @@ def gates(change=lambda row: {}):
                         row |= {"gate": gate, "rate": rate, "place": place, "cost_error": 0.1, "drift_error": 0.1}
                         row |= {"slope": 0.2, "slope_error": 0.1, "margin": 1.0, "margin_error": 0.1}
                         row |= {"cost": 2.0 if gate == BEST else 20.0 if late else 10.0}
-                        row |= {"drift": 0.0 if idle and gate == "positive-surprisal" else 1.0}
+                        against = gate == "positive-surprisal"
+                        row |= {"drift": 0.0 if idle and against else -1.0 if against and not place else 1.0}
                         rows.append(row | change(row))
     return pd.DataFrame(rows)
 
@@ -145,6 +146,10 @@ def test_where_predictions_come_true_the_row_condition_holds():
 
 def idle(row):
     return "positive" in row["label"]
+
+
+def pushed(row):
+    return row["gate"] == "positive-surprisal" and row["place"] == 0 and row["vocab_size"] == 2 and not idle(row)
 
 
 @pytest.mark.control("autoregressive-rows")
@@ -162,7 +167,8 @@ def idle(row):
         ),
         (lambda row: {"slope": 0.9} if idle(row) else {}, "1 − slope over its standard error, where one does not"),
         (lambda row: {"margin": 0.1} if idle(row) else {}, "margin over its standard error, where one does not"),
-        (lambda row: {"drift": 0.5} if idle(row) and "pos" in row["gate"] else {}, "where a row gate does not learn"),
+        (lambda row: {"drift": 0.5} if pushed(row) else {}, "drift along ∇J over its standard error, positive"),
+        (lambda row: {"margin": 0.1} if pushed(row) else {}, "margin over its standard error, positive"),
     ],
 )
 def test_negative_control_each_criterion_of_the_row_condition_can_be_missed(change, missed):

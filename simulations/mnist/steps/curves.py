@@ -43,7 +43,7 @@ class CurvesSize:
 
 SIZES = {
     "smoke": CurvesSize(20, 2, eval_every=20),
-    "quick": CurvesSize(1_500, 10),
+    "quick": CurvesSize(1_500, 30),
     "paper": CurvesSize(10_000, 30),
 }
 """By preset."""

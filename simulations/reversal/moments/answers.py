@@ -24,9 +24,25 @@ from simulations.networks.transformer import Transformer
 from simulations.reversal.config import ReversalConfig
 from simulations.reversal.objectives import advantage_of, points, right_tokens
 
-__all__ = ["Answers", "answer_scores", "draw_answers"]
+__all__ = ["Answers", "Blocks", "answer_scores", "draw_blocks", "read_answers"]
 
 FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """Answers that were drawn, n blocks of batches.
+
+    Attributes
+    ----------
+    batches : tuple of n tuples of (Rollout, (B,) tensor)
+        The answers of each batch, and their advantages.
+    means : (n, number of parameters) tensor
+        The mean gradient of each block's answers.
+    """
+
+    batches: tuple[tuple[tuple[Rollout, Tensor], ...], ...]
+    means: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,24 +70,25 @@ class Answers:
     products: FloatArray
 
 
-def answer_scores(policy: Transformer, rollout: Rollout) -> Tensor:
-    """Return Σ_t ∇ log π(a_t) of every answer, (B, number of parameters)."""
-    T = rollout.answers.shape[1]
+def answer_scores(policy: Transformer, rollout: Rollout, weights: Tensor | None = None) -> Tensor:
+    """Return Σ_t w_t ∇ log π(a_t) of every answer, (B, number of parameters), weights (B, T) or one."""
+    B, T = rollout.answers.shape
     parameters = {name: each.detach() for name, each in policy.named_parameters()}
+    w = rollout.log_policy.new_ones(B, T) if weights is None else weights
 
-    def log_prob(values: dict[str, Tensor], tokens: Tensor) -> Tensor:
+    def log_prob(values: dict[str, Tensor], tokens: Tensor, weight: Tensor) -> Tensor:
         logits = functional_call(policy, values, (tokens[None, :-1], T))[0]
-        return logits.log_softmax(-1).gather(-1, tokens[-T:, None]).sum()
+        return (weight * logits.log_softmax(-1).gather(-1, tokens[-T:, None]).squeeze(-1)).sum()
 
     with sdpa_kernel(SDPBackend.MATH):  # the only one that takes a gradient an answer
-        each = vmap(grad(log_prob), (None, 0))(parameters, rollout.tokens)
+        each = vmap(grad(log_prob), (None, 0, 0))(parameters, rollout.tokens, w)
     return torch.cat([each[name].flatten(1) for name in parameters], 1)
 
 
-def draw_answers(
+def draw_blocks(
     policy: Transformer, config: ReversalConfig, n_blocks: int, n_batches: int, generator: torch.Generator
-) -> Answers:
-    """Draw blocks of batches of the configuration's task and measure every answer's gradient.
+) -> Blocks:
+    """Draw blocks of batches of the configuration's task, and each block's mean gradient.
 
     Parameters
     ----------
@@ -84,10 +101,10 @@ def draw_answers(
         Draws prompts and answers, on the policy's device.
     """
     shape = (config.prompts, config.length)
-    drawn: list[tuple[Rollout, Tensor]] = []
-    means = []
+    blocks, means = [], []
     for _ in range(n_blocks):
         total = torch.zeros(sum(each.numel() for each in policy.parameters()), device=generator.device)
+        drawn: list[tuple[Rollout, Tensor]] = []
         for _ in range(n_batches):
             prompts = torch.randint(config.vocab_size, shape, generator=generator, device=generator.device)
             rollout = sample(policy, prompts, config.length, n_answers=config.answers, generator=generator)
@@ -96,10 +113,17 @@ def draw_answers(
             advantage = advantage_of(point, config.baseline, config.answers, len(point), config.length, dtype)
             total += _gradient(policy, rollout, advantage) / (n_batches * len(point))
             drawn.append((rollout, advantage))
+        blocks.append(tuple(drawn))
         means.append(total)
-    parts = [list(_read(policy, *each, torch.stack(means))) for each in drawn]
+    return Blocks(tuple(blocks), torch.stack(means))
+
+
+def read_answers(policy: Transformer, blocks: Blocks) -> Answers:
+    """Return what every answer's gradient is, one by one."""
+    parts = [list(_read(policy, *each, blocks.means)) for block in blocks.batches for each in block]
     stacked = [np.stack(each) for each in zip(*parts, strict=True)]
-    return Answers(*(each.reshape(n_blocks, n_batches, *each.shape[1:]) for each in stacked))
+    shape = len(blocks.batches), len(blocks.batches[0])
+    return Answers(*(each.reshape(*shape, *each.shape[1:]) for each in stacked))
 
 
 def _gradient(policy: Transformer, rollout: Rollout, advantage: Tensor) -> Tensor:

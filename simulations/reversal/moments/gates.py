@@ -23,7 +23,7 @@ from kondo_theory.screening import RULES
 from kondo_theory.token_trap.row_balance import row_balance
 from simulations.reversal.moments.answers import Answers
 
-__all__ = ["BEST", "GATES", "gate_rows"]
+__all__ = ["BEST", "GATES", "cost_of_signal", "gate_rows", "pairs"]
 
 FloatArray = NDArray[np.float64]
 
@@ -54,7 +54,7 @@ def gate_rows(answers: Answers, rates: tuple[float, ...], seed: int) -> Iterator
     n = len(answers.advantage)
     if n < 3:
         raise ValueError(f"answers must be of at least 3 blocks, got {n}")
-    length2 = _pairs(answers.products.mean(axis=(1, 2)))
+    length2 = pairs(answers.products.mean(axis=(1, 2)))
     for rate in rates:
         for gate in GATES:
             rng = np.random.default_rng(seed)
@@ -63,9 +63,9 @@ def gate_rows(answers: Answers, rates: tuple[float, ...], seed: int) -> Iterator
                 balance = dict.fromkeys(_BALANCE, np.nan)
             else:
                 keep = select(_score(answers, gate), rate, rng)
-                signals = _pairs((keep[..., None] * answers.products).mean(axis=(1, 2)))
+                signals = pairs((keep[..., None] * answers.products).mean(axis=(1, 2)))
                 second = (keep * answers.square).mean(axis=(1, 2))
-                found = _cost(rate, signals, length2, second) | {"exchange": np.nan}
+                found = cost_of_signal(rate, signals, length2, second) | {"exchange": np.nan}
                 balance = _balance(answers, keep)
             yield {"gate": gate, "rate": rate} | found | balance
 
@@ -77,7 +77,7 @@ def _score(answers: Answers, gate: str) -> FloatArray:
     return np.asarray(RULES[gate](answers.advantage, answers.surprisal, answers.entropy), dtype=np.float64)
 
 
-def _pairs(products: FloatArray) -> FloatArray:
+def pairs(products: FloatArray) -> FloatArray:
     """Return products of block with block, (n, n), NaN on the diagonal, where they would share answers."""
     found = np.array(products, dtype=np.float64)
     np.fill_diagonal(found, np.nan)
@@ -96,10 +96,10 @@ def _best(answers: Answers, rate: float, exchange: float, length2: FloatArray) -
             keep = select(a - exchange * scale / 2 * answers.square[own], rate, np.random.default_rng(0))
             signals[own, along] = (keep * answers.products[own][..., along]).mean()
             seconds[own, along] = (keep * answers.square[own]).mean()
-    return _cost(rate, signals, length2, np.nanmean(seconds, axis=1)) | {"exchange": exchange}
+    return cost_of_signal(rate, signals, length2, np.nanmean(seconds, axis=1)) | {"exchange": exchange}
 
 
-def _cost(rate: float, signals: FloatArray, length2: FloatArray, second: FloatArray) -> dict[str, float]:
+def cost_of_signal(rate: float, signals: FloatArray, length2: FloatArray, second: FloatArray) -> dict[str, float]:
     """Return drift, squared length and cost of signal, with the jackknife's relative error over blocks."""
 
     def cost(left_out: int | None) -> float:

@@ -1,4 +1,7 @@
-"""Measurement of ``stale-actors`` on token reversal: who rests while actors are late, and who learns at the end."""
+"""Measurement of ``stale-actors`` on token reversal: who rests while actors are late, and who learns at the end.
+
+What was measured on MNIST is read as well.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,18 @@ from simulations.statistics import bootstrap
 from simulations.verification.checks import Context, attributed
 from simulations.verification.checks.evidence import Measured, Value
 from simulations.verification.checks.labels import method_of
+from simulations.verification.checks.mnist.stale import stale_images
 
 __all__ = ["answer_rows", "estimator_of", "named_settings", "stale_answers"]
 
 
 def stale_answers(context: Context) -> list[Measured]:
-    """Return the measured rows of ``stale-actors``: from a measured table, at smoke from short runs."""
+    """Return the measured rows of ``stale-actors``, of token reversal and of MNIST."""
+    return _on_answers(context) + stale_images(context)
+
+
+def _on_answers(context: Context) -> list[Measured]:
+    """Return the rows of token reversal: from a measured table, at smoke from short runs."""
     found = context.tables.find(KIND)
     if found is None and context.preset == "quick" and context.device == "cpu":
         found = _committed()
