@@ -91,7 +91,7 @@ def _prices(ax: Axes, frame: pd.DataFrame) -> None:
     style = _style("distilled")
     ax.plot(told.index, told, "-", color=style.colour, lw=0.8)
     draw_measured(ax, np.asarray(median.index), median, low, high, style, ls="")
-    best = float(told.idxmin())
+    best = float(told.index[int(told.argmin())])
     reference(ax, x=best)
     ax.set(yscale="log", xlabel="(price − c)/τ", ylabel="missed and wasted, over c")
     finding(ax, f"The predicted price, c + {number(best)}τ, loses "

@@ -104,7 +104,15 @@ def plan_language_model(
     workers = workers or (available_cores() if resolved.type == "cpu" else 1)
     out = _table(out, study, only, preset)
     plan = LanguageModelPlan(
-        preset, tuple(configs), resolved.type, workers, out, overwrite, checkpoint_seconds, study=study, model=model
+        preset,
+        tuple(configs),
+        resolved.type,
+        workers,
+        out,
+        overwrite,
+        checkpoint_seconds,
+        study=study,
+        directory=model,
     )
     plan.former()
     return plan

@@ -36,9 +36,9 @@ def screening_ties(context: Context) -> list[Measured]:
     seeds = sorted(tied["seed"].unique())
     gates = exact.frame[(exact.frame["method"] == "token-gate") & exact.frame["rule"].isin(_NAMES)]
     pg = full.frame[full.frame["label"] == "PG"]
-    frames = [frame[frame["seed"].isin(seeds)] for frame in (tied, gates, pg)]
-    rows = tie_rows(*frames, source.origin)
-    updates = min(int(frame.groupby("seed")["update"].max().min()) for frame in frames)
+    tied, gates, pg = (frame[frame["seed"].isin(seeds)] for frame in (tied, gates, pg))
+    rows = tie_rows(tied, gates, pg, source.origin)
+    updates = min(int(frame.groupby("seed")["update"].max().min()) for frame in (tied, gates, pg))
     return attributed(rows, source, {"updates": updates, "seeds": len(seeds)})
 
 
@@ -126,7 +126,7 @@ def _kept(runs: pd.DataFrame) -> pd.Series:
 
 def _predicted(runs: pd.DataFrame, rule: str, shares: Shares) -> pd.Series:
     """Return the same by the closed form, from the points of the answers between two evaluations."""
-    columns = sorted((name for name in runs if name.startswith("points_")), key=lambda name: int(name[7:]))
+    columns = sorted((name for name in map(str, runs) if name.startswith("points_")), key=lambda name: int(name[7:]))
     T = len(columns) - 1
     m = -(-kept_count(RATE, _PROMPTS * _ANSWERS * T) // T)
     found = {}
