@@ -26,9 +26,7 @@ from kondo_theory.words import one_line
 
 __all__ = ["TIED_RULES", "KeptShare", "kept_with_ties", "late_loss", "share_with_ties"]
 
-Integers = NDArray[np.int64]
-
-TIED_RULES: Mapping[str, Callable[[Integers], Integers]] = MappingProxyType(
+TIED_RULES: Mapping[str, Callable[[NDArray[np.int64]], NDArray[np.int64]]] = MappingProxyType(
     {
         "advantage": lambda distance: distance,
         "abs-advantage": np.abs,

@@ -4,3 +4,5 @@ What the modules around this package say is the definition: nothing here has a r
 the gradient of plain policies from activations that screening kept, :mod:`.scores` delight and selection, and
 :mod:`.step` says when a step may take them.
 """
+
+__all__: list[str] = []

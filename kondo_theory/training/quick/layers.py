@@ -23,7 +23,7 @@ KEPT_BYTES = 2**24
 """Activations of a batch that are kept at most: beyond, a second forward pass over the kept rows is cheaper than
 their memory."""
 
-Derivative = Callable[[Any, Tensor, Tensor], Tensor]
+_Derivative = Callable[[Any, Tensor, Tensor], Tensor]
 
 _aten = torch.ops.aten
 _IN_PLACE: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
@@ -32,7 +32,7 @@ _IN_PLACE: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
     nn.Sigmoid: torch.sigmoid_,
 }
 """Elementwise layers whose derivative follows from what they made: it may stand in place of what they read."""
-_DERIVATIVES: dict[type[nn.Module], Derivative] = {
+_DERIVATIVES: dict[type[nn.Module], _Derivative] = {
     nn.ReLU: lambda layer, delta, made: _aten.threshold_backward.default(delta, made, 0),
     nn.Tanh: lambda layer, delta, made: _aten.tanh_backward.default(delta, made),
     nn.Sigmoid: lambda layer, delta, made: _aten.sigmoid_backward.default(delta, made),
