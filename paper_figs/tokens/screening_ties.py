@@ -34,12 +34,12 @@ def screening_ties() -> Figure:
     figure, (shares, errors) = panels(2)
     _shares(shares)
     _errors(errors, pd.concat([tied, pg]), exact)
-    caption(f"""Token gates at {percent(RATE)} on answers of {SIZES[0]} tokens, {SIZES[1]} prompts a batch, {SIZES[2]}
-        answers to each, the mean over these as baseline; whatever ties with the k-th score is kept. (a) Expected
+    caption(f"""Gates at {100 * RATE:g} % on answers of {SIZES[0]} tokens, {SIZES[1]} prompts a batch and {SIZES[2]}
+        answers to each, their mean as baseline; whatever ties with the k-th score is kept. (a) Expected
         share that is kept of independent tokens, right with probability p; thin: what is kept and has an advantage;
         dotted: exactly k. Lines: exact. (b) Token reversal, M = 2: token error at the end against the share kept over
         the training, at exactly k (left ends of the lines) and with ties (right ends); at random with ties is the
-        policy gradient. Medians over {count([len(seeds)])} seeds. Measured on networks.""")
+        policy gradient. Points: medians over {count([len(seeds)])} seeds. Measured on networks.""")
     return figure
 
 

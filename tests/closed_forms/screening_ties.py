@@ -46,6 +46,6 @@ QUOTED = {
         "⌈k/T⌉ < n": "what the proof assumes",
         "1 < ⌈k/T⌉ ≤ n": "what the proof assumes",
         "N = P·n": "a definition",
-        "H = 10, M = 2": "a setting of the measurement",
+        "H = 10, M = 2, 3 %, 10 prompts, 10 answers, 1,000 updates": "a setting of the measurement",
     },
 }

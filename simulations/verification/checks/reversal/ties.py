@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,7 @@ _NAMES = {
 }
 _PROMPTS, _ANSWERS, _EVALUATED = ReversalConfig("pg").prompts, ReversalConfig("pg").answers, 30_000
 Shares = Callable[..., KeptShare]
+Found = tuple[str, pd.Series, str | None]  # what, by seed, by which rule
 
 
 def screening_ties(context: Context) -> list[Measured]:
@@ -36,9 +37,9 @@ def screening_ties(context: Context) -> list[Measured]:
     seeds = sorted(tied["seed"].unique())
     gates = exact.frame[(exact.frame["method"] == "token-gate") & exact.frame["rule"].isin(_NAMES)]
     pg = full.frame[full.frame["label"] == "PG"]
-    tied, gates, pg = (frame[frame["seed"].isin(seeds)] for frame in (tied, gates, pg))
-    rows = tie_rows(tied, gates, pg, source.origin)
-    updates = min(int(frame.groupby("seed")["update"].max().min()) for frame in (tied, gates, pg))
+    frames = [frame[frame["seed"].isin(seeds)] for frame in (tied, gates, pg)]
+    rows = tie_rows(frames[0], frames[1], frames[2], source.origin)
+    updates = min(int(frame.groupby("seed")["update"].max().min()) for frame in frames)
     return attributed(rows, source, {"updates": updates, "seeds": len(seeds)})
 
 
@@ -62,46 +63,51 @@ def tie_rows(
     exact, pg = (frame[frame["update"] <= longest] for frame in (exact, pg))
     with_ties = {rule: tied[tied["rule"] == rule] for rule in RULES} | {"uniform": pg}
     at_k = {rule: exact[exact["rule"] == rule] for rule in _NAMES}
-    rows = []
+    found = [*_shares(with_ties, shares), *_errors(with_ties, at_k)]
+    spent = pd.DataFrame({rule: _kept(runs) for rule, runs in at_k.items()})
+    found += [
+        ("backward tokens at exactly k, most over least of the rules", spent.max(axis=1) / spent.min(axis=1), None),
+        (
+            "token error at as many backward tokens, the random choice, ties kept over exactly k",
+            _error_after(pg, spent["uniform"]) / _error(at_k["uniform"]),
+            "uniform",
+        ),
+    ]
+    return [_row(name, values, origin, {} if rule is None else {"rule": rule}) for name, values, rule in found]
 
-    def add(name: str, values: pd.Series | np.ndarray, **point: Value) -> None:
-        found = bootstrap(np.asarray(values, dtype=np.float64))
-        rows.append(Measured(name, found.value, found.low, found.high, len(values), None, origin, parameters=point))
 
+def _row(name: str, values: pd.Series, origin: str, point: Mapping[str, Value]) -> Measured:
+    found = bootstrap(values.to_numpy(np.float64))
+    return Measured(name, found.value, found.low, found.high, len(values), None, origin, parameters=point)
+
+
+def _shares(with_ties: Mapping[str, pd.DataFrame], shares: Shares) -> Iterator[Found]:
+    """Yield the shares kept by each rule, all and what moves, and over the closed form's."""
     for rule in RULES:
-        name = _NAMES[rule]
-        for part, words in ((with_ties[rule], ""), (_last_third(with_ties[rule]), " in the last third")):
+        runs, name = with_ties[rule], _NAMES[rule]
+        for part, words in ((runs, ""), (_last_third(runs), " in the last third")):
             span = part.groupby("seed")[["forward_tokens", "backward_tokens", "moving_tokens"]]
-            spent = span.max() - span.min() if words else span.max()
-            add(f"share kept with ties{words}, {name}", spent["backward_tokens"] / spent["forward_tokens"], rule=rule)
-            moving = spent["moving_tokens"] / spent["forward_tokens"]
-            add(f"share kept with ties that moves{words}, {name}", moving, rule=rule)
+            spent = span.max() - span.min()
+            for column, moving in (("backward_tokens", ""), ("moving_tokens", " that moves")):
+                share = spent[column] / spent["forward_tokens"]
+                yield f"share kept with ties{moving}{words}, {name}", share, rule
         if rule != "delight":
-            ratio = _kept(with_ties[rule]) / _predicted(with_ties[rule], rule, shares)
-            add(f"share kept with ties over the closed form's, {name}", ratio, rule=rule)
-    errors = {
-        kept: {rule: _error(runs) for rule, runs in by.items()} for kept, by in (("k", at_k), ("ties", with_ties))
-    }
+            ratio = _kept(runs) / _predicted(runs, rule, shares)
+            yield f"share kept with ties over the closed form's, {name}", ratio, rule
+
+
+def _errors(with_ties: Mapping[str, pd.DataFrame], at_k: Mapping[str, pd.DataFrame]) -> Iterator[Found]:
+    """Yield final errors with ties and at exactly k, of each rule and of advantage over others."""
+    ties, k = ({rule: _error(runs) for rule, runs in by.items()} for by in (with_ties, at_k))
     for rule, name in _NAMES.items():
-        add(f"final token error with ties, {name}", errors["ties"][rule], rule=rule)
-        add(f"final token error at exactly k, {name}", errors["k"][rule], rule=rule)
-        ratio = errors["k"][rule] / errors["ties"][rule]
-        add(f"final token error, exactly k over ties kept, {name}", ratio, rule=rule)
+        yield f"final token error with ties, {name}", ties[rule], rule
+        yield f"final token error at exactly k, {name}", k[rule], rule
+        yield f"final token error, exactly k over ties kept, {name}", k[rule] / ties[rule], rule
     of = "final token error with ties, advantage over"
-    add(f"{of} |advantage|", errors["ties"]["advantage"] / errors["ties"]["abs-advantage"])
-    add(f"{of} the random choice", errors["ties"]["advantage"] / errors["ties"]["uniform"])
-    ratio = errors["k"]["advantage"] / errors["k"]["uniform"]
-    add("final token error at exactly k, advantage over the random choice", ratio)
-    spent_at_k: Mapping[str, pd.Series] = {
-        rule: runs.groupby("seed")["backward_tokens"].max() for rule, runs in at_k.items()
-    }
-    every = pd.DataFrame(spent_at_k)
-    add("backward tokens at exactly k, most over least of the rules", every.max(axis=1) / every.min(axis=1))
-    add(
-        "token error at as many backward tokens, the random choice, ties kept over exactly k",
-        _error_after(pg, every["uniform"]) / _error(at_k["uniform"]),
-    )
-    return rows
+    yield f"{of} |advantage|", ties["advantage"] / ties["abs-advantage"], None
+    yield f"{of} the random choice", ties["advantage"] / ties["uniform"], None
+    ratio = k["advantage"] / k["uniform"]
+    yield "final token error at exactly k, advantage over the random choice", ratio, None
 
 
 def _last_third(runs: pd.DataFrame) -> pd.DataFrame:
@@ -126,7 +132,7 @@ def _kept(runs: pd.DataFrame) -> pd.Series:
 
 def _predicted(runs: pd.DataFrame, rule: str, shares: Shares) -> pd.Series:
     """Return the same by the closed form, from the points of the answers between two evaluations."""
-    columns = sorted((name for name in map(str, runs) if name.startswith("points_")), key=lambda name: int(name[7:]))
+    columns = [f"points_{n}" for n in range(sum(str(name).startswith("points_") for name in runs))]
     T = len(columns) - 1
     m = -(-kept_count(RATE, _PROMPTS * _ANSWERS * T) // T)
     found = {}
