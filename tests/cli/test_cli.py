@@ -262,4 +262,4 @@ def test_figures_list(capsys):
     for claim in CLAIMS:
         assert claim in out
     code, out, _ = run(capsys, "figures", "--list", "cascade")
-    assert (code, out.split()[0]) == (0, "decision-price"), "the figure that shows the claim"
+    assert (code, out.split()[0]) == (0, "mnist-cascade"), "the first figure that shows the claim"

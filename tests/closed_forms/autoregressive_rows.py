@@ -49,6 +49,8 @@ QUOTED = {
         "o·v": "a definition",
         "u = 1/1000, v = 8": "an example's setting",
         "at 3 %": "a setting of the measurement",
+        "M = 10, H = 4": "a setting of the measurement",
+        "M = 2, H = 10": "a setting of the measurement",
         "E[G·(C − T·b)²] < T²·E[G·A²]": "the condition, argued from the identity",
     },
 }
