@@ -62,7 +62,7 @@ __all__ = ["language_model"]
     help="Screening rule of a gate at a rate.",
     shell_complete=completion.keys_in("kondo_theory.screening.rules", "SAMPLE_RULES"),
 )
-@click.option("--learning-rate", type=float, help="Of AdamW. Default: 1e-3.")
+@click.option("--learning-rate", type=float, help="Of AdamW. Default: 3e-4.")
 @options.SEEDS
 @options.UPDATES
 @options.table_of_runs("results/language-model-STUDY-PRESET.parquet")
