@@ -52,7 +52,7 @@ def reversal_row_gates() -> Figure:
     return figure
 
 
-_TASKS = {(2, 10): ("X", (0.08, -0.034)), (10, 4): ("D", (0.25, 0.031))}
+_TASKS = {(2, 10): ("X", (0.59, 0.026)), (10, 4): ("D", (0.25, 0.031))}
 """M and H of the tasks, their markers, and where their names stand."""
 
 
