@@ -96,7 +96,7 @@ class NoiseSize:
 SIZES: Mapping[str, NoiseSize] = MappingProxyType(
     {
         "smoke": NoiseSize(1, 3, 1, 2, 20, 30),
-        "quick": NoiseSize(2, 10, 15, 30, 600),
+        "quick": NoiseSize(3, 10, 15, 30, 600),
         "paper": NoiseSize(10, 64, 20, 40, 4_000),
     }
 )
