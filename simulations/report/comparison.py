@@ -18,7 +18,7 @@ from kondo_theory.screening import GROUP_RULES, RULES, answer_signal
 from simulations.report.compared import COLUMNS, Moments, Stalls, measured_moments, reversal_errors, stalls
 from simulations.results.tables import COMMITTED, load
 
-__all__ = ["comparison"]
+__all__ = ["HEAD", "committed", "compared_rows", "comparison"]
 
 GROUP, KEPT, PASS_RATE = 16, 4, 0.3
 """Answers of a group, of which so many are kept, and the probability that one is right."""
@@ -49,8 +49,7 @@ def comparison(moments: Moments, errors: pd.DataFrame, where: Stalls) -> str:
         "\n".join(fill(each, 118, **_BULLET) for each in _findings(moments, errors)),
         text,
         "## At 3 %",
-        _table(["rule or estimate", "decides on", "looks at", "source", *_MOMENTS, *_ELSEWHERE],
-               _rows(moments, errors, where)),
+        _table(HEAD, ([f"`{name}`", *cells] for name, *cells in compared_rows(moments, errors, where))),
         "## What the estimates are",
         "\n".join(f"* `{name}`: {each.what}." for name, each in ESTIMATORS.items()),
         "## Along training",
@@ -65,6 +64,8 @@ def comparison(moments: Moments, errors: pd.DataFrame, where: Stalls) -> str:
 _BULLET: Any = {"initial_indent": "* ", "subsequent_indent": "  ", "break_on_hyphens": False}
 _MOMENTS = ("cosine", "length", "Var_⊥", "per backward pass", "per forward pass")
 _ELSEWHERE = ("stalls on tokens", "group of answers", "wrong tokens, %")
+HEAD = ("rule or estimate", "decides on", "looks at", "source", *_MOMENTS, *_ELSEWHERE)
+"""The columns of :func:`compared_rows`."""
 _TEXT = """\
 Rules are those of [rules.md](rules.md), each as the top 3 % by its scores. Estimates have 3 % of backward passes
 too, unless they use all samples or those above zero. Numbers on MNIST are of the policy at 50 % accuracy → that at
@@ -138,10 +139,11 @@ def _names() -> list[str]:
     return [*RULES, *ESTIMATORS]
 
 
-def _rows(moments: Moments, errors: pd.DataFrame, where: Stalls) -> Iterator[list[str]]:
+def compared_rows(moments: Moments, errors: pd.DataFrame, where: Stalls) -> Iterator[list[str]]:
+    """Yield the cells of each rule and estimate at 3 %, under :data:`HEAD`; arguments as of :func:`comparison`."""
     for name, rule in RULES.items():
         yield [
-            f"`{name}`",
+            name,
             rule.granularity,
             ", ".join(rule.inputs) or MISSING,
             rule.source,
@@ -152,7 +154,7 @@ def _rows(moments: Moments, errors: pd.DataFrame, where: Stalls) -> Iterator[lis
         ]
     for name, estimator in ESTIMATORS.items():
         yield [
-            f"`{name}`",
+            name,
             "sample",
             ", ".join(estimator.inputs) or MISSING,
             estimator.source,
@@ -242,10 +244,15 @@ def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
+def committed() -> tuple[Moments, pd.DataFrame, Stalls]:
+    """Return what the committed tables and the closed forms say: the arguments of :func:`comparison`."""
+    table = load(COMMITTED / "mnist-neighbours-quick.parquet", kind="mnist-neighbours")
+    return measured_moments(table.frame), reversal_errors(), stalls()
+
+
 def main() -> None:
     """Print the page from the committed tables."""
-    table = load(COMMITTED / "mnist-neighbours-quick.parquet", kind="mnist-neighbours")
-    print(comparison(measured_moments(table.frame), reversal_errors(), stalls()), end="")
+    print(comparison(*committed()), end="")
 
 
 if __name__ == "__main__":

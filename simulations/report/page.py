@@ -177,6 +177,13 @@ def _sections(
     return families
 
 
+def _compared() -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """Return the columns and the rows of the comparison of rules and estimates."""
+    from simulations.report.comparison import HEAD, committed, compared_rows  # a command of its own, too
+
+    return HEAD, list(compared_rows(*committed()))
+
+
 def render(document: Document, pictures: Mapping[str, Picture]) -> str:
     """Return the page."""
     counts: Counter[str] = Counter(claim.verdict for claim in document.claims)
@@ -203,6 +210,7 @@ def render(document: Document, pictures: Mapping[str, Picture]) -> str:
             explorers=explorers(),
             answered=_answered(document),
             numbers=answers.numbers_that_hold(document),
+            compared=_compared() if _answered(document) else None,
         )
     )
 

@@ -9,6 +9,8 @@ from itertools import pairwise
 import pytest
 
 from kondo_theory.claims import CLAIMS
+from kondo_theory.estimators import ESTIMATORS
+from kondo_theory.screening import RULES
 from simulations.errors import InputError, ResultError
 from simulations.report import page, report_from_json, wording, write_report
 from simulations.report.document import SCHEMA
@@ -109,6 +111,20 @@ def test_the_page_begins_with_its_three_answers_and_a_figure(path, document):
     assert "stands at the top" in " ".join("".join(Tree(rest).text).split())
     few = page.Document.of(document | {"claims": document["claims"][:2]}, "x")
     assert not page._answered(few), "without the claims that they name there are no answers"
+
+
+def test_every_rule_and_estimate_is_compared(path, document):
+    text = path.read_text(encoding="utf-8")
+    _, _, section = text.partition('<h2 id="compared">')
+    cells = Tree(section.partition("</section>")[0]).text
+    assert {*RULES, *ESTIMATORS} <= {each.strip() for each in cells}
+    assert '<a href="#compared">' in text
+
+
+def test_a_report_of_some_claims_compares_no_rules(document, monkeypatch):
+    monkeypatch.setattr(page, "figures_of", lambda claim: ())
+    few = page.Document.of(document | {"claims": document["claims"][:2]}, "x")
+    assert 'id="compared"' not in page.render(few, {})
 
 
 def test_headings_go_down_one_level_at_a_time(tree):
