@@ -186,11 +186,11 @@ CLAIMS = (
             "small: tokens at the price tie, and chatter over the tie by steps that add to the drift, so that S is "
             "an upper bound of their exponent in the limit of small steps (argued), and no estimate of their time. "
             "Nor is it one under Adam: in the transformer of token reversal (5 seeds, 1,000 updates) the deep "
-            "stalls hold, as predicted, and all ten runs leave the first of the shallow ones. At M = 3, H = 6, ρ = 10 "
-            "% that is none: above its reward copies of a policy gain, in each of three seeds. At M = 5, H = 10, ρ = "
-            "17 % they gain below it, and above it their mean drift is within its error of zero, as it is where the "
-            "mean field has more stalls; noise alone takes hundreds of updates to the last rise, about as long as "
-            "the runs. Three of five runs at M = 3, predicted to be away after 1,000 updates, are not"
+            "stalls hold, as predicted, and all ten runs leave the first of the shallow ones. At M = 3, H = 6, ρ = "
+            "10 % that is none: above its reward copies of a policy gain, in each of three seeds. At M = 5, H = 10, "
+            "ρ = 17 % they gain below it, and above it their mean drift is within its error of zero, as it is where "
+            "the mean field has more stalls; noise alone takes hundreds of updates to the last rise, about as long "
+            "as the runs. Three of five runs at M = 3, predicted to be away after 1,000 updates, are not"
         ),
         rule=DecisionRule(
             statistic=(

@@ -10,6 +10,7 @@ fast as torch on a CPU.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,9 +36,15 @@ def worth_parts(xp: Any, values: Array) -> bool:
     Reading a value costs nothing on a CPU; a graph has none to read, and a GPU would wait.
     """
     compiler = getattr(xp, "compiler", None)
-    if compiler is not None and compiler.is_compiling():
+    if compiler is not None and (compiler.is_compiling() or _is_recorded()):
         return False
     return math.prod(values.shape) > LARGE and str(api.device(values)) == "cpu"
+
+
+def _is_recorded() -> bool:
+    """Whether torch records the operations: what NumPy finds would be a constant of the recording."""
+    recorder = sys.modules.get("torch.fx.experimental.proxy_tensor")  # nothing is recorded before it is loaded
+    return recorder is not None and recorder.get_proxy_mode() is not None
 
 
 def in_numpy(values: Array) -> NDArray[Any]:

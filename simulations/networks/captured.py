@@ -10,7 +10,9 @@ the same three rules where there is no GPU: see ``tests/networks/test_captured.p
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -31,6 +33,12 @@ def bucket(width: int, most: int) -> int:
     while size > 1 and -(-size // 2) >= max(width, 1):
         size = -(-size // 2)
     return size
+
+
+@lru_cache(maxsize=8)
+def _aside(device: torch.device) -> Any:
+    """Return the stream that calls are made on before they are recorded, one a device: each has blocks of its own."""
+    return torch.cuda.Stream(device)
 
 
 class Captured:
@@ -84,7 +92,7 @@ class Captured:
     def _warm_up(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         if self._device.type != "cuda":
             return tuple(self._work(*inputs))
-        here, aside = torch.cuda.current_stream(self._device), torch.cuda.Stream(self._device)
+        here, aside = torch.cuda.current_stream(self._device), _aside(self._device)
         aside.wait_stream(here)
         with torch.cuda.stream(aside):  # as graphs ask of what they are going to record
             outputs = tuple(self._work(*inputs))
@@ -94,8 +102,9 @@ class Captured:
     def _record(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         self._inputs = tuple(each.clone() for each in inputs)
         if self._device.type == "cuda":
+            gc.collect()  # the graphs of programs that are done hold memory of their own
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
+            with torch.cuda.device(self._device), torch.cuda.graph(graph):
                 self._outputs = tuple(self._work(*self._inputs))
             self._replay = graph.replay
             graph.replay()  # recording does nothing by itself

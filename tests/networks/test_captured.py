@@ -7,6 +7,7 @@ import torch
 from mnist_images import few_images
 from waiting import Waits
 
+from kondo_theory.gate import order
 from simulations.mnist.captured import CapturedProgram
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.training import SeedProgram, train
@@ -140,6 +141,15 @@ def test_work_is_done_once_a_call_and_python_at_the_first_calls_alone(device):
     assert len(done) == WARM_UP + 1
     with pytest.raises(ValueError, match=r"inputs must be as recorded, \(3,\) torch.float32, got \(2,\)"):
         captured(torch.ones(2, device=device))
+
+
+def test_a_large_batch_is_not_selected_by_numpy_in_a_recording(data, monkeypatch):
+    monkeypatch.setattr(order, "LARGE", 10)
+    both = programs(MnistConfig("dg-k", rate=0.1, **SMALL), data, DEVICES[0])
+    for _ in range(WARM_UP + 4):
+        for program in both:
+            program.update()
+    assert differ(both) < 1e-10
 
 
 def test_widths_are_few_and_never_too_small():

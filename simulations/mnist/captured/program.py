@@ -41,12 +41,16 @@ class CapturedProgram(SeedProgram):
 
     def __init__(self, configs: Sequence[MnistConfig], data: Mnist, device: torch.device) -> None:
         super().__init__(configs, data, device)
+        self.step.quick = False  # the quick way reads values
         gate = self.config.gate
         self._at_price = gate is not None and (gate.rate is None or gate.temperature > 0)
-        if device.type == "cuda":
+        self._capturable()
+        self._record()
+
+    def _capturable(self) -> None:
+        if self.train_labels.is_cuda:
             for group in self.step.optimizer.param_groups:
                 group["capturable"] = True
-        self._record()
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -68,6 +72,7 @@ class CapturedProgram(SeedProgram):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from the state of a program with the same configurations; updates are recorded anew."""
         super().restore(state)
+        self._capturable()
         self._record()
 
     def _record(self) -> None:

@@ -50,10 +50,13 @@ class CapturedSeeds(ReversalSeeds):
 
     def __init__(self, configs: Sequence[ReversalConfig], device: torch.device) -> None:
         super().__init__(configs, device)
-        if device.type == "cuda":
+        self._capturable()
+        self._record()
+
+    def _capturable(self) -> None:
+        if self.device.type == "cuda":
             for group in self.step.optimizer.param_groups:
                 group["capturable"] = True
-        self._record()
 
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
@@ -107,6 +110,7 @@ class CapturedSeeds(ReversalSeeds):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go back to a state; batches are recorded anew."""
         super().restore(state)
+        self._capturable()
         self._record()
 
     def _record(self) -> None:
