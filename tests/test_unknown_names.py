@@ -59,8 +59,9 @@ def registered(monkeypatch):
     """A made-up rule is registered where the others are."""
     rules = MappingProxyType({**SAMPLE_RULES, NEW: negative_advantage})
     monkeypatch.setattr(screening_rules, "RULES", rules)
-    for module in (image_bandits, mnist, reversal_config):
+    for module in (image_bandits, mnist):
         monkeypatch.setattr(module, "SAMPLE_RULES", rules)
+    monkeypatch.setattr(reversal_config, "RULES_OF", dict.fromkeys(reversal_config.RULES_OF, rules))
 
 
 def test_the_kept_batches_claim_nothing_of_a_new_rule(registered):

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from paper_figs.arranging import stack_names
 from paper_figs.marks import draw_measured, reference
 from paper_figs.mnist.recall import seeds
 from paper_figs.panels import caption, finding, panels
@@ -62,7 +63,7 @@ def _recall(ax: Axes, frame: pd.DataFrame) -> None:
         ax.plot([], [], color=style.colour, label=name)
         gaps[name] = 100 * float((median - told).abs().max())
     ax.set(xlabel="w/τ", ylabel="recall", ylim=(0.4, 1.03))
-    ax.legend(loc="lower right")
+    stack_names(ax, (0.97, 0.05))
     finding(ax, f"Gaussian error is off by {number(max(gaps['bfloat16'], gaps['int8']), 1)} points at most in low "
                 f"precision, by {number(gaps['network'])} for a network")  # fmt: skip
 

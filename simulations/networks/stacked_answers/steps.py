@@ -70,7 +70,7 @@ class StackedSequenceStep:
         *,
         granularity: str,
         rule: str,
-        group_size: int | None,
+        group_size: int | None = None,
         generators: Sequence[torch.Generator],
         gate_generators: Sequence[torch.Generator],
     ) -> None:
