@@ -138,3 +138,20 @@ def test_the_limits():
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("call", "names"),
+    [
+        (lambda two, three: posterior_deviation(two, three), r"deviation \(2,\), noise \(3,\)"),
+        (lambda two, three: cascade_window(0.1, two, three), r"deviation \(2,\), noise \(3,\)"),
+        (lambda two, three: cascade_window(two, three, 1.0), r"evaluation \(2,\), deviation \(3,\)"),
+        (lambda two, three: evaluated_share(two, three, 0.0, 1.0, 1.0), r"evaluation \(2,\), cost \(3,\)"),
+        (lambda two, three: evaluated_share(0.1, two, three, 1.0, 1.0), r"cost \(2,\), mean \(3,\)"),
+        (lambda two, three: cascade_gain(0.1, two, three, 1.0, 1.0), r"cost \(2,\), mean \(3,\)"),
+        (lambda two, three: cascade_recall(0.1, 1.0, two, 1.0, three), r"mean \(2,\), noise \(3,\)"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_named(call, names):
+    with pytest.raises(ValueError, match=f"shapes must be the same or stretch to one, got {names}"):
+        call(np.ones(2), np.ones(3))
