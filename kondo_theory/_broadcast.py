@@ -54,7 +54,7 @@ def elementwise(
             if not any(np.ndim(given.get(name, 0)) for name in names):
                 return function(*args, **kwargs)
             looped = [name for name in (*names, along) if given.get(name) is not None]
-            arrays = np.broadcast_arrays(*(_domain.real(name, given[name]) for name in looped))
+            arrays = _domain.broadcast(**{name: _domain.real(name, given[name]) for name in looped})
             found = np.empty(arrays[0].shape, dtype)
             for place in np.ndindex(found.shape):
                 element = {name: float(array[place]) for name, array in zip(looped, arrays, strict=True)}

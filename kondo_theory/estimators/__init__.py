@@ -4,7 +4,8 @@
 :mod:`~kondo_theory.estimators.draws` draws by score with the top kept for certain, and masks on an answer's tokens,
 :mod:`~kondo_theory.estimators.blend` the blend of PG and a gated gradient of least error,
 :mod:`~kondo_theory.estimators.baseline` the baseline of least noise, and the step that the noise allows;
-:mod:`~kondo_theory.estimators.registry` has estimates by name, as they are compared with rules.
+:mod:`~kondo_theory.estimators.registry` has estimates by name, as they are compared with rules, of
+:mod:`~kondo_theory.estimators.samples`.
 NumPy and SciPy; it knows no simulation.
 """
 
@@ -26,7 +27,8 @@ from kondo_theory.estimators.blend import (
     zero_price_blend,
 )
 from kondo_theory.estimators.draws import MASKS, best_sure_count, draws_variance, mask_variance
-from kondo_theory.estimators.registry import ESTIMATORS, Estimator, Samples, Use
+from kondo_theory.estimators.registry import ESTIMATORS, Estimator
+from kondo_theory.estimators.samples import Samples, Use
 from kondo_theory.estimators.unbiased import (
     biased_below,
     effective_share,

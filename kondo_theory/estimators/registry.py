@@ -2,7 +2,7 @@
 
 An estimate says of each kind of sample how many backward passes it gets on average, and the mean and the mean square
 of the weight that its gradient has in the sum; what is left out has the weight zero. All look at a forward pass
-alone, but for the blends, whose weight of least error is made of mean gradients.
+alone, but for the blends, whose weight of least error is made of mean gradients. What is never played counts nowhere.
 
 Sources: DG is of I. Osband, arXiv 2603.14608, zero price of arXiv 2603.20526. The other formulas are this project's
 (derivations ``unbiased-gates``, ``optimal-baseline``, ``least-error-blend``); each says what it is after.
@@ -11,86 +11,21 @@ Sources: DG is of I. Osband, arXiv 2603.14608, zero price of arXiv 2603.20526. T
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 from scipy.special import expit, logit
 
+from kondo_theory import _domain
 from kondo_theory._domain import FloatArray
-from kondo_theory.gate import delight
-from kondo_theory.screening import kept_at_rate
-from kondo_theory.words import Brief, one_line
+from kondo_theory.estimators.samples import Samples, Use
+from kondo_theory.words import one_line
 
-__all__ = ["ESTIMATORS", "Estimator", "Samples", "Use"]
+__all__ = ["ESTIMATORS", "Estimator"]
 
 _HALVINGS = 200
 _BATCH_SIZE = 100  # of the batch whose mean squared error a blend minimises
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Samples(Brief):
-    """The kinds of samples that there are: K actions in each of n contexts.
-
-    Attributes
-    ----------
-    policy, advantage, surprisal : (n, K) array
-        π, U and −log π in nats; all contexts are equally frequent.
-    inner : callable
-        Of two arrays of weights (n, K): the inner product of the mean gradients that they leave.
-    square : callable
-        Of an array (n, K): its mean times ‖g‖².
-    """
-
-    policy: FloatArray
-    advantage: FloatArray
-    surprisal: FloatArray
-    inner: Callable[[FloatArray, FloatArray], float]
-    square: Callable[[FloatArray], float]
-
-    @property
-    def mass(self) -> FloatArray:
-        """Probability of each kind, (n, K)."""
-        return self.policy / len(self.policy)
-
-    @property
-    def delight(self) -> FloatArray:
-        """U·ℓ, (n, K)."""
-        return np.asarray(delight(self.advantage, self.surprisal, check=False))
-
-    @property
-    def score_length(self) -> FloatArray:
-        """‖φ‖, the length of e_a − π, (n, K)."""
-        others = np.sum(self.policy**2, axis=-1, keepdims=True) - self.policy**2
-        return np.asarray(np.sqrt((1 - self.policy) ** 2 + np.maximum(others, 0.0)))
-
-    def top(self, score: FloatArray, rate: float) -> FloatArray:
-        """Return the probability, (n, K), to be among the top ρ of an infinite batch."""
-        return kept_at_rate(self.mass.ravel(), score.ravel(), rate).reshape(score.shape)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Use(Brief):
-    """What an estimate does with each kind of sample.
-
-    Attributes
-    ----------
-    passes : (n, K) array
-        Expected backward passes of a sample.
-    first, second : (n, K) array
-        Mean and mean square of its weight, samples independent of each other.
-    drawn : (n, K) array of bool, optional
-        The kinds among which a fixed number of draws is made, with replacement: from the covariance there goes
-        E[first·g; drawn] times itself, over E[passes; drawn].
-    advantage : (n, K) array, optional
-        U, where the estimate has one of its own.
-    """
-
-    passes: FloatArray
-    first: FloatArray
-    second: FloatArray
-    drawn: FloatArray | None = None
-    advantage: FloatArray | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,8 +34,8 @@ class Estimator:
 
     Attributes
     ----------
-    use : callable
-        Takes :class:`Samples` and the rate ρ in (0, 1], which is nan where there is none.
+    of : callable
+        What :meth:`use` returns, of arguments that are checked.
     inputs : tuple of str
         What it looks at.
     what : str
@@ -112,12 +47,44 @@ class Estimator:
         Whether its mean is the gradient.
     """
 
-    use: Callable[[Samples, float], Use]
+    of: Callable[[Samples, float], Use]
     inputs: tuple[str, ...]
     what: str
     source: str = "here"
     rated: bool = True
     unbiased: bool = False
+
+    def use(self, samples: Samples, rate: float = np.nan) -> Use:
+        """Return what the estimate does with each kind of sample.
+
+        ``passes`` says how many backward passes there are; these are not always as many as the rate says. A gate by
+        length and winner take all keep all that has a gradient where that is less; selective backprop keeps all that
+        has the highest loss where that is more; ``blend-all`` uses every sample, and the rate is that of its top.
+
+        Parameters
+        ----------
+        samples : Samples
+        rate : float
+            ρ in (0, 1]; nan where the estimate has none.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the rate is out of its domain, the advantage or the surprisal of what is played is not finite, or no
+            sample has a gradient.
+        """
+        if self.rated:
+            rate = _domain.number("rate", rate, 0, 1, "(]")
+        elif not np.isnan(_domain.scalar("rate", rate)):
+            raise ValueError(f"rate must be nan, for this estimate has none ({self.what}), got {rate}")
+        played = samples.policy > 0
+        U, surprisal = (np.where(played, x, 0.0) for x in (samples.advantage, samples.surprisal))
+        known = replace(
+            samples, advantage=_domain.finite("advantage", U), surprisal=_domain.finite("surprisal", surprisal)
+        )
+        if not np.any(played & (known.size > 0)):
+            raise ValueError("a sample that is played must have a gradient, |U|‖φ‖ > 0, got none")
+        return self.of(known, rate)
 
     def __repr__(self) -> str:
         return one_line(self, self.what, inputs=", ".join(self.inputs))
@@ -167,7 +134,7 @@ def _gate(samples: Samples, rate: float) -> Use:
 
 def _length(samples: Samples, rate: float) -> Use:
     """Gate by min(1, s|U|‖φ‖), the scale s such that the rate is ρ, or every gradient is kept."""
-    size = np.abs(samples.advantage) * samples.score_length
+    size = samples.size
     least = float(size[size > 0].min())
     log_scale = _solved(lambda x: np.minimum(1.0, np.exp(x) * size), samples, rate, -700.0, -np.log(least))
     return _weighted(np.minimum(1.0, np.exp(log_scale) * size))
@@ -175,7 +142,7 @@ def _length(samples: Samples, rate: float) -> Use:
 
 def _winner_take_all(samples: Samples, rate: float) -> Use:
     """Keep the largest |U|‖φ‖ for certain and draw the others in proportion to it; the share kept has least noise."""
-    size = np.abs(samples.advantage) * samples.score_length
+    size = samples.size
     mass = samples.mass
     order = np.argsort(-size, axis=None, kind="stable")
     kept = np.concatenate([[0.0], np.cumsum(mass.ravel()[order])[:-1]])
@@ -184,7 +151,8 @@ def _winner_take_all(samples: Samples, rate: float) -> Use:
     n_sure = int(np.argmin(np.where(few, left**2 / np.where(few, rate - kept, 1.0), np.inf)))
     drawn = np.ones(size.shape, dtype=bool)
     drawn.flat[order[:n_sure]] = False
-    passes = np.where(drawn, (rate - kept[n_sure]) * size / left[n_sure], 1.0)
+    rest = left[n_sure] if left[n_sure] > 0 else 1.0  # nothing but what has no gradient is left
+    passes = np.where(drawn, (rate - kept[n_sure]) * size / rest, 1.0)
     weight = 1 / np.where(passes > 0, passes, 1.0)
     return Use(passes, np.ones_like(size), np.where(drawn, weight + 1, 1.0), drawn)
 
@@ -218,7 +186,8 @@ def _blend(share: float) -> Callable[[Samples, float], Use]:
         u = 1.0 if share == 1 else (rate - kept) / (1 - kept)
         lost, mixed = samples.inner(1 - keep, 1 - keep), samples.inner(keep, 1 - keep)
         square = samples.square(1 - keep) / u
-        weight = (_BATCH_SIZE * lost + mixed) / ((_BATCH_SIZE - 1) * lost + square)
+        error = (_BATCH_SIZE - 1) * lost + square
+        weight = (_BATCH_SIZE * lost + mixed) / error if error > 0 else 1.0  # nothing with a gradient is dropped
         passes = keep + (1 - keep) * u
         return Use(passes, keep + (1 - keep) * weight, keep + (1 - keep) * weight**2 / u)
 

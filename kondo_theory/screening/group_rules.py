@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from types import MappingProxyType
 
 import array_api_compat as api
 
 from kondo_theory import _domain
 from kondo_theory._arrays import Array, count, floating, require_all, widened, widest
-from kondo_theory.screening.registry import ScreeningRule
+from kondo_theory.screening.registry import ScreeningRule, named
 
 __all__ = ["GROUP_RULES"]
 
@@ -103,7 +102,7 @@ def _idle_visits(advantage: Array, surprisal: Array, policy_entropy: Array, *, n
     return -visits
 
 
-GROUP_RULES: Mapping[str, ScreeningRule] = MappingProxyType(
+GROUP_RULES: Mapping[str, ScreeningRule] = named(
     {
         "max-variance": ScreeningRule(
             _max_variance,

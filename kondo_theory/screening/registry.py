@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import array_api_compat as api
@@ -14,7 +16,7 @@ from kondo_theory import _domain
 from kondo_theory._arrays import Array, floating, require_one_shape, widened
 from kondo_theory.words import one_line
 
-__all__ = ["GRANULARITIES", "INPUTS", "Rule", "ScreeningRule"]
+__all__ = ["GRANULARITIES", "INPUTS", "Rule", "ScreeningRule", "named"]
 
 GRANULARITIES = ("sample", "answer", "token", "prompt")
 INPUTS = ("advantage", "surprisal", "entropy", "reference policy", "history")
@@ -52,6 +54,8 @@ class ScreeningRule:
         Whether a score can be −∞ where no input is.
     source : str
         Where it is from: "after" one that was not read word for word, "here", or "–" of what is common.
+    name : str
+        What it is called, in :data:`kondo_theory.screening.RULES` where it is there.
 
     Raises
     ------
@@ -66,6 +70,7 @@ class ScreeningRule:
     highest: float = math.inf
     drops: bool = False
     source: str = "–"
+    name: str = ""
 
     def __post_init__(self) -> None:
         _domain.choice("granularity", self.granularity, GRANULARITIES)
@@ -73,11 +78,19 @@ class ScreeningRule:
             _domain.choice("an input", name, INPUTS)
 
     def __call__(self, advantage: Array, surprisal: Array, policy_entropy: Array = None, **parameters: Any) -> Array:
-        """Return the scores; ``ValueError`` without an input that the rule looks at, or if shapes do not fit."""
+        """Return the scores of the samples.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Without an input that the rule looks at, with a parameter that it has not, or if shapes do not fit.
+        """
+        if parameters:
+            self._require_known(parameters)
         given = {"advantage": advantage, "surprisal": surprisal, "entropy": policy_entropy}
         missing = [name for name in self.inputs if given.get(name, True) is None]
         if missing:
-            raise ValueError(f"the rule looks at {', '.join(self.inputs)}, got None for {', '.join(missing)}")
+            raise ValueError(f"{self._called} looks at {', '.join(self.inputs)}, got None for {', '.join(missing)}")
         advantage = widened(floating(advantage, "advantage", surprisal))
         surprisal = widened(floating(surprisal, "surprisal", advantage))
         if policy_entropy is not None:
@@ -94,5 +107,25 @@ class ScreeningRule:
         unknown = xp.isnan(advantage) | xp.isnan(surprisal)
         return xp.where(unknown, xp.full_like(score, math.nan), score)
 
+    @property
+    def _called(self) -> str:
+        return f"rule {self.name!r}" if self.name else "the rule"
+
+    def _require_known(self, parameters: Mapping[str, Any]) -> None:
+        own = inspect.signature(self.score).parameters.values()
+        if any(each.kind is each.VAR_KEYWORD for each in own):
+            return
+        known = [each.name for each in own if each.kind is each.KEYWORD_ONLY]
+        unknown = [name for name in parameters if name not in known]
+        if unknown:
+            raise TypeError(
+                f"{self._called} has the parameters {', '.join(known) or 'none'}, got {', '.join(unknown)}"
+            )
+
     def __repr__(self) -> str:
         return one_line(self, granularity=self.granularity, inputs=", ".join(self.inputs))
+
+
+def named(rules: Mapping[str, ScreeningRule]) -> Mapping[str, ScreeningRule]:
+    """Return the rules, each knowing its name, in a mapping that cannot be changed."""
+    return MappingProxyType({name: replace(rule, name=name) for name, rule in rules.items()})

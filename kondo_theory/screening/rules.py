@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial, wraps
 from types import MappingProxyType
 from typing import Any
 
 import array_api_compat as api
+import numpy as np
 
 from kondo_theory import _domain
-from kondo_theory._arrays import Array, count, product, widest
+from kondo_theory._arrays import Array, count, floating, product, require_one_shape, widest
 from kondo_theory.gate import delight
 from kondo_theory.screening.group_rules import GROUP_RULES
-from kondo_theory.screening.registry import Rule, ScreeningRule
+from kondo_theory.screening.registry import Rule, ScreeningRule, named
 from kondo_theory.screening.token_rules import TOKEN_RULES
 
 __all__ = ["RULES", "SAMPLE_RULES", "score_function"]
@@ -88,27 +90,29 @@ def _quantile(xp: Any, ordered: Array, n_known: Array, level: float) -> Array:
     return left + (right - left) * xp.astype(position - position // 1, ordered.dtype)
 
 
-SAMPLE_RULES: Mapping[str, ScreeningRule] = {
-    "delight": ScreeningRule(_delight, ("advantage", "surprisal"), source="arXiv:2603.20526"),
-    "advantage": ScreeningRule(_advantage, ("advantage",)),
-    "abs-advantage": ScreeningRule(_abs_advantage, ("advantage",), source="arXiv:2503.22342"),
-    "surprisal": ScreeningRule(_surprisal, ("surprisal",)),
-    "additive": ScreeningRule(_additive, ("advantage", "surprisal"), source="arXiv:2603.20526"),
-    "uniform": ScreeningRule(_uniform, (), highest=0.0),
-    "abs-advantage-entropy": ScreeningRule(
-        _abs_advantage_entropy, ("advantage", "entropy"), source="D³S, arXiv:2509.22115"
-    ),
-    "entropy-band": ScreeningRule(
-        _entropy_band,
-        ("entropy",),
-        of_batch=True,
-        highest=0.0,
-        drops=True,
-        source="after SPINE, arXiv:2511.17938",
-    ),
-    "positive-surprisal": ScreeningRule(_positive_surprisal, ("advantage", "surprisal"), drops=True),
-    "entropy": ScreeningRule(_entropy, ("entropy",), source="arXiv:2506.01939"),
-}
+SAMPLE_RULES: Mapping[str, ScreeningRule] = named(
+    {
+        "delight": ScreeningRule(_delight, ("advantage", "surprisal"), source="arXiv:2603.20526"),
+        "advantage": ScreeningRule(_advantage, ("advantage",)),
+        "abs-advantage": ScreeningRule(_abs_advantage, ("advantage",), source="arXiv:2503.22342"),
+        "surprisal": ScreeningRule(_surprisal, ("surprisal",)),
+        "additive": ScreeningRule(_additive, ("advantage", "surprisal"), source="arXiv:2603.20526"),
+        "uniform": ScreeningRule(_uniform, (), highest=0.0),
+        "abs-advantage-entropy": ScreeningRule(
+            _abs_advantage_entropy, ("advantage", "entropy"), source="D³S, arXiv:2509.22115"
+        ),
+        "entropy-band": ScreeningRule(
+            _entropy_band,
+            ("entropy",),
+            of_batch=True,
+            highest=0.0,
+            drops=True,
+            source="after SPINE, arXiv:2511.17938",
+        ),
+        "positive-surprisal": ScreeningRule(_positive_surprisal, ("advantage", "surprisal"), drops=True),
+        "entropy": ScreeningRule(_entropy, ("entropy",), source="arXiv:2506.01939"),
+    }
+)
 """Rules on anything that has an advantage: rows, answers, tokens."""
 
 RULES: Mapping[str, ScreeningRule] = MappingProxyType({**SAMPLE_RULES, **GROUP_RULES, **TOKEN_RULES})
@@ -148,7 +152,7 @@ The score is NaN, which no gate keeps, where the advantage, the surprisal or a p
 
 
 def score_function(rule: str | Rule, *, of_groups: bool = True) -> Rule:
-    """Return the rule of this name in :data:`RULES`; a function is its own.
+    """Return the rule of this name in :data:`RULES`; a function is its own, and what it returns is checked.
 
     Parameters
     ----------
@@ -167,7 +171,10 @@ def score_function(rule: str | Rule, *, of_groups: bool = True) -> Rule:
     if not isinstance(rule, str):
         if not callable(rule):
             raise TypeError(f"rule must be a name or a function of scores, got {rule!r}")
-        return rule
+        known = rule
+        while isinstance(known, partial):
+            known = known.func
+        return rule if isinstance(known, ScreeningRule) else _checked(rule)
     found = RULES[_domain.choice("rule", rule, RULES)]
     if not of_groups and rule in GROUP_RULES:
         raise ValueError(
@@ -175,3 +182,24 @@ def score_function(rule: str | Rule, *, of_groups: bool = True) -> Rule:
             f"{rule!r} decides on {found.granularity}s of a group"
         )
     return found
+
+
+def _checked(rule: Rule) -> Rule:
+    """Return a function of one's own that refuses in one line what it returns if that is no score of each sample."""
+
+    @wraps(rule)
+    def scores(advantage: Array, *others: Array, **parameters: Any) -> Array:
+        found = rule(advantage, *others, **parameters)
+        if not (api.is_array_api_obj(found) or isinstance(found, (int, float, list))):
+            raise TypeError(f"rule must return scores, an array of real numbers, got {found!r}")
+        own = np.asarray(found, dtype=np.float64) if _of_whole_numbers(found, advantage) else found
+        score = floating(own, "what a rule returns", advantage)
+        shape = require_one_shape({"advantage": advantage, "what a rule returns": score})
+        return score if tuple(score.shape) == shape else api.array_namespace(score).broadcast_to(score, shape)
+
+    return scores
+
+
+def _of_whole_numbers(found: Any, like: Array) -> bool:
+    """Return whether these are NumPy's, for NumPy arrays: as good as floats."""
+    return api.is_numpy_array(like) and isinstance(found, (np.ndarray, np.generic)) and found.dtype.kind in "iub"

@@ -151,7 +151,8 @@ def late_loss(n_tokens: int, n_prompts: int, n_answers: int, m: int, rule: str) 
     T, P, n = _whole("n_tokens", n_tokens), _whole("n_prompts", n_prompts), _whole("n_answers", n_answers, 2)
     N = P * n
     place = _place(m, N)
-    at_the_top = {"advantage": (n - 1, N - 1), "abs-advantage": (1, n), "uniform": (N, N)}  # the wrong one's group
+    farthest = 1 if n > 2 else 2  # of two answers both are as far from their mean
+    at_the_top = {"advantage": (n - 1, N - 1), "abs-advantage": (farthest, n), "uniform": (N, N)}  # its group first
     levels = (*at_the_top[_domain.choice("rule", rule, TIED_RULES)], N)
     return float(T * (N - next(size for size in levels if size >= place)))
 

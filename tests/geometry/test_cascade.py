@@ -1,4 +1,4 @@
-"""The cascade against a search over windows, its limits, and an example."""
+"""The cascade against a search over windows and sums in many digits, its limits, and an example."""
 
 import mpmath
 import numpy as np
@@ -46,9 +46,12 @@ def test_what_a_window_buys():
     assert cascade_recall(1.0, *LAW[1:]) == pytest.approx(0.33, abs=5e-3)
 
 
-@pytest.mark.parametrize(
-    "law", [(0.1, 4, 0, 0.1, 0.05), (0.1, 1, 0, 0.5, 0.4), (0.02, 9, 0, 0.2, 1.0), (0.3, -2, 1, 0.4, 0.7)]
-)
+LAWS = [(0.1, 4, 0, 0.1, 0.05), (0.1, 1, 0, 0.5, 0.4), (0.02, 9, 0, 0.2, 1.0), (0.3, -2, 1, 0.4, 0.7)]
+USELESS = [(0.5, 1, 0, 1, 300), (0.05, 0.02, 0, 1, 1e3), (0.05, -0.3, 0, 1, 1e4), (1e-3, 1e4, 0, 1, 100)]  # scores
+RARE = [(0.05, 1e6, 0, 1, 1), (0.01, 2e3, 0, 1, 1e-3), (0.015, 0.77, 0.04, 0.07, 2e-4), (1e-3, 0.5, 0, 1, 1e-6)]
+
+
+@pytest.mark.parametrize("law", [*LAWS, *USELESS, *RARE])
 def test_recall_from_the_delight_of_what_should_be_kept(law):
     """From χ above c to its calibrated score, in 30 digits, also where no sample of this world is above c."""
     evaluation, c, mu, d, tau = law
@@ -56,20 +59,67 @@ def test_recall_from_the_delight_of_what_should_be_kept(law):
     with mpmath.workdps(30):
         shrink = mpmath.mpf(d) ** 2 / (mpmath.mpf(d) ** 2 + mpmath.mpf(tau) ** 2)  # E[m | χ] = μ + shrink·(χ − μ)
         spread = mpmath.mpf(d) * mpmath.sqrt(shrink * (1 - shrink))
-        start, step = mpmath.mpf(c - mu), mpmath.mpf(d)
+        start, step = mpmath.mpf(c) - mpmath.mpf(mu), mpmath.mpf(d) / max(1, (c - mu) / d)
 
         def kept(x):
-            return mpmath.npdf(x, 0, d) * mpmath.ncdf((mu + shrink * x - c + window) / spread)
+            return mpmath.npdf(x, 0, d) * mpmath.ncdf((start * (shrink - 1) + shrink * (x - start) + window) / spread)
 
-        points = [start + i * step / 4 for i in range(60)]
-        exact = mpmath.quad(kept, points) / mpmath.ncdf(-start / d)
+        turn = start - ((shrink - 1) * start + window) / shrink  # half of what has this delight is kept
+        points = [start + i * step * 0.75 for i in range(40)] + [turn + i * spread for i in range(-8, 9)]
+        exact = mpmath.quad(kept, sorted(x for x in points if x >= start)) / mpmath.ncdf(-start / d)
     assert cascade_recall(*law) == pytest.approx(float(exact), abs=1e-9)
+
+
+@pytest.mark.parametrize("law", [*LAWS, *USELESS, *RARE])
+def test_gain_and_share_from_all_scores(law):
+    """The value of each calibrated score times its density, in 30 digits."""
+    window = float(cascade_window(law[0], *law[3:]))
+    e, c, mu, d, tau = (mpmath.mpf(x) for x in law)
+    with mpmath.workdps(30):
+        v, spread, centre = d * tau / mpmath.hypot(d, tau), d**2 / mpmath.hypot(d, tau), mu - c
+
+        def value(at):
+            exact = v * mpmath.npdf(at / v) + at * mpmath.ncdf(at / v)
+            return (exact - e if abs(at) < window else max(at, 0)) * mpmath.npdf(at, centre, spread)
+
+        ends = [-window, window, 0, *(i * v for i in range(-8, 9)), *(centre + i * spread for i in range(-12, 13))]
+        inside = [x for x in sorted(set(ends)) if abs(x - centre) <= 12 * spread]
+        gain = mpmath.quad(value, inside)
+        share = mpmath.ncdf(window, centre, spread) - mpmath.ncdf(-window, centre, spread)
+    assert cascade_gain(*law) == pytest.approx(float(gain), rel=1e-9, abs=1e-12 * law[3])
+    assert evaluated_share(*law) == pytest.approx(float(share), rel=1e-9, abs=1e-300)
+
+
+LARGE, SMALL = 1e300, 1e-300
+
+
+def test_numbers_of_any_size_have_an_answer():
+    for law, gain, share, recall in (
+        ((0.05, LARGE, 0, 1, 1), 0, 0, 0),
+        ((0.05, -LARGE, LARGE, 1, 1), 2 * LARGE, 0, 1),
+        ((0.05, 0, 0, LARGE, LARGE), LARGE / np.sqrt(2 * np.pi), 1, 1),
+        ((0.05, 1, 0, SMALL, LARGE), 0, 0, 0),
+        ((0.05, 1, 0, LARGE, SMALL), LARGE / np.sqrt(2 * np.pi), 0, 1),
+        ((0.05 * SMALL, SMALL, 0, SMALL, SMALL), cascade_gain(*LAW) * SMALL, evaluated_share(*LAW), None),
+        ((0.05, 1e200, 0, 1, 1e-200), 0, 0, norm.cdf(-1) + np.exp(-0.5) / 2),  # χ − c and the noise in one unit
+    ):
+        found = cascade_gain(*law), evaluated_share(*law), cascade_recall(*law)
+        expected = gain, share, cascade_recall(*LAW) if recall is None else recall
+        assert found == pytest.approx(expected, rel=1e-9, abs=1e-15 * min(1, law[3])), law
+    assert posterior_deviation(LARGE, LARGE) == pytest.approx(LARGE / np.sqrt(2))
+    assert cascade_window(5e-324, 1.0, 1.0) == pytest.approx(38 / np.sqrt(2), rel=0.01)
+    for function in (cascade_gain, cascade_recall, evaluated_share):
+        with pytest.raises(ValueError, match=r"^\(mean − cost\)/deviation must be finite, got -inf$"):
+            function(0.05, LARGE, 0.0, SMALL, 1.0)
+    with pytest.raises(ValueError, match=r"^the gain must be finite, got inf$"):
+        cascade_gain(0.05, -1.7e308, 0.0, 1.7e308, 1.0)
 
 
 def test_the_limits():
     v = posterior_deviation(1.0, 1.0)
     assert cascade_window(v / np.sqrt(2 * np.pi), 1.0, 1.0) == 0
-    assert cascade_gain(1.0, *LAW[1:]) == gaussian_gain(gaussian_price(*LAW[1:]), *LAW[1:])
+    alone = gaussian_gain(gaussian_price(*LAW[1:]), *LAW[1:])
+    assert cascade_gain(1.0, *LAW[1:]) == pytest.approx(alone, rel=1e-14)
     free = cascade_gain(1e-9, *LAW[1:])
     assert free == pytest.approx(gaussian_gain(1.0, 1.0, 0.0, 1.0, 0.0), abs=1e-7), "for nothing: the exact price"
     assert cascade_recall(1e-9, *LAW[1:]) == pytest.approx(1, abs=1e-6)
@@ -88,3 +138,20 @@ def test_the_limits():
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("call", "names"),
+    [
+        (lambda two, three: posterior_deviation(two, three), r"deviation \(2,\), noise \(3,\)"),
+        (lambda two, three: cascade_window(0.1, two, three), r"deviation \(2,\), noise \(3,\)"),
+        (lambda two, three: cascade_window(two, three, 1.0), r"evaluation \(2,\), deviation \(3,\)"),
+        (lambda two, three: evaluated_share(two, three, 0.0, 1.0, 1.0), r"evaluation \(2,\), cost \(3,\)"),
+        (lambda two, three: evaluated_share(0.1, two, three, 1.0, 1.0), r"cost \(2,\), mean \(3,\)"),
+        (lambda two, three: cascade_gain(0.1, two, three, 1.0, 1.0), r"cost \(2,\), mean \(3,\)"),
+        (lambda two, three: cascade_recall(0.1, 1.0, two, 1.0, three), r"mean \(2,\), noise \(3,\)"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_named(call, names):
+    with pytest.raises(ValueError, match=f"shapes must be the same or stretch to one, got {names}"):
+        call(np.ones(2), np.ones(3))

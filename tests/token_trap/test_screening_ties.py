@@ -40,11 +40,13 @@ def test_the_place_is_that_of_the_answer_with_the_kth_token():
 
 
 @pytest.mark.parametrize("rule", TIED_RULES)
-@pytest.mark.parametrize("m", [1, 2, 4, 5])
-def test_near_one_what_is_lost_has_the_slope(rule, m):
+@pytest.mark.parametrize(("T", "P", "n"), [(3, 3, 4), (3, 2, 3), (3, 2, 2), (1, 3, 2), (1, 1, 2), (2, 1, 3)])
+def test_near_one_what_is_lost_has_the_slope_at_every_place(T, P, n, rule):
     off = 1e-7
-    lost = (1 - kept_with_ties(binom.pmf(range(4), 3, 1 - off), 3, 4, m, rule).kept) / off
-    assert lost == pytest.approx(late_loss(3, 3, 4, m, rule), rel=1e-4, abs=1e-3)
+    law = binom.pmf(range(T + 1), T, 1 - off)
+    for m in range(1, P * n + 1):
+        lost = (1 - kept_with_ties(law, P, n, m, rule).kept) / off
+        assert lost == pytest.approx(late_loss(T, P, n, m, rule), rel=1e-4, abs=1e-3), m
 
 
 def test_what_cannot_be_is_refused():

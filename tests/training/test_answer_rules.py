@@ -44,7 +44,7 @@ def takers(rule, level, gate):
         own = {"granularity": level, "rule": rule}
         calls += [
             lambda: SequenceStep(model, sgd(model.parameters()), gate, **own),
-            lambda: StackedSequenceStep(model, None, gate, **own, generators=[], gate_generators=[]),
+            lambda: StackedSequenceStep(model, None, gate, **own, generators=[], gate_generators=[], group_size=4),
         ]
     return calls
 
@@ -136,6 +136,14 @@ def test_a_price_that_keeps_something_is_taken():
 @pytest.mark.parametrize("name", RULES)
 def test_a_rule_is_taken_at_the_levels_of_what_it_decides_on(name, level):
     granularity = RULES[name].granularity
+    if level == "group" and name == "entropy-band":
+        message = (
+            "rule must have scores above 0 at level 'group', .*, got 'entropy-band', .* every group would score 0"
+        )
+        for call in (*takers(name, level, ONE), lambda: require_rule(partial(RULES[name], low=0.1), level, ONE)):
+            with pytest.raises(ValueError, match=message):
+                call()
+        return
     if granularity in DECIDES[level].split():
         require_rule(name, level, ONE)
         return
@@ -159,6 +167,47 @@ def test_at_the_level_of_groups_a_rule_on_prompts_ranks_them_by_its_own_scores()
             rng=torch.Generator().manual_seed(seed),
         )  # fmt: skip
         assert selection.keep.any(1).tolist() == [True, True, False, False, False, False]
+
+
+def test_at_the_level_of_groups_the_sum_says_what_a_rule_drops_or_the_rule_is_refused():
+    """Of two groups one is dropped whole: positive surprisals say so in their sum, a band of entropies cannot."""
+    band = partial(RULES["entropy-band"], low=0.0, high=0.4)
+    advantage, entropy = torch.tensor([[1.0, 1.0, -1.0, -1.0], [0.1, 0.1, 2.0, 2.0]], dtype=torch.float64)
+    assert band(advantage, entropy, entropy).tolist() == [0, 0, -np.inf, -np.inf]
+    for seed in range(8):
+        how = {"level": "group", "groups": 2, "rng": torch.Generator().manual_seed(seed)}
+        kept = select_answers(answers_of(4), advantage, Gate(rate=0.5), rule="positive-surprisal", **how).keep
+        assert kept.any(1).tolist() == [True, True, False, False]
+    with pytest.raises(ValueError, match="scores above 0 at level 'group'"):
+        select_answers(answers_of(4), advantage, Gate(rate=0.5), rule=band, **how)
+
+
+# What a function returns ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", ["row", "token"])
+@pytest.mark.parametrize(
+    ("found", "error", "message"),
+    [
+        (None, TypeError, "rule must return scores, an array of real numbers, got None"),
+        ("high", TypeError, "rule must return scores, an array of real numbers, got 'high'"),
+        (np.zeros(3), TypeError, "what a rule returns must be of the other argument's library, got ndarray"),
+        (torch.zeros(8, dtype=torch.int64), TypeError, "what a rule returns must have a real floating dtype"),
+        (torch.zeros(7), ValueError, r"stretch to one, got advantage \(\d+,\), what a rule returns \(7,\)"),
+        (torch.zeros(2, 1), ValueError, r"rule must return scores of shape \(\d+,\), got \(2, \d+\)"),
+    ],
+)
+def test_what_a_function_returns_is_refused_in_one_line(found, error, message, level):
+    with pytest.raises(error, match=message) as caught:
+        select_answers(answers_of(8), torch.linspace(-1, 1, 8), ONE, rule=lambda *of: found, level=level)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("found", [0.0, 1, torch.zeros(1)])
+def test_one_score_for_all_is_taken(found):
+    for level in ("row", "token"):
+        keep = select_answers(answers_of(8), torch.linspace(-1, 1, 8), ONE, rule=lambda *of: found, level=level).keep
+        assert torch.equal(keep, answers_of(8).answered)
 
 
 # With parameters ------------------------------------------------------------------------------------------------

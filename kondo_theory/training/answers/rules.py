@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from kondo_theory.gate import Gate
-from kondo_theory.screening import RULES, Rule, ScreeningRule, score_function
+from kondo_theory.screening import Rule, ScreeningRule, score_function
 from kondo_theory.training.selection import require_gate
 from kondo_theory.training.streaming import StreamingGate
 from kondo_theory.words import choice
@@ -49,7 +49,8 @@ def require_rule(rule: str | Rule, level: str, gate: Gate | StreamingGate | None
         If the rule is neither a name nor a function, or the gate is none.
     ValueError
         If a name is unknown, the rule decides on something else than the level keeps or drops, it can drop
-        and there is no gate, or no score is above the gate's price.
+        and there is no gate, no score is above the gate's price, or a group's sum of positive scores would not say
+        what the rule drops.
     """
     choice("level", level, LEVELS)
     require_gate(gate)
@@ -71,6 +72,11 @@ def require_rule(rule: str | Rule, level: str, gate: Gate | StreamingGate | None
         raise ValueError(
             f"price must be below {found.highest:g}, which no score by rule {_name(rule)} exceeds, for a gate keeps"
             f" what is above its price; got {gate.price:g}: Gate(rate=1.0) keeps all that the rule does not drop"
+        )
+    if level == "group" and found.granularity == "sample" and found.drops and found.highest <= 0:
+        raise ValueError(
+            f"rule must have scores above 0 at level 'group', where a group's score is the sum of its positive ones,"
+            f" got {_name(rule)}, which has 0 for what it does not drop: every group would score 0"
         )
 
 
@@ -101,4 +107,4 @@ def of_groups(rule: str | Rule) -> bool:
 def _name(rule: str | Rule) -> str:
     """Return a rule's name as an error shows it, that of a registered function too."""
     found = registered(rule)
-    return repr(rule if found is None else next((name for name, each in RULES.items() if each is found), rule))
+    return repr(found.name if found is not None and found.name else rule)

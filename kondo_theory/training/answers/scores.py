@@ -251,7 +251,9 @@ def _score(
     own = U if len(shape) == 1 else U.masked_fill(~learns, math.nan)
     parts = (own.reshape(shape), surprisal.reshape(shape), None if entropy is None else entropy.reshape(shape))
     score: Tensor = score_function(rule)(*parts)
-    return score.view(U.shape)
+    if score.shape != parts[0].shape:
+        raise ValueError(f"rule must return scores of shape {tuple(parts[0].shape)}, got {tuple(score.shape)}")
+    return score.reshape(U.shape)
 
 
 def _layout(rule: str | Rule, U: Tensor, groups: int | Tensor | None) -> tuple[int, ...]:
