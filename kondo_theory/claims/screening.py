@@ -143,7 +143,7 @@ CLAIMS = (
             "scores keeps all: it is the policy gradient. On token reversal that puts it ahead of the advantage; at "
             "exactly k tokens it is far behind."
         ),
-        source="here; the code of KG keeps ties, within 1e-6 of the k-th score; how it draws at random is not known",
+        source="here; the code of KG keeps ties within 1e-6 of the k-th; how it draws at random is not known here",
         regime=(
             "independent tokens, all right with probability p, N = P·n answers to P prompts, the mean of a prompt's "
             "own as baseline; ⌈k/T⌉ < n for advantage, 1 < ⌈k/T⌉ ≤ n for |advantage|. Both shares are slopes, for "
