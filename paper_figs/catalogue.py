@@ -223,7 +223,7 @@ FIGURES = {
         ("mnist-moments",),
     ),
     "mnist-neighbours": FigureEntry(
-        "signal per backward pass of every rule and estimate of one sample, against the bias of its mean",
+        "1/c, what backward passes buy, of every rule and estimate of one sample, against the bias of its mean",
         "paper_figs.mnist.neighbours:mnist_neighbours",
         ("mnist-neighbours",),
         claims=("mnist-screening",),

@@ -136,18 +136,20 @@ CLAIMS = (
     Claim(
         id="screening-ties",
         statement=(
-            "A gate that keeps whatever ties with the k-th score keeps more than k. By a rule of the advantage, on "
-            "tokens that share it, it keeps an answer whole if and only if fewer than ⌈k/T⌉ of the batch score above "
-            "it: near p = 1 all but a share {late_loss_advantage} of N answers by advantage, all but "
-            "{late_loss_abs_advantage} by |advantage|, n to a prompt. The random choice keeps all: it is the policy "
-            "gradient. On token reversal that puts it ahead of the advantage; at exactly k tokens it is far behind."
+            "A gate that keeps whatever ties with the k-th score keeps at least k, and more where scores tie. By a "
+            "rule of the advantage, on tokens that share it, it keeps an answer whole if and only if fewer than "
+            "⌈k/T⌉ of the batch score above it: near p = 1 all but a share {late_loss_advantage} of N answers by "
+            "advantage, all but {late_loss_abs_advantage} by |advantage|, n to a prompt. A random choice by equal "
+            "scores keeps all: it is the policy gradient. On token reversal that puts it ahead of the advantage; at "
+            "exactly k tokens it is far behind."
         ),
-        source="here; ties are kept so in the code of KG, within 1e-6 of the k-th score",
+        source="here; the code of KG keeps ties within 1e-6 of the k-th; how it draws at random is not known here",
         regime=(
             "independent tokens, all right with probability p, N = P·n answers to P prompts, the mean of a prompt's "
-            "own as baseline; ⌈k/T⌉ < n for advantage, 1 < ⌈k/T⌉ ≤ n for |advantage|. Without ties at the k-th score "
-            "it keeps k, and so it does by delight, but for the first policy. On token reversal: H = 10, M = 2, 3 %, "
-            "10 prompts, 10 answers, 1,000 updates"
+            "own as baseline; ⌈k/T⌉ < n for advantage, 1 < ⌈k/T⌉ ≤ n for |advantage|. Both shares are slopes, for "
+            "(1−p)·T·N much below 1: not for the runs by advantage, which end at 1 − p = 0.005. Without ties at the "
+            "k-th score it keeps k, and so it does by delight, but for the first policy. On token reversal: H = 10, M "
+            "= 2, 3 %, 10 prompts, 10 answers, 1,000 updates"
         ),
         rule=DecisionRule(
             statistic=(

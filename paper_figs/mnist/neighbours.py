@@ -1,4 +1,4 @@
-"""The figure of every rule and estimate that one sample allows: signal per backward pass against bias."""
+"""The figure of every rule and estimate that one sample allows: 1/c, what backward passes buy, against bias."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STYLES = {"rule": method_style("uniform"), "estimate": method_style("PG")}
 
 
 def mnist_neighbours(rate: float = 0.03, early: float = 0.5, late: float = 0.95, least: float = 0.1) -> Figure:
-    """Draw the signal per backward pass over PG's against the angle of the mean gradient to the true one."""
+    """Draw 1/c over PG's against the angle of the mean gradient to the true one."""
     table = measured("mnist-neighbours", "mnist-neighbours-quick").frame
     rows = table[(table["direction"] == "PG") & (table["rate"].isna() | (table["rate"] == rate))]
     pg = rows[rows["name"] == "PG"].set_index(["seed", "target"])["per_backward"]
@@ -45,14 +45,14 @@ def mnist_neighbours(rate: float = 0.03, early: float = 0.5, late: float = 0.95,
         best = middle.loc[inside, "worth"].idxmax()
         most, own = (number(float(middle["worth"].loc[each])) for each in (best, ("rule", "delight")))
         finding(ax, f"At {percent(target)} accuracy {shown(best[1])} buys {most} times PG's, delight {own}")
-    axes[0].set_ylabel("signal per backward pass over PG's")
+    axes[0].set_ylabel("1/c, over PG's")
     legend_below(axes, [named(f"{what}s", style) for what, style in _STYLES.items()])
     engine: Any = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
     for ax in axes:
         _name_points(ax)
-    caption(f"""Signal per backward pass, 1/c = S²/(ρE‖g‖²) along the true gradient, over PG's, against the angle of
+    caption(f"""1/c = S²/(ρE‖g‖²) along the true gradient, c the cost of signal, over PG's, against the angle of
         the mean gradient to the true one: of every rule that scores a sample by itself, as its top {percent(rate)},
         and of every estimate, at that rate of backward passes if it has one. In the parameters of the network, exact
         over 1,000 images, at policies of {percent(early)} (a) and {percent(late)} (b) accuracy. Points: means of

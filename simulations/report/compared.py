@@ -10,14 +10,25 @@ import numpy as np
 import pandas as pd
 
 from kondo_theory.estimators import ESTIMATORS
-from kondo_theory.screening import GROUP_RULES, RULES
+from kondo_theory.screening import GROUP_RULES, RULES, answer_signal
 from kondo_theory.token_trap.positions import Positions, open_rest_point, percentile_drifts, position_drifts
 from simulations.results.tables import COMMITTED, load
 
-__all__ = ["COLUMNS", "NONE", "Moments", "Stalls", "measured_moments", "reversal_errors", "stalls"]
+__all__ = [
+    "COLUMNS",
+    "NONE",
+    "Moments",
+    "Stalls",
+    "measured_moments",
+    "reversal_errors",
+    "stalls",
+    "worth_in_a_group",
+]
 
 M, T, RATE = 10, 10, 0.1
 """Vocabulary, tokens of an answer and rate of the table of stalls."""
+GROUP, KEPT = 16, 4
+"""Answers of a group, and how many are kept."""
 NONE = "none"
 
 Stalls = Mapping[str, str]
@@ -29,7 +40,7 @@ COLUMNS = ("cosine", "length", "noise", "per_backward", "per_forward")
 class Moments(NamedTuple):
     """Means over the paths and their standard errors, by name, rate (0 without one) and target.
 
-    ``pg`` is PG's signal per backward pass itself, by target.
+    ``pg`` is PG's 1/c itself, by target.
     """
 
     mean: pd.DataFrame
@@ -41,18 +52,20 @@ class Moments(NamedTuple):
 def measured_moments(frame: pd.DataFrame) -> Moments:
     """Return what the page shows of a table of kind ``mnist-neighbours``, along the true gradient.
 
-    ``noise`` is Var_⊥ per backward pass; it, ``per_backward`` and ``per_forward`` are over PG's on the same path.
+    ``noise`` is Var_⊥ per backward pass, ``along`` S/ρ, the length along u for a backward pass; both,
+    ``per_backward`` (1/c) and ``per_forward`` (ρ/c) are over PG's on the same path. ``backward_rate`` is ρ.
     """
     rows = frame[frame["direction"] == "PG"].copy()
     rows["noise"] = rows["var_perpendicular"] / rows["backward_rate"].where(rows["backward_rate"] > 0)
+    rows["along"] = rows["signal"] / rows["backward_rate"].where(rows["backward_rate"] > 0)
     rows["rate"] = rows["rate"].fillna(0.0)
     place = ["seed", "target"]
-    over = ["noise", "per_backward", "per_forward"]
+    over = ["noise", "along", "per_backward", "per_forward"]
     pg = rows[rows["name"] == "PG"].set_index(place)[over]
     both = rows.join(pg.add_suffix("_of_pg"), on=place)
     for column in over:
         both[column] = both[column] / both[f"{column}_of_pg"]
-    grouped = both.groupby(["name", "rate", "target"])[list(COLUMNS)]
+    grouped = both.groupby(["name", "rate", "target"])[[*COLUMNS, "along", "backward_rate"]]
     return Moments(
         grouped.mean(), grouped.sem(), int(rows["seed"].nunique()), pg["per_backward"].groupby("target").mean()
     )
@@ -112,3 +125,12 @@ def reversal_errors() -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     every = [frame[frame["update"] == frame["update"].max()][columns] for frame in parts]
     return pd.concat(every, ignore_index=True)
+
+
+def worth_in_a_group(rule: str, pass_rate: float) -> float:
+    """Return 1/c of a rule on the answers of a group, :attr:`AnswerSignal.cost`, over that of a random choice."""
+    one, chance = (
+        float(answer_signal(each, [0.0, 1.0], [1 - pass_rate, pass_rate], GROUP, KEPT).cost)
+        for each in (rule, "uniform")
+    )
+    return chance / one

@@ -46,6 +46,8 @@ QUOTED = {
         "⌈k/T⌉ < n": "what the proof assumes",
         "1 < ⌈k/T⌉ ≤ n": "what the proof assumes",
         "N = P·n": "a definition",
+        "(1−p)·T·N": "where the slopes hold",
+        "1 − p = 0.005": "measured, in the table reversal-screening-ties",
         "H = 10, M = 2, 3 %, 10 prompts, 10 answers, 1,000 updates": "a setting of the measurement",
     },
 }

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from kondo_theory.estimators import ESTIMATORS, Estimator
-from kondo_theory.screening import GROUP_RULES, RULES, ScreeningRule
+from kondo_theory.screening import GROUP_RULES, RULES, ScreeningRule, answer_signal
 from kondo_theory.token_trap import stalling_temperatures
 from kondo_theory.token_trap.positions import Positions, percentile_drifts, position_drifts
-from simulations.report import compared, comparison
+from simulations.report import compared, comparison, findings
 from simulations.report.compared import measured_moments, reversal_errors
 from simulations.results.tables import COMMITTED, load
 
@@ -64,19 +64,60 @@ def test_negative_control_what_is_registered_anew_is_on_another_page(moments, mo
 def test_a_sentence_that_says_what_is_best_is_true(moments):
     """What the first lines claim of the order; their numbers are computed."""
     at = moments.mean["per_backward"].unstack("target")
+    gates = at.xs(0.03, level="rate")
+    assert set(gates.index[(gates > 1.2).all(axis=1)]) == {"length-weighted", "winner-take-all"}
+    assert all(ESTIMATORS[name].unbiased for name in ("length-weighted", "winner-take-all"))
+    assert (gates.max() > gates.loc["length-weighted"]).sum() >= 3
     three = at[np.isin(at.index.get_level_values("rate"), (0.0, 0.03))].droplevel("rate")
-    forward = moments.mean["per_forward"].unstack("target")
-    assert (three.loc["length-weighted"] > 1.2).all()
-    gates = forward.xs(0.03, level="rate")
-    assert (gates < 1).all(axis=None)
-    best = forward[0.95][np.isin(forward.index.get_level_values("rate"), (0.0, 0.03))]
-    assert best.idxmax() == ("PG-best-baseline", 0.0)
     assert (three.loc["zero-price", [0.0, 0.5]] > 7).all()
     assert moments.mean["cosine"].loc[("zero-price", 0.0, 0.5)] > 0.99
     assert three.loc["delight", 0.8] < 1 < three.loc["delight"].drop(0.8).min()
+    assert three.loc["abs-advantage", 0.8] < 1
     assert moments.error["per_backward"].loc[("delight", 0.03, 0.0)] > 2
     assert (three.loc["delight"] < three.max()).sum() >= 3
     assert three.loc["gate-weighted", 0.95] < 0.01
+
+
+def test_what_is_said_of_forward_passes_is_true(moments):
+    forward = moments.mean["per_forward"].unstack("target")
+    assert (forward.xs(0.03, level="rate") < 1).all(axis=None)
+    best = forward[0.95][np.isin(forward.index.get_level_values("rate"), (0.0, 0.03))]
+    assert best.idxmax() == ("PG-best-baseline", 0.0)
+    assert forward.loc[("PG-best-baseline", 0.0), [0.0, 0.5]].to_numpy() == pytest.approx(1, abs=0.01)
+    assert not {*RULES["uniform"].inputs, *ESTIMATORS["uniform-weighted"].inputs}
+
+
+def test_the_length_along_the_gradient_ranks_delight_and_surprisal_the_other_way(moments):
+    """As claim mnist-screening measures it, S/ρ."""
+    late = {name: moments.mean.loc[(name, 0.03, 0.95)] for name in ("delight", "surprisal")}
+    assert late["surprisal"]["along"] > 2 * late["delight"]["along"]
+    assert late["surprisal"]["per_backward"] < late["delight"]["per_backward"]
+
+
+def test_a_group_counts_one_over_the_cost_of_signal():
+    rewards, chances = [0.0, 1.0], [0.7, 0.3]
+    one, chance = (answer_signal(name, rewards, chances, 16, 4) for name in ("advantage", "uniform"))
+    per_backward = [float(each.signal**2 / (each.n_kept * each.square)) for each in (one, chance)]
+    assert compared.worth_in_a_group("advantage", 0.3) == pytest.approx(per_backward[0] / per_backward[1], rel=1e-12)
+    assert compared.worth_in_a_group("uniform", 0.3) == 1
+    assert compared.worth_in_a_group("abs-advantage", 0.7) == pytest.approx(
+        compared.worth_in_a_group("abs-advantage", 0.3), rel=1e-9
+    )
+    assert compared.worth_in_a_group("advantage", 0.7) < 1 < compared.worth_in_a_group("max-variance", 0.7)
+
+
+def test_wrong_tokens_are_those_of_the_rules_that_are_named(moments):
+    names = {"abs-advantage": 0.01, "delight": 0.02, "uniform": 0.3, "positive-surprisal": 0.5}
+    answers = [{"rule": name, "level": "answer", "error": error} for name, error in names.items()]
+    tokens = [
+        {"rule": "delight", "level": "token", "error": 0.4},
+        {"rule": "abs-advantage", "level": "token", "error": 0.06},
+    ]
+    errors = pd.DataFrame(answers + tokens).assign(rate=0.03, seed=0)
+    assert "After training 40 % and 6 % of the tokens are wrong" in findings.learnt(errors)
+    assert "1 %, 2 %, 30 % and 50 % are wrong by |advantage|, delight, at random" in findings.learnt(errors)
+    assert not findings.learnt(errors.assign(rate=0.2))
+    assert not findings.learnt(errors[errors["rule"] != "uniform"])
 
 
 def test_moments_are_those_of_pg_on_the_same_path(moments):
@@ -117,7 +158,7 @@ def test_runs_on_token_reversal_are_medians_and_ranges_by_level(moments):
     )
     page = comparison.comparison(moments, errors, stalls())
     assert "| answers, 20 %: 3 (1–50); prompts, 50 %: 25 (25–25) |" in page
-    assert "wrong tokens after training" not in page
+    assert "After training" not in page
     assert page.count("answers, 20 %") == 1
     none = comparison.comparison(moments, errors.iloc[:0], stalls())
     assert all(
@@ -139,5 +180,5 @@ def test_rules_that_mnist_has_not_say_what_they_need():
 
 
 def test_numbers_have_two_digits():
-    shown = [comparison._number(value) for value in (17.4, 1.04, 0.994, 0.0451, 43210.0, 2e-5, 0.0, np.nan, -0.31)]
+    shown = [findings.number(value) for value in (17.4, 1.04, 0.994, 0.0451, 43210.0, 2e-5, 0.0, np.nan, -0.31)]
     assert shown == ["17", "1.0", "0.99", "0.045", "43,000", "<0.001", "0", "–", "−0.31"]
