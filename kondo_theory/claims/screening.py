@@ -148,8 +148,8 @@ CLAIMS = (
             "independent tokens, all right with probability p, N = P·n answers to P prompts, the mean of a prompt's "
             "own as baseline; ⌈k/T⌉ < n for advantage, 1 < ⌈k/T⌉ ≤ n for |advantage|. Both shares are slopes, for "
             "(1−p)·T·N much below 1: not for the runs by advantage, which end at 1 − p = 0.005. Without ties at the "
-            "k-th score it keeps k, and so it does by delight, but for the first policy. On token reversal: H = 10, M "
-            "= 2, 3 %, 10 prompts, 10 answers, 1,000 updates"
+            "k-th score it keeps k, and so it does by delight, but for the first policy. On token reversal: H = 10, "
+            "M = 2, 3 %, 10 prompts, 10 answers, 1,000 updates"
         ),
         rule=DecisionRule(
             statistic=(
