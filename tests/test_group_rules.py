@@ -196,7 +196,7 @@ def test_an_input_that_a_rule_looks_at_is_asked_for(name):
     given = {"advantage": np.ones(3), "surprisal": np.ones(3), "policy_entropy": np.ones(3)}
     for argument, value in (("advantage", "advantage"), ("surprisal", "surprisal"), ("policy_entropy", "entropy")):
         if value in rule.inputs:
-            with pytest.raises(ValueError, match=f"the rule looks at .*got None for {value}"):
+            with pytest.raises(ValueError, match=f"rule .* looks at .*got None for {value}"):
                 rule(**{**given, argument: None})
 
 
