@@ -84,8 +84,9 @@ class QuickRowStep(LoggedRowStep):
         kept, made = screening.kept, (screening.actions, screening.surprisal, screening.log_policy)
         if kept is None:
             return None
-        asked = rows is not None and self._may_reuse() and screening.made_at == (self.counts.updates,)
-        if asked and kept.serves(self.policy, observations, *made) and self._agrees(kept, screening, rows):
+        fresh = self._may_reuse() and screening.made_at == (self.counts.updates,)
+        fresh = fresh and kept.serves(self.policy, observations, *made)
+        if fresh and rows is not None and self._agrees(kept, screening, rows):
             return kept
         kept.clear()
         return None
