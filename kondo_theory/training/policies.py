@@ -129,10 +129,10 @@ def draw(
     """Draw an action a row from log-probabilities (B, K), float32 at least; (B,) int64.
 
     With ranks, those of its rows that one process would draw with all of theirs, from a generator in the same state.
-    ``quick`` draws the same actions without torch's checks of the probabilities.
+    ``quick`` draws the same actions without torch's checks of the probabilities, but that for NaN.
     """
     few = log_policy.shape[-1] <= _MOST_CATEGORIES
-    if few and ranks is None and not quick:
+    if few and ranks is None and not (quick and not bool(log_policy.isnan().any())):
         return torch.multinomial(log_policy.exp(), 1, generator=generator).squeeze(-1)
     size = len(log_policy)
     first, total = (0, size) if ranks is None else ranks.place(size, log_policy.device)

@@ -64,11 +64,12 @@ class ScreenedStep(QuickRowStep):
     ranks : Ranks or None
         Each of these has a part of the batch, and they gate it as one: see :mod:`kondo_theory.training.ranks`.
     reuse : bool
-        Take the kept rows' gradient from the activations of :meth:`act`, without a second pass, where these are small
-        and the policy is plain, linear layers with a usual function between two (see
-        :func:`kondo_theory.training.quick.layers.plain_layers`). It is the same up to rounding. With ``check`` one
-        kept row is run again, and if it disagrees all are. Parameters that change between :meth:`act` and
-        :meth:`backward` without a trace, by ``.data``, are seen by that alone.
+        Take the kept rows' gradient from the activations of the last :meth:`act`, without a second pass with a graph,
+        where these are small and the policy is plain, linear layers with a usual function between two (see
+        :func:`kondo_theory.training.quick.layers.plain_layers`). It is the same up to rounding, and less overhead in
+        small steps on a CPU. It asks of the loop what cannot be seen: no hooks on the nodes that accumulate gradients
+        and, without ``check`` or ``tolerance``, no change of a screened batch through memory that it shares, as with
+        NumPy. With one of them the kept rows are run again, without a graph, and if they disagree with a graph.
 
     Attributes
     ----------
@@ -113,7 +114,7 @@ class ScreenedStep(QuickRowStep):
         tolerance: float | None = None,
         normalise: str = "batch",
         ranks: Ranks | None = None,
-        reuse: bool = True,
+        reuse: bool = False,
     ) -> None:
         self.normalise = choice("normalise", normalise, NORMALISERS)
         generators = {"generator": generator, "gate_generator": gate_generator}
@@ -298,9 +299,10 @@ class ScreenedStep(QuickRowStep):
         kept, rerun = self._kept_pass(observations, screening, rows), rows is not None or screening.log_prob is None
         self.path = PATHS[2 if kept else int(rerun)]
         if kept is not None and rows is not None:
+            scale = scale.reshape(()) if isinstance(scale, Tensor) else scale
             coefficient = coefficient.index_select(0, rows) * scale / divisor
             self._write_from(kept, screening, coefficient, rows, clear=clear)
-            self.counts.add_backward(n_kept, rerun=False)
+            self.counts.add_backward(n_kept, rerun=self._compares)
             return
         with torch.enable_grad():
             if n_kept == 0:

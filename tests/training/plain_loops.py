@@ -21,13 +21,12 @@ def plain(activation=nn.ReLU, middle=()):
 class Loop:
     """A step with a batch of its own for every update."""
 
-    def __init__(self, gate=None, policy=None, optimizer=torch.optim.Adam, settings=ADAM, **options):
+    def __init__(self, gate=None, policy=None, optimizer=torch.optim.Adam, settings=ADAM, reuse=True, **options):
         self.policy = plain() if policy is None else policy
         self.optimizer = optimizer(self.policy.parameters(), **settings)
         gate = Gate(rate=0.05) if gate is None else gate
-        self.step = ScreenedStep(
-            self.policy, self.optimizer, gate, generator=torch.Generator().manual_seed(1), **options
-        )
+        generator = torch.Generator().manual_seed(1)
+        self.step = ScreenedStep(self.policy, self.optimizer, gate, generator=generator, reuse=reuse, **options)
         self.n = 0
 
     def screen(self):

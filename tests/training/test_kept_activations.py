@@ -25,7 +25,7 @@ GATES = {
 @pytest.mark.parametrize("normalise", ["batch", "kept"])
 @pytest.mark.parametrize("gate", GATES)
 def test_updates_are_those_of_the_second_pass_step_by_step(gate, normalise):
-    quick, slow = (Loop(GATES[gate](), reuse=reuse, normalise=normalise) for reuse in (True, False))
+    quick, slow = (Loop(GATES[gate](), reuse=reuse, normalise=normalise, check=False) for reuse in (True, False))
     for _ in range(5):
         keeps = [loop.screen().finish() for loop in (quick, slow)]
         assert torch.equal(*keeps)
@@ -36,6 +36,16 @@ def test_updates_are_those_of_the_second_pass_step_by_step(gate, normalise):
     assert quick.step.counts.rerun_samples == 0
     assert quick.step.counts.backward_samples == slow.step.counts.backward_samples
     assert math.isnan(quick.step.counts.largest_gap)
+
+
+def test_with_check_the_rows_that_run_again_and_their_gap_are_counted():
+    quick, slow = (Loop(reuse=reuse) for reuse in (True, False))
+    for loop in (quick, slow):
+        loop.screen().finish()
+    counts = [loop.step.counts for loop in (quick, slow)]
+    assert (quick.step.path, slow.step.path) == (KEPT, SECOND)
+    assert counts[0].rerun_samples == counts[1].rerun_samples == 3
+    assert counts[0].largest_gap == pytest.approx(counts[1].largest_gap, abs=1e-12)
 
 
 @pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh, nn.Sigmoid, nn.SiLU, nn.GELU, lambda: nn.GELU("tanh")])

@@ -8,7 +8,7 @@ import torch
 from plain_loops import ADAM, KEPT, SECOND, Loop, N, assert_same, plain
 from torch import nn
 
-from kondo_theory.training import Screening
+from kondo_theory.training import ScreenedStep, Screening
 from kondo_theory.training.quick import layers
 
 
@@ -138,9 +138,9 @@ def test_other_batches_and_large_activations_go_through_the_second_pass(monkeypa
     assert (loop.step.path, observations.grad is None) == (SECOND, False)
     policy = nn.Sequential(nn.Flatten(), *plain())
     assert Loop(policy=policy).screen().screening.kept is None
-    monkeypatch.setattr(layers, "KEPT_BYTES", N * 20 * 8 - 1)
+    monkeypatch.setattr(layers, "KEPT_BYTES", (N * 20 + 216) * 8 - 1)  # of them 216 parameters
     assert Loop().screen().screening.kept is None
-    monkeypatch.setattr(layers, "KEPT_BYTES", N * 20 * 8)
+    monkeypatch.setattr(layers, "KEPT_BYTES", (N * 20 + 216) * 8)
     assert Loop().screen().screening.kept is not None
 
 
@@ -187,18 +187,32 @@ def data_replaced(loop):
         each.data = 1.1 * each.data
 
 
+def without_bias(loop):
+    loop.policy[0].bias = None
+
+
+def stepped_by_another(loop):
+    torch.optim.AdamW(loop.policy.parameters(), lr=0.1, fused=True).step()
+
+
 CHANGES = [
     stepped, scaled, loaded, another_layer, another_batch, same_numbers, spoiled_log_policy, other_surprisal,
-    data_replaced,
+    through_data, data_replaced, without_bias, stepped_by_another,
 ]  # fmt: skip
+OPTIMIZERS = {
+    "plain Adam": (torch.optim.Adam, ADAM),
+    "fused Adam": (torch.optim.Adam, ADAM | {"fused": True}),
+    "fused SGD": (torch.optim.SGD, {"lr": 0.5, "fused": True}),
+}
 
 
-@pytest.mark.parametrize("fused", [False, True], ids=["plain Adam", "fused Adam"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
-def test_a_pass_that_is_not_the_policys_any_more_is_not_used(change, fused):
+def test_a_pass_that_is_not_the_policys_any_more_is_not_used(change, name):
+    optimizer, settings = OPTIMIZERS[name]
     results = []
     for reuse in (True, False):
-        loop = Loop(reuse=reuse, check=False, settings=ADAM | {"fused": fused})
+        loop = Loop(reuse=reuse, check=False, optimizer=optimizer, settings=settings)
         loop.screen().finish()
         loop.screen()
         change(loop)
@@ -235,7 +249,9 @@ def test_a_pass_serves_once_and_an_earlier_batch_not_after_the_step():
     assert paths == [KEPT, SECOND]
 
 
-def test_it_can_be_switched_off_and_a_full_step_has_its_graph():
+def test_it_is_off_unless_asked_for_and_a_full_step_has_its_graph():
+    step = Loop().step
+    assert ScreenedStep(step.policy, step.optimizer, step.gate).reuse is False
     off = Loop(reuse=False)
     assert off.screen().screening.kept is None
     full = Loop()

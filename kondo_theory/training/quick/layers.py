@@ -20,8 +20,8 @@ from kondo_theory.training.observations import Observations
 __all__ = ["KEPT_BYTES", "KeptPass", "plain_layers", "run_layers"]
 
 KEPT_BYTES = 2**24
-"""Activations of a batch that are kept at most: beyond, a second forward pass over the kept rows is cheaper than
-their memory."""
+"""Activations of a batch, and here the parameters beside them, that are kept at most: beyond, a second forward pass
+over the kept rows is cheaper than their memory."""
 
 _Derivative = Callable[[Any, Tensor, Tensor], Tensor]
 
@@ -41,6 +41,11 @@ _DERIVATIVES: dict[type[nn.Module], _Derivative] = {
 }
 """The derivative of a loss by what an elementwise layer read, from that by what it made; autograd's own."""
 
+_OWN = [(nn.Module, "__call__"), (nn.functional, "linear")]
+_OWN += [(kind, "forward") for kind in (nn.Sequential, nn.Linear, *_DERIVATIVES)]
+_TORCHS_OWN = [(holder, name, getattr(holder, name)) for holder, name in _OWN]
+"""What a plain policy's forward pass is made of: whoever puts something else there has it called."""
+
 _MODULE_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _any_global_hook: Callable[[], bool] = nn.modules.module._has_any_global_hook
 
@@ -50,12 +55,14 @@ def plain_layers(policy: nn.Module) -> tuple[nn.Module, ...] | None:
 
     Plain is a ``nn.Sequential`` of ``nn.Linear``, the first and the last, with one of ReLU, Tanh, Sigmoid, SiLU or
     GELU, or nothing, between two of them: the very classes, with parameters that are all trainable, of one dtype
-    (float32 or float64), on the CPU and in no two places. Layers and parameters have no hook, and nothing is compiled
-    or cast automatically.
+    (float32 or float64), on the CPU and in no two places. Layers and parameters have no hook, torch's own functions
+    are in place, and no mode is on that calls others or makes other tensors.
     """
     if type(policy) is not nn.Sequential or _is_attended(policy) or _any_global_hook():
         return None
-    if torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling():
+    if torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling() or torch.is_inference_mode_enabled():
+        return None
+    if torch._C._len_torch_function_stack() or any(getattr(at, name) is not own for at, name, own in _TORCHS_OWN):
         return None
     layers: tuple[nn.Module, ...] = tuple(policy)
     parameters: list[Tensor] = []
@@ -132,21 +139,29 @@ class KeptPass:
         self.layers, self._held = layers, list[Tensor]()
         self.logits = run_layers(layers, observations, self._held)
         self._made: tuple[Tensor, ...] = ()
-        self._state: tuple[int, ...] = ()
+        self._versions: list[int] = []
+        self._parameters: list[Tensor] = []
+
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        """Let copies, pickled ones among them, be None: nobody would let go of their activations."""
+        return type(None), ()
 
     @classmethod
     def of(cls, policy: nn.Module, observations: Observations) -> KeptPass | None:
         """Return the pass of a policy, or None if it is not plain, or its activations are large."""
         layers = plain_layers(policy)
-        if layers is None or type(observations) is not Tensor or torch.is_inference_mode_enabled():
+        if layers is None or type(observations) is not Tensor:
             return None
         first = next(layers[0].parameters())
         if observations.ndim != 2 or observations.dtype != first.dtype or observations.device != first.device:
             return None
+        if not len(observations) or observations.layout is not torch.strided:
+            return None
         if observations.requires_grad or observations.is_inference():
             return None
         widths = [layer.in_features for layer in layers[1:] if isinstance(layer, nn.Linear)]
-        if len(observations) * sum(widths) * first.itemsize > KEPT_BYTES:
+        weights = sum(each.numel() for each in policy.parameters())
+        if (len(observations) * sum(widths) + weights) * first.itemsize > KEPT_BYTES:
             return None
         return cls(layers, observations)
 
@@ -154,43 +169,45 @@ class KeptPass:
         """Return the parameters of the layers, in their order."""
         return [each for layer in self.layers for each in layer._parameters.values() if each is not None]
 
-    def hold(self, optimizer: torch.optim.Optimizer, *made: Tensor) -> None:
+    @torch.no_grad()
+    def hold(self, *made: Tensor) -> None:
         """Note how everything is, tensors that screening made from the pass among it."""
         self._made = made
-        self._state = self._versions(optimizer)
+        self._versions = self._versions_now()
+        self._parameters = [each.clone() for each in self.parameters()]
 
-    def serves(
-        self, policy: nn.Module, optimizer: torch.optim.Optimizer, observations: Observations, *made: Tensor | None
-    ) -> bool:
-        """Whether the pass is still that of this policy over these observations, and was not used yet.
+    def serves(self, policy: nn.Module, observations: Observations, *made: Tensor | None) -> bool:
+        """Whether the pass is still that of this policy over these observations, and was not let go.
 
-        ``made`` are the tensors of :meth:`hold`. A change that leaves no trace in a tensor's version, as that of
-        ``parameter.data``, is not seen.
+        ``made`` are the tensors of :meth:`hold`. Parameters are compared number by number, for a fused optimizer
+        changes them without a trace in their version; of other tensors such a change is not seen.
         """
         if not self._held or observations is not self._held[0] or plain_layers(policy) != self.layers:
             return False
         if len(made) != len(self._made) or any(a is not b for a, b in zip(made, self._made, strict=True)):
             return False
-        return self._state == self._versions(optimizer)
+        if self._versions != self._versions_now():
+            return False
+        now = self.parameters()
+        if [each.dtype for each in now] != [each.dtype for each in self._parameters]:
+            return False
+        return all(map(torch.equal, now, self._parameters))
 
-    def _versions(self, optimizer: torch.optim.Optimizer) -> tuple[int, ...]:
-        """Return versions and places of what the gradient is made of, and the steps that the optimizer has taken.
+    def _versions_now(self) -> list[int]:
+        return [each._version for each in (self._held[0], *self._made)]
 
-        A fused optimizer changes parameters without a trace in them, but not in its own count of steps.
-        """
-        parameters = self.parameters()
-        held = [*parameters, self._held[0], *self._made]
-        states = (optimizer.state.get(each) for each in parameters)
-        steps = (state["step"] for state in states if state and "step" in state)
-        counted = (each._version if isinstance(each, Tensor) else each for each in steps)
-        return (*(each._version for each in held), *(each.data_ptr() for each in parameters), *counted)
+    def clear(self) -> None:
+        """Let everything go: the pass serves nothing any more."""
+        for each in (self._held, self._parameters):
+            each.clear()
+        self._made = ()
 
-    def row(self, place: Tensor) -> Tensor:
-        """Return the logits (1, K) that the layers as they are now give the row at a place, (1,) int64."""
-        return run_layers(self.layers, self._held[0].index_select(0, place))
+    def again(self, rows: Tensor) -> Tensor:
+        """Return the logits (k, K) that the layers as they are now give the rows at places (k,) int64."""
+        return run_layers(self.layers, self._held[0].index_select(0, rows))
 
     def gradients(self, rows: Tensor, delta: Tensor) -> list[Tensor]:
-        """Return the gradient of every parameter, and let the activations go.
+        """Return the gradient of every parameter.
 
         Parameters
         ----------
@@ -209,5 +226,4 @@ class KeptPass:
             found = [delta.t().mm(held), *bias, *found]
             if layer is not self.layers[0]:
                 delta = delta.mm(layer.weight)
-        self._held.clear()
         return found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -19,7 +22,8 @@ __all__ = ["QuickRowStep", "clear_gradients"]
 
 def clear_gradients(optimizer: torch.optim.Optimizer) -> None:
     """Clear an optimizer's gradients as its ``zero_grad(set_to_none=True)`` does, without torch's record of it."""
-    if type(optimizer).zero_grad is not torch.optim.Optimizer.zero_grad or "zero_grad" in vars(optimizer):
+    own = getattr(optimizer.zero_grad, "__func__", None)  # of the class, unless somebody has put another in its place
+    if own is not torch.optim.Optimizer.zero_grad:
         optimizer.zero_grad(set_to_none=True)
         return
     for group in optimizer.param_groups:
@@ -32,14 +36,26 @@ class QuickRowStep(LoggedRowStep):
 
     reuse: bool
     counts: StepCounts
+    _last: weakref.ref[KeptPass] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_last": None}  # a copy of the step has no pass yet
 
     def _may_reuse(self) -> bool:
         return self.reuse and self.gate is not None and self.ranks is None
 
     def _keep_pass(self, observations: Observations) -> KeptPass | None:
-        """Return the pass over a batch with its activations, or None where it is not to be kept."""
+        """Return the pass over a batch with its activations, or None where it is not to be kept.
+
+        The one before is let go: a loop that screens many batches ahead holds the activations of one.
+        """
+        earlier = None if self._last is None else self._last()
+        if earlier is not None:
+            earlier.clear()
         with torch.no_grad():
-            return KeptPass.of(self.policy, observations) if self._may_reuse() else None
+            kept = KeptPass.of(self.policy, observations) if self._may_reuse() else None
+        self._last = None if kept is None else weakref.ref(kept)
+        return kept
 
     @torch.no_grad()
     def _screened(self, kept: KeptPass) -> Screening:
@@ -49,7 +65,7 @@ class QuickRowStep(LoggedRowStep):
             require_numbers(log_policy)
         actions = draw(log_policy, self.generator, quick=not self.check)
         surprisal = -pick(log_policy, actions)
-        kept.hold(self.optimizer, actions, surprisal, log_policy)
+        kept.hold(actions, surprisal, log_policy)
         return Screening(actions, surprisal, log_policy, None, (self.counts.updates,), kept)
 
     def _ranked(
@@ -64,24 +80,36 @@ class QuickRowStep(LoggedRowStep):
         return self._select_samples(score, coefficient=coefficient, check=self.check)
 
     def _kept_pass(self, observations: Observations, screening: Screening, rows: Tensor | None) -> KeptPass | None:
-        """Return the pass of screening if it still is that of the policy over these observations."""
+        """Return the pass of screening if it still is that of the policy over these observations, or let it go."""
         kept, made = screening.kept, (screening.actions, screening.surprisal, screening.log_policy)
-        if kept is None or rows is None or not self._may_reuse() or screening.made_at != (self.counts.updates,):
+        if kept is None:
             return None
-        if not kept.serves(self.policy, self.optimizer, observations, *made):
-            return None
-        return kept if self._agrees(kept, screening, rows[:1]) else None
+        fresh = self._may_reuse() and screening.made_at == (self.counts.updates,)
+        fresh = fresh and kept.serves(self.policy, observations, *made)
+        if fresh and rows is not None and self._agrees(kept, screening, rows):
+            return kept
+        kept.clear()
+        return None
+
+    @property
+    def _compares(self) -> bool:
+        """Whether rows of a pass that is kept are run again, to see that they agree; where no limit is set, not."""
+        return self.check or self.tolerance is not None
 
     @torch.no_grad()
-    def _agrees(self, kept: KeptPass, screening: Screening, row: Tensor) -> bool:
-        """Whether a row (1,), or none (0,), has the log-probability it had; where no limit is set it is not asked."""
-        if not (self.check or self.tolerance is not None) or not len(row):
+    def _agrees(self, kept: KeptPass, screening: Screening, rows: Tensor) -> bool:
+        """Whether the kept rows (k,) have the log-probabilities they had, if that is asked; then count their gap."""
+        if not self._compares or not len(rows):
             return True
-        logits = kept.row(row)
-        second = pick(log_probabilities(logits), screening.actions[row])
+        logits = kept.again(rows)
+        second = pick(log_probabilities(logits), screening.actions[rows])
         allowed = self._allowed_gap(logits, own=True)
         assert allowed is not None
-        return bool(((second + screening.surprisal[row]).abs() <= allowed).all())
+        gap = (second + screening.surprisal[rows]).abs()
+        if not bool((gap <= allowed).all()):
+            return False
+        self.counts.add_gap(gap)
+        return True
 
     @torch.no_grad()
     def _write_from(
@@ -106,6 +134,7 @@ class QuickRowStep(LoggedRowStep):
             gradients = kept.gradients(rows, (delta * coefficient.unsqueeze(1)).to(parameters[0].dtype))
         else:
             gradients = [torch.zeros_like(each) for each in parameters]
+        kept.clear()
         if clear:
             clear_gradients(self.optimizer)
         for each, gradient in zip(parameters, gradients, strict=True):
