@@ -16,7 +16,7 @@ from kondo_theory import _domain
 from kondo_theory._arrays import Array, floating, require_one_shape, widened
 from kondo_theory.words import one_line
 
-__all__ = ["GRANULARITIES", "INPUTS", "Rule", "ScreeningRule"]
+__all__ = ["GRANULARITIES", "INPUTS", "Rule", "ScreeningRule", "named"]
 
 GRANULARITIES = ("sample", "answer", "token", "prompt")
 INPUTS = ("advantage", "surprisal", "entropy", "reference policy", "history")

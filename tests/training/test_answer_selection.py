@@ -109,6 +109,8 @@ def test_a_group_has_the_sum_of_its_rows_positive_scores():
 @pytest.mark.parametrize("rule", sorted(SAMPLE_RULES))
 @pytest.mark.parametrize("level", LEVELS)
 def test_every_rule_ranks_every_level_without_looking_at_padding(level, rule):
+    if (level, rule) == ("group", "entropy-band"):
+        pytest.skip("refused: of groups it has no score, see test_answer_rules")
     answers = screened()
     selection = select(0.3, answers, level=level, rule=rule, groups=SIZES)
     assert selection.n_kept > 0
