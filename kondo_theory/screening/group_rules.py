@@ -15,7 +15,7 @@ import array_api_compat as api
 
 from kondo_theory import _domain
 from kondo_theory._arrays import Array, count, floating, require_all, widened, widest
-from kondo_theory.screening.registry import ScreeningRule, named
+from kondo_theory.screening.registry import ScreeningRule
 
 __all__ = ["GROUP_RULES"]
 
@@ -102,7 +102,7 @@ def _idle_visits(advantage: Array, surprisal: Array, policy_entropy: Array, *, n
     return -visits
 
 
-GROUP_RULES: Mapping[str, ScreeningRule] = named(
+GROUP_RULES: Mapping[str, ScreeningRule] = ScreeningRule.named(
     {
         "max-variance": ScreeningRule(
             _max_variance,

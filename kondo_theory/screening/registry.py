@@ -16,7 +16,7 @@ from kondo_theory import _domain
 from kondo_theory._arrays import Array, floating, require_one_shape, widened
 from kondo_theory.words import one_line
 
-__all__ = ["GRANULARITIES", "INPUTS", "Rule", "ScreeningRule", "named"]
+__all__ = ["GRANULARITIES", "INPUTS", "Rule", "ScreeningRule"]
 
 GRANULARITIES = ("sample", "answer", "token", "prompt")
 INPUTS = ("advantage", "surprisal", "entropy", "reference policy", "history")
@@ -125,7 +125,7 @@ class ScreeningRule:
     def __repr__(self) -> str:
         return one_line(self, granularity=self.granularity, inputs=", ".join(self.inputs))
 
-
-def named(rules: Mapping[str, ScreeningRule]) -> Mapping[str, ScreeningRule]:
-    """Return the rules, each knowing its name, in a mapping that cannot be changed."""
-    return MappingProxyType({name: replace(rule, name=name) for name, rule in rules.items()})
+    @staticmethod
+    def named(rules: Mapping[str, ScreeningRule]) -> Mapping[str, ScreeningRule]:
+        """Return the rules, each knowing its name, in a mapping that cannot be changed."""
+        return MappingProxyType({name: replace(rule, name=name) for name, rule in rules.items()})

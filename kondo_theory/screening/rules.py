@@ -19,7 +19,7 @@ from kondo_theory import _domain
 from kondo_theory._arrays import Array, count, floating, product, require_one_shape, widest
 from kondo_theory.gate import delight
 from kondo_theory.screening.group_rules import GROUP_RULES
-from kondo_theory.screening.registry import Rule, ScreeningRule, named
+from kondo_theory.screening.registry import Rule, ScreeningRule
 from kondo_theory.screening.token_rules import TOKEN_RULES
 
 __all__ = ["RULES", "SAMPLE_RULES", "score_function"]
@@ -90,7 +90,7 @@ def _quantile(xp: Any, ordered: Array, n_known: Array, level: float) -> Array:
     return left + (right - left) * xp.astype(position - position // 1, ordered.dtype)
 
 
-SAMPLE_RULES: Mapping[str, ScreeningRule] = named(
+SAMPLE_RULES: Mapping[str, ScreeningRule] = ScreeningRule.named(
     {
         "delight": ScreeningRule(_delight, ("advantage", "surprisal"), source="arXiv:2603.20526"),
         "advantage": ScreeningRule(_advantage, ("advantage",)),

@@ -15,7 +15,7 @@ import array_api_compat as api
 from kondo_theory import _domain
 from kondo_theory._arrays import Array
 from kondo_theory.gate import delight
-from kondo_theory.screening.registry import ScreeningRule, named
+from kondo_theory.screening.registry import ScreeningRule
 
 __all__ = ["TOKEN_RULES"]
 
@@ -78,7 +78,7 @@ def _spurious(advantage: Array, surprisal: Array, H: Array, least_probability: f
     return (advantage > 0) & (surprisal > log_least + rounding) & (limit > H)
 
 
-TOKEN_RULES: Mapping[str, ScreeningRule] = named(
+TOKEN_RULES: Mapping[str, ScreeningRule] = ScreeningRule.named(
     {
         "positive-advantage": ScreeningRule(_positive_advantage, ("advantage",), "token", highest=0.0, drops=True),
         "probability": ScreeningRule(
