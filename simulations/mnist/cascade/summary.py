@@ -23,8 +23,8 @@ def forward_passes(windows: pd.DataFrame, column: str = "") -> pd.Series:
     ----------
     windows : DataFrame
         Rows of the grid of windows, of one screener at one policy.
-    column : {"", "predicted_"}
-        What was measured, or what Gaussian error says.
+    column : str
+        Empty for what was measured, ``predicted_`` for what Gaussian error says.
     """
     enough = windows[windows[f"{column}recall"] >= RECALL]
     spent = (enough["score_cost"] + enough[f"{column}evaluated"]).groupby(enough["seed"]).min()

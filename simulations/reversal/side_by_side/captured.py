@@ -44,7 +44,7 @@ class CapturedSeeds(ReversalSeeds):
 
     Attributes
     ----------
-    sizes : tuple of tuple of int
+    padded_sizes : tuple of tuple of int
         Rows of each seed and tokens of each row that backward passes have been padded to so far.
     """
 
@@ -59,7 +59,7 @@ class CapturedSeeds(ReversalSeeds):
                 group["capturable"] = True
 
     @property
-    def sizes(self) -> tuple[tuple[int, int], ...]:
+    def padded_sizes(self) -> tuple[tuple[int, int], ...]:
         """See the class."""
         return tuple(sorted(self._rest))
 
