@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,6 +38,15 @@ def uniform(like: Array, rng: Any) -> Array:
         raise TypeError(
             f"rng must be a torch.Generator on {like.device} or None for a tensor, got {got} ({why})"
         ) from error
+
+
+def is_traced(xp: Any) -> bool:
+    """Whether a library compiles or records the operations: a value that is read would be a constant of that."""
+    compiler = getattr(xp, "compiler", None)
+    if compiler is None:
+        return False
+    recorder = sys.modules.get("torch.fx.experimental.proxy_tensor")  # nothing is recorded before it is loaded
+    return bool(compiler.is_compiling() or (recorder is not None and recorder.get_proxy_mode() is not None))
 
 
 def widest(xp: Any, like: Array) -> Any:

@@ -10,7 +10,6 @@ fast as torch on a CPU.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +17,7 @@ import array_api_compat as api
 import numpy as np
 from numpy.typing import NDArray
 
-from kondo_theory._arrays import Array, widened
+from kondo_theory._arrays import Array, is_traced, widened
 
 __all__ = ["LARGE", "PART", "by_library", "in_numpy", "kth_largest", "parts_of", "worth_parts"]
 
@@ -35,16 +34,9 @@ def worth_parts(xp: Any, values: Array) -> bool:
 
     Reading a value costs nothing on a CPU; a graph has none to read, and a GPU would wait.
     """
-    compiler = getattr(xp, "compiler", None)
-    if compiler is not None and (compiler.is_compiling() or _is_recorded()):
+    if is_traced(xp):
         return False
     return math.prod(values.shape) > LARGE and str(api.device(values)) == "cpu"
-
-
-def _is_recorded() -> bool:
-    """Whether torch records the operations: what NumPy finds would be a constant of the recording."""
-    recorder = sys.modules.get("torch.fx.experimental.proxy_tensor")  # nothing is recorded before it is loaded
-    return recorder is not None and recorder.get_proxy_mode() is not None
 
 
 def in_numpy(values: Array) -> NDArray[Any]:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
-__all__ = ["Captured", "bucket"]
+__all__ = ["Captured", "bucket", "make_capturable"]
 
 WARM_UP = 3
 """Calls that are made as they are before one is recorded: optimizers make their state, libraries choose kernels."""
@@ -33,6 +33,13 @@ def bucket(width: int, most: int) -> int:
     while size > 1 and -(-size // 2) >= max(width, 1):
         size = -(-size // 2)
     return size
+
+
+def make_capturable(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+    """Let an optimizer's steps be recorded on a GPU; a state that is loaded takes that back."""
+    if device.type == "cuda":
+        for group in optimizer.param_groups:
+            group["capturable"] = True
 
 
 @lru_cache(maxsize=8)

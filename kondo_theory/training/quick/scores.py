@@ -13,6 +13,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from kondo_theory._arrays import is_traced
 from kondo_theory.gate import Gate, delight, kept_count
 from kondo_theory.training.selection import Selection, select_samples
 from kondo_theory.training.streaming import StreamingGate
@@ -33,7 +34,7 @@ _count = cache(kept_count)
 def _are_plain(one: Tensor, other: Tensor) -> bool:
     """Whether two tensors are of one shape and dtype, on the CPU and not being traced."""
     same = one.shape == other.shape and one.dtype is other.dtype and one.dtype in _DTYPES
-    return same and one.is_cpu and other.is_cpu and not torch.compiler.is_compiling()
+    return same and one.is_cpu and other.is_cpu and not is_traced(torch)
 
 
 def quick_delight(advantage: Tensor, surprisal: Tensor) -> Tensor:

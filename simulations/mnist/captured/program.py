@@ -18,7 +18,7 @@ from torch import Tensor
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.images import Mnist
 from simulations.mnist.training import SeedProgram
-from simulations.networks.captured import Captured, bucket
+from simulations.networks.captured import Captured, bucket, make_capturable
 from simulations.networks.stacked import StackedScreening
 from simulations.randomness.seed_streams import Draws
 
@@ -41,16 +41,9 @@ class CapturedProgram(SeedProgram):
 
     def __init__(self, configs: Sequence[MnistConfig], data: Mnist, device: torch.device) -> None:
         super().__init__(configs, data, device)
-        self.step.quick = False  # the quick way reads values
         gate = self.config.gate
         self._at_price = gate is not None and (gate.rate is None or gate.temperature > 0)
-        self._capturable()
         self._record()
-
-    def _capturable(self) -> None:
-        if self.train_labels.is_cuda:
-            for group in self.step.optimizer.param_groups:
-                group["capturable"] = True
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -72,10 +65,10 @@ class CapturedProgram(SeedProgram):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from the state of a program with the same configurations; updates are recorded anew."""
         super().restore(state)
-        self._capturable()
         self._record()
 
     def _record(self) -> None:
+        make_capturable(self.step.optimizer, self.train_labels.device)
         work = self._until_the_gate if self._at_price else self._whole
         self._first = Captured(work, self.train_labels.device)
         self._rest: dict[int, Captured] = {}

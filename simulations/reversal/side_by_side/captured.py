@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from simulations.devices import clock
-from simulations.networks.captured import Captured, bucket
+from simulations.networks.captured import Captured, bucket, make_capturable
 from simulations.networks.rollouts import Rollout
 from simulations.networks.sequence_counts import SequenceCounts
 from simulations.networks.stacked_answers.rollouts import log_race, sample_side_by_side
@@ -50,13 +50,7 @@ class CapturedSeeds(ReversalSeeds):
 
     def __init__(self, configs: Sequence[ReversalConfig], device: torch.device) -> None:
         super().__init__(configs, device)
-        self._capturable()
         self._record()
-
-    def _capturable(self) -> None:
-        if self.device.type == "cuda":
-            for group in self.step.optimizer.param_groups:
-                group["capturable"] = True
 
     @property
     def padded_sizes(self) -> tuple[tuple[int, int], ...]:
@@ -110,10 +104,10 @@ class CapturedSeeds(ReversalSeeds):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go back to a state; batches are recorded anew."""
         super().restore(state)
-        self._capturable()
         self._record()
 
     def _record(self) -> None:
+        make_capturable(self.step.optimizer, self.device)
         self._fixed = self.step.most(self.config.prompts * self.config.answers, self.config.length)
         self._first = Captured(self._until_the_gate if self._fixed is None else self._whole, self.device)
         self._rest: dict[tuple[int, int], Captured] = {}
