@@ -8,7 +8,6 @@ It is longer than 300 lines because the rules share one mean field, and their pr
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
 
 import sympy as sp
@@ -101,14 +100,14 @@ def _without_the_advantage(proof: Proof) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
 def _rises(size: int, chance: sp.Rational) -> bool:
     """Return whether E[f(A) | right] exceeds E[f(A) | wrong] at one p: where A > 0 is kept, and the largest |A|."""
 
-    def drift_of(keep: Callable[[sp.Expr], bool]) -> sp.Expr:
-        return mean_field(
-            size, lambda right, near: sp.Integer(bool(keep(sp.Rational(near + right, size) - chance))), chance
-        )
+    def advantage_of(right: bool, near: int) -> sp.Expr:
+        return sp.Rational(near + right, size) - chance
 
-    sizes = [abs(sp.Rational(near, size) - chance) for near in range(size + 1)]
-    by_size = [drift_of(lambda A, least=least: abs(A) >= least) for least in sizes]
-    return bool(drift_of(lambda A: A > 0) > 0) and every(bool(each > 0) for each in by_size)
+    def largest(least: sp.Expr) -> sp.Expr:
+        return mean_field(size, lambda *token: sp.Integer(bool(abs(advantage_of(*token)) >= least)), chance)
+
+    positive = mean_field(size, lambda *token: sp.Integer(bool(advantage_of(*token) > 0)), chance)
+    return every(bool(each > 0) for each in (positive, *(largest(abs(advantage_of(False, n))) for n in range(size))))
 
 
 def _positive_advantage(proof: Proof) -> None:
