@@ -1,5 +1,7 @@
 """Prompts skipped by their history: against the stationary law of their Markov chain, and its moments by hand."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,16 @@ def test_without_a_cap_too_and_beyond_the_exploration_probability_nothing_is_lef
     np.testing.assert_array_equal(visit_share([0.5, 0.7, 1.0], 0.5), 0.0)
     assert visit_share(0.5, 0.5, 1_000) == pytest.approx(1 / 501), "slowly"
     np.testing.assert_array_equal(visit_share([0.0, 0.5, 1.0], 1.0), 1.0)
+
+
+@pytest.mark.parametrize("off", [-9e-10, 9e-10, 1e-7, 1e-15])
+def test_near_the_exploration_probability_no_digits_are_lost(off):
+    """In exact fractions: q/ξ is so near to one that a sum of a thousand of its powers feels it."""
+    q, xi, longest = 0.5 * (1 + off), 0.5, 1_000
+    ratio = Fraction(q) / Fraction(xi)
+    below = longest if ratio == 1 else (1 - ratio**longest) / (1 - ratio)
+    share = 1 / ((1 - Fraction(q)) * below + ratio**longest)
+    assert visit_share(q, xi, longest) == pytest.approx(float(share), rel=1e-13)
 
 
 @pytest.mark.parametrize("size", [1, 2, 8])

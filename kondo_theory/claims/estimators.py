@@ -85,14 +85,15 @@ CLAIMS = (
         source="here; PG's baseline is the classical one, the step after OBLR-PO",
         regime=(
             "independent samples; noise of one sample, not of a batch; no baseline is best where what is kept has "
-            "one reward; the formula is for n₂s₀ > n₁s₁. Variance alone is no measure: a gate that keeps nothing "
-            "has none. If the gate's probabilities change with b, the formula with the gate held fixed does not "
-            "find the best b: for σ(χ/0.3) it gives the cost of signal {moving_fixed}, and b = 0.6 gives "
-            "{moving_other} (K = 10, p = 0.3). DG's own is one solution of w₊(1−b)/(w₋b) = pD²/ε. The best gate of "
-            "weight 1/w has the least cost of signal where b is a median of the reward weighted by ‖φ‖, which is "
-            "zero for right or wrong: there it keeps successes alone. Symmetric context: one correct arm, R in {0, "
-            "1}, 0 < b < 1; B samples a batch. The gain is a lower bound; the mean reward of a softmax policy is "
-            "½-smooth in its logits for rewards in [0, 1]"
+            "one reward; the formula is for n₂s₀ > n₁s₁. Variance alone is no measure: a gate that keeps nothing has "
+            "none. If the gate's probabilities change with b, the formula with the gate held fixed does not find the "
+            "best b: for σ(χ/0.3) it gives the cost of signal {moving_fixed}, and b = 0.6 gives {moving_other} (K = "
+            "10, p = 0.3). DG's own is one solution of w₊(1−b)/(w₋b) = pD²/ε, for small η of several or next to one "
+            "(0.7·10⁻¹⁰ below at η = 0.1, K = 10, p = 0.3). The best gate of weight 1/w has the least cost of signal "
+            "where b is a median of the reward weighted by ‖φ‖, which is zero for right or wrong: there it keeps "
+            "successes alone. Symmetric context: one correct arm, R in {0, 1}, 0 < b < 1; B samples a batch. The "
+            "gain is a lower bound; the mean reward of a softmax policy is ½-smooth in its logits for rewards in [0, "
+            "1]"
         ),
         rule=SIMULATED,
         formulas={

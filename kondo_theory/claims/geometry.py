@@ -177,26 +177,25 @@ CLAIMS = (
         id="corner-escape",
         statement=(
             "From a corner, where the wrong one of two arms is r times as likely as the right one, gradient flow "
-            "takes PG {pg} forward batches to even odds, and zero price with a constant baseline 1/(1−b) times "
-            "as many: linear in r. In backward passes zero price needs {backward}, logarithmic in r. Then "
-            "(1−π_y)t tends to {late}; with the value as baseline it is (1−π_y)²t that tends to {late_square}. "
-            "With that baseline two contexts that share their logits and disagree, in shares 1−q and q of the "
-            "samples, end at matched probabilities, p = {rest}, where PG goes to 1: zero price loses {lost} of "
-            "the reward."
+            "takes PG {pg} forward batches to even odds, and zero price with a constant baseline 1/(1−b) times as "
+            "many: linear in r. In backward passes zero price needs {backward}, logarithmic in r. Then (1−π_y)t "
+            "tends to {late}; with the value as baseline it is (1−π_y)²t that tends to {late_square}. With that "
+            "baseline two contexts that share their logits and disagree, in shares 1−q and q < 1/2 of the samples, "
+            "end at matched probabilities, p = {rest}, where PG goes to 1: zero price loses {lost} of the reward."
         ),
         source="here; the questions from arXiv 2605.11908, as reported",
         regime=(
             "one correct arm, R in {0, 1}, 0 ≤ b < 1, limit of small steps and large batches. With K arms every "
-            "corner takes from 1 to {most_arms} times as long, and late rates hold from every policy that gives "
-            "each arm a chance. The reported logarithm holds here in backward passes, or of updates that are "
-            "means over the kept in batches of B ≫ r, and not in forward samples: at every step size zero price "
-            "waits 1/π_y of them for its first update. With b = p it leaves the corner in PG's time, with "
-            "{value_backward} backward passes. DG at a fixed η leaves it in {dg_corner} times r, for its weight "
-            "of the likely arm is 1/2 there: r → ∞ and η → 0 do not commute. The reported O(1/t) holds with a "
-            "constant baseline only. Shared parameters: with one baseline for all contexts zero price follows PG "
-            "whatever they share; with each context's value it descends the mean squared error rate, and one "
-            "parameter with two contexts of two arms is the smallest example. DG with a common baseline 0 < b < "
-            "1 stops short of p = 1 there iff q > {dg_share}, at every η; its rest point goes to 1 as η → 0"
+            "corner takes from 1 to {most_arms} times as long, and late rates hold from every policy that gives each "
+            "arm a chance. The reported logarithm holds here in backward passes, or of updates that are means over "
+            "the kept in batches of B ≫ r, and not in forward samples: at every step size zero price waits 1/π_y of "
+            "them for its first update. With b = p it leaves the corner in PG's time, with {value_backward} backward "
+            "passes. DG at a fixed η leaves it in {dg_corner} times r, for its weight of the likely arm is 1/2 "
+            "there: r → ∞ and η → 0 do not commute. The reported O(1/t) holds with a constant baseline only. Shared "
+            "parameters: with one baseline for all contexts zero price follows PG whatever they share; with each "
+            "context's value it descends the mean squared error rate, and one parameter with two contexts of two "
+            "arms is the smallest example. DG with a common baseline 0 < b < 1 stops short of p = 1 there iff q > "
+            "{dg_share}, at every η; its rest point goes to 1 as η → 0 and as η → ∞"
         ),
         rule=SIMULATED,
         formulas={

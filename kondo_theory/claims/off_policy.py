@@ -132,12 +132,12 @@ CLAIMS = (
             "the samples from broken actors, expected gradients. Below u = η/2 the square exceeds x for unlikely "
             "actions. Corollary 1 does not hold in a tabular context with one correct arm: while μ_y ≥ bδ PG's "
             "cosine is at least (1+q·ν)/√((1+‖q‖²)(1+‖ν‖²)) ≥ 1/2, q and ν the laws of the learner's and of the "
-            "actor's mistakes ({least_cosine} for q even and ν one arm), so that no method gains more than a "
-            "factor of 2, and DG's gain vanishes as ε → 0 where π_j falls with ε and b < η. It grows, at π_j = ε "
-            "and b < η, where those failures fall into a context that has been learnt and the signal into another, "
-            "or where shared parameters make the two orthogonal; even there both cosines vanish, PG's as ε, DG's "
-            "as ε^{1−b/η}, unless π_j falls faster than ε^{η/b}. Importance weights ignore the sign too, but with "
-            "exact μ their mean has the cosine 1"
+            "actor's mistakes ({least_cosine} for q even and ν one arm), so that no method gains more than a factor "
+            "of 2, and DG's gain vanishes as ε → 0 where π_j falls with ε and b < η. It grows, at π_j = ε, b < η and "
+            "δ(1 + b) < 1, where those failures fall into a context that has been learnt and the signal into "
+            "another, or where shared parameters make the two orthogonal; even there both cosines vanish, PG's as ε, "
+            "DG's as ε^{1−b/η}, unless π_j falls faster than ε^{η/b}. Importance weights ignore the sign too, but "
+            "with exact μ their mean has the cosine 1"
         ),
         rule=SIMULATED,
         formulas={

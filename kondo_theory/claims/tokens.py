@@ -117,21 +117,21 @@ CLAIMS = (
         ),
         source="here",
         regime=(
-            "the sum: any baseline b, the exact mean or a group's, the answer's own reward in it, row by row; C "
-            "= E C is independence. The condition asks more than the sign needs, and more with a group's own "
-            "mean than with the mean of the others. No stationary point: infinite batches, G a function of the "
-            "answer, the baseline between the least and the largest reward; with a group's mean for the top "
-            "share by row delight, advantage or |advantage|, and not for every rule. That there is none does not "
-            "say how fast training is, nor that the sum rises: at T = 3 it can fall where all answers are kept. "
-            "One logit a position: none at T = M = 2, not decided beyond. The stall: u = 1/1000, v = 8, rates "
-            "from {lowest_rate} to {highest_rate}, from odds below the drift's next rise; by advantage or "
-            "|advantage| it learns. Other sharing: a diagnostic. In the transformer of token reversal the condition "
-            "is met at every policy that was looked at, by delight, advantage and |advantage| where they learn, and "
-            "by positive surprisal, which at 3 % does not learn at all: there the condition is not enough. Early in "
-            "the training by delight that gate's margin is positive and its drift along ∇J negative, each by four "
-            "standard errors and more. Single tokens by delight break the identity: where the mean field falls their "
-            "right logits' drifts sum to something negative at M = 10, H = 4, and ∇J is opposed at M = 2, H = 10 "
-            "even where the sum is positive"
+            "the sum: any baseline b, the exact mean or a group's, the answer's own reward in it, row by row; "
+            "independent tokens have C = E C. The condition asks more than the sign needs, and more with a group's "
+            "own mean than with the mean of the others. No stationary point: infinite batches, G a function of the "
+            "answer, the baseline between the least and the largest reward; with a group's mean for the top share by "
+            "row delight, advantage or |advantage|, and not for every rule. That there is none does not say how fast "
+            "training is, nor that the sum rises: at T = 3 it can fall where all answers are kept. One logit a "
+            "position: none at T = M = 2, not decided beyond. The stall: u = 1/1000, v = 8, rates from {lowest_rate} "
+            "to {highest_rate}, from odds below the drift's next rise; by advantage or |advantage| it learns. Other "
+            "sharing: a diagnostic. In the transformer of token reversal the condition is met at every policy that "
+            "was looked at, by delight, advantage and |advantage| where they learn, and by positive surprisal, which "
+            "at 3 % does not learn at all: there the condition is not enough. Early in the training by delight that "
+            "gate's margin is positive and its drift along ∇J negative, each by four standard errors and more. "
+            "Single tokens by delight break the identity: where the mean field falls their right logits' drifts sum "
+            "to something negative at M = 10, H = 4, and ∇J is opposed at M = 2, H = 10 even where the sum is "
+            "positive"
         ),
         rule=DecisionRule(
             statistic=(
@@ -180,12 +180,12 @@ CLAIMS = (
         ),
         source="here",
         regime=(
-            "the mean field of token-trap, small steps, a price inside an atom; where all that is kept is alike D "
-            "= 0 and S is infinite. The power 3/2 is that of a smooth ρ_c ({four_tokens} at T = 4): where the "
-            "drift jumps up there it is 2 (M = T = 5). Free tokens leave sooner, much sooner unless steps are very "
-            "small: tokens at the price tie, and chatter over the tie by steps that add to the drift, so that S is "
-            "an upper bound of their exponent in the limit of small steps (argued), and no estimate of their time. "
-            "Nor is it one under Adam: in the transformer of token reversal (5 seeds, 1,000 updates) the deep "
+            "the mean field of token-trap, small steps, a price inside an atom; where all that is kept is alike D = "
+            "0 and S is infinite. The power 3/2 is that of a smooth ρ_c ({four_tokens} at T = 4, M = 3 to 11): where "
+            "the drift jumps up there it is 2 (M = T = 5). Free tokens leave sooner, much sooner unless steps are "
+            "very small: tokens at the price tie, and chatter over the tie by steps that add to the drift, so that S "
+            "is an upper bound of their exponent in the limit of small steps (argued), and no estimate of their "
+            "time. Nor is it one under Adam: in the transformer of token reversal (5 seeds, 1,000 updates) the deep "
             "stalls hold, as predicted, and all ten runs leave the first of the shallow ones. At M = 3, H = 6, ρ = "
             "10 % that is none: above its reward copies of a policy gain, in each of three seeds. At M = 5, H = 10, "
             "ρ = 17 % they gain below it, and above it their mean drift is within its error of zero, as it is where "

@@ -250,7 +250,8 @@ def _tied(proof: Proof) -> dict[str, sp.Expr]:
         every(
             [
                 0 < best < lowest < best + single < highest < best + 2 * single,
-                first + begun * (highest - best) > 0,
+                first > 0,
+                first + begun * single + ended * (highest - best - single) > 0,
                 first + ended * (lowest - best) == 0,
                 first + ended * single + begun * (highest - best - single) == 0,
                 first + ended * single < 0,

@@ -17,6 +17,7 @@ _x = sp.Symbol("x", positive=True)  # π of the action
 _u, _short = sp.symbols("u s", positive=True)  # |U|; how far 2|U|/η stays below one
 _delta, _n = sp.symbols("delta n", positive=True)
 _A, _C, _a, _c, _g = sp.symbols("A C a c g", positive=True)  # parts of E g; ‖v‖², v·v′, ‖v′‖²
+_omega, _left = sp.symbols("omega t", positive=True)  # π_j^{b/η}, and ε over it
 _q, _nu, _t = sp.symbols("q1:4", positive=True), sp.symbols("nu1:4", positive=True), sp.symbols("t0:4", real=True)
 
 
@@ -152,29 +153,27 @@ def _bounded(proof: Proof) -> None:
         sp.Limit(_cosine_squared(_A, _C), _A, 0, "+"),
         least,
     )
-    root = sp.Symbol("r", positive=True)
-    weight = root / (1 + root)  # DG's of the failing arm at b/η = 1/2, its probability r²
-    dg = _cosine_squared((1 - b) * (1 - _delta) * root**2 / 2, b * _delta * weight)
+    dg = _cosine_squared((1 - b) * (1 - _delta) * _omega * _left / 2, b * _delta * _omega / (1 + _omega))
     proof.identity(
-        "DG's own too, for b < η: its failing weight, here r at b = η/2 and π_j = r² ∝ ε, vanishes more slowly "
-        "than the signal, ∝ r².",
-        sp.Limit(dg, root, 0, "+"),
+        "DG's own too, for b < η: its failing weight ω/(1+ω), ω = π_j^{b/η} at π_j = ε, vanishes more slowly than "
+        "the signal, ∝ ε = ωt: t = ε^{1−b/η} → 0.",
+        sp.Limit(dg, _left, 0, "+"),
         least,
     )
 
 
-def _crossed_dg(root: sp.Expr, weight: sp.Expr, up: sp.Expr) -> sp.Expr:
-    """Return DG's cos² at ε = r² where failures, of this weight, push across the signal; ``up`` weighs successes."""
-    along = root**2 * ((1 - b) * up * (1 - _delta) * (1 - root**2) - b * _delta * weight)
+def _crossed_dg(error: sp.Expr, weight: sp.Expr, up: sp.Expr) -> sp.Expr:
+    """Return DG's cos² at an error ε where failures, of this weight, push across the signal; ``up``: of successes."""
+    along = error * ((1 - b) * up * (1 - _delta) * (1 - error) - b * _delta * weight)
     return _cosine_squared(along, b * _delta * weight, sp.Integer(0))
 
 
 def _where_it_grows(proof: Proof) -> sp.Expr:
     """Show that the advantage grows where the failing arm's push is across the signal; return its rate."""
-    root, up = sp.symbols("r w_plus", positive=True)
-    weight = root / (1 + root)
-    pg = _cosine_squared(root**2 * ((1 - _delta) * (1 - root**2) - b * _delta), b * _delta, sp.Integer(0))
-    dg = _crossed_dg(root, weight, up)
+    up, half = sp.Symbol("w_plus", positive=True), sp.Rational(1, 2)
+    error = _omega * _left
+    pg = _cosine_squared(error * ((1 - _delta) * (1 - error) - b * _delta), b * _delta, sp.Integer(0))
+    dg = _crossed_dg(error, _omega / (1 + _omega), up)
     proof.argue(
         "Elsewhere c can be zero or negative: where logits share parameters (c = vᵀ𝒦v′ for a metric 𝒦), or where "
         "the failures fall into another context than the signal.",
@@ -182,24 +181,27 @@ def _where_it_grows(proof: Proof) -> sp.Expr:
         sp.Matrix([[1, -1], [-1, 2]]).is_positive_definite,
         latex=r"c=v^\top K v'",
     )
-    limit = sp.limit(sp.cancel(dg / pg) * root**2, root, 0).subs(up, sp.Rational(1, 2))
+    limit = sp.cancel(dg / pg * _omega**2).subs({_omega: 0, _left: 0}).subs(up, half)  # rational, finite there
     proof.identity(
-        "At c = 0, b = η/2, n = 0 and π_j = ε = r², the squared ratio of the cosines times π_j = r² tends to",
+        "At c = 0, b < η, n = 0, π_j = ε and δ(1 + b) < 1, PG's cosine positive, the squared ratio of the cosines "
+        "times ω² tends to, as ω and t do to 0,",
         limit,
         _growth() ** 2,
-        latex=r"\lim\Bigl(\tfrac{\cos_{\rm DG}}{\cos_{\rm PG}}\Bigr)^2\pi_j=" + sp.latex(_growth() ** 2),
+        latex=r"\lim\Bigl(\tfrac{\cos_{\rm DG}}{\cos_{\rm PG}}\Bigr)^2\pi_j^{2b/\eta}=" + sp.latex(_growth() ** 2),
     )
     proof.identity(
-        "so that the advantage grows as π_j^{−b/η}; but both cosines vanish, PG's as ε, DG's as ε^{1−b/η}, for here "
-        "its square over ε = r² tends to",
-        sp.Limit(dg / root**2, root, 0, "+"),
+        "so that the advantage grows as π_j^{−b/η}; but both cosines vanish, PG's as ε, DG's as t = ε^{1−b/η}, for "
+        "its square over t² tends to",
+        sp.cancel(dg / _left**2).subs({_omega: 0, _left: 0}),
         _a * ((1 - b) * up * (1 - _delta) / (b * _delta)) ** 2 / _g,
+        latex=r"\lim\cos_{\rm DG}^2/t^2=" + sp.latex(_a * ((1 - b) * up * (1 - _delta) / (b * _delta)) ** 2 / _g),
     )
-    fast = _crossed_dg(root, root**3, up)
+    fast = _crossed_dg(error, error**2, up)
     proof.identity(
-        "unless b > η or π_j falls faster than ε^{η/b}, as with a weight of r³, when DG's cosine tends to one.",
-        sp.Limit(fast.subs(up, sp.Rational(1, 2)), root, 0, "+"),
+        "unless b > η or π_j falls faster than ε^{η/b}, as with a weight of ε², when DG's cosine tends to one.",
+        sp.Limit(fast.subs(up, half).subs(_left, 1), _omega, 0, "+"),
         sp.Integer(1),
+        latex=r"\lim_{\epsilon\to0}\cos_{\rm DG}^2=1",
     )
     return _growth()
 
@@ -240,7 +242,7 @@ def derive() -> Derivation:
         (
             "one correct arm, rewards 0 or 1, a constant baseline 0 < b < 1, surprisal under the learner",
             "a share 0 < δ < 1 of the samples from broken actors, μ_y ≥ bδ",
-            "mean gradients; the limits at b = η/2, where the weight is a rational function of √π_j",
+            "mean gradients; the limits in ω = π_j^{b/η} and t = ε/ω, which vanish together for 0 < b < η at π_j = ε",
         ),
     )
     _lemma(proof)

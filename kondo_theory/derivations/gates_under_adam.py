@@ -6,6 +6,7 @@ Source: this project.
 from __future__ import annotations
 
 from itertools import product
+from math import comb
 
 import sympy as sp
 
@@ -17,7 +18,8 @@ B, K, p, rho, m, s, kappa, g, v, n = (
     sp.Symbol(name, positive=True) for name in ("B", "K", "p", "rho", "m", "s", "kappa", "g", "v", "n")
 )
 b = sp.Symbol("b", real=True)
-h = sp.Symbol("h", positive=True)
+h = sp.Symbol("h", positive=True)  # E[ρB/N; N ≥ 1], N the number kept
+q = sp.Symbol("q", nonnegative=True)  # (1−ρ)^B, the probability that nothing is kept
 x = sp.Symbol("x", positive=True)
 plus, minus = sp.Symbol("w_+", positive=True), sp.Symbol("w_-", positive=True)
 eps = 1 - p
@@ -47,7 +49,7 @@ def _wrong() -> sp.Expr:
 
 def _kept_pays() -> sp.Expr:
     """Return the claimed v/g² below which dividing by the kept lengthens a step."""
-    return (1 - rho) / (h - 1)
+    return (1 - q) * (1 - rho - q * (1 - rho + rho * B)) / (h - (1 - q) ** 2)
 
 
 def _factor(proof: Proof) -> None:
@@ -132,12 +134,11 @@ def _one_context(proof: Proof) -> None:
         _one_gradient() ** 2,
         latex=r"r=\frac{\mathbb EN}{\sqrt{\mathbb EN^2}}=\sqrt{\frac{B\rho}{1-\rho+B\rho}}",
     )
-    nothing = sp.Symbol("q", positive=True)
     proof.identity(
         "Divided by the number kept it is an indicator of N ≥ 1, q = (1−ρ)^B = P(N = 0), and the step is √(1−q); of "
         "exactly k, while there are k successes, one. Its square:",
-        (1 - nothing) ** 2 / ((1 - nothing) ** 2 + nothing * (1 - nothing)),
-        1 - nothing,
+        (1 - q) ** 2 / ((1 - q) ** 2 + q * (1 - q)),
+        1 - q,
     )
     (mean, square), (low, low_square) = _moments(sp.Integer(1), sp.Integer(1))
     right_square = mean**2 / (mean**2 + (square - mean**2) / B)
@@ -149,9 +150,12 @@ def _one_context(proof: Proof) -> None:
         latex=r"r'=\Bigl(1+\frac1B\Bigl[\frac{(1-b)^2}{p}+\frac{b^2}{p^2}\Bigl(\frac{(1-\omega)^2}{\omega}+\epsilon-"
         r"\omega\Bigr)-1\Bigr]\Bigr)^{-1/2},\quad \omega=\frac{\epsilon}{K-1}",
     )
+    more = b**2 * (K - 2) / (eps * p**2)
     proof.check(
-        "At b = 0 both are zero price's; b = ε takes all noise from the right arm's.",
-        sp.simplify(_right().subs(b, 0) ** 2 - (_one_gradient() ** 2).subs(rho, p)) == 0
+        "A wrong arm's has more noise over its squared signal, by b²(K−2)/(εp²): none more at K = 2, and at b = 0, "
+        "where both are zero price's. b = ε takes all noise from the right arm's.",
+        sp.cancel(B / _wrong() ** 2 - B / _right() ** 2 - more) == 0
+        and sp.simplify(_right().subs(b, 0) ** 2 - (_one_gradient() ** 2).subs(rho, p)) == 0
         and sp.simplify(_wrong().subs(b, 0) ** 2 - (_one_gradient() ** 2).subs(rho, p)) == 0
         and _right().subs(b, eps) == 1,
         latex=r"b=0:\ r=r'=\sqrt{Bp/(1-p+Bp)},\qquad b=\epsilon:\ r=1",
@@ -187,21 +191,34 @@ def _enumerated(proof: Proof) -> None:
     )
 
 
+def _inverse_count(size: int, rate: sp.Rational) -> sp.Rational:
+    """Return h."""
+    law = [comb(size, n) * rate**n * (1 - rate) ** (size - n) / n for n in range(1, size + 1)]
+    return rate * size * sum(law)
+
+
 def _divisor_and_contexts(proof: Proof) -> None:
     """Show what dividing by the kept is worth to a coordinate, and what many contexts make of zero price."""
-    price = g**2 * (1 + (1 - rho) / (rho * B)) + v / (rho * B)
-    kept = g**2 + h * v / (rho * B)
+    mean, noise = (1 - q) * rho * g, (rho * h * v + B * rho**2 * q * (1 - q) * g**2) / B  # divided by the kept
+    price = (rho * g) ** 2 / ((rho * g) ** 2 + (rho * v + rho * (1 - rho) * g**2) / B)
+    ratio = v / g**2
     proof.identity(
-        "A coordinate whose kept samples have mean g and variance v: ρ⁻² times the mean square of a price gate less "
-        "that of its sum divided by the kept, h = E[ρB/N; N ≥ 1] and q negligible.",
-        price - kept,
-        (1 - rho) / (rho * B) * g**2 * (1 - v / g**2 / _kept_pays()),
+        "A coordinate whose kept samples have mean g and variance v, h = E[ρB/N; N ≥ 1]: the squared step of the sum "
+        "divided by the kept over a price gate's, less one, has the sign of y − v/g²,",
+        mean**2 / (mean**2 + noise) / price - 1,
+        (h - (1 - q) ** 2) * (_kept_pays() - ratio) / ((1 - q) * rho * B + h * ratio),
+        latex=r"\frac{r_{\mathrm{kept}}^2}{r_{\mathrm{price}}^2}-1=\frac{(h-(1-q)^2)\,(y-v/g^2)}"
+        r"{(1-q)\rho B+h\,v/g^2},\qquad y=\frac{(1-q)\{1-\rho-q(1-\rho+\rho B)\}}{h-(1-q)^2}",
     )
-    proof.check(
-        "So dividing by the kept lengthens the step of coordinates with v/g² below (1−ρ)/(h−1), about ρB, and "
-        "shortens all others.",
-        sp.simplify(_kept_pays().subs(h, 1 + (1 - rho) / (rho * B)) - rho * B) == 0,
-        latex=r"\frac{v}{g^2}<\frac{1-\rho}{h-1}\approx\rho B",
+    rate = sp.Rational(3, 100)
+    few = {rho: rate, B: 100, q: (1 - rate) ** 100, h: _inverse_count(100, rate)}
+    proof.argue(
+        "So for B ≥ 2 dividing by the kept lengthens the step of coordinates with v/g² below y, and shortens all "
+        "others. Where q is negligible y is (1−ρ)/(h−1), about ρB; where 3 of 100 are kept it is 2.29.",
+        "h > (1−q)²: given N ≥ 1 the mean of 1/N is above one over that of N, ρB/(1−q), as 1/N is convex",
+        sp.simplify(_kept_pays().subs({q: 0, h: 1 + (1 - rho) / (rho * B)}) - rho * B) == 0
+        and abs(_kept_pays().subs(few) - sp.Rational("2.29")) < sp.Rational(1, 200),
+        latex=r"\frac{v}{g^2}<y,\qquad q\to0:\ y=\frac{1-\rho}{h-1}\approx\rho B",
     )
     sparse = _one_gradient().subs(rho, p / n)
     proof.check(
@@ -219,8 +236,9 @@ def derive() -> Derivation:
         "gates-under-adam",
         "Adam's mean step is m/√(m² + s/B), coordinate by coordinate: a constant factor is gone, signal to noise is "
         "left. Gates that keep successes alone move all logits of a context by √(Bρ/(1−ρ+Bρ)), whatever the "
-        "baseline; PG moves those of wrong arms by less. Dividing by the kept gains where v/g² < (1−ρ)/(h−1). Rarely "
-        "seen contexts move as √p.",
+        "baseline; PG moves those of wrong arms by less than the right one's, for K ≥ 3 and b ≠ 0. Dividing by the "
+        "kept lengthens steps where v/g² is below a number near ρB, or less where often nothing is kept. Rarely seen "
+        "contexts move as √p.",
         (
             "independent samples and batches; a policy that hardly moves while the averages fill, β₂ → 1 (to first "
             "order: the step on 1 − β₂), Adam's small constant left out",

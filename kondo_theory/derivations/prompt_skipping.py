@@ -137,7 +137,7 @@ def _waiting(proof: Proof) -> None:
         "The visits in T epochs are at most log(1 + T(1 − ξ)/ξ)/log(1/ξ) on average.",
         "their number is z = log W/log(1/ξ), concave in W: Jensen's inequality",
         sp.diff(sp.log(_W), _W, 2).is_negative,
-        latex=r"\mathbb E\,z_T\le\log(1+T(1-\xi)/\xi)/\log(1/ξ)",
+        latex=r"\mathbb E\,z_T\le\log(1+T(1-\xi)/\xi)/\log(1/\xi)",
     )
 
 
@@ -174,7 +174,7 @@ def derive() -> Derivation:
     proof = Proof(
         "prompt-skipping",
         "A prompt without spread in a share q of its visits is visited in (1 − q/ξ)/(1 − q) of the epochs for q < "
-        "e, in none in the long run for q ≥ ξ, with a cap of m in no less than ξ^m. After T epochs without spread "
+        "ξ, in none in the long run for q ≥ ξ, with a cap of m in no less than ξ^m. After T epochs without spread "
         "its next visit is expected in 1 + T(1 − ξ)/ξ epochs.",
         (
             "a visit samples G answers, independent, of one pass rate; epochs without a visit change nothing",

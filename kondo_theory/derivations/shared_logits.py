@@ -38,8 +38,8 @@ def shared_logits(proof: Proof) -> tuple[sp.Expr, sp.Expr]:
     )
     rest = 1 - q
     proof.identity(
-        "Two contexts with the same logits of two arms, arm 1 right in a share 1−q of samples, arm 2 in the rest: "
-        "zero price drives the log-odds by p(1−p)(1−q−p), PG by p(1−p)(1−2q) towards p = 1.",
+        "Two contexts with the same logits of two arms, arm 1 right in a share 1−q > 1/2 of samples, arm 2 in the "
+        "rest: zero price drives the log-odds by p(1−p)(1−q−p), PG by p(1−p)(1−2q) towards p = 1.",
         _push(q),
         p * (1 - p) * (rest - p),
         latex=r"(1-q)\,p\varepsilon\cdot\varepsilon-q\,p\varepsilon\cdot p = p\varepsilon\,(1-q-p)",
@@ -110,9 +110,11 @@ def delightful(proof: Proof) -> tuple[sp.Expr, sp.Expr]:
         latex=r"q > \frac{1-b}{3-2b}",
     )
     proof.argue(
-        "Above that share DG has one rest point, inside, at every η, which goes to 1 as η → 0; below it goes to 1.",
+        "Above that share DG has one rest point, inside, at every η, which goes to 1 as η → 0 and as η → ∞; below it "
+        "goes to 1.",
         "both of DG's weights fall as p grows, so κ(p)(1−q) − κ(1−p)q has one zero at most, and is positive at 1/2; "
-        "at each p < 1 both κ tend to 1−b as η → 0, which leaves (1−b)(1−2q) > 0.",
+        "at each p < 1 both κ tend to 1−b as η → 0 and to 1/2 as η → ∞, which leaves (1−b)(1−2q) > 0 or half of "
+        "1−2q.",
         sp.Eq(sp.simplify((end / start).subs(b, half) - half / (2 - half)), 0),
         latex=r"(1-q)\,\kappa(p^*) = q\,\kappa(1-p^*)",
     )

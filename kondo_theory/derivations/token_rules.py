@@ -98,21 +98,29 @@ def _without_the_advantage(proof: Proof) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
 
 
 def _rises(size: int, chance: sp.Rational) -> bool:
-    """Return whether E[A₊ | right] exceeds E[A₊ | wrong] at one p."""
-    kept = mean_field(
-        size, lambda right, near: sp.Integer(bool(sp.Rational(near + right, size) > chance)), chance
-    )  # tokens of rows with A > 0
-    return bool(kept > 0)
+    """Return whether E[f(A) | right] exceeds E[f(A) | wrong] at one p: where A > 0 is kept, and the largest |A|."""
+
+    def advantage_of(right: bool, near: int) -> sp.Expr:
+        return sp.Rational(near + right, size) - chance
+
+    def largest(least: sp.Expr) -> sp.Expr:
+        return mean_field(size, lambda *token: sp.Integer(bool(abs(advantage_of(*token)) >= least)), chance)
+
+    positive = mean_field(size, lambda *token: sp.Integer(bool(advantage_of(*token) > 0)), chance)
+    return every(bool(each > 0) for each in (positive, *(largest(abs(advantage_of(False, n))) for n in range(size))))
 
 
 def _positive_advantage(proof: Proof) -> None:
     """Rules of the advantage alone keep answers whole."""
     proof.argue(
-        "A rule of the advantage alone keeps or drops answers whole (row-gate). Where A > 0 alone is kept the drift "
-        "of each position is p(1−p)(E[A₊ | right] − E[A₊ | wrong]) ≥ 0, its p_t unequal or not.",
-        "A₊ does not fall when the position's own token turns right, its neighbours as they are",
+        "A rule of the advantage alone keeps or drops answers whole (row-gate). Where A > 0 alone is kept, or the "
+        "largest |A|, the drift of each position is p(1−p)(E[f | right] − E[f | wrong]) ≥ 0, f = A₊ or A·1{|A| ≥ c}, "
+        "its p_t unequal or not.",
+        "neither f falls when the position's own token turns right, its neighbours as they are; nor does f where a "
+        "share of |A| = c is kept. An f that jumps down as A grows, as by the advantage from a price below zero on, "
+        "may",
         every(_rises(size, sp.Rational(x, 7)) for size in (2, 3, 4) for x in (1, 3, 6)),
-        latex=r"\mathbb E[A_+\mid\mathrm{right}]\ge\mathbb E[A_+\mid\mathrm{wrong}]",
+        latex=r"\mathbb E[f(A)\mid\mathrm{right}]\ge\mathbb E[f(A)\mid\mathrm{wrong}]",
         points=9,
     )
 

@@ -14,10 +14,11 @@ Source: this project (derivation ``optimal-baseline``); PG's is the classical on
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit
 
 from kondo_theory import _domain
@@ -143,7 +144,8 @@ def soft_baseline(
 def dg_baseline(p_correct: ArrayLike, n_arms: ArrayLike, temperature: ArrayLike) -> FloatArray:
     """Return a baseline of least noise of DG in one symmetric context, its weights changing with it.
 
-    Where w₊(1−b)/(w₋b) = pD²/ε: there is one, and the noise is 1/(p + ε/D²), PG's at PG's best baseline.
+    Where w₊(1−b)/(w₋b) = pD²/ε: there is one, and the noise is 1/(p + ε/D²), PG's at PG's best baseline. A small η
+    can have several, of which this is the least, or one so near to 1 that it is rounded to it, which is none.
 
     Parameters
     ----------
@@ -162,12 +164,29 @@ def dg_baseline(p_correct: ArrayLike, n_arms: ArrayLike, temperature: ArrayLike)
     right, wrong = context.surprisals
     target = np.log(context.p / context.error) + 2 * np.log(wrong_score_ratio(context.p, context.n_arms))
     target, right, wrong, eta = np.broadcast_arrays(target, right, wrong, eta)
-    low, high = np.full(target.shape, -700.0), np.full(target.shape, 700.0)  # log-odds of b
+
+    def excess(x: FloatArray) -> FloatArray:
+        """Return log x/y less its target at the log-odds x of b."""
+        up, down = log_expit(expit(-x) * right / eta), log_expit(-expit(x) * wrong / eta)
+        return np.asarray(up - down - x - target)
+
+    def slope(x: FloatArray) -> FloatArray:
+        b, rest = expit(x), expit(-x)
+        return np.asarray(b * rest / eta * (wrong * expit(b * wrong / eta) - right * expit(-rest * right / eta)) - 1)
+
+    first, last, half = (np.full(target.shape, x) for x in (-700.0, 700.0, 0.0))
+    lowest = _halved(lambda x: slope(x) < 0, first, half)  # below even odds of b, where it falls and rises again
+    last = np.where((slope(half) > 0) & (excess(lowest) <= 0), lowest, last)
+    return np.asarray(expit(_halved(lambda x: excess(x) > 0, first, last)))[()]
+
+
+def _halved(below: Callable[[FloatArray], NDArray[np.bool_]], low: FloatArray, high: FloatArray) -> FloatArray:
+    """Return where a condition ceases to hold."""
     for _ in range(_HALVINGS):
-        x = (low + high) / 2
-        excess = log_expit(expit(-x) * right / eta) - log_expit(-expit(x) * wrong / eta) - x - target
-        low, high = np.where(excess > 0, x, low), np.where(excess > 0, high, x)
-    return np.asarray(expit((low + high) / 2))[()]
+        middle = (low + high) / 2
+        yes = below(middle)
+        low, high = np.where(yes, middle, low), np.where(yes, high, middle)
+    return np.asarray((low + high) / 2)
 
 
 def least_gated_cost(

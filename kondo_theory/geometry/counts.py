@@ -14,6 +14,9 @@ from kondo_theory._domain import FloatArray
 
 __all__ = ["count_spread", "inverse_count", "nothing_kept"]
 
+_MANY = 1e6  # kept samples from which on two orders of 1/(ρB) are exact to rounding
+_REACH = 40.0  # deviations of K, and whole samples, beyond which nothing is left of its law
+
 
 def inverse_count(rate: ArrayLike, batch_size: ArrayLike) -> FloatArray:
     """Return h = E[ρB/K; K ≥ 1] for K ~ Bin(B, ρ): by how much dividing by K multiplies the kept samples' own noise.
@@ -37,8 +40,7 @@ def inverse_count(rate: ArrayLike, batch_size: ArrayLike) -> FloatArray:
     h = np.ones(rho.shape)
     for place in np.ndindex(rho.shape):
         if np.isfinite(B[place]):
-            n = np.arange(1, int(B[place]) + 1)
-            h[place] = rho[place] * B[place] * np.sum(binom.pmf(n, B[place], rho[place]) / n)
+            h[place] = _inverse_count(float(rho[place]), float(B[place]))
     return h[()]
 
 
@@ -61,6 +63,16 @@ def nothing_kept(rate: ArrayLike, batch_size: ArrayLike) -> FloatArray:
     rho, B = _count(rate, batch_size)
     with np.errstate(divide="ignore"):
         return np.asarray(np.exp(B * np.log1p(-rho)))[()]
+
+
+def _inverse_count(rho: float, B: float) -> float:
+    """Return h: a sum over what K is with a probability that counts, and for many kept its expansion."""
+    kept = rho * B
+    if kept > _MANY:
+        return float(1 + (1 - rho) / kept * (1 + (2 - rho) / kept))
+    reach = _REACH * np.sqrt(kept) + _REACH
+    n = np.arange(max(1, int(kept - reach)), min(B, np.ceil(kept + reach)) + 1)
+    return float(kept * np.sum(binom.pmf(n, B, rho) / n))
 
 
 def _count(rate: ArrayLike, batch_size: ArrayLike) -> tuple[FloatArray, FloatArray]:

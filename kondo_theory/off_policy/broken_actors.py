@@ -126,12 +126,12 @@ def imitation_floor(corruption: ArrayLike, share: ArrayLike, *, actor_correct: A
         _domain.interval("share", share, 0, 1, "[]"),
         _domain.interval("actor_correct", actor_correct, 0, 1, "[]"),
     )
-    kept, wrong = 1 - delta, delta * (1 - n)
-    half = (1 - (1 - r) * wrong - r * kept) / 2
-    # At n = 0 the discriminant is a square; its rounding must not turn it negative.
-    root = np.sqrt(np.maximum(half**2 - (1 - r) * kept * r * wrong, 0.0))
+    right, wrong = (1 - r) * (1 - delta), r * delta * (1 - n)
+    half = (right + wrong + delta * n) / 2
+    # half² − right·wrong, written so that nothing cancels where the roots are near each other.
+    root = np.sqrt((right - wrong) ** 2 / 4 + delta * n * (2 * (right + wrong) + delta * n) / 4)
     lower = half + root
-    return np.asarray(np.where(r * wrong == 0, 0.0, r * wrong / np.where(lower > 0, lower, np.inf)))[()]
+    return np.asarray(np.where(wrong == 0, 0.0, wrong / np.where(lower > 0, lower, np.inf)))[()]
 
 
 def failing_weight_bound(probability: ArrayLike, advantage: ArrayLike, temperature: ArrayLike = 1.0) -> FloatArray:

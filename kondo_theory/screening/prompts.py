@@ -72,15 +72,16 @@ def visit_share(idle: ArrayLike, exploration: ArrayLike, longest: ArrayLike = np
     """
     q, e, m = _domain.interval("idle", idle, 0, 1, "[]"), _exploration(exploration), _longest(longest)
     q, e, m = _domain.broadcast(idle=q, exploration=e, longest=m)
-    ratio, capped = q / e, np.isfinite(m)
-    near = np.isclose(ratio, 1.0, rtol=0, atol=1e-9)
+    capped = np.isfinite(m)
     steps = np.where(capped, m, 0.0)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        last = ratio**steps
-        terms = np.where(near, steps, (1 - last) / np.where(near, 1.0, 1 - ratio))  # Σ (q/ξ)^z below the cap
-        share = np.where(capped, 1 / ((1 - q) * terms + last), (1 - ratio) / (1 - q))
-        share = np.where(capped & (q == 1), e**steps, share)  # there Σ may be infinite, times zero
-    starved = ~capped & (ratio >= 1)
+        log_ratio = np.log1p((q - e) / e)  # of q/ξ: near one the difference is exact
+        last = np.where(steps == 0, 1.0, np.exp(steps * log_ratio))
+        terms = np.expm1(steps * log_ratio) / np.where(log_ratio == 0, 1.0, np.expm1(log_ratio))
+        terms = np.where(log_ratio == 0, steps, np.where(steps == 0, 0.0, terms))  # Σ (q/ξ)^z below the cap
+        share = np.where(capped, 1 / ((1 - q) * terms + last), (e - q) / (e * (1 - q)))
+    share = np.where(capped & (q == 1), e**steps, share)  # there Σ may be infinite, times zero
+    starved = ~capped & (q >= e)
     return np.asarray(np.where(starved, np.where(e == 1, 1.0, 0.0), share))[()]
 
 

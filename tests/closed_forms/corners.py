@@ -84,6 +84,6 @@ QUOTED = {
         "(1−π_y)²t": "what the limit is of",
         "O(1/t)": "an order, the constant is late",
         "1/2 there": "a limit of DG's weight in the proof",
-        "in shares 1−q and q": "a definition",
+        "in shares 1−q and q < 1/2": "a definition",
     },
 }

@@ -209,6 +209,7 @@ QUOTED = {
         "b = 0.6 gives": "an example's setting",
         "(K = 10, p = 0.3)": "an example's setting",
         "w₊(1−b)/(w₋b) = pD²/ε": "a step of the proof, compared in tests/estimators/test_baseline.py",
+        "0.7·10⁻¹⁰ below at η = 0.1, K = 10, p = 0.3": "an example, compared in tests/estimators/test_baseline.py",
         "weight 1/w": "a definition",
         "softmax policy": "words: no function of anything",
         "½-smooth": "a step of the proof, compared in tests/estimators/test_baseline.py",

@@ -109,6 +109,7 @@ QUOTED = {
         "r + δ = 1": "where floor_never_right is one",
     },
     "disfavoured-actions": {
+        "δ(1 + b) < 1": "where PG's cosine is positive, an assumption of the step",
         "Σμ_aπ_a": "a step of the proof",
         "u ≥ η/2": "a step of the proof",
         "u = η/2": "a step of the proof",

@@ -68,6 +68,7 @@ CLOSED_FORMS = {
 
 QUOTED = {
     "stall-escape": {
+        "T = 4, M = 3 to 11": "where that is the critical rate, compared in tests/token_trap/test_stall_escape.py",
         "S = 2∫|f|/D dz": "the exponent, argued from the integral",
         "T·p^(T−1)·(1−p)": "a definition",
         "log τ grows by": "words, not a product",

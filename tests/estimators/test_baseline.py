@@ -70,18 +70,24 @@ def test_drawn_gates_share_the_baseline_in_a_symmetric_context(p, n_arms):
         assert weighted.noise == pytest.approx(best_baseline(policy, rewards).noise, rel=1e-10)
 
 
-@pytest.mark.parametrize("eta", [0.05, 0.3, 1.0, 20.0])
-@pytest.mark.parametrize(("p", "n_arms"), [(0.3, 10), (0.001, 100), (0.9, 2)])
+@pytest.mark.parametrize("eta", [0.02, 0.05, 0.1, 0.3, 1.0, 20.0])
+@pytest.mark.parametrize(("p", "n_arms"), [(0.3, 10), (0.001, 1000), (1e-6, 3), (0.9, 2)])
 def test_dg_at_its_own_baseline_has_pgs_noise(p, n_arms, eta):
-    b = float(dg_baseline(p, n_arms, eta))
-    up, down = dg_weights(p, n_arms, b, eta)
-    ratio = p * float(wrong_score_ratio(p, n_arms)) ** 2 / (1 - p)
-    if b < 1 - 1e-9:
-        assert up * (1 - b) / (down * b) == pytest.approx(ratio, rel=1e-5)
-        found = symmetric_moments(p, n_arms, b, up, down)
+    def excess(b):
+        up, down = dg_weights(p, n_arms, b, eta)
+        return np.log(up) + np.log1p(-b) - np.log(down) - np.log(b) - np.log(p / (1 - p)) - 2 * np.log(D)
+
+    b, D = float(dg_baseline(p, n_arms, eta)), float(wrong_score_ratio(p, n_arms))
+    smaller = np.geomspace(1e-3 * min(b, 1e-3), min(b, 1 - 1e-12) * (1 - 1e-9), 2_000)
+    assert (np.array([float(excess(x)) for x in smaller]) > 0).all()  # of several it is the least
+    if b < 1 - 1e-6:
+        assert float(excess(b)) == pytest.approx(0, abs=1e-9)
+        found = symmetric_moments(p, n_arms, b, *dg_weights(p, n_arms, b, eta))
         pg = pg_moments(p, n_arms, optimal_pg_baseline(p, n_arms))
         noises = [(x.var_parallel + x.var_perpendicular) / x.signal**2 for x in (found, pg)]
         assert noises[0] == pytest.approx(noises[1], rel=1e-6, abs=1e-9)
+    if (p, eta) == (0.3, 0.1):
+        assert 1 - b == pytest.approx(0.7e-10, rel=0.05)
 
 
 def test_negative_control_the_fixed_point_is_not_the_best_of_a_gate_that_moves():

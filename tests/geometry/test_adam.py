@@ -80,11 +80,13 @@ def test_zero_price_moves_every_logit_alike_whatever_the_baseline(b):
     np.testing.assert_allclose(steps, one_gradient_step(0.2, 30, "kept"), rtol=1e-12)
 
 
+@pytest.mark.parametrize(("rate", "size"), [(0.2, 200), (0.03, 100), (0.02, 50), (0.3, 2)])
 @pytest.mark.parametrize("noise", [0.5, 0.99, 1.01, 3.0])
-def test_dividing_by_the_kept_pays_below_a_ratio_of_noise(noise):
-    """v/g² below (1−ρ)/(h−1) lengthens the step, above it shortens it; (1−ρ)^B is negligible here."""
-    rate, size = 0.2, 200
-    ratio = noise * (1 - rate) / (inverse_count(rate, size) - 1)
+def test_dividing_by_the_kept_pays_below_a_ratio_of_noise(rate, size, noise):
+    """v/g² below it lengthens the step, above it shortens it, also where often nothing is kept."""
+    q = (1 - rate) ** size
+    pays = (1 - q) * (1 - rate - q * (1 - rate + rate * size)) / (inverse_count(rate, size) - (1 - q) ** 2)
+    ratio = noise * pays
     keep = [2 * rate, 0.0]  # of two arms of probability one half
     kept = kept_gradient([0.5, 0.5], keep, keep, [2 * rate * (1 + ratio), 0.0], direction=[1.0, 0.0])
     assert float(kept.var_parallel / kept.mean[0] ** 2) == pytest.approx(ratio)

@@ -204,6 +204,10 @@ def test_the_kept_count():
         inside = quad(lambda t, r=rate, n=batch: ((1 - r + r * t) ** n - (1 - r) ** n) / t, 0, 1)[0]
         np.testing.assert_allclose(inverse_count(rate, batch), rate * batch * inside, rtol=1e-10)
     assert inverse_count(0.1, np.inf) == 1
+    many = inverse_count(0.01, [9_900_000, 101_000_000]) - 1  # to either side of where the expansion begins
+    np.testing.assert_allclose(many, [1.00002010162e-5, 9.8019995109e-7], rtol=1e-9)
+    np.testing.assert_allclose(inverse_count(3e-12, 10**12), inverse_count(3e-6, 10**6), rtol=1e-5)
+    assert inverse_count(0.3, 10**15) == pytest.approx(1 + 0.7 / 0.3e15, abs=1e-15)
     np.testing.assert_allclose(inverse_count(0.25, 4000) - 1, count_spread(0.25, 4000) ** 2, rtol=3e-3)
     np.testing.assert_allclose(count_spread(0.03, 100), 0.5686, atol=5e-5)
 

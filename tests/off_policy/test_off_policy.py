@@ -142,6 +142,12 @@ def test_the_floor_of_imitation(corruption, share, right, floor):
     assert imitation_floor(corruption, share, actor_correct=right) == pytest.approx(floor)
 
 
+def test_the_floor_has_all_its_digits_where_learning_is_nearly_lost():
+    """r + δ is next to one, where both roots are."""
+    r, share = 0.5, 0.5 - 1e-9
+    assert 1 - imitation_floor(r, share) == pytest.approx(1 - r * share / ((1 - r) * (1 - share)), rel=1e-6)
+
+
 def test_the_bound_is_met_by_no_weight():
     assert failing_weight_bound(0.01, -0.5) == pytest.approx(0.1)
     assert failing_weight_bound(0.3, 0.0) == 1

@@ -164,3 +164,9 @@ def test_free_tokens_leave_long_before_those_that_move_together():
 def test_runs_that_have_not_left_are_counted():
     assert mean_time(np.array([10, -1]), 30) == (np.log(40.0), 1.0)
     assert mean_time(np.array([-1, -1]), 30) == (np.inf, np.inf)
+
+
+def test_the_smooth_critical_rate_of_four_tokens_is_that_of_small_vocabularies():
+    """Beyond M = 11 other tokens stall at higher rates, at a smaller p."""
+    np.testing.assert_allclose(critical_rate([3, 11], 4), 4 / 27, rtol=1e-9)
+    assert critical_rate(12, 4) > 0.2
