@@ -12,7 +12,14 @@ from kondo_theory.gate import Gate
 from kondo_theory.training.agreement import compare_passes, state_of
 from kondo_theory.training.gated import require_scale
 from kondo_theory.training.observations import Observations, batch_size
-from kondo_theory.training.policies import draw, log_probabilities, pick, require_independent_rows, require_numbers
+from kondo_theory.training.policies import (
+    draw,
+    log_probabilities,
+    pick,
+    require_independent_rows,
+    require_numbers,
+    wide,
+)
 from kondo_theory.training.quick.step import QuickRowStep
 from kondo_theory.training.ranks.group import Ranks
 from kondo_theory.training.records import Screening, StepCounts, require_vectors
@@ -300,7 +307,7 @@ class ScreenedStep(QuickRowStep):
         self.path = PATHS[2 if kept else int(rerun)]
         if kept is not None and rows is not None:
             scale = scale.reshape(()) if isinstance(scale, Tensor) else scale
-            coefficient = coefficient.index_select(0, rows) * scale / divisor
+            coefficient = coefficient.index_select(0, rows).to(wide(coefficient.dtype)) * scale / divisor
             self._write_from(kept, screening, coefficient, rows, clear=clear)
             self.counts.add_backward(n_kept, rerun=self._compares)
             return
