@@ -302,7 +302,8 @@ class ScreenedStep(QuickRowStep):
         size, whole = len(selection.keep), len(selection.keep) if self.ranks is None else selection.n_valid
         rows = None if self.gate is None else selection.rows
         n_kept = size if rows is None else len(rows)
-        divisor = whole if self.normalise == "batch" else selection.n_kept.clamp(min=1)
+        kept_of_all = selection.keep.sum() if self.ranks is None else selection.n_kept  # of a part its own
+        divisor = whole if self.normalise == "batch" else kept_of_all.clamp(min=1)
         kept, rerun = self._kept_pass(observations, screening, rows), rows is not None or screening.log_prob is None
         self.path = PATHS[2 if kept else int(rerun)]
         if kept is not None and rows is not None:
