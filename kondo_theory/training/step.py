@@ -239,8 +239,8 @@ class ScreenedStep(QuickRowStep):
             If a dtype does not fit, or the policy does not return logits.
         ValueError
             If the shapes do not match, the scale is not finite, the policy changed since :meth:`act` kept its graph
-            or, with ``check``, a value is NaN or infinite, a surprisal is negative, or the two forward passes
-            disagree.
+            or, with ``check``, the actions did, a value is NaN or infinite, a surprisal is negative, or the two
+            forward passes disagree.
         RuntimeError
             By torch, without a gate, if the graph of :meth:`act` has served before.
         """
@@ -323,14 +323,21 @@ class ScreenedStep(QuickRowStep):
         self.counts.add_backward(n_kept, rerun=rerun)
 
     def _first_pass(self, screening: Screening) -> Tensor:
-        """Return log π(a) with the graph of :meth:`act`, refusing one of other parameters."""
+        """Return log π(a) with the graph of :meth:`act`, refusing that of other parameters or actions."""
         if screening.made_at not in (None, (self.counts.updates, *state_of(self.policy))):
             raise ValueError(
                 "the policy's parameters must be those of act, whose graph the full step uses: they changed since;"
                 " call act again, or pass Screening(actions, surprisal) to train on an older policy's batch"
             )
-        assert screening.log_prob is not None
-        return screening.log_prob
+        log_prob, log_policy = screening.log_prob, screening.log_policy
+        assert log_prob is not None
+        drawn = log_prob if log_policy is None or not self.check else pick(log_policy, screening.actions)
+        if drawn is not log_prob and not torch.equal(drawn, log_prob.detach()):
+            raise ValueError(
+                "the actions must be those of act, whose graph the full step uses, got others: pass"
+                " Screening(actions, surprisal) to train on them"
+            )
+        return log_prob
 
     def _second_pass(self, observations: Observations, screening: Screening, rows: Tensor | None) -> Tensor:
         """Return log π(a) of the given rows, (k,), with its graph, refusing or counting its gap to the screening."""
