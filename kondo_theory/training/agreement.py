@@ -19,6 +19,7 @@ from kondo_theory.training.display import one_line
 __all__ = [
     "DeviceCounts",
     "compare_passes",
+    "largest_logit",
     "require_agreement",
     "require_surprisal",
     "require_tolerance",
@@ -90,12 +91,24 @@ class DeviceCounts:
         return one_line(self, [*names, "invalid_samples", "mean_gap", "largest_gap"])
 
 
+def largest_logit(logits: Tensor) -> Tensor:
+    """Return the largest |logit| of each row, (...), among those (..., K) that have a probability.
+
+    What forbids an action, −∞ or a number as −10⁹, says nothing of how the others are rounded.
+    """
+    logits = logits.detach()
+    exact = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    least = math.log(torch.finfo(exact.dtype).tiny)
+    there = exact - exact.amax(-1, keepdim=True) >= least
+    return logits.abs().masked_fill(~there, 0.0).amax(-1)
+
+
 def rounding(logits: Tensor, policy: nn.Module) -> Tensor:
     """Return how far two forward passes of one policy may differ by rounding, in nats, for each row of logits.
 
-    √ε·(1 + the row's largest |logit|), ε the machine epsilon of the coarsest arithmetic that is known to be in use:
-    of the logits, the parameters, autocast, and the matrix products' precision setting. Kernels sum in another order
-    for another batch size; √ε leaves three digits for that in float32 and one in bfloat16.
+    √ε·(1 + the row's :func:`largest_logit`), ε the machine epsilon of the coarsest arithmetic that is known to be in
+    use: of the logits, the parameters, autocast, and the matrix products' precision setting. Kernels sum in another
+    order for another batch size; √ε leaves three digits for that in float32 and one in bfloat16.
 
     Returns
     -------
@@ -109,7 +122,7 @@ def rounding(logits: Tensor, policy: nn.Module) -> Tensor:
     epsilon = max(torch.finfo(dtype).eps for dtype in dtypes)
     if torch.float32 in dtypes:
         epsilon = max(epsilon, _matmul_epsilon(policy, device))
-    largest = logits.detach().abs().masked_fill(logits.detach().isinf(), 0.0).amax(-1)
+    largest = largest_logit(logits)
     return math.sqrt(epsilon) * (1 + largest.to(torch.promote_types(logits.dtype, torch.float32)))
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from kondo_theory.training.answers.batch import Answers
 from kondo_theory.training.answers.coefficient import token_coefficient
 from kondo_theory.training.answers.groups import groups_without_spread
+from kondo_theory.training.policies import wide
 from kondo_theory.training.records import Screening
 from kondo_theory.training.selection import Selection
 
@@ -179,7 +180,7 @@ def _over_error(values: tuple[float, ...]) -> float:
 
 
 def _drifts(right: Tensor, coefficient: Tensor, keep: Tensor, answered: Tensor) -> dict[str, Tensor]:
-    share = _mean(right, answered)
+    share, coefficient = _mean(right, answered), coefficient.to(wide(coefficient.dtype))
     pull = coefficient * (right.to(coefficient.dtype) - share)
     pull = torch.where(coefficient.isfinite(), pull, torch.zeros_like(pull))
     return {
@@ -226,6 +227,8 @@ def _per_token(correct: Tensor, answers: Answers) -> Tensor:
 
 
 def _cleared(values: Tensor, mask: Tensor) -> Tensor:
+    if values.is_floating_point():  # sums of 16 bits lose what is small, or overflow
+        values = values.to(wide(values.dtype))
     return torch.where(mask, values.detach(), torch.zeros((), dtype=values.dtype, device=values.device))
 
 

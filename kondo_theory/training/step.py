@@ -12,7 +12,14 @@ from kondo_theory.gate import Gate
 from kondo_theory.training.agreement import compare_passes, state_of
 from kondo_theory.training.gated import require_scale
 from kondo_theory.training.observations import Observations, batch_size
-from kondo_theory.training.policies import draw, log_probabilities, pick, require_independent_rows, require_numbers
+from kondo_theory.training.policies import (
+    draw,
+    log_probabilities,
+    pick,
+    require_independent_rows,
+    require_numbers,
+    wide,
+)
 from kondo_theory.training.quick.step import QuickRowStep
 from kondo_theory.training.ranks.group import Ranks
 from kondo_theory.training.records import Screening, StepCounts, require_vectors
@@ -232,8 +239,8 @@ class ScreenedStep(QuickRowStep):
             If a dtype does not fit, or the policy does not return logits.
         ValueError
             If the shapes do not match, the scale is not finite, the policy changed since :meth:`act` kept its graph
-            or, with ``check``, a value is NaN or infinite, a surprisal is negative, or the two forward passes
-            disagree.
+            or, with ``check``, the actions did, a value is NaN or infinite, a surprisal is negative, or the two
+            forward passes disagree.
         RuntimeError
             By torch, without a gate, if the graph of :meth:`act` has served before.
         """
@@ -295,12 +302,13 @@ class ScreenedStep(QuickRowStep):
         size, whole = len(selection.keep), len(selection.keep) if self.ranks is None else selection.n_valid
         rows = None if self.gate is None else selection.rows
         n_kept = size if rows is None else len(rows)
-        divisor = whole if self.normalise == "batch" else selection.n_kept.clamp(min=1)
+        kept_of_all = selection.keep.sum() if self.ranks is None else selection.n_kept  # of a part its own
+        divisor = whole if self.normalise == "batch" else kept_of_all.clamp(min=1)
         kept, rerun = self._kept_pass(observations, screening, rows), rows is not None or screening.log_prob is None
         self.path = PATHS[2 if kept else int(rerun)]
         if kept is not None and rows is not None:
             scale = scale.reshape(()) if isinstance(scale, Tensor) else scale
-            coefficient = coefficient.index_select(0, rows) * scale / divisor
+            coefficient = coefficient.index_select(0, rows).to(wide(coefficient.dtype)) * scale / divisor
             self._write_from(kept, screening, coefficient, rows, clear=clear)
             self.counts.add_backward(n_kept, rerun=self._compares)
             return
@@ -315,14 +323,21 @@ class ScreenedStep(QuickRowStep):
         self.counts.add_backward(n_kept, rerun=rerun)
 
     def _first_pass(self, screening: Screening) -> Tensor:
-        """Return log π(a) with the graph of :meth:`act`, refusing one of other parameters."""
+        """Return log π(a) with the graph of :meth:`act`, refusing that of other parameters or actions."""
         if screening.made_at not in (None, (self.counts.updates, *state_of(self.policy))):
             raise ValueError(
                 "the policy's parameters must be those of act, whose graph the full step uses: they changed since;"
                 " call act again, or pass Screening(actions, surprisal) to train on an older policy's batch"
             )
-        assert screening.log_prob is not None
-        return screening.log_prob
+        log_prob, log_policy = screening.log_prob, screening.log_policy
+        assert log_prob is not None
+        drawn = log_prob if log_policy is None or not self.check else pick(log_policy, screening.actions)
+        if drawn is not log_prob and not torch.equal(drawn, log_prob.detach()):
+            raise ValueError(
+                "the actions must be those of act, whose graph the full step uses, got others: pass"
+                " Screening(actions, surprisal) to train on them"
+            )
+        return log_prob
 
     def _second_pass(self, observations: Observations, screening: Screening, rows: Tensor | None) -> Tensor:
         """Return log π(a) of the given rows, (k,), with its graph, refusing or counting its gap to the screening."""

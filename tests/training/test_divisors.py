@@ -1,5 +1,7 @@
 """What a screened step divides its sum by: the batch, or how many were kept."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -90,6 +92,21 @@ def test_parts_of_a_batch_accumulate_by_their_shares_of_the_kept():
         step.backward(*part, selection, scale=int(selection.n_kept) / kept)
     found = [each.grad for each in step.policy.parameters()]
     assert near(found, masked_gradients(advantage.clamp(min=0), kept))
+
+
+@pytest.mark.parametrize("normalise", ["batch", "kept"])
+def test_parts_of_one_selection_accumulate_by_their_shares(normalise):
+    """One gate for the whole batch; each part has its own rows of what it keeps."""
+    observations, screening, advantage = batch()
+    step = step_of(Gate(rate=0.3), normalise=normalise)
+    whole = step.select(screening, advantage)
+    for rows in (slice(0, 20), slice(20, SIZE)):
+        part, keep = Screening(screening.actions[rows], screening.surprisal[rows]), whole.keep[rows]
+        share = {"batch": len(keep) / SIZE, "kept": int(keep.sum()) / int(whole.n_kept)}[normalise]
+        step.backward(observations[rows], part, advantage[rows], replace(whole, keep=keep), scale=share)
+    found = [each.grad for each in step.policy.parameters()]
+    divisor = SIZE if normalise == "batch" else int(whole.n_kept)
+    assert near(found, masked_gradients(whole.keep * advantage, divisor))
 
 
 def test_an_unknown_divisor_is_refused_by_name():

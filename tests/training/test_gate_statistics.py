@@ -240,3 +240,17 @@ def test_answers_that_the_step_screens_itself_have_statistics_too():
     advantage = torch.linspace(-1, 1, len(answers.tokens), dtype=torch.float64)
     selection = driver.step.select(answers, advantage)
     assert "surprisal" in driver.step.statistics(answers, advantage, selection)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_statistics_of_16_bits_are_those_of_the_same_numbers(dtype):
+    """In float16 the surprisals of 100,000 tokens sum to infinity."""
+    draws = torch.rand(100, 1000, generator=torch.Generator().manual_seed(0))
+    there = torch.ones_like(draws, dtype=torch.bool)
+    U, found = torch.linspace(-1, 1, 100).to(dtype), []
+    for wider in (dtype, torch.float64):
+        log_prob, entropy = (-2 * draws).to(dtype).to(wider), (3 * draws).to(dtype).to(wider)
+        answers = Answers(torch.zeros_like(there, dtype=torch.int64), there, there, log_prob, entropy)
+        selection = select_answers(answers, U.to(wider), Gate(rate=0.5))
+        found.append(answer_statistics(answers, U.to(wider), selection, correct=draws < 0.5).read())
+    assert found[0] == pytest.approx(found[1], rel=1e-4, abs=1e-6)

@@ -79,3 +79,19 @@ def test_gradients_add_up_scale_and_leave_others_alone():
         assert loop.step.path == (KEPT if reuse else SECOND)
         results.append(loop)
     assert_same(*results)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 65536.0])
+def test_advantages_of_16_bits_are_not_rounded_again(dtype, scale):
+    results = []
+    for reuse in (True, False):
+        loop = Loop(policy=plain().float(), reuse=reuse, check=False, normalise="kept")
+        loop.observations = torch.randn(N, 6, generator=torch.Generator().manual_seed(0))
+        loop.screening = loop.step.act(loop.observations)
+        advantage = torch.linspace(0.3, 1.1, N).to(dtype)
+        selection = loop.step.select(loop.screening, advantage)
+        loop.step.backward(loop.observations, loop.screening, advantage, selection, scale=scale)
+        assert loop.step.path == (KEPT if reuse else SECOND)
+        results.append(loop)
+    assert_same(*results, tolerance=1e-6 * scale)

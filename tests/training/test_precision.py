@@ -8,6 +8,7 @@ from steps import ONE_POLICY, SMALL, Answering, Screened, Sequence, Stacked
 from test_steps import TWO_PASSES, each_step
 
 from kondo_theory.gate import Gate
+from kondo_theory.training import Answers, AnswerStep, ScreenedStep
 from kondo_theory.training.policies import draw, log_probabilities
 from simulations.networks.rollouts import sample
 from simulations.networks.transformer import Transformer
@@ -26,6 +27,37 @@ def test_rounding_is_not_refused(kind, dtype, autocast, gate):
             driver.update(driver.screen())
     assert driver.step.counts.largest_gap < 0.1
     assert all(parameter.isfinite().all() for parameter in driver.parameters().values())
+
+
+class Forbidding(torch.nn.Module):
+    """Drops out, and forbids the last action or token by a logit that is very low."""
+
+    def __init__(self, low):
+        super().__init__()
+        self.body = torch.nn.Sequential(torch.nn.Linear(1, 64), torch.nn.Dropout(0.5), torch.nn.Linear(64, 6))
+        self.low = low
+
+    def forward(self, rows):
+        logits = self.body(rows if rows.is_floating_point() else rows.unsqueeze(-1).float())
+        return logits.masked_fill(torch.arange(6) == 5, self.low)
+
+
+@pytest.mark.parametrize("low", [-math.inf, torch.finfo(torch.float32).min, -1e9, -1e4])
+def test_what_forbids_an_action_does_not_hide_another_policy(low):
+    policy, tokens = Forbidding(low), torch.arange(40).remainder(5).view(8, 5)
+    sgd = torch.optim.SGD(policy.parameters(), lr=0.1)
+    step, observations = ScreenedStep(policy, sgd, Gate(rate=0.5)), torch.randn(20, 1)
+    with pytest.raises(ValueError, match=r"within 0\.00\d+ nats"):
+        step.update(observations, step.act(observations), torch.ones(20))
+    there = torch.ones_like(tokens, dtype=torch.bool)
+    answers = Answers(tokens, there, there & (torch.arange(5) > 0))
+    with pytest.raises(ValueError, match=r"within 0\.00\d+ nats"):
+        AnswerStep(policy, sgd, Gate(rate=0.5)).update(answers, torch.ones(8))
+    policy.eval()
+    step.update(observations, step.act(observations), torch.ones(20))
+    tokens[0, 2] = 5  # an answer that holds what is forbidden
+    if low > -math.inf:
+        AnswerStep(policy, sgd, Gate(price=-math.inf), rule="surprisal").update(answers, torch.ones(8))
 
 
 class CachedCast(torch.nn.Linear):

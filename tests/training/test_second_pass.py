@@ -249,6 +249,22 @@ def test_a_pass_serves_once_and_an_earlier_batch_not_after_the_step():
     assert paths == [KEPT, SECOND]
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_weights_that_lie_transposed_have_the_second_pass_whose_gradients_lie_as_they_do(name):
+    """A fused optimizer reads a gradient by the strides of its parameter, whatever its own are."""
+    optimizer, settings = OPTIMIZERS[name]
+    results = []
+    for reuse in (True, False):
+        policy = plain()
+        policy[0].weight = nn.Parameter(policy[0].weight.detach().t().contiguous().t())  # as from another library
+        loop = Loop(policy=policy, reuse=reuse, optimizer=optimizer, settings=settings)
+        for _ in range(2):
+            loop.screen().finish()
+        assert loop.step.path == SECOND
+        results.append(loop)
+    assert_same(*results)
+
+
 def test_it_is_off_unless_asked_for_and_a_full_step_has_its_graph():
     step = Loop().step
     assert ScreenedStep(step.policy, step.optimizer, step.gate).reuse is False

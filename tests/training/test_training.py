@@ -2,6 +2,7 @@
 
 import math
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -274,3 +275,13 @@ def test_observations_may_be_named_tuples():
     pair = Pair(observations, observations)
     screening = step.act(pair)
     assert step.update(pair, screening, torch.ones(64, dtype=torch.float64)).sum() == 6
+
+
+def test_other_actions_than_those_of_act_are_refused_by_a_full_step_that_has_their_graph():
+    policy, (observations, labels) = make_policy(), make_batch()
+    step = ScreenedStep(policy, torch.optim.SGD(policy.parameters(), lr=0.1), None)
+    screening = step.act(observations)
+    with pytest.raises(ValueError, match="the actions must be those of act, whose graph the full step uses"):
+        step.update(observations, replace(screening, actions=labels), torch.ones(64, dtype=torch.float64))
+    assert step.counts.updates == 0
+    step.update(observations, screening, torch.ones(64, dtype=torch.float64))

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from kondo_theory.training.answers.packing import MicroBatch
-from kondo_theory.training.answers.token_log_prob import TokenLogProb, token_log_prob
+from kondo_theory.training.answers.token_log_prob import Autocast, TokenLogProb, token_log_prob
 from kondo_theory.training.policies import fresh_casts, logits_of
 
 __all__ = ["CausalModel"]
@@ -96,6 +96,7 @@ class CausalModel:
         """
         hidden: list[Tensor] = []
         found: list[TokenLogProb] = []
+        handed: list[tuple[Tensor, int | None]] = []
 
         def withhold(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
             hidden.append(args[0])
@@ -104,7 +105,9 @@ class CausalModel:
         def read(module: nn.Module, _args: Any, _output: Any) -> Tensor:
             learning = tuple(each for each in module.parameters() if each.requires_grad)
             found.append(self._read(hidden[-1].flatten(0, 1), batch, module.forward, learning, options))
-            return found[-1].log_prob.view(1, -1, 1).clone()  # sharding wants no views as outputs
+            made = found[-1].log_prob.view(1, -1, 1).clone()  # sharding wants no views as outputs
+            handed.append((made, _version(made)))
+            return made
 
         with ExitStack() as hooks:
             hooks.callback(head.register_forward_pre_hook(withhold).remove)
@@ -112,16 +115,20 @@ class CausalModel:
             output = self._call(batch.tokens, batch.sources)
         if len(found) != 1:
             raise RuntimeError(f"the model's head must be called once a forward pass, got {len(found)} calls")
-        log_prob = logits_of(output, 1, len(batch.positions))[0, :, 0]
-        return found[0]._replace(log_prob=log_prob)
+        returned = logits_of(output, 1, len(batch.positions))
+        if not (returned is handed[0][0] and _version(returned) == handed[0][1] is not None):  # wrappers may copy
+            _require_same(returned, found[0].log_prob)
+        return found[0]._replace(log_prob=returned[0, :, 0])
 
     def _find_head(self, tokens: Tensor, sources: Tensor | None = None) -> nn.Module | None:
         """Return the module that makes the logits of a few tokens (1, N), or None; no random stream moves."""
         own = getattr(_innermost(self.model), "get_output_embeddings", lambda: None)()
-        calls: list[tuple[nn.Module, Any, Any, int | None]] = []
+        calls: list[tuple[nn.Module, bool, Any, int | None]] = []
 
         def note(module: nn.Module, args: Any, output: Any) -> None:
-            calls.append((module, args, output, output._version if isinstance(output, Tensor) else None))
+            alone = len(args) == 1 and isinstance(args[0], Tensor) and args[0].shape[:-1] == tokens.shape
+            alone = alone and _learns_alone(module, args[0])
+            calls.append((module, alone, output, output._version if isinstance(output, Tensor) else None))
 
         devices = sorted({each.device for each in self.model.parameters() if each.device.type == "cuda"}, key=str)
         with ExitStack() as stack:
@@ -135,14 +142,42 @@ class CausalModel:
                     stack.callback(module.register_forward_hook(note, prepend=True).remove)
             logits = logits_of(self._call(tokens, sources), *tokens.shape)
         self._n_logits = logits.shape[-1]
-        heads = [(module, args) for module, args, *made in calls if made[0] is logits and made[1] == logits._version]
+        heads = [each for each in calls if each[2] is logits and each[3] == logits._version]
         if not heads:
             return None
-        head, args = heads[-1]  # the outermost, of wrappers that hand on what is in them
+        head, alone, *_ = heads[-1]  # the outermost, of wrappers that hand on what is in them
         if sum(module is head for module, *_ in calls) != 1 or any(map(_drops_out, head.modules())):
             return None  # called twice, or another when its backward pass computes the logits again
-        at_each_position = len(args) == 1 and isinstance(args[0], Tensor) and args[0].shape[:-1] == tokens.shape
-        return head if at_each_position else None
+        return head if alone else None
+
+
+def _learns_alone(module: nn.Module, hidden: Tensor) -> bool:
+    """Return whether a gradient goes from a module's output to its own parameters that learn and to nothing else.
+
+    The backward pass of a head asks for those alone: what it borrows from elsewhere would be left without.
+    """
+    with torch.enable_grad(), Autocast.of(hidden)():
+        output = module.forward(hidden.detach())
+    nodes, reached = {output.grad_fn}, set()
+    while nodes:
+        node = nodes.pop()
+        if hasattr(node, "variable"):
+            reached.add(node.variable)
+        nodes.update(before for before, _ in getattr(node, "next_functions", ()))
+    return reached == {each for each in module.parameters() if each.requires_grad}
+
+
+def _version(tensor: Tensor) -> int | None:
+    return None if tensor.is_inference() else tensor._version
+
+
+def _require_same(returned: Tensor, log_prob: Tensor) -> None:
+    """Refuse log-probabilities (1, n, 1) that are not those (n,) that the head was made to return."""
+    if not torch.equal(returned.detach().flatten(), log_prob.detach().to(returned.dtype)):
+        raise RuntimeError(
+            "the model must return what its head returns, as it did at first: a hook or a change of the model since"
+            " makes something else of it; make a new step, which will see it"
+        )
 
 
 def _drops_out(module: nn.Module) -> bool:

@@ -22,6 +22,7 @@ from kondo_theory.training.answers.rules import (
     registered,
     require_rule,
 )
+from kondo_theory.training.policies import wide
 from kondo_theory.training.ranks.group import Ranks
 from kondo_theory.training.ranks.selection import select_on_each_rank, select_over_ranks
 from kondo_theory.training.selection import Selection, select_samples
@@ -278,5 +279,5 @@ def _settled(values: Tensor, answers: Answers, U: Tensor, row_surprisal: str) ->
     values = torch.where(answers.answered, values.detach(), zero)
     if U.ndim == 2:
         return values
-    total = values.sum(1)
+    total = values.sum(1, dtype=wide(values.dtype))
     return total if row_surprisal == "sum" else total / answers.answered.sum(1).clamp(min=1)

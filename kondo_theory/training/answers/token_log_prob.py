@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from kondo_theory.training.agreement import largest_logit
 from kondo_theory.training.policies import pick, wide
 
-__all__ = ["TokenLogProb", "token_log_prob"]
+__all__ = ["Autocast", "TokenLogProb", "token_log_prob"]
 
 _Head = Callable[[Tensor], Tensor]
 
@@ -31,7 +32,7 @@ class TokenLogProb(NamedTuple):
     entropy : (n,) tensor or None
         The policy's entropy, nats, without a graph.
     largest : (n,) tensor or None
-        The largest |logit|, in the logits' dtype, without a graph.
+        The largest |logit| that has a probability, or the token's own, in the logits' dtype, without a graph.
     """
 
     log_prob: Tensor
@@ -68,13 +69,13 @@ def token_log_prob(
     with_entropy, with_largest : bool
         Look at these too.
     """
-    reading = _Reading(head, chunk_tokens, with_entropy, with_largest, _Autocast.of(hidden))
+    reading = _Reading(head, chunk_tokens, with_entropy, with_largest, Autocast.of(hidden))
     apply: Any = _TokenLogProb.apply
     log_prob, entropy, largest = apply(hidden, positions, targets, reading, *parameters)
     return TokenLogProb(log_prob, entropy if with_entropy else None, largest if with_largest else None)
 
 
-class _Autocast(NamedTuple):
+class Autocast(NamedTuple):
     """The casting that is on in the forward pass: the backward pass has to compute the same logits."""
 
     device: str
@@ -82,14 +83,15 @@ class _Autocast(NamedTuple):
     enabled: bool
 
     @classmethod
-    def of(cls, tensor: Tensor) -> _Autocast:
+    def of(cls, tensor: Tensor) -> Autocast:
+        """Return what is on now, on the device of a tensor."""
         device = tensor.device.type
         if not torch.amp.is_autocast_available(device):
             return cls("cpu", torch.bfloat16, False)
         return cls(device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device))
 
     def __call__(self) -> torch.autocast:
-        # Casts that are made without a graph must not serve a pass with one.
+        """Return the same casting again, without its cache: a cast without a graph must not serve a pass with one."""
         return torch.autocast(self.device, self.dtype, self.enabled, cache_enabled=False)
 
 
@@ -98,7 +100,7 @@ class _Reading(NamedTuple):
     chunk_tokens: int
     with_entropy: bool
     with_largest: bool
-    autocast: _Autocast
+    autocast: Autocast
 
 
 class _TokenLogProb(torch.autograd.Function):
@@ -117,7 +119,8 @@ class _TokenLogProb(torch.autograd.Function):
                 if reading.with_entropy:
                     entropy = torch.special.entr((exact - normaliser.unsqueeze(-1)).exp_()).sum(-1)
                 if reading.with_largest:
-                    largest = logits.abs().masked_fill_(logits.isinf(), 0.0).amax(-1)
+                    own = pick(logits, token).abs()  # an answer may hold what its policy forbids
+                    largest = torch.maximum(largest_logit(logits), own.masked_fill(own.isinf(), 0.0))
                 parts.append((log_prob, normaliser, entropy, largest))
         log_prob, normaliser, entropy, largest = (torch.cat(each) for each in zip(*parts, strict=True))
         ctx.reading = reading

@@ -55,8 +55,8 @@ def plain_layers(policy: nn.Module) -> tuple[nn.Module, ...] | None:
 
     Plain is a ``nn.Sequential`` of ``nn.Linear``, the first and the last, with one of ReLU, Tanh, Sigmoid, SiLU or
     GELU, or nothing, between two of them: the very classes, with parameters that are all trainable, of one dtype
-    (float32 or float64), on the CPU and in no two places. Layers and parameters have no hook, torch's own functions
-    are in place, and no mode is on that calls others or makes other tensors.
+    (float32 or float64), contiguous, on the CPU and in no two places. Layers and parameters have no hook, torch's own
+    functions are in place, and no mode is on that calls others or makes other tensors.
     """
     if type(policy) is not nn.Sequential or _is_attended(policy) or _any_global_hook():
         return None
@@ -98,7 +98,7 @@ def _is_plain(parameter: Tensor, dtype: torch.dtype) -> bool:
         and parameter.requires_grad
         and parameter.dtype == dtype
         and parameter.device.type == "cpu"
-        and parameter.layout == torch.strided
+        and parameter.is_contiguous()  # fused optimizers read a gradient in its parameter's strides, unasked
         and not parameter._backward_hooks
         and not parameter._post_accumulate_grad_hooks
         and (gradient is None or (type(gradient) is Tensor and gradient.layout == torch.strided))
