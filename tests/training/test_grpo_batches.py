@@ -103,13 +103,31 @@ def test_where_nothing_is_kept_one_row_stays_without_its_advantage(loss_type):
     assert rest == [{}, {}]
 
 
+def alike(rewards, weights=None, *, summed=False):
+    return without_spread(rewards, 2, torch.ones(rewards.shape[1]) if weights is None else weights, summed=summed)
+
+
 def test_groups_without_spread_are_those_of_one_reward():
     rewards = torch.tensor([[0.1, 1.0], [0.1, 1.0], [0.2, 1.0], [0.1, 1.0], [0.3, torch.nan], [0.3, torch.nan]])
-    assert without_spread(rewards, 2).tolist() == [True, True, False, False, True, True]
+    for summed in (False, True):
+        assert alike(rewards, summed=summed).tolist() == [True, True, False, False, True, True]
     pairs = [0.1 + 0.2, 0.3], [0.3, 0.3 + 1e-9], [-1e-20, -3e-20], [torch.inf, torch.inf]
     rounded = torch.tensor(pairs, dtype=torch.float64).reshape(-1, 1)
     for dtype, expected in ((torch.float64, [True, False, False, True]), (torch.float32, [True, True, False, True])):
-        assert without_spread(rounded.to(dtype), 2)[::2].tolist() == expected
+        assert alike(rounded.to(dtype))[::2].tolist() == expected
+
+
+def test_groups_of_one_sum_have_no_spread_where_rewards_are_summed():
+    rewards = torch.tensor([[0.1, 0.7], [0.3, 0.5], [0.1, 0.7], [0.2, 0.7], [0.4, torch.nan], [torch.nan, torch.nan]])
+    assert alike(rewards, summed=True)[::2].tolist() == [True, False, True], "the last has one reward alone"
+    assert alike(rewards)[::2].tolist() == [False, False, True], "negative control"
+
+
+@pytest.mark.parametrize("summed", [True, False])
+def test_functions_of_weight_zero_make_no_spread(summed):
+    rewards, weights = torch.tensor([[0.1, 0.7], [0.1, 0.5]]), torch.tensor([1.0, 0.0])
+    assert alike(rewards, weights, summed=summed).all()
+    assert not alike(rewards, 1 - weights, summed=summed).any(), "negative control"
 
 
 def test_without_trl_one_line_says_what_to_install(monkeypatch):

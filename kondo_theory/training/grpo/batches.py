@@ -59,11 +59,11 @@ def kept_alone(batches: Sequence[Batch], loss_type: str, *, cut: bool) -> list[d
     return [*parts, *({} for _ in range(len(batches) - len(parts)))]
 
 
-def without_spread(rewards: Tensor, n: int) -> Tensor:
+def without_spread(rewards: Tensor, n: int, weights: Tensor, *, summed: bool) -> Tensor:
     """Return which answers, (B,) boolean, have the rewards of all others in their group, up to their rounding.
 
-    What rounding leaves of their advantage TRL divides by 1e-4: it is not zero. Rewards that differ from the first of
-    their group by at most 8 times the rounding of their dtype are the same.
+    What rounding leaves of their advantage TRL divides by 1e-4: it is not zero. Rewards of a group that differ by at
+    most 8 times the rounding of what they are made of are the same.
 
     Parameters
     ----------
@@ -71,12 +71,24 @@ def without_spread(rewards: Tensor, n: int) -> Tensor:
         Of each reward function; NaN where it has none.
     n : int
         Answers of a group, which are neighbours.
+    weights : (F,) tensor
+        Of the reward functions. Those of weight zero do not count.
+    summed : bool
+        Whether TRL adds a row's rewards before it compares the answers of a group; else each function's must agree.
     """
-    grouped = rewards.view(-1, n, rewards.shape[-1])
-    first = grouped[:, :1]
-    near = (grouped - first).abs() <= 8 * torch.finfo(rewards.dtype).eps * first.abs()
-    same = near | (grouped == first) | (grouped.isnan() & first.isnan())
-    return same.flatten(1).all(1).repeat_interleave(n)
+    parts = (rewards * weights)[:, weights != 0]
+    if summed:
+        size = parts.abs().nansum(1, keepdim=True)
+        parts = torch.where(parts.isnan().all(1, keepdim=True), torch.nan, parts.nansum(1, keepdim=True))
+    else:
+        size = parts.abs()
+    grouped, size = (each.view(-1, n, each.shape[-1]) for each in (parts, size))
+    none = grouped.isnan()
+    low = grouped.masked_fill(none, torch.inf).amin(1)
+    high = grouped.masked_fill(none, -torch.inf).amax(1)
+    near = high - low <= 8 * torch.finfo(rewards.dtype).eps * size.masked_fill(none, 0.0).amax(1)
+    same = near | (high == low) | none.all(1)
+    return same.all(1).repeat_interleave(n)
 
 
 def _parts(whole: Batch, n_rows: int, loss_type: str, *, cut: bool) -> list[dict[str, Any]]:

@@ -144,7 +144,9 @@ class GatedGRPO(_Trainer):  # type: ignore[misc]
         mask, groups = batch["completion_mask"], self.num_generations
         answered = mask * batch.get("tool_mask", 1)
         answers = Answers(batch["completion_ids"], mask, answered, *self._log_prob(batch, answered.bool()))
-        advantage = batch["advantages"].masked_fill(without_spread(self._rewards, groups), 0.0)
+        summed = self.multi_objective_aggregation == "sum_then_normalize"
+        alike = without_spread(self._rewards, groups, self.reward_weights.to(self._rewards.device), summed=summed)
+        advantage = batch["advantages"].masked_fill(alike, 0.0)
         selection = select_answers(
             answers,
             advantage,
