@@ -17,7 +17,9 @@ __all__ = [
     "COMPARED",
     "DEEP",
     "FRESH",
+    "HARDNESS",
     "NEIGHBOURS",
+    "OTHER_TASKS",
     "RULES_ELSEWHERE",
     "SHALLOW",
     "STUDIES",
@@ -104,6 +106,29 @@ NEIGHBOURS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 20 % are two of each prompt's ten: the fewest of which a rule can ask for the largest variance of rewards."""
 
+
+OTHER_TASKS = (
+    *((task, "prefix") for task in ("copy", "flip", "reverse-flip")),
+    *((task, "bag") for task in ("reverse", "flip")),
+)
+"""Task and reward of study tasks. Reversal by ``prefix`` is in study reward. By ``bag`` copy is reverse, and flip is
+reverse-flip, batch by batch: the right tokens are the same, and their order does not count."""
+
+_TASK_METHODS = (
+    *(ReversalConfig(method) for method in ("pg", "dg", "pmpo")),
+    ReversalConfig("token-gate", price=0.0),
+    ReversalConfig("row-gate", rate=0.03),
+)
+
+HARDNESS = ((5, 2), (10, 2), (20, 2), (10, 4))
+"""H and M of study speedup; the runs of H = 10, M = 2 are in study quality."""
+
+_SPED_UP = (
+    ReversalConfig("pg"),
+    ReversalConfig("row-gate", rate=0.03),
+    ReversalConfig("dg"),
+    ReversalConfig("token-gate", price=0.0),
+)
 
 COMPARED = "neighbours"
 """The study whose table has the columns of :func:`simulations.reversal.summary.compared`."""
@@ -202,6 +227,29 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             tuple(replace(config, reward=reward) for config in _REWARDED for reward in ("prefix", "exact")),
             MappingProxyType({"smoke": 1, "quick": 3, "paper": 10}),
             costly=("ppo",),
+        ),
+        "tasks": Study(
+            "copying, flipping and reverse flipping by prefix, reversing and flipping by bag; PPO in one",
+            (
+                *(
+                    replace(method, task=task, reward=reward)
+                    for task, reward in OTHER_TASKS
+                    for method in _TASK_METHODS
+                ),
+                ReversalConfig("ppo", reward="bag"),
+            ),
+            MappingProxyType({"smoke": 1, "quick": 2, "paper": 10}),
+        ),
+        "speedup": Study(
+            "PG, DG, zero price and the row gate at growing H and M, evaluated every 25 updates",
+            tuple(
+                replace(method, length=length, vocab_size=vocab_size, eval_every=25, eval_prompts=500)
+                for length, vocab_size in HARDNESS
+                if (length, vocab_size) != (10, 2)
+                for method in _SPED_UP
+            ),
+            MappingProxyType({"smoke": 1, "quick": 5, "paper": 10}),
+            costly=("dg", "token-gate"),
         ),
         "learning-rate": Study(
             "every method at three learning rates",
