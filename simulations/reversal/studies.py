@@ -10,6 +10,7 @@ from typing import Any
 from kondo_theory.screening import SAMPLE_RULES
 from simulations.reversal.config import QUALITY_METHODS, ReversalConfig, preset_configs
 from simulations.reversal.protocols.grid import CELLS
+from simulations.reversal.readings.speedup import HARDNESS
 
 __all__ = [
     "ABOVE",
@@ -17,7 +18,6 @@ __all__ = [
     "COMPARED",
     "DEEP",
     "FRESH",
-    "HARDNESS",
     "NEIGHBOURS",
     "OTHER_TASKS",
     "RULES_ELSEWHERE",
@@ -119,9 +119,6 @@ _TASK_METHODS = (
     ReversalConfig("token-gate", price=0.0),
     ReversalConfig("row-gate", rate=0.03),
 )
-
-HARDNESS = ((5, 2), (10, 2), (20, 2), (10, 4))
-"""H and M of study speedup; the runs of H = 10, M = 2 are in study quality."""
 
 _SPED_UP = (
     ReversalConfig("pg"),
