@@ -11,7 +11,7 @@ from simulations.errors import ResultError
 from simulations.reversal.readings.tasks import CELLS, TaskErrors, flip_distance
 from simulations.reversal.tables import Curves, with_shared
 from simulations.verification.checks.reversal import runs as reversal_runs
-from simulations.verification.checks.reversal.tasks import task_rows, tasks
+from simulations.verification.checks.reversal.tasks import order_rows, task_rows, tasks
 from simulations.verification.verify import judge
 
 CLAIM = CLAIMS["reversal-tasks"]
@@ -32,7 +32,7 @@ def published(**others):
 
 
 def verdict(found):
-    return judge(CLAIM, None, [], task_rows(found))
+    return judge(CLAIM, None, [], order_rows(found))
 
 
 def test_in_a_world_of_the_published_order_the_claim_holds():
@@ -40,7 +40,7 @@ def test_in_a_world_of_the_published_order_the_claim_holds():
     assert judge(CLAIM, None, [], rows)[0] == "holds in regime"
     values = {row.quantity: row.value for row in rows}
     assert len(values) == len(rows) == 7 + 4 * (5 * 6 + 2)
-    assert values["a task less its flip, in standard errors"] == pytest.approx(0, abs=0.3)
+    assert values["a task less its flip, in standard errors"] == pytest.approx(0, abs=1.5)
     assert values["updates to 1 % token error, PG, flip by bag"] == math.inf
 
 
@@ -67,7 +67,6 @@ def test_negative_control_one_cell_out_of_order_fails_the_claim(missed):
     found, reason = verdict(published(**BREAKS[missed]))
     assert found == "fails"
     assert missed in reason
-    assert "(6 of 7 hold)" in reason
 
 
 def test_fewer_updates_or_seeds_are_not_run(monkeypatch, tmp_path):
@@ -82,7 +81,7 @@ def test_fewer_updates_or_seeds_are_not_run(monkeypatch, tmp_path):
 def test_a_method_that_is_lacking_is_named():
     frame = published().frame
     with pytest.raises(ResultError, match="lack PMPO on copy by prefix, which reversal-tasks compares"):
-        task_rows(Curves(frame[frame["label"] != "PMPO, copy task"]))
+        order_rows(Curves(frame[frame["label"] != "PMPO, copy task"]))
 
 
 def test_errors_are_those_of_the_reward():

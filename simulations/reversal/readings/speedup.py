@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import pandas as pd
 
+from kondo_theory.cost import step_cost
 from simulations.errors import ResultError
 from simulations.results.tables import Table
 
-__all__ = [
-    "COSTS",
-    "GATE",
-    "HARDNESS",
-    "JUDGED_COST",
-    "LEVELS",
-    "METHODS",
-    "REFERENCE",
-    "Setting",
-    "reached",
-    "runs_at",
-    "seconds_an_update",
-    "speedups",
-    "spent_by_seed",
-]  # fmt: skip
+__all__ = ["COSTS", "GATE", "HARDNESS", "JUDGED_COST", "LEVELS", "METHODS", "REFERENCE", "Setting", "Spending",
+           "reached", "runs_at", "saved_a_step", "seconds_an_update"]  # fmt: skip
 
 Setting = tuple[int, int]
 """H and M."""
@@ -63,42 +53,69 @@ def reached(run: pd.DataFrame, error: float) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        update; forward_rows, answers sampled; backward_samples, tokens backpropagated over H; flops of all phases,
-        and sampling_flops.
+        update; forward_rows, answers sampled; backward_samples, tokens backpropagated over H; flops of all phases.
     """
     curve = run.sort_values("update")
     spent = {
-        "update": curve["update"],
-        "forward_rows": curve["forward_rows"],
-        "backward_samples": curve["backward_tokens"] / curve["length"],
-        "flops": curve[[f"{phase}_flops" for phase in _PHASES]].sum(axis=1),
-        "sampling_flops": curve["sampling_flops"],
+        "update": curve["update"].to_numpy(np.float64),
+        "forward_rows": curve["forward_rows"].to_numpy(np.float64),
+        "backward_samples": curve["backward_tokens"].to_numpy(np.float64) / curve["length"].to_numpy(),
+        "flops": sum(curve[f"{phase}_flops"].to_numpy(np.float64) for phase in _PHASES),
     }
-    below = np.flatnonzero(curve["token_error"].to_numpy() < error)
+    errors = curve["token_error"].to_numpy(np.float64)
+    below = np.flatnonzero(errors < error)
     if not len(below):
         return dict.fromkeys(spent, np.inf)
     last = int(below[0])
     first = max(0, last - 1)
-    high, low = (float(curve["token_error"].iloc[place]) for place in (first, last))
-    share = 1.0 if last == first else (high - error) / (high - low)
-    ends = {name: (float(each.iloc[first]), float(each.iloc[last])) for name, each in spent.items()}
-    return {name: start + share * (end - start) for name, (start, end) in ends.items()}
+    share = 1.0 if last == first else (errors[first] - error) / (errors[first] - errors[last])
+    return {name: float(each[first] + share * (each[last] - each[first])) for name, each in spent.items()}
 
 
-def spent_by_seed(frame: pd.DataFrame, label: str, setting: Setting, error: float) -> pd.DataFrame:
-    """Return :func:`reached` of each seed, one row a seed."""
-    every = runs_at(frame, label, setting).groupby("seed")
-    return pd.DataFrame.from_dict({seed: reached(run, error) for seed, run in every}, orient="index")
+@dataclass(frozen=True)
+class Spending:
+    """What every run of the study spent until an error, each read once.
 
-
-def speedups(frame: pd.DataFrame, label: str, setting: Setting, backward_cost: float, error: float) -> pd.Series:
-    """Return PG's cost to an error over a method's, of each seed that both have; ∞ if only PG never gets there.
-
-    An answer costs one to sample and ``backward_cost`` to train on. Seeds of which neither gets there are left out.
+    Attributes
+    ----------
+    frame : DataFrame
+        Learning curves of ``METHODS`` at every setting of ``HARDNESS``.
     """
-    both = [spent_by_seed(frame, name, setting, error) for name in (REFERENCE, label)]
-    full, other = (each["forward_rows"] + backward_cost * each["backward_samples"] for each in both)
-    return (full / other).dropna()
+
+    frame: pd.DataFrame
+    _found: dict[tuple[str, Setting, float], pd.DataFrame] = field(default_factory=dict, repr=False)
+
+    def by_seed(self, label: str, setting: Setting, error: float) -> pd.DataFrame:
+        """Return :func:`reached` of each seed of a method, one row a seed."""
+        key = label, setting, error
+        if key not in self._found:
+            every = runs_at(self.frame, label, setting).groupby("seed")
+            rows = {seed: reached(run, error) for seed, run in every}
+            self._found[key] = pd.DataFrame.from_dict(rows, orient="index")
+        return self._found[key]
+
+    def speedups(self, label: str, setting: Setting, backward_cost: float, error: float) -> pd.Series:
+        """Return PG's cost to an error over a method's, of each seed that both have; ∞ if only PG never gets there.
+
+        An answer costs one to sample and ``backward_cost`` to train on. Seeds of which neither gets there are left
+        out.
+        """
+        both = [self.by_seed(name, setting, error) for name in (REFERENCE, label)]
+        full, other = (each["forward_rows"] + backward_cost * each["backward_samples"] for each in both)
+        return (full / other).dropna()
+
+
+def saved_a_step(frame: pd.DataFrame, setting: Setting) -> float:
+    """Return the FLOPs of PG's update over the gate's by the model of step cost.
+
+    In forward passes of training: acting is the sampler's share, screening reuses its log-probabilities (s = 0), and
+    the rate is the share of rows processed.
+    """
+    full, gate = (runs_at(frame, label, setting).sort_values("update").iloc[-1] for label in (REFERENCE, GATE))
+    acting = float(3 * full["sampling_flops"] / full["training_flops"])
+    share = float(gate["backward_rows"] / gate["forward_rows"])
+    whole = step_cost(1.0, 2.0, "full", acting_cost=acting)
+    return float(whole / step_cost(share, 2.0, "physical", screening_cost=0.0, acting_cost=acting))
 
 
 def seconds_an_update(table: Table) -> dict[tuple[Setting, str], pd.Series]:

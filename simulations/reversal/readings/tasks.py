@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,32 +40,33 @@ _WHOLE = {"prefix": "sequence_error", "bag": "multiset_error"}
 
 @dataclass(frozen=True)
 class TaskErrors:
-    """Learning curves of the study, as :meth:`of` makes them.
+    """Learning curves of the study, as :meth:`of` reads them.
 
     Attributes
     ----------
-    frame : DataFrame
-        Runs of ``CELLS``, with the columns name, the method's without its task; task; error and whole, the shares of
-        wrong tokens and of wrong answers as the reward judges them: by ``bag`` whatever the order.
+    groups : mapping of (str, str, str) to DataFrame
+        By task, reward and method, its label without the task: the curves, with the columns error and whole, the
+        shares of wrong tokens and of wrong answers as the reward judges them, by ``bag`` whatever the order.
     """
 
-    frame: pd.DataFrame
+    groups: Mapping[tuple[str, str, str], pd.DataFrame]
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> TaskErrors:
         """Return the runs of a table of the study; one without a task reverses its prompts."""
-        task = frame["task"].fillna("reverse") if "task" in frame else pd.Series("reverse", index=frame.index)
-        chosen = frame.assign(task=task)[frame["reward"].isin(_ERROR)]
+        chosen = frame[frame["reward"].isin(_ERROR)]
+        task = chosen["task"].fillna("reverse") if "task" in chosen else pd.Series("reverse", index=chosen.index)
         names = chosen["label"].str.replace(r", [\w-]+ task$", "", regex=True)
         columns = {}
         for column, kinds in (("error", _ERROR), ("whole", _WHOLE)):
             of_prefix, of_bag = (chosen.get(kind, math.nan) for kind in kinds.values())
             columns[column] = np.where(chosen["reward"] == "prefix", of_prefix, of_bag)
-        return cls(chosen.assign(name=names, **columns))
+        groups = chosen.assign(**columns).groupby([task, chosen["reward"], names], sort=False)
+        return cls({(str(key[0]), str(key[1]), str(key[2])): runs for key, runs in groups})
 
-    def has(self, cell: Cell, name: str) -> bool:
-        """Return whether a method was trained in a cell."""
-        return bool(self._mask(cell, name).any())
+    def names(self, cell: Cell) -> tuple[str, ...]:
+        """Return the methods of a cell: ``METHODS``, and PPO where it was trained."""
+        return (*METHODS, *([PPO] if (*cell, PPO) in self.groups else []))
 
     def runs(self, cell: Cell, name: str) -> pd.DataFrame:
         """Return the curves of a method in a cell.
@@ -75,10 +76,9 @@ class TaskErrors:
         ResultError
             If there are none.
         """
-        runs = self.frame[self._mask(cell, name)]
-        if runs.empty:
+        if (*cell, name) not in self.groups:
             raise ResultError(f"the runs lack {name} on {cell[0]} by {cell[1]}, which reversal-tasks compares")
-        return runs
+        return self.groups[*cell, name]
 
     def training(self, cell: Cell, name: str) -> FloatArray:
         """Return each seed's errors while it trained, see :func:`training_errors`."""
@@ -94,10 +94,6 @@ class TaskErrors:
         runs = self.runs(cell, name)
         reached = runs[runs["error"] < error].groupby("seed")["update"].min().astype(float)
         return np.asarray(reached.reindex(sorted(runs["seed"].unique()), fill_value=math.inf), dtype=np.float64)
-
-    def _mask(self, cell: Cell, name: str) -> pd.Series:
-        frame = self.frame
-        return (frame["task"] == cell[0]) & (frame["reward"] == cell[1]) & (frame["name"] == name)
 
 
 def training_errors(runs: pd.DataFrame) -> FloatArray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
 from kondo_theory import cost
@@ -18,10 +17,10 @@ from simulations.reversal.readings.speedup import (
     METHODS,
     REFERENCE,
     Setting,
+    Spending,
     runs_at,
+    saved_a_step,
     seconds_an_update,
-    speedups,
-    spent_by_seed,
 )
 from simulations.reversal.tables import Curves
 from simulations.statistics import bootstrap
@@ -31,7 +30,7 @@ from simulations.verification.checks.labels import method_of
 from simulations.verification.checks.reversal.rows import over_seeds, taken_from
 from simulations.verification.checks.reversal.runs import curves, is_there, not_run
 
-__all__ = ["speedup", "speedup_rows"]
+__all__ = ["judged_rows", "speedup", "speedup_rows"]
 
 Seconds = Mapping[tuple[Setting, str], pd.Series]
 """Of a setting and a label what an update takes, of each seed."""
@@ -57,22 +56,25 @@ def speedup(context: Context) -> list[Measured]:
 
 def speedup_rows(found: Curves, seconds: Seconds | None = None) -> list[Measured]:
     """Return answers to an error, speed-ups at several costs, counted, in FLOPs and in seconds, and their growth."""
-    rows = _judged(found)
+    spending = Spending(found.frame)
+    rows = judged_rows(found, spending)
     for setting in HARDNESS:
         for label in METHODS:
             for error in LEVELS:
-                spent = spent_by_seed(found.frame, label, setting, error)["forward_rows"]
+                spent = spending.by_seed(label, setting, error)["forward_rows"]
                 words = f"answers to {100 * error:g} % token error, {label}"
                 rows.append(_row(found, words, spent, label, setting, {"target error": error}))
         for label in METHODS[1:]:
-            rows += _counted(found, label, setting)
-        rows += _physical(found, setting, seconds or {})
+            rows += _counted(found, spending, label, setting)
+        rows += _physical(found, spending, setting, seconds or {})
     return rows
 
 
-def _judged(found: Curves) -> list[Measured]:
+def judged_rows(found: Curves, spending: Spending | None = None) -> list[Measured]:
+    """Return the rows of the claim's criteria: the least speed-up, and its growth."""
+    spending = spending or Spending(found.frame)
     error, c = LEVELS[0], JUDGED_COST
-    by_setting = {setting: speedups(found.frame, GATE, setting, c, error) for setting in HARDNESS}
+    by_setting = {setting: spending.speedups(GATE, setting, c, error) for setting in HARDNESS}
     smallest = min(by_setting.values(), key=lambda values: float(values.median()))
     shared: dict[str, Value] = {**method_of(GATE), "against": REFERENCE, "c": c, "target error": error}
     compared = pd.concat([runs_at(found.frame, label, at) for label in (REFERENCE, GATE) for at in HARDNESS])
@@ -87,7 +89,7 @@ def _judged(found: Curves) -> list[Measured]:
     return rows
 
 
-def _counted(found: Curves, label: str, setting: Setting) -> list[Measured]:
+def _counted(found: Curves, spending: Spending, label: str, setting: Setting) -> list[Measured]:
     """Return a method's speed-ups over PG, counted; of the gate also what they are at as many answers."""
     rows = []
     for error, c in (*((LEVELS[0], c) for c in COSTS), (LEVELS[1], JUDGED_COST)):
@@ -96,14 +98,14 @@ def _counted(found: Curves, label: str, setting: Setting) -> list[Measured]:
             rate = float(runs_at(found.frame, label, setting)["rate"].iloc[0])
             point["predicted"] = float(cost.speedup(1.0, 1.0, rate, c, "logical"))
         name = f"speed-up at c = {c:g} to {100 * error:g} % token error, {label} over {REFERENCE}"
-        rows.append(_row(found, name, speedups(found.frame, label, setting, c, error), label, setting, point))
+        rows.append(_row(found, name, spending.speedups(label, setting, c, error), label, setting, point))
     return rows
 
 
-def _physical(found: Curves, setting: Setting, seconds: Seconds) -> list[Measured]:
+def _physical(found: Curves, spending: Spending, setting: Setting, seconds: Seconds) -> list[Measured]:
     """Return the gate's speed-up in FLOPs, that which the model of step cost says of its answers, and in seconds."""
-    error, frame = LEVELS[0], found.frame
-    full, gate = (spent_by_seed(frame, label, setting, error) for label in (REFERENCE, GATE))
+    error = LEVELS[0]
+    full, gate = (spending.by_seed(label, setting, error) for label in (REFERENCE, GATE))
     answers = (full["forward_rows"] / gate["forward_rows"]).dropna()
     point: dict[str, Value] = {"against": REFERENCE, "target error": error}
     flops: dict[str, Value] = {**point, "unit": "FLOPs"}
@@ -111,33 +113,18 @@ def _physical(found: Curves, setting: Setting, seconds: Seconds) -> list[Measure
     name, same = f"speed-up in FLOPs {to_error}", f"speed-up in FLOPs, predicted from the answers {to_error}"
     rows = [
         _row(found, name, (full["flops"] / gate["flops"]).dropna(), GATE, setting, flops),
-        _row(found, same, answers * _saved_a_step(frame, setting), GATE, setting, flops),
+        _row(found, same, answers * saved_a_step(found.frame, setting), GATE, setting, flops),
     ]
     if not all((setting, label) in seconds for label in (REFERENCE, GATE)):
         return rows
     saved = seconds[setting, REFERENCE] / seconds[setting, GATE]
+    gained = answers * float(saved.median())
     unit: dict[str, Value] = {"against": REFERENCE, "unit": "CPU seconds"}
     return [
         *rows,
         _row(found, f"CPU seconds of an update, {REFERENCE} over {GATE}", saved, GATE, setting, unit),
-        _row(
-            found, f"speed-up in CPU seconds {to_error}", answers * float(saved.median()), GATE, setting, unit | point
-        ),
+        _row(found, f"speed-up in CPU seconds {to_error}", gained, GATE, setting, unit | point),
     ]
-
-
-def _saved_a_step(frame: pd.DataFrame, setting: Setting) -> float:
-    """Return the FLOPs of PG's update over the gate's by the model of step cost.
-
-    In forward passes of training: acting is the sampler's share, screening reuses its log-probabilities (s = 0).
-    """
-    run = runs_at(frame, REFERENCE, setting).sort_values("update").iloc[-1]
-    kept = runs_at(frame, GATE, setting).sort_values("update").iloc[-1]
-    acting = float(3 * run["sampling_flops"] / run["training_flops"])
-    share = float(kept["backward_rows"] / kept["forward_rows"])
-    full = cost.step_cost(1.0, 2.0, "full", acting_cost=acting)
-    gated = cost.step_cost(share, 2.0, "physical", screening_cost=0.0, acting_cost=acting)
-    return float(np.asarray(full / gated))
 
 
 def _row(

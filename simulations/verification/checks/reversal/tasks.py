@@ -13,7 +13,7 @@ from simulations.verification.checks.labels import method_of
 from simulations.verification.checks.reversal.rows import over_seeds, taken_from
 from simulations.verification.checks.reversal.runs import curves, is_there, not_run
 
-__all__ = ["task_rows", "tasks"]
+__all__ = ["order_rows", "task_rows", "tasks"]
 
 LEVEL = 0.01
 _ORDER = (
@@ -35,7 +35,16 @@ def tasks(context: Context) -> list[Measured]:
 def task_rows(found: Curves) -> list[Measured]:
     """Return who makes fewer errors than whom, in how many cells, a task less its flip, and every method's errors."""
     errors = TaskErrors.of(found.frame)
-    trained = {cell: (*METHODS, *([PPO] if errors.has(cell, PPO) else [])) for cell in CELLS}
+    rows = order_rows(found, errors)
+    return rows + [
+        row for cell in CELLS for name in errors.names(cell) for row in _of_method(found, errors, cell, name)
+    ]
+
+
+def order_rows(found: Curves, errors: TaskErrors | None = None) -> list[Measured]:
+    """Return the rows of the claim's criteria: in how many cells the order is as published, and the flips."""
+    errors = errors or TaskErrors.of(found.frame)
+    trained = {cell: errors.names(cell) for cell in CELLS}
     medians = {
         (cell, name): float(np.median(errors.training(cell, name))) for cell in CELLS for name in trained[cell]
     }
@@ -47,8 +56,7 @@ def task_rows(found: Curves) -> list[Measured]:
         quantity, n_seeds = f"{words}, of {len(cells)} cells", int(compared["seed"].nunique())
         point: dict[str, Value] = {"method": fewer, "against": more, "cells": len(cells)}
         rows.append(taken_from(found, compared, quantity, (float(true),) * 3, n_seeds, point))
-    rows.append(_flip_row(found, errors))
-    return rows + [row for cell in CELLS for name in trained[cell] for row in _of_method(found, errors, cell, name)]
+    return [*rows, _flip_row(found, errors)]
 
 
 def _flip_row(found: Curves, errors: TaskErrors) -> Measured:
