@@ -2,9 +2,9 @@
 
 from kondo_theory.claims.registry import MEDIAN_RULE, Claim, Criterion, DecisionRule
 
-__all__ = ["CLAIMS"]
+__all__ = ["CLAIMS", "TASK"]
 
-_TASK = (
+TASK = (
     "prompts of H tokens from a vocabulary of M, reward the share of right positions, baseline the mean of the 10 "
     "answers to a prompt, 10 prompts a batch, transformer of 3 layers of width 64, Adam 3e-4"
 )
@@ -28,10 +28,6 @@ def _within_a_factor_of_two(label: str, published: float) -> Criterion:
     )
 
 
-def _all_cells(quantity: str, why: str, cells: int = 6) -> Criterion:
-    return Criterion(f"{quantity}, of {cells} cells", low=cells, why=why)
-
-
 def _shares(quantity: str) -> tuple[Criterion, Criterion]:
     return (
         Criterion(quantity, low=0.8, why=_FEW_OF_ALL),
@@ -47,7 +43,7 @@ CLAIMS = (
             "ends at 0.6, PPO at 0.3 and PMPO at 0.1."
         ),
         source="KG §5, DG §5",
-        regime=_TASK
+        regime=TASK
         + "; 1,000 updates or more; PMPO with one epoch, in which its divergence from the sampler has no gradient; "
         "errors of sampled answers, greedy ones beside them",
         derived=False,
@@ -92,7 +88,7 @@ CLAIMS = (
         ),
         source="here; KG §5 observes that fixed rates fail at large vocabularies",
         regime=(
-            _TASK
+            TASK
             + ". Predicted: independent tokens, all right with the same probability, infinitely many groups of 10 "
             "answers; the batch has 10 groups, and noise leaks out of a shallow stall, as near the critical rate"
         ),
@@ -128,7 +124,7 @@ CLAIMS = (
         statement="The same budget of backward tokens, spent on whole answers, learns where the token gate stalls.",
         source="here",
         regime=(
-            _TASK
+            TASK
             + "; the tasks and rates of reversal-token-trap at which the token gate is predicted to stall. With the "
             "mean of few answers as baseline, row delight can have a negative drift near p = 1; the mean field's is "
             "given for each setting. Ranking rows by advantage has none"
@@ -168,7 +164,7 @@ CLAIMS = (
         ),
         source="here; the rules are those of KG §3",
         regime=(
-            _TASK + "; four tasks at the rates of reversal-token-trap. Predicted as there, by token-screening with "
+            TASK + "; four tasks at the rates of reversal-token-trap. Predicted as there, by token-screening with "
             "the mean of 10 answers as the baseline"
         ),
         derived=False,
@@ -208,7 +204,7 @@ CLAIMS = (
         ),
         source="here; the cost model is KG §4",
         regime=(
-            _TASK + "; H = 10, M = 2, ρ = 3 %, over whole trainings (that of the token gate stalls); the sampler's "
+            TASK + "; H = 10, M = 2, ρ = 3 %, over whole trainings (that of the token gate stalls); the sampler's "
             "log-probabilities screen"
         ),
         derived=False,
@@ -254,7 +250,7 @@ CLAIMS = (
         ),
         source="KG §5; budgets and the row gate here",
         regime=(
-            _TASK
+            TASK
             + "; solved: sampled token error below 5 % within 10^4 or 10^5 rows, forward or backward (preset paper: "
             "10^6); longest H at M = 2 and largest M at H = 10, by bisection (M = 1 needs no training); at 10^4 rows "
             "there are two evaluations, so that small sizes are a matter of luck; the published longest H (PG 5, "
@@ -295,84 +291,6 @@ CLAIMS = (
                     low=1.5,
                     published=5.8,
                     why="33 times as many updates; half as long again is demanded",
-                ),
-            ),
-        ),
-    ),
-    Claim(
-        id="reversal-speedup",
-        statement="What the row gate saves over PG, at one cost of a backward pass, grows as reversal gets harder.",
-        source="KG §5",
-        regime=(
-            _TASK
-            + "; 3 % of the rows by delight; H = 5, 10, 20 at M = 2, and M = 2, 4 at H = 10; updates to 5 % sampled "
-            "token error, interpolated between evaluations. A speed-up at c is N_PG(1 + c)/(N_gate(1 + ρc)), N the "
-            "answers sampled: by step-cost it grows with H or M if and only if N_PG/N_gate does. Physical costs "
-            "stand beside it: FLOPs counted, and CPU seconds of sampling and training"
-        ),
-        derived=False,
-        rule=DecisionRule(
-            statistic=MEDIAN_RULE
-            + "; of growth the ratio of a seed's two speed-ups; a seed that never gets there takes infinitely long",
-            undecided="an interval that straddles its margin: no growth is not excluded",
-            judged_from={"updates": 1_000, "seeds": 5},
-            criteria=(
-                Criterion(
-                    "speed-up at c = 4, row gate(3 %) over PG, smallest setting",
-                    low=1.0,
-                    why="there is a gain, before it can grow; 4.46 if both need as many answers",
-                ),
-                Criterion(
-                    "growth of the speed-up at c = 4 from H = 5 to H = 20, M = 2",
-                    low=1.0,
-                    strict=True,
-                    why="the interval excludes no growth",
-                ),
-                Criterion(
-                    "growth of the speed-up at c = 4 from M = 2 to M = 4, H = 10",
-                    low=1.0,
-                    strict=True,
-                    why="the interval excludes no growth",
-                ),
-            ),
-        ),
-    ),
-    Claim(
-        id="reversal-tasks",
-        statement=(
-            "On copying, flipping, reversing and reverse flipping, paid for the right beginning or for the bag of "
-            "tokens, DG and zero price make the fewest errors while they train, PG the most, PPO and PMPO in between."
-        ),
-        source="DG §5",
-        regime=(
-            _TASK.replace("share of right positions", "share of tokens before the first error, or of the right bag")
-            + "; H = 10, M = 2, 1,000 updates; flipping writes M − 1 − x for x. By the bag copying is reversing and "
-            "flipping is reverse flipping, batch by batch, so that there are six cells; PPO with 4 epochs in two. "
-            "Copying and flipping are one problem, answer tokens renamed, for a policy that has embeddings of its "
-            "own for answer tokens; this one shares them with the prompt's, so that here it is a statistical matter"
-        ),
-        derived=False,
-        rule=DecisionRule(
-            statistic=(
-                "errors: mean over the evaluations of updates 50 to 1,000 of the share of wrong tokens of sampled "
-                "answers, by the bag of those that are not in it; of a cell the medians over seeds are compared, and "
-                "the cells counted. Of a task and its flip, by the same reward: differences of the mean over seeds, "
-                "averaged over three pairs and five methods, in standard errors from the spread over seeds"
-            ),
-            undecided="never: cells are counted",
-            judged_from={"updates": 1_000, "seeds": 2},
-            criteria=(
-                _all_cells("DG makes fewer errors than PG", "the published order"),
-                _all_cells("zero price makes fewer errors than PG", "the published order"),
-                _all_cells("PMPO makes fewer errors than PG", "the published order"),
-                _all_cells("DG and zero price make fewer errors than PMPO", "the published order"),
-                _all_cells("PPO makes fewer errors than PG", "the published order", 2),
-                _all_cells("DG and zero price make fewer errors than PPO", "the published order", 2),
-                Criterion(
-                    "a task less its flip, in standard errors",
-                    low=-3.0,
-                    high=3.0,
-                    why="one problem up to what the embeddings share; no two experiments agree better by chance",
                 ),
             ),
         ),

@@ -49,9 +49,9 @@ def reversal_speedup() -> Figure:
     legend_below([costs, methods, units], [named(shown(label), reversal_style(label)) for label in METHODS[1:]])
     seeds = count(len(spending.by_seed(label, HARDNESS[0], LEVELS[0])) for label in METHODS)
     caption(f"""Token reversal to a token error of {100 * LEVELS[0]:g} percent: what PG spends over what another
-        method spends, an answer costing one forward pass to sample and c to train on. (a) The row gate at {100 * _RATE:g}
-        percent by length H and vocabulary M; line: at as many answers, (1 + c)/(1 + ρc). (b) At c = {JUDGED_COST:g},
-        by method; a token counts as a tenth of an answer of ten. (c) The row gate in counted answers at
+        method spends, an answer costing one forward pass to sample and c to train on. (a) The row gate at
+        {100 * _RATE:g} percent by length H and vocabulary M; line: at as many answers, (1 + c)/(1 + ρc).
+        (b) At c = {JUDGED_COST:g}, by method; a token counts as a tenth of an answer of ten. (c) The row gate in counted answers at
         c = 2, in FLOPs of sampling and training, and in CPU seconds where they were taken; crosses: FLOPs by the
         model of step cost. Filled points: measured on networks, medians of {seeds} seeds with 95 % bootstrap
         intervals, in (b) every seed.""")
@@ -116,12 +116,9 @@ def _units(ax: Axes, spending: Spending, seconds: Mapping[tuple[Setting, str], p
     reference(ax, y=1)
     _settings(ax)
     ax.set(ylabel="speed-up over PG")
-    ax.legend(
-        handles=[named(kind, MethodStyle("0.25", marker)) for kind, (marker, _) in kinds.items()],
-        loc="upper center",
-        ncols=3,
-        bbox_to_anchor=(0.5, 1.0),
-    )
+    ax.set_ylim(0, 1.15 * ax.get_ylim()[1])
+    handles = [named(kind, MethodStyle("0.25", marker)) for kind, (marker, _) in kinds.items()]
+    ax.legend(handles=handles, loc="upper center", ncols=3)
     finding(ax, f"FLOPs say {_range(gained['FLOPs'])}, CPU seconds {_range(gained['seconds'])}")
 
 

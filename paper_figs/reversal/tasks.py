@@ -32,9 +32,9 @@ def reversal_tasks() -> Figure:
     seeds = count(len(errors.training(cell, name)) for cell in CELLS for name in errors.names(cell))
     caption(f"""Token reversal and its other tasks at H = 10, M = 2: the prompt as it is (copy), backwards (reverse),
         with every token replaced by the other one (flip), and both (reverse-flip), paid for the share of tokens
-        before the first error (prefix) or for the share of the right answer's tokens in any order (bag), by which copy is
-        reverse. Errors: the share of wrong tokens of sampled answers, as the reward judges them, in the mean over
-        {updates:,} updates. (a) Every task and method. (b) The error on a task against that on its flip; dotted: the
+        before the first error (prefix) or for the share of the right answer's tokens in any order (bag), by which
+        copy is reverse. Errors: the share of wrong tokens of sampled answers, as the reward judges them, in the mean
+        over {updates:,} updates. (a) Every task and method. (b) The error on a task against that on its flip; dotted: the
         same. Filled points: measured on networks, {seeds} seeds, in (a) every seed pale and medians with their
         range, in (b) medians.""")
     return figure
