@@ -320,6 +320,16 @@ FIGURES = {
         "paper_figs.reversal.scaling:reversal_scaling",
         ("reversal-scaling",),
     ),
+    "reversal-speedup": FigureEntry(
+        "what the row gate saves over PG on token reversal as it gets harder, against the cost of a backward pass",
+        "paper_figs.reversal.speedup:reversal_speedup",
+        ("reversal-speedup", "reversal-quality"),
+    ),
+    "reversal-tasks": FigureEntry(
+        "errors of every method on copying, flipping, reversing and reverse flipping, and on a task and its flip",
+        "paper_figs.reversal.tasks:reversal_tasks",
+        ("reversal-tasks", "reversal-reward"),
+    ),
     "reversal-stale": FigureEntry(
         "token error on token reversal where others wrote the answers: with late actors, and at the end by friction",
         "paper_figs.reversal.stale:reversal_stale",

@@ -132,7 +132,7 @@ def test_a_method_without_an_objective_does_not_train_as_another(monkeypatch):
 def test_a_reward_without_points_is_refused(monkeypatch):
     monkeypatch.setattr(reversal_objectives, "REWARDS", {**reversal_objectives.REWARDS, NEW: "new"})
     tokens = torch.zeros(1, 2, dtype=torch.int64)
-    with pytest.raises(ValueError, match="reward must be one of fraction, prefix, exact, got 'made-up'"):
+    with pytest.raises(ValueError, match="reward must be one of fraction, prefix, exact, bag, got 'made-up'"):
         reversal_objectives.points(tokens, tokens, NEW)
 
 

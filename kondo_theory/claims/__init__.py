@@ -36,6 +36,7 @@ from kondo_theory.claims import (
     mnist,
     off_policy,
     reversal,
+    reversal_tasks,
     screening,
     tokens,
 )
@@ -70,6 +71,7 @@ _TITLES = {
     "Tokens that share an advantage": tokens,
     "Measured on MNIST": mnist,
     "Measured on token reversal": reversal,
+    "Measured on other tasks of token reversal": reversal_tasks,
     "Measured on a language model": language_model,
     "Measured on two devices": devices,
 }

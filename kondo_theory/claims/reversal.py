@@ -2,9 +2,9 @@
 
 from kondo_theory.claims.registry import MEDIAN_RULE, Claim, Criterion, DecisionRule
 
-__all__ = ["CLAIMS"]
+__all__ = ["CLAIMS", "TASK"]
 
-_TASK = (
+TASK = (
     "prompts of H tokens from a vocabulary of M, reward the share of right positions, baseline the mean of the 10 "
     "answers to a prompt, 10 prompts a batch, transformer of 3 layers of width 64, Adam 3e-4"
 )
@@ -43,7 +43,7 @@ CLAIMS = (
             "ends at 0.6, PPO at 0.3 and PMPO at 0.1."
         ),
         source="KG §5, DG §5",
-        regime=_TASK
+        regime=TASK
         + "; 1,000 updates or more; PMPO with one epoch, in which its divergence from the sampler has no gradient; "
         "errors of sampled answers, greedy ones beside them",
         derived=False,
@@ -88,7 +88,7 @@ CLAIMS = (
         ),
         source="here; KG §5 observes that fixed rates fail at large vocabularies",
         regime=(
-            _TASK
+            TASK
             + ". Predicted: independent tokens, all right with the same probability, infinitely many groups of 10 "
             "answers; the batch has 10 groups, and noise leaks out of a shallow stall, as near the critical rate"
         ),
@@ -124,7 +124,7 @@ CLAIMS = (
         statement="The same budget of backward tokens, spent on whole answers, learns where the token gate stalls.",
         source="here",
         regime=(
-            _TASK
+            TASK
             + "; the tasks and rates of reversal-token-trap at which the token gate is predicted to stall. With the "
             "mean of few answers as baseline, row delight can have a negative drift near p = 1; the mean field's is "
             "given for each setting. Ranking rows by advantage has none"
@@ -164,7 +164,7 @@ CLAIMS = (
         ),
         source="here; the rules are those of KG §3",
         regime=(
-            _TASK + "; four tasks at the rates of reversal-token-trap. Predicted as there, by token-screening with "
+            TASK + "; four tasks at the rates of reversal-token-trap. Predicted as there, by token-screening with "
             "the mean of 10 answers as the baseline"
         ),
         derived=False,
@@ -204,7 +204,7 @@ CLAIMS = (
         ),
         source="here; the cost model is KG §4",
         regime=(
-            _TASK + "; H = 10, M = 2, ρ = 3 %, over whole trainings (that of the token gate stalls); the sampler's "
+            TASK + "; H = 10, M = 2, ρ = 3 %, over whole trainings (that of the token gate stalls); the sampler's "
             "log-probabilities screen"
         ),
         derived=False,
@@ -250,7 +250,7 @@ CLAIMS = (
         ),
         source="KG §5; budgets and the row gate here",
         regime=(
-            _TASK
+            TASK
             + "; solved: sampled token error below 5 % within 10^4 or 10^5 rows, forward or backward (preset paper: "
             "10^6); longest H at M = 2 and largest M at H = 10, by bisection (M = 1 needs no training); at 10^4 rows "
             "there are two evaluations, so that small sizes are a matter of luck; the published longest H (PG 5, "

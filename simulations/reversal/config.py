@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from kondo_theory.gate import Gate
 from kondo_theory.words import choice
 from simulations.errors import ReportedError
 from simulations.networks.sequence_scores import RULES_OF
 from simulations.networks.transformer import Architecture
-from simulations.reversal.objectives import BASELINES, REWARDS
+from simulations.reversal.objectives import BASELINES, REWARDS, TASKS, as_reversal
 
 __all__ = [
     "LATER",
@@ -41,7 +42,9 @@ METHODS = {
 GATED = ("token-gate", "row-gate")
 RULES = {**RULES_OF["token"], **RULES_OF["row"]}
 EPOCHS = {"ppo": 4, "pmpo": 1}
-LATER: dict[str, Any] = {"baseline": "mean", "divergence": 0.0, "final_norm": True, "head": "zero"}
+LATER: dict[str, Any] = {
+    "baseline": "mean", "divergence": 0.0, "final_norm": True, "head": "zero", "task": "reverse",
+}  # fmt: skip
 """Settings that the first tables had no columns of, and what they were then."""
 STREAMS = ("initialisation", "prompts", "actions", "gate", "evaluation")
 
@@ -98,6 +101,8 @@ class ReversalConfig:
         One of :data:`simulations.reversal.objectives.BASELINES`.
     divergence : float
         PPO's: weight of its divergence from the sampler, at least 0.
+    task : str
+        One of :data:`simulations.reversal.objectives.TASKS`: what is to be written.
 
     Raises
     ------
@@ -128,6 +133,7 @@ class ReversalConfig:
     network: Architecture = field(default_factory=Architecture)
     baseline: str = "mean"
     divergence: float = 0.0
+    task: str = "reverse"
 
     def __post_init__(self) -> None:
         for name, allowed in (
@@ -135,6 +141,7 @@ class ReversalConfig:
             ("reward", REWARDS),
             ("rule", RULES),
             ("baseline", BASELINES),
+            ("task", TASKS),
         ):
             choice(name, getattr(self, name), allowed)
         self._check_gate()
@@ -207,6 +214,7 @@ class ReversalConfig:
             (self.baseline != "mean", f"{self.baseline} baseline"),
             (not self.network.final_norm, "no final norm"),
             (self.network.head != "zero", f"{self.network.head} head"),
+            (self.task != "reverse", f"{self.task} task"),
         )
         return ", ".join((self.name, *(words for changed, words in changes if changed)))
 
@@ -228,6 +236,10 @@ class ReversalConfig:
         epochs = [] if self.passes == EPOCHS.get(self.method, 1) else [f"{self.passes} epochs"]
         settings = ", ".join(epochs + ([f"β={self.divergence:g}"] if self.divergence else []))
         return self.method.upper() + (f"({settings})" if settings else "")
+
+    def as_reversal(self, prompts: Tensor) -> Tensor:
+        """Return the prompts (..., H) whose reversals are the right answers to these."""
+        return as_reversal(prompts, self.task, self.vocab_size)
 
     def streams(self) -> dict[str, int]:
         """Return one 63-bit seed for each random stream, the same for every method."""

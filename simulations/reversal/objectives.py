@@ -1,4 +1,4 @@
-"""Token reversal's rewards and advantages, and the losses of the methods that are not a weighted policy gradient.
+"""Token reversal's tasks, rewards, advantages, and the losses of methods that are not a weighted policy gradient.
 
 Rewards are counted in whole points, H for a perfect answer: the points of a group sum without rounding, so that the
 advantage of equally good answers is exactly zero, and a zero-price gate or a method that looks at the sign alone sees
@@ -21,21 +21,35 @@ from simulations.networks.sequence_step import Loss, policy_gradient_loss
 __all__ = [
     "BASELINES",
     "REWARDS",
+    "TASKS",
     "advantage_of",
+    "as_reversal",
     "error_columns",
     "group_advantage",
     "pmpo_coefficient",
     "pmpo_loss",
     "points",
     "ppo_loss",
+    "right_in_bag",
     "wrong_answers",
-    "wrong_tokens",
+    "wrong_kinds",
 ]
+
+TASKS = MappingProxyType(
+    {
+        "reverse": "the prompt backwards",
+        "copy": "the prompt as it is",
+        "flip": "of each token x of the prompt its complement M − 1 − x",
+        "reverse-flip": "the complements backwards",
+    }
+)
+"""What is to be written. At M = 2 the complement is the other token; at odd M the middle one is its own."""
 
 _POINTS: dict[str, Callable[[Tensor], Tensor]] = {
     "fraction": lambda right: right.sum(1),
     "prefix": lambda right: right.cumprod(1).sum(1),
     "exact": lambda right: right.shape[1] * right.prod(1),
+    "bag": lambda right: right.sum(1),  # of right_in_bag
 }
 
 REWARDS = MappingProxyType(
@@ -43,6 +57,7 @@ REWARDS = MappingProxyType(
         "fraction": "share of the right positions",
         "prefix": "share of the positions before the first error",
         "exact": "1 if every position is right",
+        "bag": "share of the right answer's tokens that the answer has, whatever their order",
     }
 )
 
@@ -61,31 +76,59 @@ def right_tokens(prompts: Tensor, answers: Tensor) -> Tensor:
     return (answers == prompts.flip(1)).long()
 
 
-def wrong_tokens(right: Tensor) -> dict[str, Tensor]:
-    """Return what is wrong of answers (..., H), int64 and 1 where right: numbers by kind, each (...).
+def right_in_bag(prompts: Tensor, answers: Tensor) -> Tensor:
+    """Return whether the prompt (B, H) has as many of each answer token as there are of it up to there, (B, H).
 
-    Of each answer its wrong tokens, ``token``; those from the first wrong one on, ``prefix``; and 1 if it has any,
-    ``sequence``. Over H, or over 1 for the last, they are one minus the rewards ``fraction``, ``prefix`` and
-    ``exact``.
+    Of the answers (B, H), so that the sum over a row is the number of tokens that both have, Σ_a min(n_a, n'_a).
     """
-    return {"token": (1 - right).sum(-1), "prefix": (1 - right.cumprod(-1)).sum(-1), "sequence": 1 - right.prod(-1)}
+    nth = (answers[:, :, None] == answers[:, None, :]).tril().sum(2)
+    there = (answers[:, :, None] == prompts[:, None, :]).sum(2)
+    return (nth <= there).long()
+
+
+def as_reversal(prompts: Tensor, task: str, vocab_size: int) -> Tensor:
+    """Return the prompts whose reversals are the right answers of a task, one of ``TASKS``, to prompts (..., H)."""
+    choice("task", task, TASKS)
+    prompts = vocab_size - 1 - prompts if task in ("flip", "reverse-flip") else prompts
+    return prompts.flip(-1) if task in ("copy", "flip") else prompts
+
+
+_OWN = {"prefix": "prefix", "bag": "bag", "multiset": "bag"}
+"""Kinds of errors that are those of one reward, and its name."""
+
+
+def wrong_kinds(prompts: Tensor, answers: Tensor) -> dict[str, Tensor]:
+    """Return what is wrong of answers (B, H): numbers by kind, each (B,).
+
+    Of each answer its wrong tokens, ``token``; those from the first wrong one on, ``prefix``; 1 if it has any,
+    ``sequence``; the tokens that the prompt has not, ``bag``; and 1 if there are any of them, ``multiset``. Over H,
+    or over 1 for ``sequence``, they are one minus the rewards ``fraction``, ``prefix``, ``exact`` and ``bag``.
+    """
+    right, in_bag = right_tokens(prompts, answers), right_in_bag(prompts, answers)
+    return {
+        "token": (1 - right).sum(1),
+        "prefix": (1 - right.cumprod(1)).sum(1),
+        "sequence": 1 - right.prod(1),
+        "bag": (1 - in_bag).sum(1),
+        "multiset": 1 - in_bag.prod(1),
+    }
 
 
 def wrong_answers(prompts: Tensor, answers: Tensor) -> Tensor:
-    """Return the sums of :func:`wrong_tokens` over answers (B, H), and how many tokens and answers, (5,)."""
-    right = right_tokens(prompts, answers)
-    wrong = torch.stack([each.sum() for each in wrong_tokens(right).values()])
-    return torch.cat([wrong, wrong.new_tensor([right.numel(), len(right)])])
+    """Return the sums of :func:`wrong_kinds` over answers (B, H), and how many tokens and answers, (7,)."""
+    wrong = torch.stack([each.sum() for each in wrong_kinds(prompts, answers).values()])
+    return torch.cat([wrong, wrong.new_tensor([answers.numel(), len(answers)])])
 
 
 def error_columns(reward: str, prefix: str, wrong: Sequence[int], n_tokens: int, n_answers: int) -> dict[str, float]:
-    """Return the errors of an evaluation from the sums of :func:`wrong_tokens`, by column.
+    """Return the errors of an evaluation from the sums of :func:`wrong_kinds`, by column.
 
-    One minus the reward has a column of its own where no other column is it.
+    One minus the reward has a column of its own where no other column is it; with reward ``bag`` there is also the
+    share of the answers whose tokens are not the right ones in any order, ``multiset_error``.
     """
-    totals = {"token": n_tokens, "prefix": n_tokens, "sequence": n_answers}
+    totals = {"token": n_tokens, "prefix": n_tokens, "sequence": n_answers, "bag": n_tokens, "multiset": n_answers}
     shares = {kind: number / total for (kind, total), number in zip(totals.items(), wrong, strict=True)}
-    return {f"{prefix}{kind}_error": share for kind, share in shares.items() if kind != "prefix" or reward == kind}
+    return {f"{prefix}{kind}_error": share for kind, share in shares.items() if _OWN.get(kind, reward) == reward}
 
 
 def points(prompts: Tensor, answers: Tensor, reward: str) -> Tensor:
@@ -94,6 +137,7 @@ def points(prompts: Tensor, answers: Tensor, reward: str) -> Tensor:
     Parameters
     ----------
     prompts, answers : (B, H) int64 tensor
+        The right answers are the prompts backwards; of another task see :func:`as_reversal`.
     reward : str
         One of ``REWARDS``.
 
@@ -110,7 +154,7 @@ def points(prompts: Tensor, answers: Tensor, reward: str) -> Tensor:
     choice("reward", reward, _POINTS)
     if prompts.shape != answers.shape:
         raise ValueError(f"answers must be as long as prompts, {tuple(prompts.shape)}, got {tuple(answers.shape)}")
-    return _POINTS[reward](right_tokens(prompts, answers))
+    return _POINTS[reward]((right_in_bag if reward == "bag" else right_tokens)(prompts, answers))
 
 
 def group_advantage(point: Tensor, n_answers: int, length: int, dtype: torch.dtype) -> Tensor:

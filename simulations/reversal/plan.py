@@ -31,6 +31,9 @@ SCALING = "scaling"
 MEASURED = ("step-times", "stale", "stall-noise", "row-gates", "screening-ties")
 """Studies that write tables of their own kind."""
 
+_REVERSE = ("task", "reverse")
+"""What no run's record says: tables from before there were tasks hold the same runs."""
+
 
 def study_kind(study: str | None) -> str:
     """Return the kind of the tables of a study, or of a user's own runs."""
@@ -47,6 +50,12 @@ class ReversalPlan(RunPlan[ReversalConfig]):
     def code(self) -> str:
         """The hash of what trains."""
         return code_version(train_to_target if self.study == SCALING else train)
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """Every run as a JSON value; of a run that reverses its prompts the task is not said."""
+        every = super().records
+        return [{name: value for name, value in each.items() if (name, value) != _REVERSE} for each in every]
 
     @property
     def scale(self) -> Scale:
@@ -93,6 +102,7 @@ def plan_reversal(
     lengths: Sequence[int],
     vocab_sizes: Sequence[int],
     rewards: Sequence[str],
+    tasks: Sequence[str] = (),
     learning_rates: Sequence[float],
     seeds: str | None,
     updates: int | None,
@@ -106,7 +116,7 @@ def plan_reversal(
     """Check what was asked for, before anything runs.
 
     Without methods the runs are those of a study, by default ``quality``, or only the methods of it that are named;
-    lengths, vocabularies, rewards and learning rates, where given, replace the study's.
+    lengths, vocabularies, rewards, tasks and learning rates, where given, replace the study's.
 
     Raises
     ------
@@ -114,16 +124,17 @@ def plan_reversal(
         If a name, a size, a rate, a price, the seeds or the device is not allowed, or the table could not be written.
     """
     gates = any((methods, rates, rules, price is not None, temperature is not None))
-    tasks = {"length": lengths, "vocab_size": vocab_sizes, "reward": rewards, "learning_rate": learning_rates}
-    own = gates or any(tasks.values())
+    varied = {"length": lengths, "vocab_size": vocab_sizes, "reward": rewards, "task": tasks}
+    varied["learning_rate"] = learning_rates
+    own = gates or any(varied.values())
     changes: dict[str, Any] = {} if updates is None else {"updates": updates}
     chosen_seeds = parse_seeds(seeds) if seeds is not None else None
     if study is None and not own:
         study = "quality"
     if study is None:
         chosen = _methods(methods, rates, price, temperature, rules) if gates else STUDIES["quality"].methods
-        given = {name: values for name, values in tasks.items() if values}
-        combinations = [changes | dict(zip(given, task, strict=True)) for task in product(*given.values())]
+        given = {name: values for name, values in varied.items() if values}
+        combinations = [changes | dict(zip(given, values, strict=True)) for values in product(*given.values())]
         configs = [
             config
             for all_changes in combinations

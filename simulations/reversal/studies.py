@@ -10,6 +10,7 @@ from typing import Any
 from kondo_theory.screening import SAMPLE_RULES
 from simulations.reversal.config import QUALITY_METHODS, ReversalConfig, preset_configs
 from simulations.reversal.protocols.grid import CELLS
+from simulations.reversal.readings.speedup import HARDNESS
 
 __all__ = [
     "ABOVE",
@@ -18,6 +19,7 @@ __all__ = [
     "DEEP",
     "FRESH",
     "NEIGHBOURS",
+    "OTHER_TASKS",
     "RULES_ELSEWHERE",
     "SHALLOW",
     "STUDIES",
@@ -104,6 +106,26 @@ NEIGHBOURS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 20 % are two of each prompt's ten: the fewest of which a rule can ask for the largest variance of rewards."""
 
+
+OTHER_TASKS = (
+    *((task, "prefix") for task in ("copy", "flip", "reverse-flip")),
+    *((task, "bag") for task in ("reverse", "flip")),
+)
+"""Task and reward of study tasks. Reversal by ``prefix`` is in study reward. By ``bag`` copy is reverse, and flip is
+reverse-flip, batch by batch: the right tokens are the same, and their order does not count."""
+
+_TASK_METHODS = (
+    *(ReversalConfig(method) for method in ("pg", "dg", "pmpo")),
+    ReversalConfig("token-gate", price=0.0),
+    ReversalConfig("row-gate", rate=0.03),
+)
+
+_SPED_UP = (
+    ReversalConfig("pg"),
+    ReversalConfig("row-gate", rate=0.03),
+    ReversalConfig("dg"),
+    ReversalConfig("token-gate", price=0.0),
+)
 
 COMPARED = "neighbours"
 """The study whose table has the columns of :func:`simulations.reversal.summary.compared`."""
@@ -202,6 +224,29 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             tuple(replace(config, reward=reward) for config in _REWARDED for reward in ("prefix", "exact")),
             MappingProxyType({"smoke": 1, "quick": 3, "paper": 10}),
             costly=("ppo",),
+        ),
+        "tasks": Study(
+            "copying, flipping and reverse flipping by prefix, reversing and flipping by bag; PPO in one",
+            (
+                *(
+                    replace(method, task=task, reward=reward)
+                    for task, reward in OTHER_TASKS
+                    for method in _TASK_METHODS
+                ),
+                ReversalConfig("ppo", reward="bag"),
+            ),
+            MappingProxyType({"smoke": 1, "quick": 2, "paper": 10}),
+        ),
+        "speedup": Study(
+            "PG, DG, zero price and the row gate at growing H and M, evaluated every 25 updates",
+            tuple(
+                replace(method, length=length, vocab_size=vocab_size, eval_every=25, eval_prompts=500)
+                for length, vocab_size in HARDNESS
+                if (length, vocab_size) != (10, 2)
+                for method in _SPED_UP
+            ),
+            MappingProxyType({"smoke": 1, "quick": 5, "paper": 10}),
+            costly=("dg", "token-gate"),
         ),
         "learning-rate": Study(
             "every method at three learning rates",

@@ -42,6 +42,8 @@ _SCREENED = (
 )
 SHARED = {
     "token-trap": ("quality", ("token gate(3 %)", "row gate(3 %, advantage)", "row gate(3 %)")),
+    "tasks": ("reward", ("PG", "DG", "PMPO", "PPO", "zero-price", "row gate(3 %)")),
+    "speedup": ("quality", ("PG", "DG", "zero-price", "row gate(3 %)")),
     "neighbours": (
         "screening",
         tuple(

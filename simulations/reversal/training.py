@@ -59,7 +59,8 @@ def run_one(
         One row an evaluation (at update 0, every ``eval_every`` and at the end): update; the fields of
         :class:`simulations.networks.sequence_counts.SequenceCounts`, cumulative, evaluation not counted; train_reward
         (mean since the last evaluation, NaN at update 0); token_error, sequence_error (sampled), greedy_token_error,
-        greedy_sequence_error; with reward ``prefix`` also prefix_error and greedy_prefix_error, one minus it.
+        greedy_sequence_error; with reward ``prefix`` also prefix_error and greedy_prefix_error, one minus it; with
+        ``bag`` the same, and multiset_error and greedy_multiset_error, of answers with a wrong multiset of tokens.
     timings : DataFrame
         The same rows: update, and cumulative seconds of sampling, screening, training and evaluation.
 
@@ -129,7 +130,7 @@ class ReversalRun:
         """Sample a batch and select from it; return what :meth:`SequenceStep.update` takes."""
         config, step = self.config, self.step
         rollout = step.sample(self._prompts(config.prompts, "prompts"), config.length, config.answers)
-        point = points(rollout.prompts, rollout.answers, config.reward)
+        point = points(config.as_reversal(rollout.prompts), rollout.answers, config.reward)
         batch, dtype = len(point), rollout.log_policy.dtype
         advantage = advantage_of(point, config.baseline, config.answers, batch, config.length, dtype)
         selection = step.select(rollout, advantage)
@@ -142,6 +143,7 @@ class ReversalRun:
         now, _ = clock(self.device)
         started, config = now(), self.config
         prompts = self._prompts(config.eval_prompts, "evaluation")
+        right = config.as_reversal(prompts)
         errors: dict[str, float] = {}
         for prefix, greedy in (("", False), ("greedy_", True)):
             rollout = sample(
@@ -154,7 +156,7 @@ class ReversalRun:
             )
             if not bool(rollout.log_policy.isfinite().all()):
                 raise FloatingPointError("the policy's log-probabilities are not finite")
-            *wrong, n_tokens, n_answers = self._total(wrong_answers(prompts, rollout.answers)).tolist()
+            *wrong, n_tokens, n_answers = self._total(wrong_answers(right, rollout.answers)).tolist()
             errors |= error_columns(config.reward, prefix, wrong, n_tokens, n_answers)
         reward = float(torch.stack(self.rewards).mean()) if self.rewards else math.nan
         self.rewards.clear()
@@ -236,8 +238,8 @@ class ReversalRun:
 def tidy(configs: Sequence[ReversalConfig], curves: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Join the curves into one table with the configuration of each run in front, in the order of ``configs``.
 
-    The baseline, the divergence and the last layers of the network have columns if any run has another than the
-    default: a table without them had the defaults.
+    The baseline, the divergence, the last layers of the network and the task have columns if any run has another than
+    the default: a table without them had the defaults.
     """
     settings = [asdict(config) for config in configs]
     for each in settings:

@@ -120,6 +120,8 @@ CHECKS: dict[str, Check] = {
     "reversal-screening": Check(measure="simulations.verification.checks.reversal.screening:screening"),
     "reversal-physical-cost": Check(measure="simulations.verification.checks.reversal.cost:physical_cost"),
     "reversal-scaling": Check(measure="simulations.verification.checks.reversal.scaling:scaling"),
+    "reversal-speedup": Check(measure="simulations.verification.checks.reversal.speedup:speedup"),
+    "reversal-tasks": Check(measure="simulations.verification.checks.reversal.tasks:tasks"),
     "language-model-savings": Check(measure="simulations.verification.checks.language_model.savings:savings"),
     "language-model-quality": Check(measure="simulations.verification.checks.language_model.learning:quality"),
     "language-model-token-trap": Check(

@@ -17,7 +17,7 @@ from simulations.cli.main import kondo
 from simulations.mnist import config as mnist
 from simulations.mnist.studies import STUDIES as MNIST_STUDIES
 from simulations.reversal import config as reversal
-from simulations.reversal.objectives import REWARDS
+from simulations.reversal.objectives import REWARDS, TASKS
 from simulations.reversal.studies import STUDIES as REVERSAL_STUDIES
 from simulations.sweeps.grid import load_cell
 from simulations.sweeps.named.catalogue import SWEEPS
@@ -47,6 +47,7 @@ WHOLE = {
     "experiment reversal --method": list(reversal.METHODS),
     "experiment reversal --rule": list(reversal.RULES),
     "experiment reversal --reward": list(REWARDS),
+    "experiment reversal --task": list(TASKS),
     "experiment reversal --study": [
         *REVERSAL_STUDIES,
         "scaling",

@@ -24,7 +24,8 @@ def reads_tables(name):
     plain = ("simulations.errors", "simulations.statistics", "simulations.results")
     plain += ("simulations.language_model.predictions", "simulations.language_model.frozen.estimates")
     plain += ("simulations.reversal.stale.rests",)
-    return name in plain or name.startswith("simulations.results.") or name.endswith((".tables", ".summary"))
+    readings = ("simulations.results.", "simulations.reversal.readings.")
+    return name in plain or name.startswith(readings) or name.endswith((".tables", ".summary"))
 
 
 def simulation_imports(path):

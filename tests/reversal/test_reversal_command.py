@@ -132,14 +132,16 @@ MISTAKES = [
     (("--rate", "0.1", "--temperature", "1"), "a temperature belongs to dg and to a price, got 1.0 without a price"),
     (("--method", "row-gate"), "method row-gate needs a --rate or a --price"),
     (("--rate", "0.1", "--rule", "joy"), "rule must be one of delight, .*, got 'joy'"),
-    (("--reward", "joy"), "reward must be one of fraction, prefix, exact, got 'joy'"),
+    (("--reward", "joy"), "reward must be one of fraction, prefix, exact, bag, got 'joy'"),
+    (("--task", "joy"), "task must be one of reverse, copy, flip, reverse-flip, got 'joy'"),
+    (("--study", "tasks", "--task", "flip"), "a study names its own methods and tasks, got study tasks with others"),
     (("--learning-rate", "-1"), "learning_rate must be above 0, got -1"),
     (("--seeds", "x"), "seeds must be a number such as 5"),
     (("--updates", "0"), "0 is not in the range x>=1"),
     (
         ("--study", "joy"),
         "study must be one of quality, token-trap, stall-escape, screening, screening-tasks, neighbours, reward, "
-        "learning-rate, protocols, "
+        "tasks, speedup, learning-rate, protocols, "
         "scaling, step-times, stale, stall-noise, row-gates, screening-ties, got 'joy'",
     ),
     (

@@ -17,7 +17,7 @@ from simulations.verification.checks.labels import method_of
     ("settings", "message"),
     [
         ({"method": "reinforce"}, "method must be one of pg, dg, .*, got 'reinforce'"),
-        ({"method": "pg", "reward": "joy"}, "reward must be one of fraction, prefix, exact, got 'joy'"),
+        ({"method": "pg", "reward": "joy"}, "reward must be one of fraction, prefix, exact, bag, got 'joy'"),
         ({"method": "token-gate"}, "needs either a rate or a price.* token-gate with rate None and price None"),
         ({"method": "row-gate", "rate": 0.1, "price": 0.0}, "either a rate or a price"),
         ({"method": "pg", "rate": 0.1}, "no other method takes one: got pg with rate 0.1"),
@@ -87,8 +87,8 @@ def test_labels_say_what_is_not_the_protocols():
 def test_a_table_has_columns_of_the_protocol_where_a_run_has_another():
     curve = pd.DataFrame({"update": [0]})
     plain, other = ReversalConfig("pg"), ReversalConfig("pg", network=Architecture(final_norm=False))
-    added = ["baseline", "divergence", "final_norm", "head"]
+    added = ["baseline", "divergence", "task", "final_norm", "head"]
     assert not set(added) & set(tidy([plain], [curve]))
     assert tidy([plain, other], [curve, curve])[added].to_numpy().tolist() == [
-        ["mean", 0.0, True, "zero"], ["mean", 0.0, False, "zero"],
+        ["mean", 0.0, "reverse", True, "zero"], ["mean", 0.0, "reverse", False, "zero"],
     ]  # fmt: skip

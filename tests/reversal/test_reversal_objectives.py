@@ -22,24 +22,25 @@ PROMPT = torch.tensor([[0, 1, 2, 3]])  # to be answered 3, 2, 1, 0
 
 
 @pytest.mark.parametrize(
-    ("answer", "fraction", "prefix", "exact"),
+    ("answer", "fraction", "prefix", "exact", "bag"),
     [
-        ([3, 2, 1, 0], 4, 4, 4),
-        ([0, 2, 1, 0], 3, 0, 0),
-        ([3, 2, 1, 1], 3, 3, 0),
-        ([3, 0, 1, 0], 3, 1, 0),
-        ([0, 1, 2, 3], 0, 0, 0),
+        ([3, 2, 1, 0], 4, 4, 4, 4),
+        ([0, 2, 1, 0], 3, 0, 0, 3),
+        ([3, 2, 1, 1], 3, 3, 0, 3),
+        ([3, 0, 1, 0], 3, 1, 0, 3),
+        ([0, 1, 2, 3], 0, 0, 0, 4),
+        ([1, 1, 1, 1], 1, 0, 0, 1),
     ],
 )
-def test_rewards_by_hand(answer, fraction, prefix, exact):
-    expected = {"fraction": fraction, "prefix": prefix, "exact": exact}
+def test_rewards_by_hand(answer, fraction, prefix, exact, bag):
+    expected = {"fraction": fraction, "prefix": prefix, "exact": exact, "bag": bag}
     assert set(expected) == set(REWARDS)
     for reward, value in expected.items():
         assert points(PROMPT, torch.tensor([answer]), reward).tolist() == [value]
 
 
 def test_bad_rewards_are_refused():
-    with pytest.raises(ValueError, match="reward must be one of fraction, prefix, exact, got 'joy'"):
+    with pytest.raises(ValueError, match="reward must be one of fraction, prefix, exact, bag, got 'joy'"):
         points(PROMPT, PROMPT, "joy")
     with pytest.raises(ValueError, match=r"as long as prompts, \(1, 4\), got \(1, 3\)"):
         points(PROMPT, PROMPT[:, :3], "exact")
@@ -73,7 +74,7 @@ def test_errors_are_one_minus_each_reward():
     prompts = PROMPT.expand(4, -1)
     *wrong, n_tokens, n_answers = wrong_answers(prompts, answers).tolist()
     found = {reward: error_columns(reward, "", wrong, n_tokens, n_answers) for reward in REWARDS}
-    of = {"fraction": "token_error", "prefix": "prefix_error", "exact": "sequence_error"}
+    of = {"fraction": "token_error", "prefix": "prefix_error", "exact": "sequence_error", "bag": "bag_error"}
     for reward, column in of.items():
         assert found[reward][column] == 1 - points(prompts, answers, reward).double().mean() / 4
     assert set(found["exact"]) == {"token_error", "sequence_error"}

@@ -68,8 +68,8 @@ def test_studies_are_unique_runs_at_the_presets_sizes(tmp_path):
         for preset, (updates, seeds) in {"smoke": (50, None), "quick": (1_000, None), "paper": (10_000, 10)}.items():
             configs = plan(tmp_path, study=name, preset=preset).configs
             # PPO has two seeds, six at the published size, once, at three learning rates and at two rewards.
-            of_ppo = {"quality": 1, "learning-rate": 3, "reward": 2}.get(name, 0)
-            fewer = of_ppo * max(0, study.seeds[preset] - (6 if preset == "paper" else 2))
+            costly = {"quality": 1, "learning-rate": 3, "reward": 2, "speedup": 6}.get(name, 0)
+            fewer = costly * max(0, study.seeds[preset] - (6 if preset == "paper" else 2))
             assert len(set(configs)) == len(configs) == len(study.methods) * study.seeds[preset] - fewer
             assert {config.updates for config in configs} == {updates}
             assert seeds is None or study.seeds[preset] == (5 if name in ("token-trap", "stall-escape") else seeds)
@@ -131,7 +131,7 @@ def test_a_part_of_a_study_can_be_run(tmp_path):
         (
             {"study": "scaling", "only": ["PG"]},
             "a part can be taken of the studies quality, token-trap, stall-escape, screening, screening-tasks, "
-            "neighbours, reward, learning-rate, protocols alone",
+            "neighbours, reward, tasks, speedup, learning-rate, protocols alone",
         ),
         ({"methods": ["pg"], "only": ["PG"]}, "a part can be taken of the studies"),
     ):

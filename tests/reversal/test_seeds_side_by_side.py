@@ -35,6 +35,7 @@ METHODS = (
     ReversalConfig("dg", baseline="leave-one-out", network=Architecture(head="default")),
     ReversalConfig("row-gate", rate=0.3, reward="prefix", network=Architecture(final_norm=False, head="default")),
     ReversalConfig("ppo", epochs=2, divergence=0.5),
+    ReversalConfig("pg", task="flip", reward="bag", vocab_size=4),
 )
 
 

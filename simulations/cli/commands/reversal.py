@@ -25,8 +25,9 @@ _OF_GROUPS = ("max-variance", "group-spread")
 )
 @options.PRESET
 @options.study(
-    "Named runs: quality (default), token-trap, screening, screening-tasks, neighbours, reward, learning-rate, "
-    "protocols, scaling; step-times: seconds of an update; stale: older, broken and mistaken actors; "
+    "Named runs: quality (default), token-trap, screening, screening-tasks, neighbours, reward, tasks, "
+    "speedup, learning-rate, protocols, scaling; step-times: seconds of an update; "
+    "stale: older, broken and mistaken actors; "
     "stall-noise: drift and noise along stalls; row-gates: what gates on answers do along training; "
     "screening-ties: gates that keep whatever ties with the k-th score.",
     completion.keys_in(
@@ -59,8 +60,16 @@ _OF_GROUPS = ("max-variance", "group-spread")
     "rewards",
     multiple=True,
     metavar="NAME",
-    help="fraction (default), prefix, exact; repeatable.",
+    help="fraction (default), prefix, exact, bag; repeatable.",
     shell_complete=completion.keys_in("simulations.reversal.objectives", "REWARDS"),
+)
+@click.option(
+    "--task",
+    "tasks",
+    multiple=True,
+    metavar="NAME",
+    help="What to write: reverse (default), copy, flip, reverse-flip; repeatable.",
+    shell_complete=completion.keys_in("simulations.reversal.objectives", "TASKS"),
 )
 @click.option(
     "--learning-rate", "learning_rates", multiple=True, type=float, help="Of Adam. Default: 3e-4; repeatable."

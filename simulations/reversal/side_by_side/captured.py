@@ -125,7 +125,7 @@ class CapturedSeeds(ReversalSeeds):
         """
         config, step, n_seeds = self.config, self.step, len(self.configs)
         rollout = sample_side_by_side(step.network, prompts, race)
-        point = points(rollout.prompts, rollout.answers, config.reward)
+        point = points(config.as_reversal(rollout.prompts), rollout.answers, config.reward)
         batch, length = len(point) // n_seeds, config.length
         dtype = rollout.log_policy.dtype
         advantage = advantage_of(point, config.baseline, config.answers, batch, length, dtype).view(n_seeds, -1)

@@ -32,7 +32,7 @@ from simulations.networks.transformer import Transformer
 from simulations.resuming.checkpoints import CheckpointFile
 from simulations.reversal.config import STREAMS, ReversalConfig
 from simulations.reversal.methods import objective
-from simulations.reversal.objectives import advantage_of, error_columns, points, right_tokens, wrong_tokens
+from simulations.reversal.objectives import advantage_of, error_columns, points, wrong_kinds
 
 __all__ = ["ReversalSeeds", "train", "trained"]
 
@@ -134,7 +134,7 @@ class ReversalSeeds:
         """Sample a batch of every seed and take the method's optimizer steps on it."""
         config, step, n_seeds = self.config, self.step, len(self.configs)
         rollout = step.sample(self._prompts(config.prompts, "prompts"), config.length, config.answers)
-        point = points(rollout.prompts, rollout.answers, config.reward)
+        point = points(config.as_reversal(rollout.prompts), rollout.answers, config.reward)
         batch, dtype = len(point) // n_seeds, rollout.log_policy.dtype
         advantage = advantage_of(point, config.baseline, config.answers, batch, config.length, dtype)
         advantage = advantage.view(n_seeds, -1)
@@ -165,21 +165,21 @@ class ReversalSeeds:
         self.timings.append({"update": self.update, **{name: each / n_seeds for name, each in seconds.items()}})
 
     def _wrong_answers(self) -> Tensor:
-        """Return the sums of :func:`~.objectives.wrong_tokens` of every seed, sampled and greedily, (S, 2, 3)."""
+        """Return the sums of :func:`~.objectives.wrong_kinds` of every seed, sampled and greedily, (S, 2, 5)."""
         config, network, n_seeds = self.config, self.step.network, len(self.configs)
         prompts = self._prompts(config.eval_prompts, "evaluation")
         shape = (config.eval_prompts, 1, config.length, config.vocab_size)
         race = log_race(shape, network, self.generators["evaluation"])
         race = torch.cat([race, torch.zeros_like(race)], 2)  # two answers to each prompt: one drawn, one greedy
-        total = torch.zeros(n_seeds, 2, 3, dtype=torch.int64, device=self.device)
+        total = torch.zeros(n_seeds, 2, 5, dtype=torch.int64, device=self.device)
         size = max(1, _PROMPTS_AT_ONCE // n_seeds)
         for some, its_race in zip(prompts.split(size, 1), race.split(size, 1), strict=True):
             rollout = sample_side_by_side(network, some, its_race)
             finite = rollout.log_policy.view(n_seeds, -1).isfinite().all(1)
             if not bool(finite.all()):
                 raise DivergedError("the policy's log-probabilities are not finite", int((~finite).int().argmax()))
-            right = right_tokens(rollout.prompts, rollout.answers).view(n_seeds, -1, 2, config.length)
-            total += torch.stack([each.sum(1) for each in wrong_tokens(right).values()], -1)
+            wrong = wrong_kinds(config.as_reversal(rollout.prompts), rollout.answers)
+            total += torch.stack([each.view(n_seeds, -1, 2).sum(1) for each in wrong.values()], -1)
         return total
 
     def save(self, checkpoint: CheckpointFile) -> None:

@@ -49,7 +49,7 @@ class StaleSeeds(ReversalSeeds):
         """Let the actors write a batch for every seed and take the method's optimizer steps on it."""
         config, step, n_seeds = self.config, self.step, len(self.configs)
         rollout, behaviour = self.drawn()
-        point = points(rollout.prompts, rollout.answers, config.reward)
+        point = points(config.as_reversal(rollout.prompts), rollout.answers, config.reward)
         self.rewards.append(point.view(n_seeds, -1).double().mean(1) / config.length)
         batch, dtype = len(point) // n_seeds, rollout.log_policy.dtype
         paid = self._paid(point)

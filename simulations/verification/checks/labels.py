@@ -22,6 +22,7 @@ _HOW: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], dict[str, Value]]],
     (re.compile(r"([\w-]+) baseline"), lambda found: {"b": found[1]}),
     (re.compile(r"no final norm"), lambda _: {"final norm": "none"}),
     (re.compile(r"(\w+) head"), lambda found: {"head": found[1]}),
+    (re.compile(r"([\w-]+) task"), lambda found: {"task": found[1]}),
     (re.compile(r"noise τ = ([\d.]+)"), lambda found: {"noise": "additive", "τ": float(found[1])}),
     (re.compile(r"noise τ = ([\d.]+) \|χ\|"), lambda found: {"noise": "relative", "τ": float(found[1])}),
 )
