@@ -18,6 +18,7 @@ from simulations.resuming.extending import Former, former_runs, is_finished
 from simulations.resuming.fingerprint import code_version
 from simulations.resuming.plans import RunPlan, require_takers
 from simulations.reversal.config import GATED, METHODS, PRESETS, ReversalConfig, preset_configs
+from simulations.reversal.gambles.payment import Payment
 from simulations.reversal.protocols.grid import STUDY, selected
 from simulations.reversal.scaling import SCALES, Scale, train_to_target
 from simulations.reversal.side_by_side.seeds import train
@@ -146,6 +147,8 @@ def plan_reversal(
     workers = workers or default_workers
     if captured and study == SCALING:
         raise ValueError(f"study {SCALING} trains one run after another, got --captured")
+    if captured and any(config.payment != Payment() for config in configs):
+        raise ValueError(f"study {study} has zero prompts and noise, which are not recorded, got --captured")
     plan = ReversalPlan(
         preset, tuple(configs), resolved.type, workers, out, overwrite, checkpoint_seconds, captured, study=study
     )
