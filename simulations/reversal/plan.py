@@ -175,7 +175,8 @@ def _true_preset(configs: Sequence[ReversalConfig], study: str | None) -> str:
     fitting = []
     for name, size in PRESETS.items():
         wanted = dict.fromkeys(seeds, size.seeds) if study is None else _seeds(STUDIES[study].configs(name))
-        if updates >= size.updates and all(found >= wanted[label] for label, found in seeds.items()):
+        enough = size.updates if study is None else STUDIES[study].updates.get(name, size.updates)
+        if updates >= enough and all(found >= wanted[label] for label, found in seeds.items()):
             fitting.append(name)
     return fitting[-1] if fitting else next(iter(PRESETS))
 
