@@ -55,23 +55,27 @@ LENGTH = 6
 UPDATES = {"smoke": 50, "quick": 300, "paper": 10_000}
 """By preset."""
 
-_METHODS = (
-    ReversalConfig("pg"),
-    ReversalConfig("dg"),
-    ReversalConfig("token-gate", price=0.0),
-    ReversalConfig("token-gate", rate=0.3),
-    ReversalConfig("row-gate", rate=0.25),
-    ReversalConfig("row-gate", rate=0.25, rule="abs-advantage"),
-    ReversalConfig("row-gate", rate=0.03),
-)
-_CONTROLS = (_METHODS[0], _METHODS[1], _METHODS[5])
+_PG, _DG, _ZERO_PRICE = ReversalConfig("pg"), ReversalConfig("dg"), ReversalConfig("token-gate", price=0.0)
+_TOKENS = ReversalConfig("token-gate", rate=0.3)
+_ROWS, _FEW_ROWS = ReversalConfig("row-gate", rate=0.25), ReversalConfig("row-gate", rate=0.03)
+_BY_SIZE = replace(_ROWS, rule="abs-advantage")
+
+
+def _cell(method: ReversalConfig, zero_noise: float, noise: float = 0.0) -> ReversalConfig:
+    return replace(method, length=LENGTH, payment=Payment(ZERO_PROMPTS, zero_noise, noise))
+
 
 CELLS = (
-    *(
-        replace(method, length=LENGTH, payment=Payment(ZERO_PROMPTS, zero_noise=noise))
-        for noise in NOISES
-        for method in _METHODS
-    ),
-    *(replace(method, length=LENGTH, payment=Payment(ZERO_PROMPTS, noise=EQUAL)) for method in _CONTROLS),
+    _cell(_PG, 0.0),
+    *(_cell(method, noise) for noise in (0.0, 1.0) for method in (_BY_SIZE, _ROWS, _FEW_ROWS)),
+    *(_cell(_DG, noise) for noise in (0.0, 0.4, 1.0)),
+    *(_cell(method, 0.4) for method in (_BY_SIZE, _FEW_ROWS, _ROWS)),
+    _cell(_PG, 0.4),
+    *(_cell(_ZERO_PRICE, noise) for noise in (0.0, 0.4)),
+    *(_cell(method, 0.0, EQUAL) for method in (_DG, _BY_SIZE)),
+    *(_cell(_TOKENS, noise) for noise in (0.0, 0.4)),
+    _cell(_PG, 0.0, EQUAL),
+    *(_cell(method, 1.0) for method in (_ZERO_PRICE, _PG, _TOKENS)),
 )
-"""Every method at every noise of the zero prompts, and three where all prompts are as noisy."""
+"""Every method at every noise of the zero prompts, and three where all prompts are as noisy; in order of what is to be
+decided, for the time may end."""
