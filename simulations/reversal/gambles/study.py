@@ -77,5 +77,5 @@ CELLS = (
     _cell(_PG, 0.0, EQUAL),
     *(_cell(method, 1.0) for method in (_ZERO_PRICE, _PG, _TOKENS)),
 )
-"""Every method at every noise of the zero prompts, and three where all prompts are as noisy; in order of what is to be
-decided, for the time may end."""
+"""Every method at every noise of the zero prompts, and three where all prompts are as noisy; in order of what is
+to be decided, for the time may end."""
