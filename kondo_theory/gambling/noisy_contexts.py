@@ -20,6 +20,7 @@ Source: this project, derivation ``gambling-transformer``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -48,6 +49,7 @@ __all__ = [
 
 BUDGET_RULES = ("delight", "advantage", "abs-advantage")
 _BISECTIONS = 200
+_ROUNDING = 1e-12  # of an atom's score that was divided by the surprisal and multiplied again
 _TAKEN_IN = 0.1  # of the drift without noise
 
 
@@ -143,7 +145,8 @@ def shut_out_noise(rate: ArrayLike, noisy_share: ArrayLike, rule: str = "delight
     rho = _domain.interval("rate", rate, 0, 1, "()")
     s = _domain.interval("noisy_share", noisy_share, 0, 1, "()")
     tail = rho / s / (2 if rule == "abs-advantage" else 1)
-    return np.asarray(np.where(tail < 0.5, 1 / -ndtri(np.minimum(tail, 0.5 - 1e-17)), np.inf))
+    quantile = -ndtri(np.minimum(tail, 0.5))
+    return np.asarray(np.divide(1.0, quantile, out=np.full(tail.shape, np.inf), where=quantile > 0))
 
 
 def entropy_weight(noise: ArrayLike, temperature: ArrayLike = 1.0) -> FloatArray:
@@ -253,9 +256,9 @@ def first_batch(
     """
     sigma = _domain.number("noise", noise, 0, np.inf, "[)")
     s = _domain.number("noisy_share", noisy_share, 0, 1, "()")
-    T, n, p = n_tokens, n_answers, 1 / vocab_size
-    right = np.arange(T + 1.0)
-    mass = np.array([_binomial(T, int(k), p) for k in right])
+    T, M, n = _whole("n_tokens", n_tokens, 1), _whole("vocab_size", vocab_size, 2), _whole("n_answers", n_answers, 2)
+    p, right = 1 / M, np.arange(T + 1.0)
+    mass = np.array([comb(T, k) * p**k * (1 - p) ** (T - k) for k in range(T + 1)])
     mean, own = (1 - 1 / n) * (right / T - p), p * (1 - p) / T * (n - 1) / n**2
 
     def drifts(each: float) -> tuple[float, float]:
@@ -270,16 +273,25 @@ def first_batch(
 
 
 def taken_in_noise(
-    rate: float, rule: str = "delight", *, left: float = _TAKEN_IN, most: float = 1e3, **setting: float
+    rate: float,
+    rule: str = "delight",
+    *,
+    noisy_share: float = 0.5,
+    n_tokens: int = 10,
+    vocab_size: int = 2,
+    n_answers: int = 10,
 ) -> float:
-    """Return the noise at which the clean drift of :func:`first_batch` falls to a share ``left``; infinite if none.
+    """Return the noise at which the clean drift of :func:`first_batch` falls to a tenth; infinite above 1,000.
 
-    Noise above ``most`` counts as none.
+    Scalars only; arguments and refusals are those of :func:`first_batch`.
     """
-    drift = lambda log_noise: first_batch(float(np.exp(log_noise)), rate, rule, **setting).clean_drift - left  # noqa: E731
-    if drift(np.log(most)) > 0:
-        return float("inf")
-    return float(np.exp(root(lambda log_noise: -drift(log_noise), np.log(1e-3), np.log(most))))
+
+    def missing(log_noise: float) -> float:
+        setting = {"noisy_share": noisy_share, "n_tokens": n_tokens, "vocab_size": vocab_size, "n_answers": n_answers}
+        return _TAKEN_IN - first_batch(float(np.exp(log_noise)), rate, rule, **setting).clean_drift  # type: ignore[arg-type]
+
+    low, high = float(np.log(1e-3)), float(np.log(1e3))
+    return float(np.exp(root(missing, low, high))) if missing(high) > 0 else float("inf")
 
 
 def _kept(
@@ -299,7 +311,8 @@ def _above(
 ) -> tuple[FloatArray, FloatArray]:
     atom = noise == 0
     gap = (threshold - mean) / np.where(atom, 1.0, noise)
-    inside = threshold <= mean if ties else threshold < mean
+    tied = np.abs(threshold - mean) <= _ROUNDING * np.abs(mean)
+    inside = (threshold < mean) | tied if ties else (threshold < mean) & ~tied
     kept = np.where(atom, inside, ndtr(-gap))
     gained = np.where(atom, mean * inside, mean * kept + noise * normal_density(gap))
     return kept, gained
@@ -307,7 +320,7 @@ def _above(
 
 def _at_an_atom(price: float, atoms: FloatArray) -> float:
     """Return the price, moved onto the atom that it lies at up to rounding."""
-    near = atoms[np.abs(atoms - price) <= 1e-12 * max(1.0, abs(price))]
+    near = atoms[np.abs(atoms - price) <= _ROUNDING * max(1.0, abs(price))]
     return float(near[0]) if near.size else price
 
 
@@ -318,7 +331,8 @@ def _safe_delight(logit: float) -> float:
     return log_x + float(np.log(surprisal) if surprisal > 0 else log_x)
 
 
-def _binomial(n: int, k: int, p: float) -> float:
-    from math import comb
-
-    return comb(n, k) * p**k * (1 - p) ** (n - k)
+def _whole(name: str, value: int, least: int) -> int:
+    number = _domain.number(name, value, least, np.inf, "[)")
+    if number != int(number):
+        raise ValueError(f"{name} must be a whole number, got {value}")
+    return int(number)

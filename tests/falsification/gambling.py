@@ -8,7 +8,7 @@ import numpy as np
 
 from falsification.statements import FloatArray, probability, states
 from kondo_theory import gambling
-from kondo_theory.gambling import noise_aware
+from kondo_theory.gambling import noise_aware, noisy_contexts
 from kondo_theory.gambling.equal_noise import equal_noise_drift, equal_noise_fixed_point, equal_noise_top_rate_drift
 from kondo_theory.gambling.top_rate import corner_noise_ratio, top_rate_drift, top_rate_points
 
@@ -86,3 +86,43 @@ def _noise_aware(rng):
             lower,
         ]
     )
+
+
+@states("gambling-transformer", "a share of the budget by |advantage| whatever is learnt; by delight less of it")
+def _noisy_contexts(rng):
+    s, rate, noise = rng.uniform(0.1, 0.9), rng.uniform(0.01, 0.5), math.exp(rng.uniform(-1, 2))
+    clean = rng.uniform(0.2, 0.8)
+    taken = {}
+    for rule in ("delight", "abs-advantage"):
+        for surprisal in (0.7, 0.05):
+            mass, mean = np.array([s, (1 - s) * clean, (1 - s) * (1 - clean)]), np.array([0.0, 1 - clean, -clean])
+            ell = np.array([surprisal, -math.log(clean), -math.log1p(-clean)])
+            found = noisy_contexts.shared_budget(mass, mean, [noise, 0, 0], ell, rate, rule)
+            taken[rule, surprisal] = s * found.kept[0]
+    x, price = float(probability(rng)), math.exp(rng.uniform(-6, 0))
+    floor = float(noisy_contexts.priced_gamble_floor(price))
+    below = float(noisy_contexts.priced_gamble_drift(x * floor * (1 - 1e-9), noise, price))
+    return np.array(
+        [
+            taken["delight", 0.7] - taken["delight", 0.05] + 1e-9,
+            1e-9 - abs(taken["abs-advantage", 0.7] - taken["abs-advantage", 0.05]),
+            1e-300 - below,
+        ]
+    )
+
+
+@states("gambling-transformer", "clean contexts get nothing if and only if the noise is above the one that shuts out")
+def _shut_out(rng):
+    rule = ("delight", "advantage", "abs-advantage")[int(rng.integers(3))]
+    s, p, ell = rng.uniform(0.1, 0.9), rng.uniform(0.2, 0.8), rng.uniform(0.05, 1.0)
+    rate = s * rng.uniform(0.02, 0.45)
+    scores = {"delight": -(1 - p) * math.log(p), "advantage": 1 - p, "abs-advantage": max(p, 1 - p)}
+    unit = scores[rule] / (ell if rule == "delight" else 1.0)
+    critical = float(noisy_contexts.shut_out_noise(rate, s, rule)) * unit
+    clean = []
+    for noise in (0.98 * critical, 1.02 * critical):
+        mass, mean = np.array([s, (1 - s) * p, (1 - s) * (1 - p)]), np.array([0.0, 1 - p, -p])
+        ells = np.array([ell, -math.log(p), -math.log1p(-p)])
+        found = noisy_contexts.shared_budget(mass, mean, [noise, 0, 0], ells, rate, rule)
+        clean.append(float(mass[1:] @ found.kept[1:]))
+    return np.array([clean[0] - 1e-9, 1e-9 - clean[1]])
