@@ -139,7 +139,7 @@ MISTAKES = [
     (
         ("--study", "joy"),
         "study must be one of quality, token-trap, stall-escape, screening, screening-tasks, neighbours, reward, "
-        "learning-rate, protocols, "
+        "learning-rate, gambling, protocols, "
         "scaling, step-times, stale, stall-noise, row-gates, screening-ties, got 'joy'",
     ),
     (
