@@ -175,8 +175,9 @@ CLAIMS = (
             "Where a share s of the prompts is easy and its reward noisy, a gate at a fixed rate spends its budget "
             "on luck: from the noise r = {shut_out} on the others get nothing by delight, in units of their largest "
             "delight over ℓ, the surprisal of the easy ones; by |advantage| from {shut_out_abs} on, in units of "
-            "their largest. Learning the easy prompts, ℓ → 0, protects the first and not the second. PG, DG and "
-            "zero price share no budget; DG follows noise as an entropy of weight {entropy_weight}."
+            "their largest. Learning the easy prompts, ℓ → 0, protects the first, while the price is above 0, and "
+            "not the second. PG, DG and zero price share no budget; DG follows noise as an entropy of weight "
+            "{entropy_weight}."
         ),
         source="here; the share of zero prompts and their noise are knobs of the code released with KG",
         regime=(

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from falsification.statements import FloatArray, probability, states
+from falsification.statements import FloatArray, probability, refuted, states
 from kondo_theory import gambling
 from kondo_theory.gambling import noise_aware, noisy_contexts
 from kondo_theory.gambling.equal_noise import equal_noise_drift, equal_noise_fixed_point, equal_noise_top_rate_drift
@@ -88,27 +88,36 @@ def _noise_aware(rng):
     )
 
 
-@states("gambling-transformer", "a share of the budget by |advantage| whatever is learnt; by delight less of it")
-def _noisy_contexts(rng):
-    s, rate, noise = rng.uniform(0.1, 0.9), rng.uniform(0.01, 0.5), math.exp(rng.uniform(-1, 2))
-    clean = rng.uniform(0.2, 0.8)
-    taken = {}
+def _bids(rng, most):
+    """Return what noisy contexts take by delight, and by |advantage|, less what they take once they are learnt.
+
+    Rates go up to ``most`` times the share of positive advantages.
+    """
+    s, noise, clean = rng.uniform(0.1, 0.9), math.exp(rng.uniform(-1, 2)), rng.uniform(0.2, 0.8)
+    rate = min(1.0, most * (s / 2 + (1 - s) * clean)) * rng.uniform(0.02, 1.0)
+    mass, mean = np.array([s, (1 - s) * clean, (1 - s) * (1 - clean)]), np.array([0.0, 1 - clean, -clean])
+    lost = []
     for rule in ("delight", "abs-advantage"):
+        taken = []
         for surprisal in (0.7, 0.05):
-            mass, mean = np.array([s, (1 - s) * clean, (1 - s) * (1 - clean)]), np.array([0.0, 1 - clean, -clean])
             ell = np.array([surprisal, -math.log(clean), -math.log1p(-clean)])
-            found = noisy_contexts.shared_budget(mass, mean, [noise, 0, 0], ell, rate, rule)
-            taken[rule, surprisal] = s * found.kept[0]
-    x, price = float(probability(rng)), math.exp(rng.uniform(-6, 0))
+            taken.append(s * noisy_contexts.shared_budget(mass, mean, [noise, 0, 0], ell, rate, rule).kept[0])
+        lost.append(float(taken[0] - taken[1]))
+    return lost
+
+
+@states("gambling-transformer", "at a price above 0 learning lowers a bid by delight, and by |advantage| never")
+def _noisy_contexts(rng):
+    by_delight, by_size = _bids(rng, 0.99)
+    x, price, noise = float(probability(rng)), math.exp(rng.uniform(-6, 0)), math.exp(rng.uniform(-1, 2))
     floor = float(noisy_contexts.priced_gamble_floor(price))
     below = float(noisy_contexts.priced_gamble_drift(x * floor * (1 - 1e-9), noise, price))
-    return np.array(
-        [
-            taken["delight", 0.7] - taken["delight", 0.05] + 1e-9,
-            1e-9 - abs(taken["abs-advantage", 0.7] - taken["abs-advantage", 0.05]),
-            1e-300 - below,
-        ]
-    )
+    return np.array([by_delight + 1e-9, 1e-9 - abs(by_size), 1e-300 - below])
+
+
+@refuted("gambling-transformer", "at any rate learning lowers a bid by delight")
+def _any_rate(rng):
+    return _bids(rng, 10.0)[0] + 1e-9
 
 
 @states("gambling-transformer", "clean contexts get nothing if and only if the noise is above the one that shuts out")

@@ -1,6 +1,7 @@
 """Zero prompts and noisy rewards: drawn from a stream of their own, the same run in any company, off by default."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import pandas as pd
@@ -11,10 +12,13 @@ from tiny_runs import CPU, TINY, checkpoint_at, run, tiny
 from simulations.errors import InputError
 from simulations.resuming.runs import records
 from simulations.reversal.config import STREAMS, ReversalConfig
+from simulations.reversal.gambles import study
 from simulations.reversal.gambles.payment import Payment, luck_stream
+from simulations.reversal.plan import _true_preset
 from simulations.reversal.side_by_side.captured import CapturedSeeds
 from simulations.reversal.side_by_side.seeds import ReversalSeeds, train
 from simulations.reversal.stale.contenders import friction_streams
+from simulations.reversal.studies import STUDIES
 from simulations.reversal.training import ReversalRun, run_one, tidy
 from simulations.verification.checks.labels import method_of
 
@@ -166,3 +170,14 @@ def test_recorded_batches_and_ranks_refuse_it():
         CapturedSeeds([tiny(GATE)], CPU)
     with pytest.raises(InputError, match="over ranks there are no zero prompts and no noise, got row gate"):
         RankedReversal(tiny(GATE), None)
+
+
+def test_the_study_has_every_method_at_every_noise_and_its_own_number_of_updates():
+    found = STUDIES[study.STUDY].configs("quick")
+    assert len(found) == len(set(found)) == 2 * len(study.CELLS) == 48
+    assert {config.updates for config in found} == {300}
+    assert _true_preset(found, study.STUDY) == "quick"
+    assert _true_preset([replace(config, updates=299) for config in found], study.STUDY) == "smoke"
+    by_noise = Counter(config.payment for config in study.CELLS)
+    easy = [Payment(5, zero_noise=noise) for noise in study.NOISES]
+    assert by_noise == {**dict.fromkeys(easy, 7), Payment(5, noise=study.EQUAL): 3}

@@ -143,6 +143,10 @@ MISTAKES = [
         "scaling, step-times, stale, stall-noise, row-gates, screening-ties, got 'joy'",
     ),
     (
+        ("--study", "gambling", "--captured"),
+        "study gambling has zero prompts and noise, which are not recorded, got --captured",
+    ),
+    (
         ("--study", "quality", "--length", "3"),
         "a study names its own methods and tasks, got study quality with others",
     ),
