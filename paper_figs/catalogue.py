@@ -166,6 +166,11 @@ FIGURES = {
         "paper_figs.gambling.noise_aware:noise_aware_gate",
         ("sweep noise-aware-drift", "sweep margin-rest", "mnist-gamble"),
     ),
+    "gambling-transformer": FigureEntry(
+        "easy prompts with noisy rewards: drift left to the others, and final errors on token reversal",
+        "paper_figs.reversal.gambling:gambling_transformer",
+        ("reversal-gambling",),
+    ),
     "context-allocation": FigureEntry(
         "cosine to cross-entropy over many contexts, under three baselines",
         "paper_figs.bandits.contexts:context_allocation",

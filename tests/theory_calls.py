@@ -18,7 +18,7 @@ from kondo_theory import (
     screening,
     token_trap,
 )
-from kondo_theory.gambling import equal_noise, means, noise_aware, roots, top_rate
+from kondo_theory.gambling import equal_noise, means, noise_aware, noisy_contexts, roots, top_rate
 from kondo_theory.geometry import (
     adam,
     alignment,
@@ -127,6 +127,11 @@ BROADCAST = {
     equal_noise.equal_noise_fixed_point: {"noise_ratio": NOISE, "gate": "dg", "temperature": ETA},
     equal_noise.equal_noise_floor_ratio: {"rate": RATE},
     equal_noise.equal_noise_top_rate_drift: {**PLACE, "rate": RATE},
+    noisy_contexts.entropy_weight: {"noise": NOISE, "temperature": ETA},
+    noisy_contexts.priced_gamble_drift: {**PLACE, "price": PRICE},
+    noisy_contexts.priced_gamble_floor: {"price": NOISE},
+    noisy_contexts.shut_out_noise: {"rate": RATE, "noisy_share": P},
+    noisy_contexts.soft_rest_odds: {"gap": NOISE, "noise": NOISE, "temperature": ETA},
     estimators.best_baseline: {"policy": POLICY, "rewards": REWARDS, "keep": CHANCES},
     estimators.best_step: {"moments": MOMENTS, "length": X, "batch_size": MANY, "smoothness": ETA},
     estimators.dg_baseline: {"p_correct": P, "n_arms": K, "temperature": ETA},
@@ -345,6 +350,23 @@ SCALARS = {
     gambling.expected_path: {"speed": lambda x: 1.0, "x_start": (0.3,), "learning_rate": (0.1,), "n_steps": (3,)},
     graded.evenly_graded: {"n_arms": (4,), "p_best": (0.3,), "baseline": (0.5,)},
     graded.graded_worst_case: {"n": (3,)},
+    noisy_contexts.first_batch: {
+        "noise": (0.5,),
+        "rate": (0.2,),
+        "rule": "delight",
+        "noisy_share": (0.5,),
+        "n_tokens": (3,),
+        "vocab_size": (2,),
+        "n_answers": (4,),
+    },
+    noisy_contexts.taken_in_noise: {
+        "rate": (0.2,),
+        "rule": "abs-advantage",
+        "noisy_share": (0.5,),
+        "n_tokens": (3,),
+        "vocab_size": (2,),
+        "n_answers": (4,),
+    },
     normal_rewards.normal_exact_moments: {**ONE_LAW, "batch_size": (10,), "n_kept": (3,)},
     normalised.exact_batch_moments: {"kept_at": kept_at, "batch_size": (10,), "n_kept": (3,)},
     screening_ties.share_with_ties: {
@@ -374,6 +396,7 @@ SHAPES_OF_THEIR_OWN = {
     autoregressive_rows.enumerated_balance: "of shapes (M,), (M, M), (M, M, M), …",
     row_balance.row_balance: "(B, T) arrays",
     screening_ties.kept_with_ties: "(T + 1,) array",
+    noisy_contexts.shared_budget: "(J,) array",
     positions.position_drifts: "The kinds are a sequence of",
     positions.percentile_drifts: "the kinds a sequence of K",
     stall_escape.passage_time: "(n + 1,) array",

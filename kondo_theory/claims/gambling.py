@@ -7,6 +7,13 @@ __all__ = ["CLAIMS"]
 _SETTING = "one context, arm 1 pays 0, arm 2 pays −Δ + σξ, ξ ~ N(0, 1), played with probability x; b = E R; r = σ/Δ"
 _LIMIT = "fixed points are those of the expected update: small steps or large batches"
 
+_BIDS = "predicted 0.85 and 1.00 of the first policy, and no less of a learnt one"
+_LEARNT = "predicted 0.85 against 0.66 of the first policy, and what is learnt bids little by delight"
+_UNLEARNT = "predicted 1.00 while the zero prompt is not learnt, which its noise prevents"
+_EQUAL = "predicted one half: noise on all prompts takes no budget"
+_NOTHING = "no drift is left: 0.5 is a coin"
+_REST = "independent tokens, Δ = 1/H, rest at "
+
 CLAIMS = (
     Claim(
         id="gambling-false-positives",
@@ -160,6 +167,77 @@ CLAIMS = (
             "margin_critical_noise": "√(2π)e^{κ²/2}",
             "extremes_efficiency": "1 + cφ(c)/Φ(−c)",
             "passes_to_align": "(K−2)/(Kp²)·c₀²/(1−c₀²)",
+        },
+    ),
+    Claim(
+        id="gambling-transformer",
+        statement=(
+            "Where a share s of the prompts is easy and its reward noisy, a gate at a fixed rate spends its budget "
+            "on luck: from the noise r = {shut_out} on the others get nothing by delight, in units of their largest "
+            "delight over ℓ, the surprisal of the easy ones; by |advantage| from {shut_out_abs} on, in units of "
+            "their largest. Learning the easy prompts, ℓ → 0, protects the first, while the price is above 0, and "
+            "not the second. PG, DG and zero price share no budget; DG follows noise as an entropy of weight "
+            "{entropy_weight}."
+        ),
+        source="here; the share of zero prompts and their noise are knobs of the code released with KG",
+        regime=(
+            "noise Gaussian and independent of the answer, of mean advantage 0 and one surprisal in the easy "
+            "prompts; infinite batches; none shuts the others out by delight if ρ ≥ s/2, by |advantage| if ρ ≥ s. "
+            "DG to second order in the advantage, in units of what a right arm pays more; it rests where the odds of "
+            "a wrong arm to the right one are {soft_odds}, and noise keeps the gate by delight from learning the "
+            "easy prompts in the same way. A true gamble, noise on one bad arm, has at a price λ > 0 that other "
+            "contexts set a floor of about {priced_floor}, at any noise. On token reversal: H = 6, M = 2, 5 of 10 "
+            "prompts all zeros, 300 updates"
+        ),
+        rule=DecisionRule(
+            statistic=(
+                f"{SIMULATED_RULE}; on token reversal {MEDIAN_RULE}; a final error is the mean of a seed's last "
+                "three evaluations of sampled tokens, on prompts drawn as ever, clean, or on the zero prompt; shares "
+                "are of all kept tokens of a training"
+            ),
+            undecided="a standard error above the resolution, or an interval over seeds that straddles its margin",
+            judged_from={"updates": 300, "seeds": 2},
+            criteria=(
+                Criterion("noisy share of the kept, rows by |advantage|(25 %), σ = 0.4", low=0.75, why=_BIDS),
+                Criterion("noisy share of the kept, rows by |advantage|(25 %), σ = 1", low=0.99, why=_BIDS),
+                Criterion(
+                    "noisy share of the kept, rows by |advantage|(25 %) − rows by delight(25 %), σ = 0.4",
+                    low=0.05,
+                    why=_LEARNT,
+                ),
+                Criterion("noisy share of the kept, rows by delight(3 %), σ = 1", low=0.9, why=_UNLEARNT),
+                Criterion(
+                    "noisy share of the kept, rows by |advantage|(25 %), equal noise", low=0.4, high=0.6, why=_EQUAL
+                ),
+                Criterion("final clean error, rows by |advantage|(25 %), σ = 1", low=0.4, why=_NOTHING),
+                Criterion("final clean error, rows by delight(3 %), σ = 1", low=0.4, why=_NOTHING),
+                Criterion("final clean error, rows by delight(3 %), σ = 0.4", low=0.3, why="nearly nothing is left"),
+                Criterion(
+                    "final clean error, rows by |advantage|(25 %) − rows by delight(25 %), σ = 1",
+                    low=0.05,
+                    why="what is learnt bids little by delight",
+                ),
+                *(
+                    Criterion(
+                        f"final clean error, {label}, σ = 0.4 − σ = 0",
+                        high=0.15,
+                        why="not taken in; a seed may leave the plateau a little later",
+                    )
+                    for label in ("PG", "DG", "zero-price", "token gate(30 %)")
+                ),
+                Criterion("final zero error, DG, σ = 0.4", low=0.03, high=0.2, why=_REST + "0.11"),
+                Criterion("final zero error, DG, σ = 1", low=0.3, why=_REST + "0.42"),
+                Criterion("final zero error, PG, σ = 0.4", high=0.05, why="no rest point"),
+                Criterion("final zero error, zero-price, σ = 0.4", high=0.05, why="no rest point"),
+                Criterion("final clean error, DG, equal noise", low=0.03, high=0.25, why=_REST + "0.11"),
+            ),
+        ),
+        formulas={
+            "shut_out": "1/Φ⁻¹(1−ρ/s)",
+            "shut_out_abs": "1/Φ⁻¹(1−ρ/(2s))",
+            "entropy_weight": "r²/(4η)",
+            "soft_odds": "e^{−2η/r²}",
+            "priced_floor": "√λ",
         },
     ),
 )

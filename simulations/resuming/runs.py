@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import MISSING, Field, asdict, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -17,16 +18,29 @@ from simulations.resuming.checkpoints import CheckpointDirectory
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["Shown", "progress_bar", "records", "under_way"]
+__all__ = ["LATE", "Shown", "progress_bar", "records", "under_way"]
 
 Shown = Callable[[int, str], None]
 """Told, as each part is done, how many runs are done and in a few words which was the last."""
 
 
+LATE = MappingProxyType({"late": True})
+"""Metadata of a field that older tables were written without: a record has it where it is not the default."""
+
+
 def records(configs: Iterable[DataclassInstance]) -> list[dict[str, Any]]:
-    """Return configurations as JSON values."""
-    values: list[dict[str, Any]] = json.loads(json.dumps([asdict(config) for config in configs]))
+    """Return configurations as JSON values; see ``LATE``."""
+    chosen = list(configs)
+    values: list[dict[str, Any]] = json.loads(json.dumps([asdict(config) for config in chosen]))
+    for config, value in zip(chosen, values, strict=True):
+        for each in fields(config):
+            if each.metadata.get("late") and getattr(config, each.name) == _default(each):
+                del value[each.name]
     return values
+
+
+def _default(field: Field[Any]) -> Any:
+    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 @contextmanager

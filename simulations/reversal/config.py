@@ -16,6 +16,8 @@ from kondo_theory.words import choice
 from simulations.errors import ReportedError
 from simulations.networks.sequence_scores import RULES_OF
 from simulations.networks.transformer import Architecture
+from simulations.resuming.runs import LATE
+from simulations.reversal.gambles.payment import Payment
 from simulations.reversal.objectives import BASELINES, REWARDS, TASKS, as_reversal
 
 __all__ = [
@@ -103,6 +105,8 @@ class ReversalConfig:
         PPO's: weight of its divergence from the sampler, at least 0.
     task : str
         One of :data:`simulations.reversal.objectives.TASKS`: what is to be written.
+    payment : Payment
+        Zero prompts, fewer than all, and noise of rewards.
 
     Raises
     ------
@@ -133,7 +137,8 @@ class ReversalConfig:
     network: Architecture = field(default_factory=Architecture)
     baseline: str = "mean"
     divergence: float = 0.0
-    task: str = "reverse"
+    task: str = field(default="reverse", metadata=LATE)
+    payment: Payment = field(default_factory=Payment, metadata=LATE)
 
     def __post_init__(self) -> None:
         for name, allowed in (
@@ -165,6 +170,9 @@ class ReversalConfig:
                 raise ValueError(f"{name} must be {allowed_range}, got {getattr(self, name)}")
         if self.divergence and self.method != "ppo":
             raise ValueError(f"a divergence belongs to ppo, got {self.divergence} with {self.method}")
+        if self.payment.zero_prompts >= self.prompts:
+            allowed = f"below the {self.prompts} prompts of a batch"
+            raise ValueError(f"zero_prompts must be {allowed}, got {self.payment.zero_prompts}")
 
     def _check_gate(self) -> None:
         gated, given = self.method in GATED, (self.rate is not None) + (self.price is not None)
@@ -216,7 +224,7 @@ class ReversalConfig:
             (self.network.head != "zero", f"{self.network.head} head"),
             (self.task != "reverse", f"{self.task} task"),
         )
-        return ", ".join((self.name, *(words for changed, words in changes if changed)))
+        return ", ".join((self.name, *(words for changed, words in changes if changed), *self.payment.words))
 
     @property
     def name(self) -> str:

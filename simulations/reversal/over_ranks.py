@@ -18,6 +18,7 @@ from simulations.networks.sequence_counts import SequenceCounts
 from simulations.networks.transformer import Transformer
 from simulations.ranks.placing import Placement
 from simulations.reversal.config import ReversalConfig
+from simulations.reversal.gambles.payment import Payment
 from simulations.reversal.training import ReversalRun
 
 __all__ = ["RankedReversal"]
@@ -41,6 +42,8 @@ class RankedReversal(ReversalRun):
         for name, whole in (("method", "pmpo"), ("rule", "entropy-band"), ("baseline", "batch-mean")):
             if getattr(config, name) == whole:
                 raise InputError(f"over ranks no {name} may look at the whole batch, as {whole} does")
+        if config.payment != Payment():
+            raise InputError(f"over ranks there are no zero prompts and no noise, got {config.label}")
         for number in (config.prompts, config.eval_prompts):
             place.own(number)
         self.place, self.ranks = place, place.ranks

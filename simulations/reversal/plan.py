@@ -18,6 +18,7 @@ from simulations.resuming.extending import Former, former_runs, is_finished
 from simulations.resuming.fingerprint import code_version
 from simulations.resuming.plans import RunPlan, require_takers
 from simulations.reversal.config import GATED, METHODS, PRESETS, ReversalConfig, preset_configs
+from simulations.reversal.gambles.payment import Payment
 from simulations.reversal.protocols.grid import STUDY, selected
 from simulations.reversal.scaling import SCALES, Scale, train_to_target
 from simulations.reversal.side_by_side.seeds import train
@@ -30,9 +31,6 @@ SCALING = "scaling"
 """The study that is a search and no list of runs."""
 MEASURED = ("step-times", "stale", "stall-noise", "row-gates", "screening-ties")
 """Studies that write tables of their own kind."""
-
-_REVERSE = ("task", "reverse")
-"""What no run's record says: tables from before there were tasks hold the same runs."""
 
 
 def study_kind(study: str | None) -> str:
@@ -50,12 +48,6 @@ class ReversalPlan(RunPlan[ReversalConfig]):
     def code(self) -> str:
         """The hash of what trains."""
         return code_version(train_to_target if self.study == SCALING else train)
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        """Every run as a JSON value; of a run that reverses its prompts the task is not said."""
-        every = super().records
-        return [{name: value for name, value in each.items() if (name, value) != _REVERSE} for each in every]
 
     @property
     def scale(self) -> Scale:
@@ -157,6 +149,8 @@ def plan_reversal(
     workers = workers or default_workers
     if captured and study == SCALING:
         raise ValueError(f"study {SCALING} trains one run after another, got --captured")
+    if captured and any(config.payment != Payment() for config in configs):
+        raise ValueError(f"study {study} has zero prompts and noise, which are not recorded, got --captured")
     plan = ReversalPlan(
         preset, tuple(configs), resolved.type, workers, out, overwrite, checkpoint_seconds, captured, study=study
     )
@@ -183,7 +177,8 @@ def _true_preset(configs: Sequence[ReversalConfig], study: str | None) -> str:
     fitting = []
     for name, size in PRESETS.items():
         wanted = dict.fromkeys(seeds, size.seeds) if study is None else _seeds(STUDIES[study].configs(name))
-        if updates >= size.updates and all(found >= wanted[label] for label, found in seeds.items()):
+        enough = size.updates if study is None else STUDIES[study].updates.get(name, size.updates)
+        if updates >= enough and all(found >= wanted[label] for label, found in seeds.items()):
             fitting.append(name)
     return fitting[-1] if fitting else next(iter(PRESETS))
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from kondo_theory.screening import SAMPLE_RULES
 from simulations.reversal.config import QUALITY_METHODS, ReversalConfig, preset_configs
+from simulations.reversal.gambles import study as gambling
 from simulations.reversal.protocols.grid import CELLS
 from simulations.reversal.readings.speedup import HARDNESS
 
@@ -144,20 +145,24 @@ class Study:
     methods : tuple of ReversalConfig
         Every run, its seed and number of updates aside.
     seeds : mapping of str to int
-        How many, by preset; the updates are those of :data:`simulations.reversal.config.PRESETS`.
+        How many, by preset.
     costly : tuple of str
         Names of methods that get at most ``COSTLY`` seeds.
+    updates : mapping of str to int
+        Of each run, by preset; where it says nothing those of :data:`simulations.reversal.config.PRESETS`.
     """
 
     title: str
     methods: tuple[ReversalConfig, ...]
     seeds: Mapping[str, int]
     costly: tuple[str, ...] = ()
+    updates: Mapping[str, int] = field(default_factory=dict)
 
     def configs(self, preset: str, seeds: Sequence[int] | None = None, **changes: Any) -> list[ReversalConfig]:
         """Return every run at the preset's sizes, unless ``seeds`` or ``changes`` say otherwise."""
         chosen = range(self.seeds[preset]) if seeds is None else seeds
-        configs = preset_configs(preset, self.methods, chosen, **changes)
+        own = {"updates": self.updates[preset]} if preset in self.updates else {}
+        configs = preset_configs(preset, self.methods, chosen, **(own | changes))
         if seeds is not None:
             return configs
         return [config for config in configs if config.method not in self.costly or config.seed < COSTLY[preset]]
@@ -253,6 +258,12 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             tuple(replace(config, learning_rate=rate) for config in QUALITY_METHODS for rate in (1e-4, 3e-4, 1e-3)),
             MappingProxyType({"smoke": 1, "quick": 3, "paper": 10}),
             costly=("ppo",),
+        ),
+        gambling.STUDY: Study(
+            "half of the prompts are zeros and pay a noisy reward: gates that it may take in, and controls",
+            gambling.CELLS,
+            MappingProxyType({"smoke": 1, "quick": 2, "paper": 10}),
+            updates=gambling.UPDATES,
         ),
         "protocols": Study(
             "rewards, baselines, last layers, learning rates and kinds of PPO, for the published errors",

@@ -32,6 +32,7 @@ from simulations.networks.sequence_step import Loss, SequenceStep
 from simulations.networks.transformer import Transformer
 from simulations.resuming.checkpoints import CheckpointFile
 from simulations.reversal.config import LATER, STREAMS, ReversalConfig
+from simulations.reversal.gambles.payment import ZERO_ANSWERS, Payment, luck_stream
 from simulations.reversal.methods import objective
 from simulations.reversal.objectives import advantage_of, error_columns, points, wrong_answers
 
@@ -61,6 +62,7 @@ def run_one(
         (mean since the last evaluation, NaN at update 0); token_error, sequence_error (sampled), greedy_token_error,
         greedy_sequence_error; with reward ``prefix`` also prefix_error and greedy_prefix_error, one minus it; with
         ``bag`` the same, and multiset_error and greedy_multiset_error, of answers with a wrong multiset of tokens.
+        With zero prompts also these errors on the zero prompt, zero_token_error and so on, and zero_backward_tokens.
     timings : DataFrame
         The same rows: update, and cumulative seconds of sampling, screening, training and evaluation.
 
@@ -112,6 +114,9 @@ class ReversalRun:
             gate_generator=self.generators["gate"],
             ranks=self.ranks,
         )
+        if config.payment.noisy:
+            self.generators["luck"] = torch.Generator(device).manual_seed(luck_stream(config.seed))
+        self.zero_tokens = torch.zeros((), dtype=torch.int64, device=device)  # backpropagated answers to zero prompts
         self.update = 0
         self.saved: int | None = None  # the update of the last good checkpoint
         self.rewards: list[Tensor] = []
@@ -121,18 +126,23 @@ class ReversalRun:
 
     def train_batch(self) -> None:
         """Sample a batch and take the method's optimizer steps on it."""
-        batch = self.screened_batch()
+        batch, payment = self.screened_batch(), self.config.payment
         for _ in range(self.config.passes):
             self.step.update(*batch)
+            if payment.zero_prompts:
+                self.zero_tokens += payment.kept_of_zeros(batch[2].keep, self.config.prompts)
         self.update += 1
 
     def screened_batch(self) -> tuple[Rollout, Tensor, Selection, Loss]:
         """Sample a batch and select from it; return what :meth:`SequenceStep.update` takes."""
         config, step = self.config, self.step
-        rollout = step.sample(self._prompts(config.prompts, "prompts"), config.length, config.answers)
+        prompts = config.payment.asked(self._prompts(config.prompts, "prompts"))
+        rollout = step.sample(prompts, config.length, config.answers)
         point = points(config.as_reversal(rollout.prompts), rollout.answers, config.reward)
         batch, dtype = len(point), rollout.log_policy.dtype
-        advantage = advantage_of(point, config.baseline, config.answers, batch, config.length, dtype)
+        luck = [self.generators["luck"]] if config.payment.noisy else []
+        paid = config.payment.paid(point, config.length, luck, config.answers, dtype)
+        advantage = advantage_of(paid, config.baseline, config.answers, batch, config.length, dtype)
         selection = step.select(rollout, advantage)
         self.rewards.append(self._mean(point.double()) / config.length)
         coefficient, loss = objective(config, rollout, advantage)
@@ -143,8 +153,21 @@ class ReversalRun:
         now, _ = clock(self.device)
         started, config = now(), self.config
         prompts = self._prompts(config.eval_prompts, "evaluation")
+        errors = self._errors(prompts, "")
+        if config.payment.zero_prompts:
+            zeros = prompts.new_zeros(-(-config.eval_prompts // ZERO_ANSWERS), config.length)
+            errors |= self._errors(zeros, "zero_") | {"zero_backward_tokens": int(self.zero_tokens)}
+        reward = float(torch.stack(self.rewards).mean()) if self.rewards else math.nan
+        self.rewards.clear()
+        self.rows.append({"update": self.update, **self._counts(), "train_reward": reward, **errors})
+        self.evaluation_seconds += now() - started
+        seconds = {name: self.step.seconds[name] for name in PHASES}
+        self.timings.append({"update": self.update, **seconds, "evaluation": self.evaluation_seconds})
+
+    def _errors(self, prompts: Tensor, kind: str) -> dict[str, float]:
+        """Return the errors of answers to prompts, sampled and greedy, by column."""
+        config, errors = self.config, {}
         right = config.as_reversal(prompts)
-        errors: dict[str, float] = {}
         for prefix, greedy in (("", False), ("greedy_", True)):
             rollout = sample(
                 self.step.network,
@@ -157,13 +180,8 @@ class ReversalRun:
             if not bool(rollout.log_policy.isfinite().all()):
                 raise FloatingPointError("the policy's log-probabilities are not finite")
             *wrong, n_tokens, n_answers = self._total(wrong_answers(right, rollout.answers)).tolist()
-            errors |= error_columns(config.reward, prefix, wrong, n_tokens, n_answers)
-        reward = float(torch.stack(self.rewards).mean()) if self.rewards else math.nan
-        self.rewards.clear()
-        self.rows.append({"update": self.update, **self._counts(), "train_reward": reward, **errors})
-        self.evaluation_seconds += now() - started
-        seconds = {name: self.step.seconds[name] for name in PHASES}
-        self.timings.append({"update": self.update, **seconds, "evaluation": self.evaluation_seconds})
+            errors |= error_columns(config.reward, kind + prefix, wrong, n_tokens, n_answers)
+        return errors
 
     def save(self, checkpoint: CheckpointFile) -> None:
         """Keep the state."""
@@ -203,6 +221,7 @@ class ReversalRun:
         self.step.counts = SequenceCounts(**{name: self.rows[-1][name] for name in asdict(SequenceCounts())})
         self.step.seconds = {name: self.timings[-1][name] for name in PHASES}
         self.evaluation_seconds = self.timings[-1]["evaluation"]
+        self.zero_tokens.fill_(self.rows[-1].get("zero_backward_tokens", 0))
 
     def _placed(self, policy: Transformer) -> Transformer:
         return policy.to(self.device)
@@ -239,13 +258,14 @@ def tidy(configs: Sequence[ReversalConfig], curves: Sequence[pd.DataFrame]) -> p
     """Join the curves into one table with the configuration of each run in front, in the order of ``configs``.
 
     The baseline, the divergence, the last layers of the network and the task have columns if any run has another than
-    the default: a table without them had the defaults.
+    the default, and so have the zero prompts and the noise: a table without them had the defaults.
     """
     settings = [asdict(config) for config in configs]
     for each in settings:
         network = each.pop("network")
-        each |= {"final_norm": network["final_norm"], "head": network["head"]}
-    dropped = () if any(each[name] != value for each in settings for name, value in LATER.items()) else LATER
+        each |= {"final_norm": network["final_norm"], "head": network["head"], **each.pop("payment")}
+    late = (LATER, asdict(Payment()))
+    dropped = {name for group in late if all(each | group == each for each in settings) for name in group}
     frames = []
     for config, setting, curve in zip(configs, settings, curves, strict=True):
         columns = {key: value for key, value in setting.items() if key not in dropped}

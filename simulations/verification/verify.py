@@ -78,6 +78,10 @@ CHECKS: dict[str, Check] = {
         simulate="simulations.verification.checks.gambling.noise_aware:noise_aware_gate",
         measure="simulations.verification.checks.mnist.gamble:noise_aware_gate",
     ),
+    "gambling-transformer": Check(
+        simulate="simulations.verification.checks.gambling.noisy_contexts:gambling_transformer",
+        measure="simulations.verification.checks.reversal.gambling:gambling_transformer",
+    ),
     "context-allocation": Check(simulate="simulations.verification.checks.bandits.contexts:context_allocation"),
     "stale-actors": Check(
         simulate="simulations.verification.checks.off_policy.stale_actors:stale_actors",

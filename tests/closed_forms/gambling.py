@@ -14,6 +14,7 @@ from scipy.optimize import brentq, minimize_scalar
 from closed_forms import ClosedForm
 from kondo_theory import gambling
 from kondo_theory.gambling import equal_noise as gambling_equal_noise
+from kondo_theory.gambling import noisy_contexts
 from kondo_theory.gambling import top_rate as gambling_top_rate
 from kondo_theory.gambling.means import soft_part_log
 
@@ -58,6 +59,21 @@ def safest_rate():
 
 def nearly(rate_drift, x):
     return lambda rho, r: float(rate_drift(x, r, rho))
+
+
+def budget(most):
+    """Draw a share of noisy samples and a rate below ``most`` times it."""
+
+    def draw(generator):
+        s = generator.uniform(0.1, 0.9)
+        return {"s": s, "rho": most * s * generator.uniform(0.02, 0.95)}
+
+    return draw
+
+
+def small_price(**at):
+    """Return the floor at a price; its leading form is off by a quarter of √λ."""
+    return float(noisy_contexts.priced_gamble_floor(at["lambda"]))
 
 
 CLOSED_FORMS = {
@@ -121,6 +137,19 @@ CLOSED_FORMS = {
             nothing, lambda: gambling_equal_noise.equal_noise_floor_ratio(0.1), 0.0025
         ),
     },
+    "gambling-transformer": {
+        "shut_out": ClosedForm(budget(0.5), lambda s, rho: float(noisy_contexts.shut_out_noise(rho, s))),
+        "shut_out_abs": ClosedForm(
+            budget(1.0), lambda s, rho: float(noisy_contexts.shut_out_noise(rho, s, "abs-advantage"))
+        ),
+        "entropy_weight": ClosedForm(
+            uniform(r=(0.1, 4), eta=(0.1, 3)), lambda r, eta: float(noisy_contexts.entropy_weight(r, eta))
+        ),
+        "soft_odds": ClosedForm(
+            uniform(r=(0.5, 4), eta=(0.1, 3)), lambda r, eta: float(noisy_contexts.soft_rest_odds(1.0, r, eta))
+        ),
+        "priced_floor": ClosedForm(lambda generator: {"lambda": 10 ** generator.uniform(-12, -9)}, small_price, 1e-4),
+    },
 }
 
 _ATOM = {"−Δ + σξ": "the setting: what the gambling arm pays", "σ/Δ": "the definition of r"}
@@ -145,6 +174,10 @@ QUOTED: dict[str, dict[str, str]] = {
     "gambling-top-rate": {
         **_ATOM,
         "(ρ = 1 %, r = 0.365)": "an example, computed in test_several_points_coexist",
+    },
+    "gambling-transformer": {
+        "ρ ≥ s/2": "the largest rate at which half of the noisy samples fill the budget: a step of the derivation",
+        "H = 6, M = 2, 5 of 10 prompts all zeros, 300 updates": "the setting of the measurement",
     },
     "equal-noise": {
         **_ATOM,

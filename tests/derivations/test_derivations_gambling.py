@@ -22,6 +22,7 @@ CLAIMS = (
     "gambling-top-rate",
     "equal-noise",
     "noise-aware-gate",
+    "gambling-transformer",
 )
 
 
@@ -78,6 +79,11 @@ MUTATIONS = [
     ("gambling-top-rate", "_floor", lambda: gaussian.positive_part(sp.Integer(1))),
     ("equal-noise", "_hard_mean", lambda mean: gaussian.positive_part(mean)),
     ("equal-noise", "_at_one", lambda: 1 - r * gaussian.isoperimetric(rho)),
+    ("gambling-transformer", "_shut_out", lambda: 1 / gaussian.density(rho / s)),
+    ("gambling-transformer", "_shut_out_abs", lambda: 1 / (sp.sqrt(2) * sp.erfinv(1 - 2 * rho / s))),
+    ("gambling-transformer", "_entropy_weight", lambda: r**2 / (2 * eta)),
+    ("gambling-transformer", "_soft_odds", lambda: sp.exp(-eta / r**2)),
+    ("gambling-transformer", "_priced_floor", lambda: sp.Symbol("lambda", positive=True)),
     ("equal-noise", "_FLOOR_RATIOS", {3: sp.Rational(92, 100), 10: sp.Rational(174, 100)}),
 ]
 

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from falsification.statements import FloatArray, probability, states
+from falsification.statements import FloatArray, probability, refuted, states
 from kondo_theory import gambling
-from kondo_theory.gambling import noise_aware
+from kondo_theory.gambling import noise_aware, noisy_contexts
 from kondo_theory.gambling.equal_noise import equal_noise_drift, equal_noise_fixed_point, equal_noise_top_rate_drift
 from kondo_theory.gambling.top_rate import corner_noise_ratio, top_rate_drift, top_rate_points
 
@@ -86,3 +86,52 @@ def _noise_aware(rng):
             lower,
         ]
     )
+
+
+def _bids(rng, most):
+    """Return what noisy contexts take by delight, and by |advantage|, less what they take once they are learnt.
+
+    Rates go up to ``most`` times the share of positive advantages.
+    """
+    s, noise, clean = rng.uniform(0.1, 0.9), math.exp(rng.uniform(-1, 2)), rng.uniform(0.2, 0.8)
+    rate = min(1.0, most * (s / 2 + (1 - s) * clean)) * rng.uniform(0.02, 1.0)
+    mass, mean = np.array([s, (1 - s) * clean, (1 - s) * (1 - clean)]), np.array([0.0, 1 - clean, -clean])
+    lost = []
+    for rule in ("delight", "abs-advantage"):
+        taken = []
+        for surprisal in (0.7, 0.05):
+            ell = np.array([surprisal, -math.log(clean), -math.log1p(-clean)])
+            taken.append(s * noisy_contexts.shared_budget(mass, mean, [noise, 0, 0], ell, rate, rule).kept[0])
+        lost.append(float(taken[0] - taken[1]))
+    return lost
+
+
+@states("gambling-transformer", "at a price above 0 learning lowers a bid by delight, and by |advantage| never")
+def _noisy_contexts(rng):
+    by_delight, by_size = _bids(rng, 0.99)
+    x, price, noise = float(probability(rng)), math.exp(rng.uniform(-6, 0)), math.exp(rng.uniform(-1, 2))
+    floor = float(noisy_contexts.priced_gamble_floor(price))
+    below = float(noisy_contexts.priced_gamble_drift(x * floor * (1 - 1e-9), noise, price))
+    return np.array([by_delight + 1e-9, 1e-9 - abs(by_size), 1e-300 - below])
+
+
+@refuted("gambling-transformer", "at any rate learning lowers a bid by delight")
+def _any_rate(rng):
+    return _bids(rng, 10.0)[0] + 1e-9
+
+
+@states("gambling-transformer", "clean contexts get nothing if and only if the noise is above the one that shuts out")
+def _shut_out(rng):
+    rule = ("delight", "advantage", "abs-advantage")[int(rng.integers(3))]
+    s, p, ell = rng.uniform(0.1, 0.9), rng.uniform(0.2, 0.8), rng.uniform(0.05, 1.0)
+    rate = s * rng.uniform(0.02, 0.45)
+    scores = {"delight": -(1 - p) * math.log(p), "advantage": 1 - p, "abs-advantage": max(p, 1 - p)}
+    unit = scores[rule] / (ell if rule == "delight" else 1.0)
+    critical = float(noisy_contexts.shut_out_noise(rate, s, rule)) * unit
+    clean = []
+    for noise in (0.98 * critical, 1.02 * critical):
+        mass, mean = np.array([s, (1 - s) * p, (1 - s) * (1 - p)]), np.array([0.0, 1 - p, -p])
+        ells = np.array([ell, -math.log(p), -math.log1p(-p)])
+        found = noisy_contexts.shared_budget(mass, mean, [noise, 0, 0], ells, rate, rule)
+        clean.append(float(mass[1:] @ found.kept[1:]))
+    return np.array([clean[0] - 1e-9, 1e-9 - clean[1]])

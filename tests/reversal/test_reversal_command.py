@@ -141,8 +141,12 @@ MISTAKES = [
     (
         ("--study", "joy"),
         "study must be one of quality, token-trap, stall-escape, screening, screening-tasks, neighbours, reward, "
-        "tasks, speedup, learning-rate, protocols, "
+        "tasks, speedup, learning-rate, gambling, protocols, "
         "scaling, step-times, stale, stall-noise, row-gates, screening-ties, got 'joy'",
+    ),
+    (
+        ("--study", "gambling", "--captured"),
+        "study gambling has zero prompts and noise, which are not recorded, got --captured",
     ),
     (
         ("--study", "quality", "--length", "3"),

@@ -26,7 +26,7 @@ _OF_GROUPS = ("max-variance", "group-spread")
 @options.PRESET
 @options.study(
     "Named runs: quality (default), token-trap, screening, screening-tasks, neighbours, reward, tasks, "
-    "speedup, learning-rate, protocols, scaling; step-times: seconds of an update; "
+    "speedup, learning-rate, gambling, protocols, scaling; step-times: seconds of an update; "
     "stale: older, broken and mistaken actors; "
     "stall-noise: drift and noise along stalls; row-gates: what gates on answers do along training; "
     "screening-ties: gates that keep whatever ties with the k-th score.",

@@ -27,6 +27,7 @@ from simulations.networks.sequence_counts import SequenceCounts
 from simulations.networks.stacked_answers.rollouts import log_race, sample_side_by_side
 from simulations.networks.stacked_answers.steps import DivergedError
 from simulations.reversal.config import ReversalConfig
+from simulations.reversal.gambles.payment import Payment
 from simulations.reversal.methods import objective
 from simulations.reversal.objectives import advantage_of, points
 from simulations.reversal.side_by_side.seeds import ReversalSeeds
@@ -50,6 +51,8 @@ class CapturedSeeds(ReversalSeeds):
 
     def __init__(self, configs: Sequence[ReversalConfig], device: torch.device) -> None:
         super().__init__(configs, device)
+        if self.config.payment != Payment():
+            raise ValueError(f"recorded batches have no zero prompts and no noise, got {self.config.label}")
         self._record()
 
     @property

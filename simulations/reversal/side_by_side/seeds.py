@@ -31,6 +31,7 @@ from simulations.networks.stacked_answers.transformer import StackedTransformer
 from simulations.networks.transformer import Transformer
 from simulations.resuming.checkpoints import CheckpointFile
 from simulations.reversal.config import STREAMS, ReversalConfig
+from simulations.reversal.gambles.payment import ZERO_ANSWERS, luck_stream
 from simulations.reversal.methods import objective
 from simulations.reversal.objectives import advantage_of, error_columns, points, wrong_kinds
 
@@ -105,6 +106,13 @@ class ReversalSeeds:
         self.generators = {
             name: [torch.Generator(device).manual_seed(seeds[name]) for seeds in streams] for name in STREAMS[1:]
         }
+        if config.payment.noisy:
+            self.generators["luck"] = [
+                torch.Generator(device).manual_seed(luck_stream(each.seed)) for each in configs
+            ]
+        self.zero_tokens = torch.zeros(
+            len(configs), dtype=torch.int64, device=device
+        )  # answers to zero prompts, kept
         n_positions = 2 * config.length - 1
         network = StackedTransformer(
             [
@@ -133,42 +141,59 @@ class ReversalSeeds:
     def train_batch(self) -> None:
         """Sample a batch of every seed and take the method's optimizer steps on it."""
         config, step, n_seeds = self.config, self.step, len(self.configs)
-        rollout = step.sample(self._prompts(config.prompts, "prompts"), config.length, config.answers)
+        prompts = config.payment.asked(self._prompts(config.prompts, "prompts"))
+        rollout = step.sample(prompts, config.length, config.answers)
         point = points(config.as_reversal(rollout.prompts), rollout.answers, config.reward)
         batch, dtype = len(point) // n_seeds, rollout.log_policy.dtype
-        advantage = advantage_of(point, config.baseline, config.answers, batch, config.length, dtype)
+        paid = config.payment.paid(point, config.length, self.generators.get("luck", []), config.answers, dtype)
+        advantage = advantage_of(paid, config.baseline, config.answers, batch, config.length, dtype)
         advantage = advantage.view(n_seeds, -1)
         selection = step.select(rollout, advantage)
         self.rewards.append(point.view(n_seeds, -1).double().mean(1) / config.length)
         coefficient, loss = objective(config, rollout, advantage)
         for _ in range(config.passes):
             step.update(rollout, coefficient, selection, config.prompts, loss)
+            if config.payment.zero_prompts:
+                self.zero_tokens += config.payment.kept_of_zeros(selection.keep, config.prompts)
         self.update += 1
 
     def evaluate(self) -> None:
         """Append the row of this update to every curve."""
         now, _ = clock(self.device)
         started, config, n_seeds = now(), self.config, len(self.configs)
-        wrong = self._wrong_answers().tolist()  # of every seed, sampled and greedy: by kind
+        prompts = self._prompts(config.eval_prompts, "evaluation")
+        errors = self._errors(prompts, "")
+        if config.payment.zero_prompts:
+            n_zeros = -(-config.eval_prompts // ZERO_ANSWERS)
+            zeros = self._errors(prompts.new_zeros(n_seeds, n_zeros, config.length), "zero_")
+            kept = self.zero_tokens.tolist()
+            errors = [
+                one | other | {"zero_backward_tokens": n} for one, other, n in zip(errors, zeros, kept, strict=True)
+            ]
         rewards = torch.stack(self.rewards).mean(0).tolist() if self.rewards else [math.nan] * n_seeds
         self.rewards.clear()
-        n_answers = config.eval_prompts
-        n_tokens = n_answers * config.length
-        for place, (sampled, greedy) in enumerate(wrong):
-            errors = error_columns(config.reward, "", sampled, n_tokens, n_answers)
-            errors |= error_columns(config.reward, "greedy_", greedy, n_tokens, n_answers)
+        for place, found in enumerate(errors):
             counts = asdict(self.step.counts[place])
-            row = {"update": self.update, **counts, "train_reward": rewards[place], **errors}
+            row = {"update": self.update, **counts, "train_reward": rewards[place], **found}
             self.rows[place].append(row)
         self.evaluation_seconds += now() - started
         seconds = {**{name: self.step.seconds[name] for name in PHASES}, "evaluation": self.evaluation_seconds}
         self.timings.append({"update": self.update, **{name: each / n_seeds for name, each in seconds.items()}})
 
-    def _wrong_answers(self) -> Tensor:
+    def _errors(self, prompts: Tensor, kind: str) -> list[dict[str, float]]:
+        """Return the errors of answers to prompts (S, P, H) by column, sampled and greedy, of every seed."""
+        config, n_answers = self.config, prompts.shape[1]
+        n_tokens = n_answers * config.length
+        return [
+            error_columns(config.reward, kind, sampled, n_tokens, n_answers)
+            | error_columns(config.reward, f"{kind}greedy_", greedy, n_tokens, n_answers)
+            for sampled, greedy in self._wrong_answers(prompts).tolist()
+        ]
+
+    def _wrong_answers(self, prompts: Tensor) -> Tensor:
         """Return the sums of :func:`~.objectives.wrong_kinds` of every seed, sampled and greedily, (S, 2, 5)."""
         config, network, n_seeds = self.config, self.step.network, len(self.configs)
-        prompts = self._prompts(config.eval_prompts, "evaluation")
-        shape = (config.eval_prompts, 1, config.length, config.vocab_size)
+        shape = (prompts.shape[1], 1, config.length, config.vocab_size)
         race = log_race(shape, network, self.generators["evaluation"])
         race = torch.cat([race, torch.zeros_like(race)], 2)  # two answers to each prompt: one drawn, one greedy
         total = torch.zeros(n_seeds, 2, 5, dtype=torch.int64, device=self.device)
@@ -221,6 +246,8 @@ class ReversalSeeds:
         n_seeds, last = len(self.configs), self.timings[-1]
         self.step.seconds = {name: last[name] * n_seeds for name in PHASES}
         self.evaluation_seconds = last["evaluation"] * n_seeds
+        kept = [rows[-1].get("zero_backward_tokens", 0) for rows in self.rows]
+        self.zero_tokens.copy_(torch.tensor(kept))
 
     def _identity(self) -> str:
         """Return what must agree for resumed runs to have the same bytes."""
