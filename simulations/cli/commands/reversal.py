@@ -26,7 +26,7 @@ _OF_GROUPS = ("max-variance", "group-spread")
 @options.PRESET
 @options.study(
     "Named runs: quality (default), token-trap, screening, screening-tasks, neighbours, reward, learning-rate, "
-    "protocols, scaling; step-times: seconds of an update; stale: older, broken and mistaken actors; "
+    "temperature, protocols, scaling; step-times: seconds of an update; stale: older, broken and mistaken actors; "
     "stall-noise: drift and noise along stalls; row-gates: what gates on answers do along training; "
     "screening-ties: gates that keep whatever ties with the k-th score.",
     completion.keys_in(
@@ -46,7 +46,7 @@ _OF_GROUPS = ("max-variance", "group-spread")
 @options.methods("pg, dg, token-gate, row-gate, ppo, pmpo", "simulations.reversal.config")
 @options.rates("the gates")
 @options.price("the gates")
-@options.temperature("a gate at a price and of dg")
+@options.temperature("a gate and of dg, beside which a gate at a rate stays hard")
 @options.rules("the gates", *_OF_TOKENS, *_OF_GROUPS)
 @click.option(
     "--length", "lengths", multiple=True, type=int, metavar="H", help="Tokens an answer. Default: 10; repeatable."
