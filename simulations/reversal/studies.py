@@ -228,10 +228,10 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             costly=("ppo",),
         ),
         "temperature": Study(
-            "DG over temperatures; gates drawn at the batch's quantile, on tokens as KG has it and on rows; 20 core "
+            "DG over temperatures; gates drawn at the batch's quantile, on tokens as KG has it and on rows; 15 core "
             "minutes at preset quick",
             _OVER_TEMPERATURES,
-            MappingProxyType({"smoke": 1, "quick": 3, "paper": 10}),
+            MappingProxyType({"smoke": 1, "quick": 2, "paper": 10}),
             updates=MappingProxyType({"quick": 400}),
         ),
         "protocols": Study(
