@@ -37,6 +37,7 @@ from kondo_theory.claims import (
     off_policy,
     reversal,
     screening,
+    temperature,
     tokens,
 )
 from kondo_theory.claims.registry import SOURCES, Claim, Criterion, DecisionRule, Verdict
@@ -68,6 +69,7 @@ _TITLES = {
     "Estimates from a part of the samples": estimators,
     "What a step costs": cost,
     "Tokens that share an advantage": tokens,
+    "The temperature": temperature,
     "Measured on MNIST": mnist,
     "Measured on token reversal": reversal,
     "Measured on a language model": language_model,
