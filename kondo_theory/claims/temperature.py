@@ -31,15 +31,15 @@ CLAIMS = (
         source="here; the gate is KG Algorithm 1",
         regime=(
             "infinite batches; in a batch whose price is the (k+1)-th largest a cold gate keeps k + 1/2 if nothing "
-            "ties. The share rises with η where the density mirrored at the price is nowhere larger above it, to "
-            "first order by {cold_growth}·η²|f′(λ)|, and turns at most as often as the mirrored difference changes "
+            "ties. The share rises with η where the density mirrored at the price is nowhere larger above it, for "
+            "small η by {cold_growth}·η²|f′(λ)|, and turns at most as often as the mirrored difference changes "
             "sign: of exponential delight {exponential} is kept at η = 1, more than one half from ρ = 0.4 on. "
-            "Costs: one symmetric context, R in {0, 1}, u = (1−b)ε, h = bp, y and x < y the shares of wrong "
-            "samples among what the soft and the hard gate keep. With two arms and a hot gate softness pays iff "
-            "(b/(1−b))² > {hot_odds}, so never for b ≤ 1/2, but for u = h. With graded rewards the top half can "
-            "point away from ∇J (cosine {hard_cosine}), where a hot gate keeps its direction. On MNIST "
-            "(784-100-100-10 ReLU network, batches of 100, 3,000 updates) it keeps what the delights along other "
-            "methods' training predict"
+            "Costs: one symmetric context, R in {0, 1}, u = (1−b)ε, h = bp, y and x < y the shares of wrong samples "
+            "among what the soft and the hard gate keep. With two arms and a hot gate softness pays iff (b/(1−b))² "
+            "> {hot_odds}, so never for b ≤ 1/2, but for u = h. With graded rewards the top half can point away "
+            "from ∇J (cosine {hard_cosine}), where a hot gate keeps its direction. On MNIST (784-100-100-10 ReLU "
+            "network, batches of 100, 3,000 updates) it keeps what the delights along other methods' training "
+            "predict"
         ),
         rule=DecisionRule(
             statistic=SIMULATED_RULE
