@@ -47,7 +47,7 @@ def _limits(proof: Proof) -> None:
     proof.argue(
         "In a batch of B whose price is the (k+1)-th largest, n samples lie above and t ≥ 1 at it, n ≤ k < n + t; a "
         "cold gate keeps n + t/2. Without ties that is half a sample more than k.",
-        "The last step, sample by sample.",
+        "the step before holds for each sample",
         [sp.limit(sum(_sigma(cold * (chi - batch[2])) for chi in batch), cold, sp.oo) for batch, _ in batches]
         == [kept for _, kept in batches],
         latex=r"B\rho(0+)=n+\tfrac t2;\quad t=1:\ k+\tfrac12",
@@ -93,7 +93,8 @@ def _monotone(proof: Proof) -> None:
     proof.argue(
         "So the share never falls where D ≥ 0, as at the upper tail of a symmetric density with one peak, and never "
         "rises where D ≤ 0.",
-        "The other factors are positive.",
+        "the other factors are positive",
+        latex=r"D\ge0\Rightarrow\rho'(\eta)\ge0,\qquad D\le0\Rightarrow\rho'(\eta)\le0",
     )
     u = _y / eta
     proof.identity(
@@ -105,7 +106,8 @@ def _monotone(proof: Proof) -> None:
     )
     proof.argue(
         "So the share turns at most as often as D changes its sign, and in the same order.",
-        "A totally positive kernel does not increase the number of sign changes (Karlin's variation diminishing).",
+        "a totally positive kernel does not increase the number of sign changes (Karlin's variation diminishing)",
+        latex=r"S^-(\rho')\le S^-(D)",
     )
     s = sp.Symbol("s", positive=True)
     kept = proof.identity(
