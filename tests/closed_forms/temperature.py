@@ -64,5 +64,13 @@ QUOTED = {
         "P(χ>λ) + P(χ=λ)/2": "a limit in the proof",
         "k + 1/2": "a limit in the proof",
         "b ≤ 1/2": "what hot_odds implies, a step of the proof",
+        "1−ρ quantile": "a definition",
+        "(k+1)-th": "a definition",
+        "η²|f′(λ)|": "what cold_growth is multiplied by",
+        "ρ = 0.4": "from where exponential is above one half, which the search for counterexamples looks at",
+        "u = (1−b)ε, h = bp": "definitions",
+        "(b/(1−b))²": "what hot_odds is compared with",
+        "784-100-100-10": "widths of a network",
+        "batches of 100, 3,000 updates": "sizes of the measurement",
     },
 }
