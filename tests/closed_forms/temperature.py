@@ -72,5 +72,6 @@ QUOTED = {
         "(b/(1−b))²": "what hot_odds is compared with",
         "784-100-100-10": "widths of a network",
         "batches of 100, 3,000 updates": "sizes of the measurement",
+        "ρ from 3 to 30 %": "settings of the measurement",
     },
 }
