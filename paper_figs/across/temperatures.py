@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kondo_theory.geometry.quantile_gate import exponential_share
-from paper_figs.arranging import label_curves, stack_names
+from paper_figs.arranging import stack_names
 from paper_figs.marks import draw_measured, reference
 from paper_figs.panels import caption, finding, panels
 from paper_figs.style import MethodStyle, method_style, shades
@@ -45,35 +45,37 @@ def _shares(ax: Axes) -> None:
     eta = np.geomspace(0.01, 100, 200)
     rates = (0.01, 0.03, 0.1, 0.45)
     for rate, colour in zip(rates, shades(len(rates)), strict=True):
-        ax.plot(eta, exponential_share(rate, eta), color=colour, label=f"ρ = {percent(rate)}")
+        ax.plot(eta, exponential_share(rate, eta), color=colour, label=f"ρ = {100 * rate:g} %")
     reference(ax, y=0.5)
     ax.set(xscale="log", yscale="log", xlabel="temperature η", ylabel="share kept", ylim=(0.008, 0.9))
     kept = float(exponential_share(0.03, 1.0))
-    finding(ax, f"At ρ = {percent(0.03)} and η = 1 the gate keeps {percent(kept)}")
+    finding(ax, f"At ρ = {percent(0.03, 1)} and η = 1 the gate keeps {percent(kept)}")
     stack_names(ax, (0.97, 0.45))
 
 
 def _errors(ax: Axes, images: pd.DataFrame) -> None:
     hard = [f"DG-K({100 * rate:g} %)" for rate in (*_RATES, 0.5)]
-    found = _drawn(ax, images, hard, method_style("exact k"), label="hard")
+    found = _drawn(ax, images, hard, method_style("exact k"))
+    names = {"hard": method_style("exact k").colour}
     for rate, colour in zip(_RATES, shades(len(_RATES)), strict=True):
         soft = [f"DG-K({100 * rate:g} %, η={eta:g})" for eta in _SOFT]
         there = [label for label in soft if label in set(images["label"])]
-        found |= _drawn(ax, images, there, MethodStyle(colour, "o"), label=f"soft, ρ = {percent(rate)}")
-    ax.set(xscale="log", xlabel="share of the samples kept", ylabel="final test error (percent)", xlim=(0.02, 0.7))
+        found |= _drawn(ax, images, there, MethodStyle(colour, "o"))
+        names[f"soft, ρ = {100 * rate:g} %"] = colour
+    ax.set(xlabel="share of the samples kept", ylabel="final test error (percent)", xlim=(0, 0.55))
     warm, half = found[f"DG-K(3 %, η={_SOFT[-1]:g})"], found["DG-K(50 %)"]
-    finding(ax, f"ρ = {percent(0.03)} at η = 1 ends at {number(warm)} %, the hard gate at {percent(0.5)} at "
+    finding(ax, f"ρ = {percent(0.03, 1)} at η = 1 ends at {number(warm)} %, the hard gate at {percent(0.5, 1)} at "
                 f"{number(half)} %")  # fmt: skip
-    stack_names(ax, (0.03, 0.97))
+    stack_names(ax, (0.05, 0.97), names)
 
 
-def _drawn(ax: Axes, images: pd.DataFrame, labels: list[str], style: MethodStyle, label: str) -> dict[str, float]:
+def _drawn(ax: Axes, images: pd.DataFrame, labels: list[str], style: MethodStyle) -> dict[str, float]:
     """Draw final errors against shares kept, and return the medians of the errors in percent by label."""
     runs = {each: images[images["label"] == each] for each in labels}
     share = [float(np.median(_shares_of(each))) for each in runs.values()]
     ends = [bootstrap(100 * _final(each)) for each in runs.values()]
     value, low, high = ([getattr(end, name) for end in ends] for name in ("value", "low", "high"))
-    draw_measured(ax, share, value, low, high, style, label=label)
+    draw_measured(ax, share, value, low, high, style)
     return dict(zip(labels, value, strict=True))
 
 
@@ -89,7 +91,7 @@ def _final(runs: pd.DataFrame) -> np.ndarray:
 
 
 def _robust(ax: Axes, images: pd.DataFrame, answers: pd.DataFrame) -> None:
-    most = {}
+    most, names = {}, {}
     for name, style, frame, labels in (
         ("DG, MNIST", "DG", images, {eta: _dg(eta) for eta in (0.1, 0.3, 1.0, 3.0, 10.0)}),
         ("DG-K(3 %), MNIST", "DG-K(3 %)", images, _gates("DG-K")),
@@ -103,13 +105,15 @@ def _robust(ax: Axes, images: pd.DataFrame, answers: pd.DataFrame) -> None:
             continue
         value, low, high = ([100 * getattr(end, each) for end in ends] for each in ("value", "low", "high"))
         places = [eta or _NONE for eta in there]
-        draw_measured(ax, places, value, low, high, method_style(style), label=name)
+        draw_measured(ax, places, value, low, high, method_style(style))
+        names[name] = method_style(style).colour
         most[name] = max(value) / min(value)
     ax.set(xscale="log", yscale="log", xlabel="temperature η", ylabel="final error (percent)")
+    ax.set_ylim(top=300)  # room for the names
     ax.set_xticks([_NONE, 0.1, 1, 10], ["0", "0.1", "1", "10"])
     worst = max(most, key=lambda name: most[name])
     finding(ax, f"Errors move by up to {number(most[worst])} times, most for the {worst}")
-    label_curves(ax)
+    stack_names(ax, (0.97, 0.97), names)
 
 
 def _dg(eta: float) -> str:
