@@ -391,6 +391,12 @@ FIGURES = {
         ("sweep row-dependence",),
         "page",
     ),
+    "temperature-robustness": FigureEntry(
+        "shares kept at the batch's quantile, and errors over temperatures (and quantile-bernoulli-gate)",
+        "paper_figs.across.temperatures:temperature_robustness",
+        ("mnist-temperature", "reversal-temperature"),
+        "page",
+    ),
     "screening-ties": FigureEntry(
         "what a gate keeps that keeps ties at the k-th score, and the errors it ends at on token reversal",
         "paper_figs.tokens.screening_ties:screening_ties",

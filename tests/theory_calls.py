@@ -32,6 +32,7 @@ from kondo_theory.geometry import (
     normal_rewards,
     normalised,
     optimal,
+    quantile_gate,
     symmetric,
 )
 from kondo_theory.geometry.quality_cost import (
@@ -218,6 +219,9 @@ BROADCAST = {
     counts.nothing_kept: {"rate": RATE, "batch_size": MANY},
     counts.inverse_count: {"rate": RATE, "batch_size": MANY},
     normalised.kept_gradient: {"policy": POLICY, "keep": CHANCES, "first": FIRST, "second": SECOND},
+    quantile_gate.exponential_share: {"rate": RATE, "temperature": (0.2, 0.7, 3.0)},
+    quantile_gate.quantile_gate: {**ONE, "rate": RATE, "temperature": (0.2, 0.7, 3.0)},
+    quantile_gate.soft_gain: {**ONE, "soft_wrong": (0.5, 0.8, 0.9), "hard_wrong": (0.0, 0.3, 0.6)},
     optimal.best_gate: {"policy": POLICY, "advantage": VALUES, "rate": RATE},
     optimal.best_unbiased_gate: {"policy": POLICY, "advantage": VALUES, "rate": RATE},
     optimal.cost_of_signal: {"policy": POLICY, "advantage": VALUES, "keep": CHANCES},

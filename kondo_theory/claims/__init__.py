@@ -38,6 +38,7 @@ from kondo_theory.claims import (
     reversal,
     reversal_tasks,
     screening,
+    temperature,
     tokens,
 )
 from kondo_theory.claims.registry import SOURCES, Claim, Criterion, DecisionRule, Verdict
@@ -69,6 +70,7 @@ _TITLES = {
     "Estimates from a part of the samples": estimators,
     "What a step costs": cost,
     "Tokens that share an advantage": tokens,
+    "The temperature": temperature,
     "Measured on MNIST": mnist,
     "Measured on token reversal": reversal,
     "Measured on other tasks of token reversal": reversal_tasks,

@@ -39,7 +39,7 @@ from kondo_theory._arrays import (
     uniform,
     widened,
 )
-from kondo_theory.gate.prices import calibrated_price
+from kondo_theory.gate.prices import calibrated_price, quantile_price
 from kondo_theory.gate.selection import select
 
 __all__ = ["Gate", "delight", "gate_probability", "sample_gate"]
@@ -176,17 +176,25 @@ class Gate:
     * ``Gate(price=0.0)`` keeps χ > 0 (zero price); any other price likewise.
     * ``Gate(price=0.1, temperature=0.5)`` draws G ~ Bernoulli(σ((χ − λ)/η)).
     * ``Gate(rate=0.03, temperature=0.5)`` does so at the price that opens 3 % of the batch on average.
+    * ``Gate(rate=0.03, temperature=0.5, calibrated=False)`` does so at the batch's 97 % quantile, as [KG] Algorithm 1
+      has it: that opens another share than 3 %, which tends to a half as the temperature grows, and half of what ties
+      at the price however low it is (claim ``quantile-bernoulli-gate``).
+
+    Both prices are the same one at temperature zero, where a gate at a rate keeps exactly k and needs none.
 
     Raises
     ------
+    TypeError
+        If ``calibrated`` is no boolean.
     ValueError
-        If not exactly one of ``rate`` and ``price`` is given, the rate is not in (0, 1], the price is NaN, or the
-        temperature is negative.
+        If not exactly one of ``rate`` and ``price`` is given, the rate is not in (0, 1], the price is NaN, the
+        temperature is negative, or a price is not to be calibrated.
     """
 
     rate: float | None = None
     price: float | None = None
     temperature: float = 0.0
+    calibrated: bool = True
 
     def __post_init__(self) -> None:
         if (self.rate is None) == (self.price is None):
@@ -196,9 +204,14 @@ class Gate:
         if self.price is not None and math.isnan(self.price):
             raise ValueError("price must be a number, got nan")
         require_temperature(self.temperature)
+        if not isinstance(self.calibrated, bool):
+            raise TypeError(f"calibrated must be True or False, got {self.calibrated!r}")
+        if self.price is not None and not self.calibrated:
+            raise ValueError(f"calibrated belongs to a rate, got False with price {self.price}")
 
     def __repr__(self) -> str:
         setting = {"rate": self.rate, "price": self.price, "temperature": self.temperature or None}
+        setting["calibrated"] = None if self.calibrated else False
         told = (f"{name}={value!r}" for name, value in setting.items() if value is not None)
         return f"{type(self).__name__}({', '.join(told)})"
 
@@ -210,8 +223,20 @@ class Gate:
         """
         if self.rate is not None and self.temperature == 0.0:
             return select(score, self.rate, rng, check=check, mask=mask)
-        price: float | Array = self.price if self.price is not None else math.nan
-        if self.rate is not None:
-            price = calibrated_price(score, self.rate, self.temperature, keepdims=True, check=check, mask=mask)
+        price = self.price_of(score, keepdims=True, check=check, mask=mask)
         probability = gate_probability(score, price, self.temperature, check=check, mask=mask)
         return probability > 0 if self.temperature == 0.0 else sample_gate(probability, rng, check=False)
+
+    def price_of(
+        self, score: Array, *, keepdims: bool = False, check: bool = True, mask: Array | None = None
+    ) -> float | Array:
+        """Return the price λ of each batch, (...,): the gate's own, or the one that its rate amounts to.
+
+        Parameters and errors are those of :func:`quantile_price` and :func:`calibrated_price`.
+        """
+        if self.price is not None:
+            return self.price
+        assert self.rate is not None
+        if not self.calibrated:
+            return quantile_price(score, self.rate, keepdims=keepdims, check=check, mask=mask)
+        return calibrated_price(score, self.rate, self.temperature, keepdims=keepdims, check=check, mask=mask)

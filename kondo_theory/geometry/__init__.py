@@ -7,6 +7,7 @@
 * :mod:`kondo_theory.geometry.graded`: graded rewards, where zero price can turn the direction.
 * :mod:`kondo_theory.geometry.quality_cost`: quality against cost over prices and temperatures, and the value of a
 rate.
+* :mod:`kondo_theory.geometry.quantile_gate`: the gate drawn at the batch's quantile, and the hard gate at its share.
 
 Every function broadcasts over arrays. Any policy and any gate: :mod:`kondo_theory.moments`.
 """

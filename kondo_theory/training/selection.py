@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from kondo_theory._arrays import batch
-from kondo_theory.gate import Gate, calibrated_price
+from kondo_theory.gate import Gate
 from kondo_theory.training.display import one_line
 from kondo_theory.training.streaming import StreamedPrice, StreamingGate
 
@@ -110,10 +110,9 @@ class Selection:
         :func:`kondo_theory.gate.quantile_price` and, at a positive temperature,
         :func:`kondo_theory.gate.calibrated_price`.
         """
-        gate = self.gate
-        if gate is None or gate.rate is None:
-            return None if gate is None else gate.price
-        price: Tensor = calibrated_price(self.score, gate.rate, gate.temperature, check=False, mask=self.mask)
+        if not isinstance(self.gate, Gate):
+            return None if self.gate is None else self.gate.price
+        price: Tensor | float = self.gate.price_of(self.score, check=False, mask=self.mask)
         return price
 
     def __repr__(self) -> str:

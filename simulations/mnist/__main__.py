@@ -17,7 +17,7 @@ _MODULE = "simulations.mnist"
 @click.option("--method", type=click.Choice(list(METHODS)), default="dg-k", show_default=True)
 @click.option("--rate", type=float, help="Of dg-k and screen, in (0, 1]; 0.03 if not given.")
 @click.option("--price", type=float, help="Of gate.")
-@click.option("--temperature", type=float, help="Of gate and dg.")
+@click.option("--temperature", type=float, help="Of gate, dg and dg-k.")
 @click.option("--rule", type=click.Choice(list(SAMPLE_RULES)), help="Of screen.")
 @click.option("--batch-size", type=int, default=100, show_default=True, help="Images a batch, of all ranks.")
 @click.option("--learning-rate", type=float, default=1e-3, show_default=True)

@@ -39,7 +39,7 @@ KIND = "mnist-learning-curves"
 METHODS = {
     "pg": "policy gradient: every sample backpropagated with its advantage",
     "dg": "delightful policy gradient: every sample backpropagated, weighted by σ(χ/η)",
-    "dg-k": "Kondo gate at a rate: the top ρ of each batch by delight",
+    "dg-k": "Kondo gate at a rate: the top ρ of each batch by delight; at a temperature drawn at its 1 − ρ quantile",
     "zero-price": "Kondo gate at zero price: delight > 0",
     "gate": "Kondo gate at a price and a temperature, drawn as Bernoulli(σ((χ − λ)/η))",
     "screen": "a screening rule at a rate: the top ρ of each batch by the rule's score",
@@ -47,7 +47,7 @@ METHODS = {
 }
 
 _NEEDS = {"rate": ("dg-k", "screen"), "price": ("gate",), "rule": ("screen",)}
-_TAKES = _NEEDS | {"temperature": ("gate", "dg"), "alpha": ("screen",)}
+_TAKES = _NEEDS | {"temperature": ("gate", "dg", "dg-k"), "alpha": ("screen",)}
 DTYPES = ("float32", "float64", "bfloat16")
 
 
@@ -73,7 +73,8 @@ class MnistConfig:
     rate : float or None
         ρ in (0, 1] for ``dg-k`` and ``screen``, None for every other method.
     price, temperature : float or None
-        λ and η for ``gate``; η for ``dg`` (1 if not given).
+        λ and η for ``gate``; η for ``dg`` (1 if not given) and ``dg-k`` (0: exactly the top ρ; above that the gate
+        is drawn at the batch's 1 − ρ quantile, as [KG] Algorithm 1 has it, and keeps another share).
     rule : str or None
         For ``screen``, the name of a score in :data:`kondo_theory.screening.SAMPLE_RULES`.
     alpha : float or None
@@ -148,7 +149,7 @@ class MnistConfig:
     def gate(self) -> Gate | None:
         """The gate of the method; None where every sample is backpropagated."""
         if self.rate is not None:
-            return Gate(rate=self.rate)
+            return Gate(rate=self.rate, temperature=self.temperature or 0.0, calibrated=not self.temperature)
         if self.method == "zero-price":
             return Gate(price=0.0)
         if self.method == "gate":
@@ -162,7 +163,8 @@ class MnistConfig:
         """The method's name in tables and figures, e.g. ``DG-K(3 %)``."""
         if self.rate is not None:
             alpha = "" if self.alpha is None else f", α={self.alpha:g}"
-            return f"{'DG-K' if self.rule is None else self.rule}({100 * self.rate:g} %{alpha})"
+            soft = f", η={self.temperature:g}" if self.temperature else ""
+            return f"{'DG-K' if self.rule is None else self.rule}({100 * self.rate:g} %{alpha}{soft})"
         if self.method == "gate":
             return f"gate(λ={self.price:g}, η={self.temperature or 0.0:g})"
         if self.method == "dg" and self.temperature not in (None, 1.0):

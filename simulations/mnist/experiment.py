@@ -95,7 +95,7 @@ def _methods(
     settings = (
         ("rate", rates[0] if rates else None, ("dg-k", "screen")),
         ("price", price, ("gate",)),
-        ("temperature", temperature, ("dg", "gate")),
+        ("temperature", temperature, ("dg", "gate", "dg-k")),
         ("rule", rules[0] if rules else None, ("screen",)),
         ("alpha", alpha, ("screen",)),
     )
@@ -108,9 +108,10 @@ def _methods(
         raise ValueError(f"alpha belongs to the rule additive, got {alpha} with {', '.join(rules)}")
     chosen_rates = list(dict.fromkeys(rates or [0.03]))
     configs: list[MnistConfig] = []
+    soft = None if {"dg", "gate"} & set(names) else temperature  # beside these the gate at a rate stays hard
     for name in names:
         if name == "dg-k":
-            configs.extend(MnistConfig(name, rate=rate) for rate in chosen_rates)
+            configs.extend(MnistConfig(name, rate=rate, temperature=soft) for rate in chosen_rates)
         elif name == "screen":
             configs.extend(
                 MnistConfig(name, rate=rate, rule=rule, alpha=alpha if rule == "additive" else None)

@@ -81,6 +81,12 @@ def _curves(plan: StudyPlan, command: str, progress: Progress) -> Path:
     return write_table(plan.preset, plan.out, **plan.common(command), progress=progress)
 
 
+def _temperature(plan: StudyPlan, command: str, progress: Progress) -> Path:
+    from simulations.mnist.steps.temperatures import write_table
+
+    return write_table(plan.preset, plan.out, **plan.common(command), progress=progress)
+
+
 def _moments(plan: StudyPlan, command: str, progress: Progress) -> Path:
     from simulations.mnist.decomposition import write_table
 
@@ -116,6 +122,9 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             "every rule and estimate that one sample allows, in exact moments, along training", _neighbours
         ),
         "curves": Study("training by exactly k, at a price, divided by the kept, by the last layer", _curves),
+        "temperature": Study(
+            "training by DG and by gates drawn at the batch's quantile, over temperatures", _temperature
+        ),
         "cost": Study("FLOPs, bytes and seconds of full and screened steps over sizes and formats", _cost),
         "gamble": Study("training where one action gambles, by delight, |advantage| and a second draw", _gamble),
         "stale": Study(

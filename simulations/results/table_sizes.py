@@ -112,6 +112,7 @@ _READERS: Mapping[str, Callable[[pd.DataFrame], dict[str, int]]] = {
     "mnist-screeners": sizes_of_runs,
     "mnist-cascade": sizes_of_runs,
     "mnist-curves": sizes_of_runs,
+    "mnist-temperature": sizes_of_runs,
     "mnist-adam": sizes_of_paths,
     "mnist-best-gates": sizes_of_paths,
     "mnist-gains": sizes_of_paths,

@@ -73,8 +73,8 @@ class ReversalConfig:
     rate, price : float or None
         ρ in (0, 1] or λ: a gate has one of the two, no other method has any. ``token-gate`` at price 0 is zero price.
     temperature : float or None
-        η: softness of a gate at a price, drawn as Bernoulli(σ((χ − λ)/η)) and hard if None or 0; of ``dg`` (1 if
-        None).
+        η: softness of a gate, drawn as Bernoulli(σ((χ − λ)/η)) and hard if None or 0; of ``dg`` (1 if None). A soft
+        gate at a rate has for λ the batch's 1 − ρ quantile, as [KG] Algorithm 1, and keeps another share.
     rule : str
         What a gate at a rate ranks, a name in :data:`simulations.networks.sequence_scores.RULES_OF` tokens or rows.
     reward : str
@@ -185,8 +185,8 @@ class ReversalConfig:
             raise ValueError(f"a rule other than delight belongs to a gate at a rate, got {self.rule} without a rate")
         if self.rule not in (allowed := RULES_OF[self.granularity]):
             raise ValueError(f"{self.method} ranks by one of {', '.join(allowed)}, got rule {self.rule!r}")
-        if self.temperature is not None and not (self.method == "dg" or self.price is not None):
-            raise ValueError(f"a temperature belongs to dg and to a price, got {self.temperature} with {self.method}")
+        if self.temperature is not None and not (self.method == "dg" or gated):
+            raise ValueError(f"a temperature belongs to dg and to a gate, got {self.temperature} with {self.method}")
         if self.method == "dg" and not 0 < self.softness < math.inf:
             raise ValueError(f"the temperature of dg must be finite and above 0, got {self.temperature}")
         self.gate  # refuses a rate, price or temperature out of range  # noqa: B018
@@ -203,7 +203,8 @@ class ReversalConfig:
         """The gate of the method; None where every token is backpropagated."""
         if self.method not in GATED:
             return None
-        return Gate(rate=self.rate, price=self.price, temperature=self.softness)
+        calibrated = self.rate is None or not self.softness
+        return Gate(rate=self.rate, price=self.price, temperature=self.softness, calibrated=calibrated)
 
     @property
     def granularity(self) -> str:
@@ -232,7 +233,8 @@ class ReversalConfig:
         name = self.method.replace("-", " ")
         if self.rate is not None:
             rule = "" if self.rule == "delight" else f", {self.rule}"
-            return f"{name}({100 * self.rate:g} %{rule})"
+            soft = f", η={self.softness:g}" if self.softness else ""
+            return f"{name}({100 * self.rate:g} %{rule}{soft})"
         if self.price is not None:
             if self.softness:
                 return f"{name}(λ={self.price:g}, η={self.softness:g})"

@@ -177,8 +177,8 @@ def _true_preset(configs: Sequence[ReversalConfig], study: str | None) -> str:
     fitting = []
     for name, size in PRESETS.items():
         wanted = dict.fromkeys(seeds, size.seeds) if study is None else _seeds(STUDIES[study].configs(name))
-        enough = size.updates if study is None else STUDIES[study].updates.get(name, size.updates)
-        if updates >= enough and all(found >= wanted[label] for label, found in seeds.items()):
+        least = size.updates if study is None else STUDIES[study].updates_at(name)
+        if updates >= least and all(found >= wanted[label] for label, found in seeds.items()):
             fitting.append(name)
     return fitting[-1] if fitting else next(iter(PRESETS))
 
@@ -225,9 +225,8 @@ def _methods(
         raise ValueError(f"method {gated[0]} needs a --rate or a --price")
     if rules and not rates:
         raise ValueError(f"a rule belongs to a gate at a rate, got {rules[0]} without a rate")
-    if temperature is not None and price is None and "dg" not in names:
-        raise ValueError(f"a temperature belongs to dg and to a price, got {temperature} without a price")
     configs: list[ReversalConfig] = []
+    at_rate = temperature if price is None and "dg" not in names else None  # beside these a gate at a rate stays hard
     for name in names:
         soft = temperature if name == "dg" or (name in GATED and price is not None) else None
         if name not in GATED:
@@ -236,7 +235,7 @@ def _methods(
         if price is not None:
             configs.append(ReversalConfig(name, price=price, temperature=soft))
         configs.extend(
-            ReversalConfig(name, rate=rate, rule=rule)
+            ReversalConfig(name, rate=rate, rule=rule, temperature=at_rate)
             for rule in dict.fromkeys(rules or ["delight"])
             for rate in dict.fromkeys(rates)
         )

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from kondo_theory.screening import SAMPLE_RULES
-from simulations.reversal.config import QUALITY_METHODS, ReversalConfig, preset_configs
+from simulations.reversal.config import GATED, PRESETS, QUALITY_METHODS, ReversalConfig, preset_configs
 from simulations.reversal.gambles import study as gambling
 from simulations.reversal.protocols.grid import CELLS
 from simulations.reversal.readings.speedup import HARDNESS
@@ -149,7 +149,7 @@ class Study:
     costly : tuple of str
         Names of methods that get at most ``COSTLY`` seeds.
     updates : mapping of str to int
-        Of each run, by preset; where it says nothing those of :data:`simulations.reversal.config.PRESETS`.
+        By preset, where they are not those of :data:`simulations.reversal.config.PRESETS`.
     """
 
     title: str
@@ -158,11 +158,14 @@ class Study:
     costly: tuple[str, ...] = ()
     updates: Mapping[str, int] = field(default_factory=dict)
 
+    def updates_at(self, preset: str) -> int:
+        """Return how many updates a run has at a preset."""
+        return self.updates.get(preset, PRESETS[preset].updates)
+
     def configs(self, preset: str, seeds: Sequence[int] | None = None, **changes: Any) -> list[ReversalConfig]:
         """Return every run at the preset's sizes, unless ``seeds`` or ``changes`` say otherwise."""
         chosen = range(self.seeds[preset]) if seeds is None else seeds
-        own = {"updates": self.updates[preset]} if preset in self.updates else {}
-        configs = preset_configs(preset, self.methods, chosen, **(own | changes))
+        configs = preset_configs(preset, self.methods, chosen, **{"updates": self.updates_at(preset)} | changes)
         if seeds is not None:
             return configs
         return [config for config in configs if config.method not in self.costly or config.seed < COSTLY[preset]]
@@ -173,6 +176,17 @@ _REWARDED = (
     ReversalConfig("token-gate", price=0.0),
     ReversalConfig("pmpo", epochs=4),
 )
+
+_OVER_TEMPERATURES = (
+    *(
+        ReversalConfig(method, rate=0.03, temperature=eta)
+        for method in ("token-gate", "row-gate")
+        for eta in (None, 0.1, 0.3, 1.0)
+    ),
+    *(ReversalConfig("dg", temperature=eta) for eta in (None, 0.3, 3.0, 0.1, 10.0)),
+    *(ReversalConfig(method, rate=0.3, temperature=eta) for method in GATED for eta in (None, 0.3)),
+)
+"""The first are the most telling; a run that is cut short has them."""
 
 STUDIES: Mapping[str, Study] = MappingProxyType(
     {
@@ -258,6 +272,13 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             tuple(replace(config, learning_rate=rate) for config in QUALITY_METHODS for rate in (1e-4, 3e-4, 1e-3)),
             MappingProxyType({"smoke": 1, "quick": 3, "paper": 10}),
             costly=("ppo",),
+        ),
+        "temperature": Study(
+            "DG over temperatures; gates drawn at the batch's quantile, on tokens as KG has it and on rows; 15 core "
+            "minutes at preset quick",
+            _OVER_TEMPERATURES,
+            MappingProxyType({"smoke": 1, "quick": 2, "paper": 10}),
+            updates=MappingProxyType({"quick": 400}),
         ),
         gambling.STUDY: Study(
             "half of the prompts are zeros and pay a noisy reward: gates that it may take in, and controls",

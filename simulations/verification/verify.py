@@ -111,6 +111,13 @@ CHECKS: dict[str, Check] = {
     "row-gate": Check(simulate="simulations.verification.checks.tokens.drifts:row_gate"),
     "token-dg": Check(simulate="simulations.verification.checks.tokens.drifts:token_dg"),
     "token-screening": Check(simulate="simulations.verification.checks.tokens.drifts:token_screening"),
+    "quantile-bernoulli-gate": Check(
+        simulate="simulations.verification.checks.temperatures.quantile_gate:quantile_bernoulli_gate",
+        measure="simulations.verification.checks.temperatures.training:quantile_bernoulli_gate",
+    ),
+    "temperature-robustness": Check(
+        measure="simulations.verification.checks.temperatures.training:temperature_robustness"
+    ),
     "mnist-quality": Check(measure="simulations.verification.checks.mnist.quality:quality"),
     "mnist-decomposition": Check(measure="simulations.verification.checks.mnist.moments:decomposition"),
     "mnist-screening": Check(measure="simulations.verification.checks.mnist.moments:screening"),

@@ -34,6 +34,7 @@ CLAIMS = (
     "normalised-price-gate",
     "optimal-gate",
     "gates-under-adam",
+    "quantile-bernoulli-gate",
 )
 # Symbols that a result may contain: the papers' quantities, indices of sums and integrals, and named statistics.
 KNOWN_SYMBOLS = {
@@ -78,6 +79,7 @@ KNOWN_SYMBOLS = {
         "S",
         "Q",
         "x",
+        "y",
         "G",
         "a",
         "c",

@@ -39,6 +39,25 @@ def test_a_gate_at_a_rate_keeps_exactly_k_of_tied_batches():
         assert Gate(rate=1.0)(chi, generator()).all()
 
 
+@pytest.mark.parametrize("as_array", [np.asarray, torch.from_numpy])
+def test_a_gate_that_is_not_calibrated_draws_at_the_batchs_quantile(as_array):
+    """Worked out by hand: the price is the second largest of four, so the tied of them are kept half of the time."""
+    chi = as_array(np.array([[3.0, 1.0, 1.0, -2.0], [0.0, 0.0, 0.0, 0.0]]))
+    drawn = Gate(rate=0.25, temperature=0.5, calibrated=False)
+    assert drawn.price_of(chi).tolist() == [1.0, 0.0]
+    assert gate.quantile_price(chi, 0.25).tolist() == [1.0, 0.0]
+    w = [[1 / (1 + math.exp(-4)), 0.5, 0.5, 1 / (1 + math.exp(6))], [0.5] * 4]
+    for shift in (-1e-6, 1e-6):
+        uniforms = as_array(np.array(w) + shift)
+        assert_array_equal(np.asarray(drawn(chi, uniforms)), np.full((2, 4), shift < 0))
+    cold = Gate(rate=0.25, temperature=0.0, calibrated=False)
+    uniforms = as_array(np.array([[0.9, 0.1, 0.2, 0.3]] * 2))
+    assert_array_equal(np.asarray(cold(chi, uniforms)), np.asarray(gate.select(chi, 0.25, uniforms)))
+    assert repr(cold) == "Gate(rate=0.25, calibrated=False)"
+    mask = as_array(np.array([[True, True, True, True], [True, True, False, False]]))
+    assert drawn.price_of(chi, mask=mask).tolist() == [1.0, 0.0]
+
+
 def test_the_default_gate_is_hard():
     chi = np.array([-1.0, -1e-300, 0.0, 1e-300, 1.0])
     assert Gate(price=0.0).temperature == 0
@@ -62,10 +81,16 @@ def test_a_soft_gate_whose_price_is_out_of_range_refuses_it():
         ({"rate": 1.5}, r"rate must be in \(0, 1\], got 1.5"),
         ({"price": math.nan}, "^price must be a number, got nan$"),
         ({"price": 0.0, "temperature": -1.0}, "temperature must be finite and at least 0, got -1.0"),
+        (
+            {"rate": 0.1, "temperature": -1.0, "calibrated": False},
+            "temperature must be finite and at least 0, got -1",
+        ),
+        ({"price": 0.5, "calibrated": False}, "^calibrated belongs to a rate, got False with price 0.5$"),
+        ({"rate": 0.1, "calibrated": "no"}, "^calibrated must be True or False, got 'no'$"),
     ],
 )
 def test_gate_refuses_bad_settings(settings, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         Gate(**settings)
 
 

@@ -19,6 +19,7 @@ GATES = (
     Gate(price=-math.inf),
     Gate(price=-5.0, temperature=0.5),
     Gate(rate=0.4, temperature=0.5),
+    Gate(rate=0.4, temperature=0.5, calibrated=False),
 )
 LIBRARIES = (np.asarray, torch.from_numpy)
 

@@ -161,7 +161,7 @@ def test_policies_along_training_can_be_had(data):
             "temperature must be finite and at least 0, got -1.0",
         ),
         ({"method": "dg", "temperature": 0.0}, "temperature of dg must be above 0, got 0.0"),
-        ({"method": "pg", "temperature": 1.0}, "temperature belongs to gate and dg"),
+        ({"method": "pg", "temperature": 1.0}, "temperature belongs to gate and dg and dg-k"),
         ({"method": "dg", "temperature": math.nan}, "temperature must be finite and at least 0, got nan"),
         ({"method": "pg", "updates": 0}, "updates must be at least 1 and whole, got 0"),
         ({"method": "pg", "seed": -1}, "seed must be at least 0 and whole, got -1"),

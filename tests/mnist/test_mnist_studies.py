@@ -106,8 +106,8 @@ def test_paths_that_were_measured_are_kept(capsys, tmp_path, monkeypatch):
     [
         (
             ("--study", "joy"),
-            "one of noise, screeners, cascade, moments, adam, gains, best-gates, neighbours, curves, cost, gamble, "
-            "stale, digits, batch, got 'joy'",
+            "one of noise, screeners, cascade, moments, adam, gains, best-gates, neighbours, curves, temperature, "
+            "cost, gamble, stale, digits, batch, got 'joy'",
         ),
         (("--study", "cost", "--seeds", "3"), "a study has settings of its own, got --study cost with --seeds"),
         (("--study", "noise", "--method", "pg"), "a study has settings of its own, got --study noise with --method"),

@@ -129,7 +129,7 @@ MISTAKES = [
     (("--method", "ppo", "--rule", "advantage"), "a rule belongs to method token-gate or row-gate"),
     (("--method", "pg", "--temperature", "1"), "a temperature belongs to method token-gate or row-gate or dg"),
     (("--price", "0", "--rule", "advantage"), "a rule belongs to a gate at a rate, got advantage without a rate"),
-    (("--rate", "0.1", "--temperature", "1"), "a temperature belongs to dg and to a price, got 1.0 without a price"),
+    (("--rate", "0.1", "--temperature", "-1"), "temperature must be finite and at least 0, got -1.0"),
     (("--method", "row-gate"), "method row-gate needs a --rate or a --price"),
     (("--rate", "0.1", "--rule", "joy"), "rule must be one of delight, .*, got 'joy'"),
     (("--reward", "joy"), "reward must be one of fraction, prefix, exact, bag, got 'joy'"),
@@ -141,7 +141,7 @@ MISTAKES = [
     (
         ("--study", "joy"),
         "study must be one of quality, token-trap, stall-escape, screening, screening-tasks, neighbours, reward, "
-        "tasks, speedup, learning-rate, gambling, protocols, "
+        "tasks, speedup, learning-rate, temperature, gambling, protocols, "
         "scaling, step-times, stale, stall-noise, row-gates, screening-ties, got 'joy'",
     ),
     (

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from tiny_runs import EVERY_METHOD
 
+from kondo_theory.gate import Gate
 from simulations.networks.transformer import Architecture
 from simulations.reversal.config import PRESETS, QUALITY_METHODS, ReversalConfig, preset_configs
 from simulations.reversal.training import tidy
@@ -28,7 +29,8 @@ from simulations.verification.checks.labels import method_of
         ({"method": "row-gate", "rate": 0.1, "rule": "probability"}, "row-gate ranks by .*, got rule 'probability'"),
         ({"method": "pg", "rule": "group-spread"}, "belongs to a gate at a rate, got group-spread"),
         ({"method": "token-gate", "price": 0.0, "rule": "uniform"}, "belongs to a gate at a rate, got uniform"),
-        ({"method": "token-gate", "rate": 0.1, "temperature": 1.0}, "a temperature belongs to dg and to a price"),
+        ({"method": "pg", "temperature": 1.0}, "a temperature belongs to dg and to a gate, got 1.0 with pg"),
+        ({"method": "row-gate", "rate": 0.1, "temperature": -1.0}, "temperature must be finite .*, got -1.0"),
         ({"method": "token-gate", "price": 0.0, "temperature": -1.0}, "temperature must be finite .*, got -1.0"),
         ({"method": "token-gate", "price": math.nan}, "price must be a number, got nan"),
         ({"method": "dg", "temperature": 0.0}, "temperature of dg must be finite and above 0, got 0.0"),
@@ -72,6 +74,15 @@ def test_labels():
     assert labels[:5] == ["PG", "DG", "zero-price", "row gate(3 %)", "row gate(3 %, advantage)"]
     assert labels[5:8] == ["token gate(3 %)", "PPO", "PMPO"]
     assert labels[8:] == ["token gate(λ=0.01, η=0.1)", "zero-price rows"]
+
+
+def test_a_soft_gate_at_a_rate_is_that_of_algorithm_1():
+    soft = ReversalConfig("row-gate", rate=0.03, rule="advantage", temperature=0.5)
+    assert soft.gate == Gate(rate=0.03, temperature=0.5, calibrated=False)
+    assert soft.label == "row gate(3 %, advantage, η=0.5)"
+    assert method_of(soft.label) == {"method": "row gate", "ρ": 0.03, "rule": "advantage", "η": 0.5}
+    hard = ReversalConfig("row-gate", rate=0.03, temperature=0.0)
+    assert (hard.gate, hard.label) == (Gate(rate=0.03), "row gate(3 %)")
 
 
 def test_labels_say_what_is_not_the_protocols():

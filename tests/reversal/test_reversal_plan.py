@@ -57,6 +57,8 @@ def test_options_multiply_and_settings_go_to_the_methods_that_take_them(tmp_path
     assert {config.updates for config in found} == {7}
     assert {config.temperature for config in found} == {None, 2.0}
     assert {config.method for config in found if config.temperature} == {"dg"}
+    alone = plan(tmp_path, methods=["token-gate", "pg"], rates=[0.1], temperature=0.3).configs
+    assert {config.label for config in alone} == {"token gate(10 %, η=0.3)", "PG"}
     (priced,) = {c.label for c in plan(tmp_path, methods=["token-gate"], price=0.0).configs}
     assert priced == "zero-price"
 
@@ -71,7 +73,8 @@ def test_studies_are_unique_runs_at_the_presets_sizes(tmp_path):
             costly = {"quality": 1, "learning-rate": 3, "reward": 2, "speedup": 6}.get(name, 0)
             fewer = costly * max(0, study.seeds[preset] - (6 if preset == "paper" else 2))
             assert len(set(configs)) == len(configs) == len(study.methods) * study.seeds[preset] - fewer
-            assert {config.updates for config in configs} == {updates}
+            own = {("temperature", "quick"): 400, ("gambling", "quick"): 300}.get((name, preset), updates)
+            assert {config.updates for config in configs} == {own}
             assert seeds is None or study.seeds[preset] == (5 if name in ("token-trap", "stall-escape") else seeds)
     seeds = pd.Series([config.label for config in plan(tmp_path, preset="quick").configs]).value_counts()
     assert seeds.pop("PPO") == 2
@@ -131,7 +134,7 @@ def test_a_part_of_a_study_can_be_run(tmp_path):
         (
             {"study": "scaling", "only": ["PG"]},
             "a part can be taken of the studies quality, token-trap, stall-escape, screening, screening-tasks, "
-            "neighbours, reward, tasks, speedup, learning-rate, protocols alone",
+            "neighbours, reward, tasks, speedup, learning-rate, temperature, gambling, protocols alone",
         ),
         ({"methods": ["pg"], "only": ["PG"]}, "a part can be taken of the studies"),
     ):

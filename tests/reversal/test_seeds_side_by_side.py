@@ -21,6 +21,7 @@ SMALL = {
 METHODS = (
     *QUALITY_METHODS,
     ReversalConfig("token-gate", price=0.01, temperature=0.1),
+    ReversalConfig("token-gate", rate=0.1, temperature=0.1),
     ReversalConfig("token-gate", price=0.5),  # in some batches a seed keeps nothing
     ReversalConfig("token-gate", price=1e9),  # nobody keeps anything
     ReversalConfig("token-gate", rate=0.2, rule="entropy-band"),  # looks at a seed's whole batch

@@ -24,6 +24,7 @@ GATES = (
     Gate(price=0.0),
     Gate(price=0.5, temperature=0.3),
     Gate(rate=0.3, temperature=0.5),
+    Gate(rate=0.3, temperature=0.5, calibrated=False),
     None,
 )
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from kondo_theory._arrays import uniform
-from kondo_theory.gate import Gate, calibrated_price, gate_probability, kept_count, sample_gate
+from kondo_theory.gate import Gate, gate_probability, kept_count, sample_gate
 from kondo_theory.gate.selection import select_exactly
 from kondo_theory.training.ranks.group import Ranks
 from kondo_theory.training.selection import Selection, select_samples
@@ -172,7 +172,7 @@ class _Part:
         if gate.rate is None:
             return gate(self.score, keys, check=check, mask=self.mask), gate.price, seen
         if gate.temperature:
-            return *self._calibrated(gate, keys, check), seen
+            return *self._at_common_price(gate, keys, check), seen
         return *self._top(gate.rate, n_valid, keys), seen
 
     def _keys(self, rng: torch.Generator | Tensor | None) -> tuple[Tensor, Tensor]:
@@ -202,12 +202,11 @@ class _Part:
         left = torch.maximum(scores.masked_fill(kept, -math.inf).amax(), every[:, 0, width].amax())
         return keep, left.to(score.dtype)
 
-    def _calibrated(self, gate: Gate, keys: Tensor, check: bool) -> tuple[Tensor, Tensor]:
-        """Keep at the price that opens the rate of all ranks' scores on average."""
-        assert gate.rate is not None
+    def _at_common_price(self, gate: Gate, keys: Tensor, check: bool) -> tuple[Tensor, Tensor | float]:
+        """Keep at the price that the rate amounts to, of all ranks' scores."""
         scores = self.ranks.concatenate(self.score)
         own = torch.ones_like(self.score, dtype=torch.bool) if self.mask is None else self.mask
         valid = self.ranks.concatenate(own)
-        price: Tensor = calibrated_price(scores, gate.rate, gate.temperature, check=check, mask=valid)
-        probability = gate_probability(self.score, price.unsqueeze(0), gate.temperature, check=False, mask=self.mask)
-        return sample_gate(probability, keys, check=False), price
+        price: Tensor = gate.price_of(scores, keepdims=True, check=check, mask=valid)
+        probability = gate_probability(self.score, price, gate.temperature, check=False, mask=self.mask)
+        return sample_gate(probability, keys, check=False), price.squeeze(-1)

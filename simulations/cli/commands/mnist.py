@@ -20,13 +20,14 @@ __all__ = ["mnist"]
 )
 @options.PRESET
 @options.study(
-    "Instead of learning curves: noise, screeners, cascade, moments, cost, gamble, stale, digits, batch.",
+    "Instead of learning curves: noise, screeners, cascade, moments, temperature, cost, gamble, stale, digits, "
+    "batch.",
     completion.keys_in("simulations.mnist.studies", "STUDIES"),
 )
 @options.methods("pg, dg, dg-k, zero-price, gate, screen, cross-entropy", "simulations.mnist.config")
 @options.rates("dg-k and screen")
 @options.price("method gate")
-@options.temperature("methods gate and dg")
+@options.temperature("methods gate and dg, and of dg-k without these")
 @options.rules("screen")
 @click.option("--alpha", type=float, help="Weight of the advantage in the rule additive, in [0, 1].")
 @options.SEEDS
@@ -44,7 +45,8 @@ def mnist(study: str | None, quiet: bool, **given: Any) -> int:
     at preset paper dg-k also at 1 %, 10 % and 30 %.
 
     With --study the sizes are the preset's: noise on delight; cheap screeners, and windows on their scores; signal
-    and noise in the parameters; seconds, bytes and FLOPs of a step; an action that gambles; older and broken actors;
+    and noise in the parameters; soft gates and DG over temperatures; seconds, bytes and FLOPs of a step; an action
+    that gambles; older and broken actors;
     the digits that delight picks.
     """
     if study is not None:

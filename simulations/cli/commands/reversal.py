@@ -26,7 +26,7 @@ _OF_GROUPS = ("max-variance", "group-spread")
 @options.PRESET
 @options.study(
     "Named runs: quality (default), token-trap, screening, screening-tasks, neighbours, reward, tasks, "
-    "speedup, learning-rate, gambling, protocols, scaling; step-times: seconds of an update; "
+    "speedup, learning-rate, temperature, gambling, protocols, scaling; step-times: seconds of an update; "
     "stale: older, broken and mistaken actors; "
     "stall-noise: drift and noise along stalls; row-gates: what gates on answers do along training; "
     "screening-ties: gates that keep whatever ties with the k-th score.",
@@ -47,7 +47,7 @@ _OF_GROUPS = ("max-variance", "group-spread")
 @options.methods("pg, dg, token-gate, row-gate, ppo, pmpo", "simulations.reversal.config")
 @options.rates("the gates")
 @options.price("the gates")
-@options.temperature("a gate at a price and of dg")
+@options.temperature("a gate and of dg, beside which a gate at a rate stays hard")
 @options.rules("the gates", *_OF_TOKENS, *_OF_GROUPS)
 @click.option(
     "--length", "lengths", multiple=True, type=int, metavar="H", help="Tokens an answer. Default: 10; repeatable."
