@@ -27,20 +27,16 @@ from typing import TYPE_CHECKING
 from kondo_theory.claims import (
     contexts,
     cost,
-    devices,
     estimators,
     gambling,
     gate,
     geometry,
-    language_model,
-    mnist,
     off_policy,
-    reversal,
-    reversal_tasks,
     screening,
     temperature,
     tokens,
 )
+from kondo_theory.claims.measured import devices, language_model, mnist, reversal, reversal_tasks
 from kondo_theory.claims.registry import SOURCES, Claim, Criterion, DecisionRule, Verdict
 from kondo_theory.words import choice
 

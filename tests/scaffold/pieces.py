@@ -89,7 +89,7 @@ class Piece:
 def claim(new: Mapping[str, str], family: Family) -> list[Piece]:
     """Return the pieces of a claim; without closed forms it is one that is measured."""
     measured = "" if family.theory else ".measured"
-    entries = f"kondo_theory/claims/{new['family']}.py"
+    entries = f"kondo_theory/claims{measured.replace('.', '/')}/{new['family']}.py"
     pieces = [
         Piece(f"claim{measured}.entry", entries, name="CLAIMS"),
         Piece(f"check{measured}.py.in", new["check_file"]),

@@ -70,7 +70,7 @@ def lacks(said, head):
 def files_of(family):
     """The files in which a claim of a family leaves something open."""
     rooms, module = pieces.FAMILIES[family], f"toy_{family}"
-    yield f"kondo_theory/claims/{family}.py"
+    yield f"kondo_theory/claims/{family}.py" if rooms.theory else f"kondo_theory/claims/measured/{family}.py"
     yield f"simulations/verification/checks/{rooms.checks}/{module}.py".replace("//", "/")
     yield f"tests/verification/test_control_{module}.py"
     yield f"paper_figs/{rooms.figures}/{module}.py".replace("//", "/")

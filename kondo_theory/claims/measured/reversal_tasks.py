@@ -1,7 +1,7 @@
 """Claims measured on other tasks of token reversal than reversing, and on longer prompts and larger vocabularies."""
 
+from kondo_theory.claims.measured.reversal import TASK
 from kondo_theory.claims.registry import MEDIAN_RULE, Claim, Criterion, DecisionRule
-from kondo_theory.claims.reversal import TASK
 
 __all__ = ["CLAIMS"]
 

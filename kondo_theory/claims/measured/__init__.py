@@ -1,0 +1,1 @@
+"""Claims that are measured alone: on networks, and on two devices."""
