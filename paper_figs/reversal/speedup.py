@@ -51,10 +51,10 @@ def reversal_speedup() -> Figure:
     caption(f"""Token reversal to a token error of {100 * LEVELS[0]:g} percent: what PG spends over what another
         method spends, an answer costing one forward pass to sample and c to train on. (a) The row gate at
         {100 * _RATE:g} percent by length H and vocabulary M; line: at as many answers, (1 + c)/(1 + ρc).
-        (b) At c = {JUDGED_COST:g}, by method; a token counts as a tenth of an answer of ten. (c) The row gate in counted answers at
-        c = 2, in FLOPs of sampling and training, and in CPU seconds where they were taken; crosses: FLOPs by the
-        model of step cost. Filled points: measured on networks, medians of {seeds} seeds with 95 % bootstrap
-        intervals, in (b) every seed.""")
+        (b) At c = {JUDGED_COST:g}, by method; a token counts as a tenth of an answer of ten. (c) The row gate in
+        counted answers at c = 2, in FLOPs of sampling and training, and in CPU seconds where they were
+        taken; crosses: FLOPs by the model of step cost. Filled points: measured on networks, medians of {seeds}
+        seeds with 95 % bootstrap intervals, in (b) every seed.""")
     return figure
 
 

@@ -34,9 +34,9 @@ def reversal_tasks() -> Figure:
         with every token replaced by the other one (flip), and both (reverse-flip), paid for the share of tokens
         before the first error (prefix) or for the share of the right answer's tokens in any order (bag), by which
         copy is reverse. Errors: the share of wrong tokens of sampled answers, as the reward judges them, in the mean
-        over {updates:,} updates. (a) Every task and method. (b) The error on a task against that on its flip; dotted: the
-        same. Filled points: measured on networks, {seeds} seeds, in (a) every seed pale and medians with their
-        range, in (b) medians.""")
+        over {updates:,} updates. (a) Every task and method. (b) The error on a task against that on its flip;
+        dotted: the same. Filled points: measured on networks, {seeds} seeds, in (a) every seed
+        pale and medians with their range, in (b) medians.""")
     return figure
 
 
