@@ -165,10 +165,8 @@ def reversal_curves(study: str) -> Curves:
 
     Raises
     ------
-    NotCommittedError
-        If there are none.
     ResultError
-        If a table cannot be read or is of another kind, or two have a method at one size.
+        If there are none, or a table cannot be read or is of another kind, or two have a method at one size.
     """
     kind = f"reversal-{study}"
     tables = _own().parts(kind)
@@ -176,11 +174,7 @@ def reversal_curves(study: str) -> Curves:
     used = [] if own is None else [str(source.table) for source in own.sources()]
     _note(kind, used)
     _own().smaller |= {table.path: " and ".join(used) for table in tables if table.path.name not in used}
-    there = any(COMMITTED.glob(f"{kind}-*.parquet"))
-    if own is None and not there:
-        command = f"kondo experiment reversal --study {study}"
-        raise NotCommittedError(f"no table of kind {kind} is committed yet: {command}")
-    curves = [*([committed_curves(study)] if there else []), *([] if own is None else [own])]
+    curves = [committed_curves(study), *([] if own is None else [own])]
     return with_shared(joined(curves), study, reversal_curves)
 
 

@@ -47,14 +47,14 @@ def reversal_speedup() -> Figure:
     _methods(methods, spending)
     _units(units, spending, seconds)
     legend_below([costs, methods, units], [named(shown(label), reversal_style(label)) for label in METHODS[1:]])
-    seeds = count(len(spending.by_seed(label, HARDNESS[0], LEVELS[0])) for label in METHODS)
+    seeds = count(len(spending.by_seed(label, at, LEVELS[0])) for label in METHODS for at in HARDNESS)
     caption(f"""Token reversal to a token error of {100 * LEVELS[0]:g} percent: what PG spends over what another
         method spends, an answer costing one forward pass to sample and c to train on. (a) The row gate at
         {100 * _RATE:g} percent by length H and vocabulary M; line: at as many answers, (1 + c)/(1 + ρc).
-        (b) At c = {JUDGED_COST:g}, by method; a token counts as a tenth of an answer of ten. (c) The row gate in counted answers at
-        c = 2, in FLOPs of sampling and training, and in CPU seconds where they were taken; crosses: FLOPs by the
-        model of step cost. Filled points: measured on networks, medians of {seeds} seeds with 95 % bootstrap
-        intervals, in (b) every seed.""")
+        (b) At c = {JUDGED_COST:g}, by method; a token counts as a tenth of an answer of ten. (c) The row gate in
+        counted answers at c = 2, in FLOPs of sampling and training, and in CPU seconds where they were
+        taken; crosses: FLOPs by the model of step cost. Filled points: measured on networks, medians of {seeds}
+        seeds with 95 % bootstrap intervals, in (b) every seed.""")
     return figure
 
 
@@ -68,13 +68,14 @@ def _costs(ax: Axes, spending: Spending) -> None:
         draw_measured(ax, COSTS, [each.value for each in found], *ends, style, label=_name(setting))
     ax.set(xlabel="backward cost c (forward passes)", ylabel="speed-up over PG")
     ax.legend(loc="upper left")
-    growth = _growth(spending)
-    finding(ax, f"From H = 5 to 20 the gain at c = {JUDGED_COST:g} changes by a factor of {number(growth)}")
+    longer, larger = (number(_growth(spending, *ends)) for ends in (((5, 2), (20, 2)), ((10, 2), (10, 4))))
+    finding(ax, f"Gains at c = {JUDGED_COST:g} change {longer}-fold from H = 5 to 20, {larger}-fold from M = 2 to 4")
 
 
-def _growth(spending: Spending) -> float:
-    small, large = (spending.speedups(GATE, setting, JUDGED_COST, LEVELS[0]) for setting in ((5, 2), (20, 2)))
-    return float((large / small).dropna().median())
+def _growth(spending: Spending, small: Setting, large: Setting) -> float:
+    """Return the median over seeds of the ratio of the speed-ups at two settings."""
+    above, below = (spending.speedups(GATE, setting, JUDGED_COST, LEVELS[0]) for setting in (large, small))
+    return float((above / below).dropna().median())
 
 
 def _methods(ax: Axes, spending: Spending) -> None:

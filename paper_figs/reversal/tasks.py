@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from paper_figs.marks import REFERENCE, mark_measured, named
 from paper_figs.panels import caption, finding, legend_below, panels
@@ -18,6 +19,8 @@ from simulations.reversal.readings.tasks import CELLS, METHODS, PAIRS, PPO, Task
 __all__ = ["reversal_tasks"]
 
 _LEAST = 1e-3
+Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Errors of the seeds on a task and on its flip."""
 
 
 def reversal_tasks() -> Figure:
@@ -34,9 +37,9 @@ def reversal_tasks() -> Figure:
         with every token replaced by the other one (flip), and both (reverse-flip), paid for the share of tokens
         before the first error (prefix) or for the share of the right answer's tokens in any order (bag), by which
         copy is reverse. Errors: the share of wrong tokens of sampled answers, as the reward judges them, in the mean
-        over {updates:,} updates. (a) Every task and method. (b) The error on a task against that on its flip; dotted: the
-        same. Filled points: measured on networks, {seeds} seeds, in (a) every seed pale and medians with their
-        range, in (b) medians.""")
+        over {updates:,} updates. (a) Every task and method. (b) The error on a task against that on its flip;
+        dotted: the same. Filled points: measured on networks, {seeds} seeds, in (a) every seed
+        pale and medians with their range, in (b) medians.""")
     return figure
 
 
@@ -58,16 +61,17 @@ def _cells(ax: Axes, errors: TaskErrors) -> None:
 
 
 def _flips(ax: Axes, errors: TaskErrors) -> None:
-    samples = []
+    samples: dict[str, list[Pair]] = {"prefix": [], "bag": []}
     for plain, flip in PAIRS:
         for name in METHODS:
             both = errors.training(plain, name), errors.training(flip, name)
-            samples.append(both)
+            samples[plain[1]].append(both)
             mark_measured(ax, [np.median(both[0])], [np.median(both[1])], reversal_style(name), ms=5)
-    low, high = (edge(float(np.median(each)) for pair in samples for each in pair) for edge in (min, max))
+    every = [pair for pairs in samples.values() for pair in pairs]
+    low, high = (edge(float(np.median(each)) for pair in every for each in pair) for edge in (min, max))
     ends = np.array([0.8 * low, 1.25 * high])
     ax.plot(ends, ends, color="0.5", linestyle=":", linewidth=0.8, zorder=0, gid=REFERENCE)
     ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
     ax.set(xlabel="errors in training on a task", ylabel="on its flip")
-    distance = flip_distance(samples)
-    finding(ax, f"A task less its flip: {number(abs(distance))} standard errors {'more' if distance > 0 else 'less'}")
+    prefix, bag = (number(flip_distance(pairs)) for pairs in samples.values())
+    finding(ax, f"A task less its flip: {prefix} standard errors by prefix, {bag} by bag")

@@ -5,14 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from reversal_worlds import UPDATES, context, curve_of, world
+from reversal_worlds import UPDATES, curve_of, world
 
 from kondo_theory.claims import CLAIMS
 from simulations.errors import ResultError
-from simulations.reversal.readings.speedup import HARDNESS, Spending, reached, seconds_an_update
+from simulations.reversal.readings.speedup import Spending, reached, seconds_an_update
 from simulations.reversal.tables import Curves, with_shared
-from simulations.verification.checks.reversal import runs as reversal_runs
-from simulations.verification.checks.reversal.speedup import judged_rows, speedup, speedup_rows
+from simulations.verification.checks.reversal.speedup import judged_rows, speedup_rows
 from simulations.verification.verify import judge
 
 CLAIM = CLAIMS["reversal-speedup"]
@@ -137,11 +136,8 @@ def test_seconds_of_a_sidecar_go_to_their_runs(rows):
         seconds_an_update(table)
 
 
-def test_fewer_seeds_are_not_run_and_a_setting_that_is_lacking_is_named(monkeypatch, tmp_path):
+def test_fewer_seeds_are_not_run_and_a_setting_that_is_lacking_is_named():
     frame = at({}, GROWING).frame
     assert judge(CLAIM, None, [], judged_rows(Curves(frame[frame["seed"] < 4])))[0] == "not run"
     with pytest.raises(ResultError, match="lack PG at H = 20, M = 2, which reversal-speedup compares"):
         judged_rows(Curves(frame[frame["length"] != 20]))
-    assert len(HARDNESS) == 4
-    monkeypatch.setattr(reversal_runs, "COMMITTED", tmp_path)
-    assert judge(CLAIM, None, [], speedup(context("quick")))[0] == "not run"

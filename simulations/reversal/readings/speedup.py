@@ -132,7 +132,8 @@ def seconds_an_update(table: Table) -> dict[tuple[Setting, str], pd.Series]:
         raise ResultError(f"{table.path} needs a sidecar with the seconds of each of its {len(runs)} runs")
     taken = np.array([sum(each[phase] for phase in _PHASES) for each in phases])
     runs = runs.assign(seconds=taken / runs["updates"].to_numpy())
-    return {
-        ((int(length), int(vocab_size)), str(label)): part.set_index("seed")["seconds"]
-        for (length, vocab_size, label), part in runs.groupby(["length", "vocab_size", "label"])
-    }
+    found: dict[tuple[Setting, str], pd.Series] = {}
+    for _, part in runs.groupby(columns[:3]):
+        length, vocab_size, label = part[columns[:3]].iloc[0]
+        found[(int(length), int(vocab_size)), str(label)] = part.set_index("seed")["seconds"]
+    return found

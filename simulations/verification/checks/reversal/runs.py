@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 import pandas as pd
@@ -18,9 +17,8 @@ from simulations.reversal.summary import TASK
 from simulations.reversal.tables import Curves, committed_curves, joined, own_curves, with_shared
 from simulations.reversal.training import tidy
 from simulations.verification.checks import Context
-from simulations.verification.checks.evidence import Measured
 
-__all__ = ["curves", "fresh_curves", "is_there", "measured_here", "not_run"]
+__all__ = ["curves", "fresh_curves", "measured_here"]
 
 
 @lru_cache(maxsize=8)  # claims share their runs: nothing trains twice in one report
@@ -42,18 +40,6 @@ def curves(context: Context, study: str) -> Curves:
     else:
         own = committed_curves(study, COMMITTED)
     return with_shared(own, study, lambda other: curves(context, other))
-
-
-def is_there(context: Context, study: str) -> bool:
-    """Return whether a study has runs: given, committed, or, at preset paper, to be trained now."""
-    given = bool(context.tables.parts(study_kind(study))) or context.preset == "paper"
-    return given or any(COMMITTED.glob(f"{study_kind(study)}-*.parquet"))
-
-
-def not_run(study: str) -> Measured:
-    """Return what stands for a study without runs: a claim that asks for some is not run."""
-    sizes = {"updates": 0, "seeds": 0}
-    return Measured(f"runs of study {study}", *(math.nan,) * 3, 0, None, "no table", sizes)
 
 
 @lru_cache(maxsize=8)

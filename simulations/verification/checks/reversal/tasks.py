@@ -11,7 +11,7 @@ from simulations.verification.checks import Context
 from simulations.verification.checks.evidence import Measured, Value
 from simulations.verification.checks.labels import method_of
 from simulations.verification.checks.reversal.rows import over_seeds, taken_from
-from simulations.verification.checks.reversal.runs import curves, is_there, not_run
+from simulations.verification.checks.reversal.runs import curves
 
 __all__ = ["order_rows", "task_rows", "tasks"]
 
@@ -29,16 +29,17 @@ _ORDER = (
 
 def tasks(context: Context) -> list[Measured]:
     """Return the rows of the claim ``reversal-tasks``."""
-    return task_rows(curves(context, "tasks")) if is_there(context, "tasks") else [not_run("tasks")]
+    return task_rows(curves(context, "tasks"))
 
 
 def task_rows(found: Curves) -> list[Measured]:
     """Return who makes fewer errors than whom, in how many cells, a task less its flip, and every method's errors."""
     errors = TaskErrors.of(found.frame)
-    rows = order_rows(found, errors)
-    return rows + [
-        row for cell in CELLS for name in errors.names(cell) for row in _of_method(found, errors, cell, name)
-    ]
+    rows = [*order_rows(found, errors), *(_flip_row(found, errors, reward) for reward in ("prefix", "bag"))]
+    for cell in CELLS:
+        for name in errors.names(cell):
+            rows += _of_method(found, errors, cell, name)
+    return rows
 
 
 def order_rows(found: Curves, errors: TaskErrors | None = None) -> list[Measured]:
@@ -59,15 +60,18 @@ def order_rows(found: Curves, errors: TaskErrors | None = None) -> list[Measured
     return [*rows, _flip_row(found, errors)]
 
 
-def _flip_row(found: Curves, errors: TaskErrors) -> Measured:
-    samples = [
-        (errors.training(plain, name), errors.training(flip, name)) for plain, flip in PAIRS for name in METHODS
-    ]
-    compared = pd.concat([errors.runs(cell, name) for pair in PAIRS for cell in pair for name in METHODS])
+def _flip_row(found: Curves, errors: TaskErrors, reward: str | None = None) -> Measured:
+    """Return a task less its flip in standard errors, all pairs together or those of one reward."""
+    pairs = [pair for pair in PAIRS if reward in (None, pair[0][1])]
+    both = [(plain, flip, name) for plain, flip in pairs for name in METHODS]
+    samples = [(errors.training(plain, name), errors.training(flip, name)) for plain, flip, name in both]
+    compared = pd.concat([errors.runs(cell, name) for *pair, name in both for cell in pair])
     point: dict[str, Value] = {"method": tuple(name.partition("(")[0] for name in METHODS), "unit": "standard errors"}
+    if reward is not None:
+        point["reward"] = reward
     n_seeds = min(len(each) for pair in samples for each in pair)
-    name, ends = "a task less its flip, in standard errors", (flip_distance(samples),) * 3
-    return taken_from(found, compared, name, ends, n_seeds, point)
+    name = "a task less its flip, in standard errors" + ("" if reward is None else f", by {reward}")
+    return taken_from(found, compared, name, (flip_distance(samples),) * 3, n_seeds, point)
 
 
 def _of_method(found: Curves, errors: TaskErrors, cell: Cell, name: str) -> list[Measured]:
