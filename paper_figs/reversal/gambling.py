@@ -27,7 +27,7 @@ _STYLES = {
     "PG": method_style("PG"),
     "DG": method_style("DG"),
     "zero-price": method_style("zero price"),
-    _BY_SIZE: method_style("abs-advantage"),
+    _BY_SIZE: method_style("row gate, |advantage|"),
     _ROWS: method_style("row gate"),
     _FEW: replace(method_style("row gate"), marker="*"),
 }
@@ -62,8 +62,8 @@ def gambling_transformer() -> Figure:
         mean of a prompt's other answers, taken as Gaussian. PG, DG and zero price keep all of it. Dotted: a tenth.
         (b) Token error at the end on the other prompts; dotted: a coin. (c) The same on the zero prompt; line: the
         odds e^(−2η/(Hσ²)) at which DG rests with independent tokens. (b, c) Token reversal, H = {LENGTH}, M = 2,
-        {frame["update"].max()} updates; medians of {count([frame["seed"].nunique()])} seeds, bars: both. Measured on
-        networks.""")
+        {frame["update"].max()} updates; points: medians of {count([frame["seed"].nunique()])} seeds, bars: both.
+        Measured on networks.""")
     return figure
 
 
