@@ -10,7 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kondo_theory.gambling.noisy_contexts import first_batch, soft_rest_odds
+from kondo_theory.gambling.first_batches import first_batch
+from kondo_theory.gambling.noisy_contexts import soft_rest_odds
 from paper_figs.arranging import stack_names
 from paper_figs.marks import draw_measured, reference
 from paper_figs.panels import caption, finding, panels
