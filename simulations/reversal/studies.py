@@ -214,7 +214,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             MappingProxyType({"smoke": 1, "quick": 3, "paper": 10}),
             costly=("ppo",),
         ),
-        gambling.STUDY: Study(
+        "gambling": Study(
             "half of the prompts are zeros and pay a noisy reward: gates that it may take in, and controls",
             gambling.CELLS,
             MappingProxyType({"smoke": 1, "quick": 2, "paper": 10}),
