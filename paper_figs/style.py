@@ -52,6 +52,7 @@ METHODS = {
     # Gates on token reversal, and what they are compared with.
     "token gate": MethodStyle("#804095", "X"),
     "row gate": MethodStyle("#006a55", "P"),
+    "row gate, |advantage|": MethodStyle("#6900a8", "h"),  # beside DG, from which that rule's own colour is too near
     "PPO": MethodStyle("#2a2a15", "h"),
     "PMPO": MethodStyle("#809580", "d"),
     # Accountings of a step, rows and tokens of a token gate, kinds of noise on delight.

@@ -18,7 +18,7 @@ from kondo_theory import (
     screening,
     token_trap,
 )
-from kondo_theory.gambling import equal_noise, means, noise_aware, noisy_contexts, roots, top_rate
+from kondo_theory.gambling import equal_noise, first_batches, means, noise_aware, noisy_contexts, roots, top_rate
 from kondo_theory.geometry import (
     adam,
     alignment,
@@ -354,7 +354,7 @@ SCALARS = {
     gambling.expected_path: {"speed": lambda x: 1.0, "x_start": (0.3,), "learning_rate": (0.1,), "n_steps": (3,)},
     graded.evenly_graded: {"n_arms": (4,), "p_best": (0.3,), "baseline": (0.5,)},
     graded.graded_worst_case: {"n": (3,)},
-    noisy_contexts.first_batch: {
+    first_batches.first_batch: {
         "noise": (0.5,),
         "rate": (0.2,),
         "rule": "delight",
@@ -363,7 +363,7 @@ SCALARS = {
         "vocab_size": (2,),
         "n_answers": (4,),
     },
-    noisy_contexts.taken_in_noise: {
+    first_batches.taken_in_noise: {
         "rate": (0.2,),
         "rule": "abs-advantage",
         "noisy_share": (0.5,),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kondo_theory.gambling.noisy_contexts import first_batch, soft_rest_odds
-from paper_figs.arranging import label_at, stack_names
+from kondo_theory.gambling.first_batches import first_batch
+from kondo_theory.gambling.noisy_contexts import soft_rest_odds
+from paper_figs.arranging import stack_names
 from paper_figs.marks import draw_measured, reference
 from paper_figs.panels import caption, finding, panels
-from paper_figs.style import MethodStyle, method_style
+from paper_figs.style import Colour, MethodStyle, method_style
 from paper_figs.tables import reversal_curves
 from paper_figs.wording import count, number, percent
 from simulations.reversal.gambles.study import LENGTH, NOISES, STUDY
@@ -26,7 +28,7 @@ _STYLES = {
     "PG": method_style("PG"),
     "DG": method_style("DG"),
     "zero-price": method_style("zero price"),
-    _BY_SIZE: method_style("abs-advantage"),
+    _BY_SIZE: method_style("row gate, |advantage|"),
     _ROWS: method_style("row gate"),
     _FEW: replace(method_style("row gate"), marker="*"),
 }
@@ -40,7 +42,7 @@ _NAMES = {
 }
 _GATES = {_ROWS: (0.25, "delight"), _BY_SIZE: (0.25, "abs-advantage"), _FEW: (0.03, "delight")}
 _TAKEN_IN = 0.1
-_NOISE = "noise σ of the easy prompts' rewards"
+_NOISE = "noise σ of easy rewards"
 
 
 def gambling_transformer() -> Figure:
@@ -52,7 +54,7 @@ def gambling_transformer() -> Figure:
         for label in _STYLES
         for noise in NOISES
     }
-    figure, (left, clean, easy) = panels(3)
+    figure, (left, clean, easy) = panels(3, height=2.3)
     _first(left)
     _clean(clean, runs)
     _easy(easy, runs)
@@ -61,8 +63,8 @@ def gambling_transformer() -> Figure:
         mean of a prompt's other answers, taken as Gaussian. PG, DG and zero price keep all of it. Dotted: a tenth.
         (b) Token error at the end on the other prompts; dotted: a coin. (c) The same on the zero prompt; line: the
         odds e^(−2η/(Hσ²)) at which DG rests with independent tokens. (b, c) Token reversal, H = {LENGTH}, M = 2,
-        {frame["update"].max()} updates; medians of {count([frame["seed"].nunique()])} seeds, bars: both. Measured on
-        networks.""")
+        {frame["update"].max()} updates; points: medians of {count([frame["seed"].nunique()])} seeds, bars: both.
+        Measured on networks.""")
     return figure
 
 
@@ -75,10 +77,13 @@ def _first(ax: Axes) -> None:
         ax.plot(noise, drift, color=style.colour, lw=0.8 if label == _FEW else 1.6, label=_NAMES[label])
         left[label] = first_batch(1.0, rate, rule, n_tokens=LENGTH).clean_drift
     reference(ax, y=_TAKEN_IN)
-    ax.set(xscale="log", xlim=(0.03, 3), ylim=(-0.02, 1.1), xlabel=_NOISE, ylabel="drift left of clean prompts")
-    label_at(ax, {_NAMES[_ROWS]: (3.0, -4, 12), _NAMES[_BY_SIZE]: (0.45, 3, 2), _NAMES[_FEW]: (0.16, -3, -3)})
+    ax.set(xscale="log", xlim=(0.03, 3), ylim=(-0.02, 1.55), xlabel=_NOISE, ylabel="clean drift left")
+    ax.set_yticks([0, 0.5, 1])
+    stack_names(ax, (0.97, 0.99), _names(_GATES))
     finding(
-        ax, f"At σ = 1 {percent(left[_ROWS])} is left by delight at 25 %, {percent(left[_BY_SIZE])} by |advantage|"
+        ax,
+        f"At σ = 1 delight leaves {percent(left[_ROWS])} of the drift, |advantage| at that rate "
+        f"{percent(left[_BY_SIZE])}",
     )
 
 
@@ -87,10 +92,11 @@ def _clean(ax: Axes, runs: dict[tuple[str, float], pd.DataFrame]) -> None:
     for label, style in _STYLES.items():
         ends[label] = _draw(ax, runs, label, style, "token_error")
     reference(ax, y=0.5)
-    ax.set(ylim=(-0.02, 0.62), xlabel=_NOISE, ylabel="token error, clean prompts")
-    stack_names(ax, (0.03, 0.97), {_NAMES[label]: style.colour for label, style in _STYLES.items() if label != _FEW})
+    ax.set(ylim=(-0.02, 1.05), xlabel=_NOISE, ylabel="clean token error")
+    ax.set_yticks([0, 0.25, 0.5])
+    stack_names(ax, (0.03, 0.99), _names(_STYLES))
     worst = number(ends[_BY_SIZE])
-    finding(ax, f"|Advantage| learns nothing at σ = 1, error {worst}; delight at 25 % ends at {number(ends[_ROWS])}")
+    finding(ax, f"At σ = 1 |advantage| ends at {worst}, delight at the same rate at {number(ends[_ROWS])}")
 
 
 def _easy(ax: Axes, runs: dict[tuple[str, float], pd.DataFrame]) -> None:
@@ -100,12 +106,15 @@ def _easy(ax: Axes, runs: dict[tuple[str, float], pd.DataFrame]) -> None:
     ends = {}
     for label in ("PG", "DG", "zero-price", _FEW):
         ends[label] = _draw(ax, runs, label, _STYLES[label], "zero_token_error", ls="" if label == "DG" else "-")
-    ax.set(ylim=(-0.02, 0.62), xlabel=_NOISE, ylabel="token error, zero prompt")
-    shown = {_NAMES[label]: _STYLES[label].colour for label in ends}
-    stack_names(ax, (0.03, 0.97), shown)
-    finding(
-        ax, f"At σ = 1 DG stays at {number(ends['DG'])} on the zero prompt, where PG ends at {number(ends['PG'])}"
-    )
+    ax.set(ylim=(-0.02, 0.85), xlabel=_NOISE, ylabel="zero token error")
+    ax.set_yticks([0, 0.25, 0.5])
+    stack_names(ax, (0.03, 0.99), _names(ends))
+    finding(ax, f"On the zero prompt DG stays at {number(ends['DG'])}, PG ends at {number(ends['PG'])}")
+
+
+def _names(labels: Iterable[str]) -> dict[str, Colour]:
+    """Return names with their colours; what is kept at 3 % is drawn thin."""
+    return {_NAMES[label] + (", thin" if label == _FEW else ""): _STYLES[label].colour for label in labels}
 
 
 def _draw(

@@ -171,8 +171,8 @@ class ReversalConfig:
         if self.divergence and self.method != "ppo":
             raise ValueError(f"a divergence belongs to ppo, got {self.divergence} with {self.method}")
         if self.payment.zero_prompts >= self.prompts:
-            allowed = f"below the {self.prompts} prompts of a batch"
-            raise ValueError(f"zero_prompts must be {allowed}, got {self.payment.zero_prompts}")
+            of_a_batch = f"below the {self.prompts} prompts of a batch"
+            raise ValueError(f"zero_prompts must be {of_a_batch}, got {self.payment.zero_prompts}")
 
     def _check_gate(self) -> None:
         gated, given = self.method in GATED, (self.rate is not None) + (self.price is not None)

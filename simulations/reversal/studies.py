@@ -280,7 +280,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             MappingProxyType({"smoke": 1, "quick": 2, "paper": 10}),
             updates=MappingProxyType({"quick": 400}),
         ),
-        gambling.STUDY: Study(
+        "gambling": Study(
             "half of the prompts are zeros and pay a noisy reward: gates that it may take in, and controls",
             gambling.CELLS,
             MappingProxyType({"smoke": 1, "quick": 2, "paper": 10}),

@@ -166,7 +166,7 @@ class ReversalRun:
 
     def _errors(self, prompts: Tensor, kind: str) -> dict[str, float]:
         """Return the errors of answers to prompts, sampled and greedy, by column."""
-        config, errors = self.config, {}
+        config, errors = self.config, dict[str, float]()
         right = config.as_reversal(prompts)
         for prefix, greedy in (("", False), ("greedy_", True)):
             rollout = sample(

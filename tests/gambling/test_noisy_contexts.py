@@ -7,17 +7,16 @@ import pytest
 from scipy.special import expit, ndtri
 
 from kondo_theory.gambling.equal_noise import equal_noise_fixed_point, equal_noise_top_rate_drift
+from kondo_theory.gambling.first_batches import first_batch, taken_in_noise
 from kondo_theory.gambling.noise_aware import extremes_drift
 from kondo_theory.gambling.noisy_contexts import (
     BUDGET_RULES,
     entropy_weight,
-    first_batch,
     priced_gamble_drift,
     priced_gamble_floor,
     shared_budget,
     shut_out_noise,
     soft_rest_odds,
-    taken_in_noise,
 )
 from kondo_theory.gambling.single_arm import drift
 from kondo_theory.gambling.top_rate import top_rate_drift

@@ -147,7 +147,6 @@ def test_where_predictions_come_true_the_claim_holds():
         (("DG", 0.4), {"clean": 0.3}, "final clean error, DG, σ = 0.4 − σ = 0"),
         (("zero-price", 0.4), {"clean": 0.3}, "final clean error, zero-price, σ = 0.4 − σ = 0"),
         (("token gate(30 %)", 0.4), {"clean": 0.3}, "final clean error, token gate(30 %), σ = 0.4 − σ = 0"),
-        (("DG", 0.4), {"zero": 0.01}, "final zero error, DG, σ = 0.4"),
         (("DG", 1.0), {"zero": 0.1}, "final zero error, DG, σ = 1"),
         (("PG", 0.4), {"zero": 0.1}, "final zero error, PG, σ = 0.4"),
         (("zero-price", 0.4), {"zero": 0.1}, "final zero error, zero-price, σ = 0.4"),

@@ -6,7 +6,7 @@ the zero prompt. A gate is taken in if the clean prompts get a tenth, or less, o
 noise. H = 6 and 300 updates, not the protocol's 10 and 1,000: the machine had 13 core minutes left for it.
 
 What is predicted, before it was run; of runs without noise, at H = 10, the rows by |advantage| of one seed had been
-seen. By :func:`kondo_theory.gambling.noisy_contexts.first_batch`, of the first policy, where delight ranks as
+seen. By :func:`kondo_theory.gambling.first_batches.first_batch`, of the first policy, where delight ranks as
 advantage does:
 
 ==========================  =======================  =========================  ==============

@@ -59,9 +59,10 @@ def gambling_transformer(
     shut_out: Callable[..., object] = shut_out_noise,
 ) -> list[Simulated]:
     """Simulate budgets that are shared, and gates that decide alone; negative controls replace the closed forms."""
-    rows = []
-    for number, point in enumerate(BUDGETS):
-        rows += _budget(context, 70_000 + number, point, budget)
+    rows: list[Simulated] = []
+    point: dict[str, Value]
+    for number, setting in enumerate(BUDGETS):
+        rows += _budget(context, 70_000 + number, setting, budget)
     for number, (rate, share, rule) in enumerate(SHUT):
         rows += _shut_out(
             context, 70_100 + 10 * number, rate, share, rule, float(np.asarray(shut_out(rate, share, rule)))
@@ -69,7 +70,7 @@ def gambling_transformer(
     for number, (r, eta, x) in enumerate(SOFT):
         expected = 0.5 + float(np.asarray(weight(r, eta))) * float(np.log(x / (1 - x)))
         kind, gate = Kind(1 - x, 1.0, 0.0, r, r), BudgetGate("soft", eta)
-        point: dict[str, Value] = {"gate": "DG", "r": r, "η": eta, "x": x}
+        point = {"gate": "DG", "r": r, "η": eta, "x": x}
         name = f"drift (Δ) of DG from noise as an entropy, r={r:g}, η={eta:g}, x={x:g}"
         rows.append(_alone(context, 70_200 + number, kind, gate, name, expected, point))
     for number, (x, r) in enumerate(ZERO_PRICE):
@@ -91,10 +92,10 @@ def _batches(context: Context) -> int:
 
 
 def _budget(
-    context: Context, seed: int, point: tuple[float, float, float, float, float, str], budget: Budget
+    context: Context, seed: int, setting: tuple[float, float, float, float, float, str], budget: Budget
 ) -> list[Simulated]:
     """Return the noisy share of the kept and both drifts, where right pays 1 more than wrong."""
-    noise, share, noisy, clean, rate, rule = point
+    noise, share, noisy, clean, rate, rule = setting
     kinds = Kind(noisy, 1.0, 0.0, noise, noise), Kind(clean, 1.0, 0.0, 0.0, 0.0)
     found = simulate_contexts(
         *kinds, share, BudgetGate(rule, rate), BATCH, _batches(context), REPLICATES, seed, context.workers
