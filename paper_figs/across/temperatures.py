@@ -96,7 +96,6 @@ def _robust(ax: Axes, images: pd.DataFrame, answers: pd.DataFrame) -> None:
         ("DG, MNIST", "DG", images, {eta: _dg(eta) for eta in (0.1, 0.3, 1.0, 3.0, 10.0)}),
         ("DG-K(3 %), MNIST", "DG-K(3 %)", images, _gates("DG-K")),
         ("token gate(3 %), reversal", "token gate", answers, _gates("token gate")),
-        ("row gate(3 %), reversal", "row gate", answers, _gates("row gate")),
     ):
         there = {eta: label for eta, label in labels.items() if label in set(frame["label"])}
         runs = [frame[frame["label"] == label] for label in there.values()]

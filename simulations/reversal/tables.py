@@ -127,7 +127,7 @@ def own_curves(tables: Sequence[Table]) -> Curves:
 def committed_curves(study: str, directory: Path = COMMITTED) -> Curves:
     """Return the committed curves of a study: of each method those at the published size, where there are some.
 
-    The tables are ``reversal-STUDY-quick*.parquet`` and ``reversal-STUDY-paper*.parquet``: parts that were measured
+    The tables are ``reversal-STUDY-quick.parquet`` and ``reversal-STUDY-paper*.parquet``: parts that were measured
     one after the other, each with its own sidecar. Of two that have one method, the larger counts.
 
     Raises
@@ -136,8 +136,7 @@ def committed_curves(study: str, directory: Path = COMMITTED) -> Curves:
         If there is none, or one is damaged or of another study.
     """
     quick = directory / f"reversal-{study}-quick.parquet"
-    names = [f"reversal-{study}-{size}*.parquet" for size in ("quick", "paper")]
-    paths = [path for name in names for path in sorted(directory.glob(name))]
+    paths = [path for path in (quick, *sorted(directory.glob(f"reversal-{study}-paper*.parquet"))) if path.exists()]
     if not paths:
         raise ResultError(f"no curves of study {study} in {directory}: neither {quick.name} nor a paper one is there")
     kind = f"reversal-{study}"

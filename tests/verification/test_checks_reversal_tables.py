@@ -117,17 +117,6 @@ def test_parts_of_the_paper_preset_are_one_table(committed):
     assert "quick" not in found.origin()
 
 
-def test_parts_of_the_quick_preset_are_one_table_too(tmp_path):
-    configs = STUDIES["temperature"].configs("quick")
-    for method in ("token-gate", "dg"):
-        part = [config for config in configs if config.method == method]
-        frame = tidy(part, [curve_of(config, 0.97) for config in part])
-        path = tmp_path / f"reversal-temperature-quick{'-DG' if method == 'dg' else ''}.parquet"
-        save(frame, path, kind=study_kind("temperature"), config={"preset": "quick"}, sidecar={})
-    found = committed_curves("temperature", tmp_path)
-    assert set(found.frame["method"]) == {"token-gate", "dg"}
-
-
 def test_a_table_that_was_given_comes_first(committed):
     path = committed / "own.parquet"
     frame = world("quality").frame.drop(columns="origin")

@@ -207,6 +207,7 @@ class _Part:
         scores = self.ranks.concatenate(self.score)
         own = torch.ones_like(self.score, dtype=torch.bool) if self.mask is None else self.mask
         valid = self.ranks.concatenate(own)
-        price: Tensor = gate.price_of(scores, keepdims=True, check=check, mask=valid)
+        price = gate.price_of(scores, keepdims=True, check=check, mask=valid)
+        assert isinstance(price, Tensor)
         probability = gate_probability(self.score, price, gate.temperature, check=False, mask=self.mask)
         return sample_gate(probability, keys, check=False), price.squeeze(-1)

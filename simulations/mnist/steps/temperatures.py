@@ -80,8 +80,8 @@ def run(method: MnistConfig, size: TemperatureSize, data: Mnist, device: torch.d
         One row a seed and evaluation: label, method, rate, temperature, seed, update, forward_samples,
         backward_samples, test_error.
     """
-    changes = {"updates": size.updates, "eval_every": size.eval_every}
-    configs = [replace(method, seed=seed, **changes) for seed in range(size.seeds)]
+    sized = replace(method, updates=size.updates, eval_every=size.eval_every)
+    configs = [replace(sized, seed=seed) for seed in range(size.seeds)]
     columns = ["update", "forward_samples", "backward_samples", "test_error"]
     settings = {
         "label": method.label,
