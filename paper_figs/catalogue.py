@@ -396,6 +396,7 @@ FIGURES = {
         "paper_figs.across.temperatures:temperature_robustness",
         ("mnist-temperature", "reversal-temperature"),
         "page",
+        ("temperature-robustness", "quantile-bernoulli-gate"),
     ),
     "screening-ties": FigureEntry(
         "what a gate keeps that keeps ties at the k-th score, and the errors it ends at on token reversal",

@@ -156,7 +156,7 @@ def _wrong_make(words: list[str]) -> str:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split())
     variables = set(re.findall(r"\$\((\w+)\)", makefile))
-    families = {path.stem for path in (ROOT / "kondo_theory" / "claims").glob("*.py")}
+    families = {path.stem for path in (ROOT / "kondo_theory" / "claims").rglob("*.py")}
     for word in words:
         name, equals, value = word.partition("=")
         if name not in (variables if equals else targets):

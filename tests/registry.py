@@ -185,7 +185,7 @@ def described(rule: str) -> bool:
 
 def missing_of_figure(name: str, entry: FigureEntry) -> list[str]:
     """Return what a figure lacks: claim or topic, title, function, tables, words in the docs."""
-    families = {path.stem.replace("_", "-") for path in (ROOT / "kondo_theory" / "claims").glob("[a-z]*.py")}
+    families = {path.stem.replace("_", "-") for path in (ROOT / "kondo_theory" / "claims").rglob("[a-z]*.py")}
     own = {family for family in families if name.startswith(f"{family}-")}
     shown = {family for family in families for claim in entry.claims if claim.startswith(f"{family}-")}
     of_claim = name in CLAIMS or own or len(shown) > 1

@@ -100,7 +100,9 @@ def _alone(proof: Proof) -> None:
     )
     squares = x * ((1 - x) ** 2 + (1 - x) ** 2) + (1 - x) * 2 * x**2
     proof.identity("What noise adds to a sample's variance is r²E‖φ‖², for two arms", squares, 2 * x * (1 - x))
-    proof.identity("which vanishes as a context is learnt.", sp.Limit(2 * x * (1 - x), x, 0, "+"), 0)
+    proof.identity(
+        "which vanishes as a context is learnt, in proportion to x.", sp.Limit(2 * x * (1 - x) / x, x, 0, "+"), 2
+    )
 
 
 def _soft_gate(proof: Proof) -> None:

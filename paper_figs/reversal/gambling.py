@@ -18,7 +18,7 @@ from paper_figs.panels import caption, finding, panels
 from paper_figs.style import Colour, MethodStyle, method_style
 from paper_figs.tables import reversal_curves
 from paper_figs.wording import count, number, percent
-from simulations.reversal.gambles.study import LENGTH, NOISES, STUDY
+from simulations.reversal.readings.gambling import LENGTH, NOISES, STUDY
 from simulations.reversal.summary import final
 
 __all__ = ["gambling_transformer"]

@@ -27,6 +27,7 @@ from simulations.bandits.simulation import (
 )
 from simulations.benchmark.cases import BenchmarkRow
 from simulations.gambling import gamble
+from simulations.gambling.noisy_contexts import BudgetGate, Kind, simulate_contexts
 from simulations.tokens.escapes import Escape, escape_steps, held_at
 from simulations.tokens.simulation import TokenGate, TokenTask, simulate_drift, simulate_rewards
 
@@ -39,6 +40,7 @@ _QUICK = ("context_gradients",)  # the one that compiles soonest
 _SYMMETRIC = Context.symmetric(0.3, 3, 0.5, Gate("pg"))
 _GRADED = Context.gated([0.5, 0.3, 0.2], [0.4, -0.3, 0.2], Gate("pg"))
 _GAMBLE, _TASK = gamble.Gamble(1.0), TokenTask(3, 2, 4)
+_KIND = Kind(0.5, 0.0, 1.0, 0.5, 0.5)
 _ESCAPE = Escape(3, 2, 4, 2, 1.0, 0.5, 0.9)
 
 KERNELS: Mapping[str, Callable[[], Any]] = {
@@ -50,6 +52,7 @@ KERNELS: Mapping[str, Callable[[], Any]] = {
     "noisy_batches": lambda: noisy_batches(0.3, 3, 0.5, 0.0, 0.1, "additive", 2, 2, 2, 1),
     "gated_advantages": lambda: gamble.simulate_drift(_GAMBLE, 0.3, 2, 2, 2, 1),
     "learn": lambda: gamble.simulate_learning(_GAMBLE, 0.3, 2, 1.0, 2, 1, 2, 1),
+    "shared_budget_estimates": lambda: simulate_contexts(_KIND, _KIND, 0.5, BudgetGate("delight", 0.5), 2, 1, 2, 1),
     "token_drifts": lambda: simulate_drift(_TASK, TokenGate(), 2, 2, 1),
     "token_learning": lambda: simulate_rewards(_TASK, TokenGate(), 1.0, np.array([1]), 2, 1),
     "token_escapes": lambda: escape_steps(_ESCAPE, 2, 1, most_steps=2),

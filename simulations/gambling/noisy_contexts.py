@@ -93,7 +93,7 @@ def _kept(score: FloatArray, advantage: FloatArray, code: int, level: float, n_k
 
 
 @kernel
-def _estimates(
+def shared_budget_estimates(
     states: WordArray,
     noisy: Kind,
     clean: Kind,
@@ -151,4 +151,5 @@ def simulate_contexts(
     kinds = (Kind(*map(float, noisy)), Kind(*map(float, clean)))
     budget = kept_count(gate.level, batch_size) if gate.rule not in ("price", "soft") else 1
     code, level = _CODES[gate.rule], float(gate.level)
-    return in_chunks(_estimates, states, n_threads, *kinds, float(share), code, level, budget, batch_size, n_batches)
+    numbers = (float(share), code, level, budget, batch_size, n_batches)
+    return in_chunks(shared_budget_estimates, states, n_threads, *kinds, *numbers)

@@ -15,6 +15,7 @@ from simulations.reversal.config import STREAMS, ReversalConfig
 from simulations.reversal.gambles import study
 from simulations.reversal.gambles.payment import Payment, luck_stream
 from simulations.reversal.plan import _true_preset
+from simulations.reversal.readings.gambling import EQUAL, NOISES, STUDY
 from simulations.reversal.side_by_side.captured import CapturedSeeds
 from simulations.reversal.side_by_side.seeds import ReversalSeeds, train
 from simulations.reversal.stale.contenders import friction_streams
@@ -173,11 +174,11 @@ def test_recorded_batches_and_ranks_refuse_it():
 
 
 def test_the_study_has_every_method_at_every_noise_and_its_own_number_of_updates():
-    found = STUDIES[study.STUDY].configs("quick")
+    found = STUDIES[STUDY].configs("quick")
     assert len(found) == len(set(found)) == 2 * len(study.CELLS) == 48
     assert {config.updates for config in found} == {300}
-    assert _true_preset(found, study.STUDY) == "quick"
-    assert _true_preset([replace(config, updates=299) for config in found], study.STUDY) == "smoke"
+    assert _true_preset(found, STUDY) == "quick"
+    assert _true_preset([replace(config, updates=299) for config in found], STUDY) == "smoke"
     by_noise = Counter(config.payment for config in study.CELLS)
-    easy = [Payment(5, zero_noise=noise) for noise in study.NOISES]
-    assert by_noise == {**dict.fromkeys(easy, 7), Payment(5, noise=study.EQUAL): 3}
+    easy = [Payment(5, zero_noise=noise) for noise in NOISES]
+    assert by_noise == {**dict.fromkeys(easy, 7), Payment(5, noise=EQUAL): 3}

@@ -44,14 +44,10 @@ from dataclasses import replace
 
 from simulations.reversal.config import ReversalConfig
 from simulations.reversal.gambles.payment import Payment
+from simulations.reversal.readings.gambling import EQUAL, LENGTH, ZERO_PROMPTS
 
-__all__ = ["CELLS", "EQUAL", "LENGTH", "NOISES", "STUDY", "UPDATES", "ZERO_PROMPTS"]
+__all__ = ["CELLS", "UPDATES"]
 
-STUDY = "gambling"
-ZERO_PROMPTS = 5
-NOISES = (0.0, 0.4, 1.0)
-EQUAL = 0.4
-LENGTH = 6
 UPDATES = {"smoke": 50, "quick": 300, "paper": 10_000}
 """By preset."""
 

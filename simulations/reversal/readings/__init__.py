@@ -1,1 +1,1 @@
-"""What learning curves of studies tasks and speedup say, for claims and figures; knows neither, trains nothing."""
+"""What learning curves of studies say, and their settings, for claims and figures; knows neither, trains nothing."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from simulations.reversal.gambles.study import EQUAL, STUDY
+from simulations.reversal.readings.gambling import EQUAL, STUDY
 from simulations.reversal.summary import final
 from simulations.reversal.tables import Curves
 from simulations.statistics import bootstrap
