@@ -188,13 +188,13 @@ def _budget(proof: Proof) -> None:
         sp.Rational(1, 2),
     )
     proof.identity(
-        "Learning the noisy contexts, ℓ → 0, empties their bids by delight,",
-        sp.Limit(noisy.subs(_ell, 1 / t), t, sp.oo),
-        0,
-        latex=r"\lim_{\ell\to0}\Phi(-c/(\ell r))=0",
+        "Learning the noisy contexts, ℓ → 0, empties their bids by delight, for at t = c/(ℓr) they are φ(t)/t,",
+        sp.Limit(upper_tail(t) * t / density(t), t, sp.oo),
+        1,
+        latex=r"\Phi(-t)\sim\varphi(t)/t\to0",
     )
     proof.identity(
-        "for the surprisal of an arm of probability 1 − x vanishes with x; its rivals' samples are no more than x.",
+        "and the surprisal of an arm of probability 1 − x vanishes with x; its rivals' samples are no more than x.",
         sp.Limit(-sp.log(1 - x), x, 0, "+"),
         0,
     )
