@@ -22,6 +22,9 @@ __all__ = ["language_model_delight", "language_model_quality"]
 
 _TASKS = ("reversal-3", "spelling")
 _AXES = {"update": "updates", "backward_rows": "answers that went backward", "seconds": "CPU seconds"}
+_TICKS = (0, 0.25, 0.5, 0.75, 1)
+_ROOM = 1.6
+"""Top of an axis of rewards: five names stand above the curves."""
 _RULES = {"delight": "delight", "uniform": "uniform", "abs-advantage": "abs-advantage"}
 
 
@@ -36,7 +39,7 @@ def language_model_quality() -> Figure:
         for place, (column, name) in enumerate(_AXES.items()):
             ax = axes[3 * row + place]
             _against(ax, runs, column)
-            ax.set(xlabel=name, ylabel=f"reward, {task_name(task)}", ylim=(0, 1.02))
+            ax.set(xlabel=name, ylabel=f"reward, {task_name(task)}", ylim=(0, _ROOM), yticks=_TICKS)
             finding(ax, _said(runs, column))
         labels = list(dict.fromkeys(runs["label"]))
         names = {shown(label): language_model_style(label).colour for label in labels}
