@@ -15,7 +15,16 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from simulations.benchmark import answers, bandits, compilation, large_batches, mnist, reversal, small_steps
+from simulations.benchmark import (
+    answers,
+    bandits,
+    compilation,
+    large_batches,
+    low_precision,
+    mnist,
+    reversal,
+    small_steps,
+)
 from simulations.benchmark.cases import BenchmarkRow, Case
 
 __all__ = ["cases", "main_table", "run", "target_table", "targets"]
@@ -23,7 +32,7 @@ __all__ = ["cases", "main_table", "run", "target_table", "targets"]
 
 def cases(quick: bool) -> list[Case]:
     """Return all cases; ``quick`` makes them tiny."""
-    subjects = (bandits, mnist, small_steps, reversal, answers, large_batches)
+    subjects = (bandits, mnist, small_steps, low_precision, reversal, answers, large_batches)
     return [case for subject in subjects for case in subject.cases(quick)]
 
 
@@ -71,7 +80,7 @@ def _peak_bytes(call: Callable[[], Any]) -> int:
 
 def targets(rows: list[BenchmarkRow]) -> list[tuple[str, float, str]]:
     """Return (what, measured, required) of the speeds that the project promises."""
-    subjects = (bandits, mnist, small_steps, reversal, answers, large_batches, compilation)
+    subjects = (bandits, mnist, small_steps, low_precision, reversal, answers, large_batches, compilation)
     return [target for subject in subjects for target in subject.targets(rows)]
 
 

@@ -33,7 +33,17 @@ from simulations.networks.stacked import KEPT_BYTES
 from simulations.resuming.checkpoints import measured_in_turn
 from simulations.resuming.parts import Measurement
 
-__all__ = ["KIND", "RATES", "StepSize", "held_bytes", "measure", "sizes", "too_large", "write_table"]
+__all__ = [
+    "KIND",
+    "RATES",
+    "StepSize",
+    "held_bytes",
+    "measure",
+    "screen_and_step",
+    "sizes",
+    "too_large",
+    "write_table",
+]
 
 KIND = "mnist-cost"
 RATES = (0.01, 0.03, 0.1, 0.3)
@@ -138,10 +148,11 @@ def _variants(size: StepSize, data: Mnist, device: torch.device, *, captured: bo
     program = size.program(MnistConfig("dg-k", rate=0.03), data, device)
     program.update()
     program.step.optimizer.param_groups[0]["lr"] = 0.0
-    yield _Variant(BASE, math.nan, program, partial(_screen_and_step, program))
+    yield _Variant(BASE, math.nan, program, partial(screen_and_step, program))
 
 
-def _screen_and_step(program: SeedProgram) -> None:
+def screen_and_step(program: SeedProgram) -> None:
+    """Do what a step takes whatever is kept: draw the batch, screen it, and take the optimizer's step."""
     program.screen(program.batch()[2])
     program.step.optimizer.step()
 

@@ -77,5 +77,5 @@ SETTINGS = (
     Setting(corruption=0.1),
     Setting(100, 0.3, 0.1),
 )
-SIZES = {"smoke": StaleSize(20, 2, 20), "quick": StaleSize(600, 2, 200), "paper": StaleSize(10_000, 10)}
+SIZES = {"smoke": StaleSize(20, 2, 20), "quick": StaleSize(600, 2, 200), "paper": StaleSize(10_000, 10, 1_000)}
 """By preset."""

@@ -1,0 +1,103 @@
+"""Where a screened step's time goes at width 1,024 and 1,000 samples, in float32 and in bfloat16.
+
+The step is compared with screening, optimizer and ρ of a full step, as claim ``mnist-savings`` does. A weight's
+gradient is a matrix of the weight's size, which is written whole however few samples it is summed over: those matrix
+products are timed alone, of all samples and of the kept ones. Where the format's arithmetic is fast, writing is most
+of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from simulations.benchmark.cases import BenchmarkRow, Case, one_threaded
+from simulations.mnist.config import MnistConfig
+from simulations.mnist.cost import StepSize, screen_and_step
+from simulations.mnist.images import Mnist, load_mnist
+from simulations.mnist.training import SeedProgram
+
+__all__ = ["cases", "targets"]
+
+FULL, BASE, WEIGHTS = "full step", "batch, screening and optimizer", "weights' gradients alone, all samples"
+RATES = (0.01, 0.03)
+SIZES = (StepSize(1_000, 1_024), StepSize(1_000, 1_024, "bfloat16"))
+N_ACTIONS, N_PIXELS = 10, 784
+
+
+def cases(quick: bool) -> list[Case]:
+    """Return the cases; ``quick`` makes them tiny."""
+    data = load_mnist()
+    return [_case(size, data) for size in (_tiny(SIZES) if quick else SIZES)]
+
+
+def targets(rows: Iterable[BenchmarkRow]) -> list[tuple[str, float, str]]:
+    """Return (what, measured, required) of the speeds that are promised, and what explains them."""
+    time_of = {(row.case, row.variant): row.microseconds for row in rows}
+    found = []
+    for size in SIZES:
+        case = _name(size)
+        for rate in RATES:
+            model = time_of[case, BASE] + rate * time_of[case, FULL]
+            what = f"{case}: {_kept(rate)} / (screening + {100 * rate:g} % of full + optimizer)"
+            found.append((what, time_of[case, _kept(rate)] / model, "≤ 1.2"))
+        for rate in RATES:
+            what = f"{case}: {_weights(rate)} / all"
+            found.append((what, time_of[case, _weights(rate)] / time_of[case, WEIGHTS], "not promised"))
+    return found
+
+
+def _tiny(sizes: Iterable[StepSize]) -> tuple[StepSize, ...]:
+    return tuple(StepSize(20, 8, size.dtype) for size in sizes)
+
+
+def _name(size: StepSize) -> str:
+    return f"MNIST, {size.dtype}, B = {size.batch_size:,}, width {size.width:,}"
+
+
+def _kept(rate: float) -> str:
+    return f"{100 * rate:g} % kept"
+
+
+def _weights(rate: float) -> str:
+    return f"weights' gradients alone, {100 * rate:g} % of samples"
+
+
+def _case(size: StepSize, data: Mnist) -> Case:
+    methods = {FULL: MnistConfig("pg")} | {_kept(rate): MnistConfig("dg-k", rate=rate) for rate in RATES}
+    runs: dict[str, Callable[[], Any]] = {
+        name: _program(size, method, data).update for name, method in methods.items()
+    }
+    # The optimizer follows the screening pass as in a step; at a learning rate of 0 the policy stays as it is.
+    base = _program(size, methods[_kept(RATES[0])], data)
+    base.update()
+    base.step.optimizer.param_groups[0]["lr"] = 0.0
+    runs[BASE] = partial(screen_and_step, base)
+    runs[WEIGHTS] = weight_gradients(size, size.batch_size)
+    for rate in RATES:
+        runs[_weights(rate)] = weight_gradients(size, max(1, round(rate * size.batch_size)))
+    return Case(_name(size), "step", {name: (1, one_threaded(run)) for name, run in runs.items()})
+
+
+def _program(size: StepSize, method: MnistConfig, data: Mnist) -> SeedProgram:
+    return size.program(method, data, torch.device("cpu"))
+
+
+def weight_gradients(size: StepSize, samples: int) -> Callable[[], list[Tensor]]:
+    """Return what computes the gradients of all weight matrices, (out, in) each, from that many samples.
+
+    Inputs and gradients of the layers' outputs are normal draws: the time of a product does not depend on them.
+    """
+    generator, dtype = torch.Generator().manual_seed(0), getattr(torch, size.dtype)
+    widths = (N_PIXELS, size.width, size.width, N_ACTIONS)
+    inputs = [torch.randn(samples, width, generator=generator).to(dtype) for width in widths[:-1]]
+    outputs = [torch.randn(samples, width, generator=generator).to(dtype) for width in widths[1:]]
+
+    def run() -> list[Tensor]:
+        return [gradient.T @ given for gradient, given in zip(outputs, inputs, strict=True)]
+
+    return run
