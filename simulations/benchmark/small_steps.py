@@ -6,8 +6,9 @@ its gradient comes from the activations of screening (``reuse=True``); "second p
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,13 +18,14 @@ from kondo_theory.training import ScreenedStep
 from simulations.benchmark.cases import BenchmarkRow, Case, one_threaded
 from simulations.mnist.images import Mnist, load_mnist
 
-__all__ = ["cases", "targets"]
+__all__ = ["cases", "compiled_step", "has_compiler", "targets"]
 
-PLAIN, FULL, GATED, SECOND, FORWARD = (
+PLAIN, FULL, GATED, SECOND, COMPILED, FORWARD = (
     "plain torch, full step",
     "ScreenedStep, full",
     "ScreenedStep, 3 % kept",
     "ScreenedStep, 3 % kept, second pass",
+    "ScreenedStep, 3 % kept, torch.compile",
     "batch and forward pass alone",
 )
 SIZES = ((100, 100), (1_000, 1_024))
@@ -46,6 +48,8 @@ def targets(rows: Iterable[BenchmarkRow]) -> list[tuple[str, float, str]]:
         for other in (PLAIN, FULL, SECOND, FORWARD):
             ratio = time_of[case, GATED] / time_of[case, other]
             found.append((f"{case}: {GATED} / {other}", ratio, PROMISED.get((batch_size, other), "not promised")))
+        if (case, COMPILED) in time_of:
+            found.append((f"{case}: {COMPILED} / {SECOND}", time_of[case, COMPILED] / time_of[case, SECOND], "tried"))
     return found
 
 
@@ -62,11 +66,28 @@ def _case(data: Mnist, batch_size: int, width: int, quick: bool) -> Case:
         SECOND: lambda batch, policy: _screened(batch, policy, Gate(rate=0.03)),
         FORWARD: _forward,
     }
+    if has_compiler() and not quick:
+        makers[COMPILED] = lambda batch, policy: _screened(batch, _compiled(policy), Gate(rate=0.03))
     variants = {
         name: (n_updates, one_threaded(_repeated, make(_batches(data, batch_size), _policy(width)), n_updates))
         for name, make in makers.items()
     }
     return Case(_name(batch_size, width), "step", variants)
+
+
+def has_compiler() -> bool:
+    """Return whether torch.compile finds a C++ compiler."""
+    return any(map(shutil.which, ("g++", "clang++")))
+
+
+def _compiled(policy: nn.Module) -> nn.Module:
+    return cast(nn.Module, torch.compile(policy))
+
+
+def compiled_step() -> None:
+    """Take a small gated step with a compiled policy, which is compiled for the batch and for what is kept."""
+    batch = torch.rand(100, 784), torch.zeros(100, dtype=torch.int64)
+    _screened(lambda: batch, _compiled(_policy(100)), Gate(rate=0.03))()
 
 
 def _repeated(update: Callable[[], Any], number: int) -> None:

@@ -44,3 +44,7 @@ def test_the_cold_start_is_that_of_the_kernel_that_compiles_longest():
     assert (slowest.startswith("compilation, b"), longest, required) == (True, 5.0, "≤ 15")
     assert (in_all, unpromised) == (pytest.approx(7.0), "not promised")
     assert compilation.targets([]) == []
+    torchs = BenchmarkRow(f"compilation, {compilation.TORCH}", "cold", "compile", 3e7, 30.0, 1.0, None)
+    *kernels, (_, seconds, tried) = compilation.targets([*found, torchs])
+    assert [measured for _, measured, _ in kernels] == [5.0, pytest.approx(7.0)]
+    assert (seconds, tried) == (30.0, "tried")
