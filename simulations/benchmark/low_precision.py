@@ -1,15 +1,15 @@
 """Where a screened step's time goes at width 1,024 and 1,000 samples, in float32 and in bfloat16.
 
-The step is compared with screening, optimizer and ρ of a full step, as claim ``mnist-savings`` does. A weight's
-gradient is a matrix of the weight's size, which is written whole however few samples it is summed over: those matrix
-products are timed alone, of all samples and of the kept ones. Where the format's arithmetic is fast, writing is most
-of it.
+The step is compared with screening, optimizer and ρ of a full step, as claim ``mnist-savings`` does. A backward
+pass reads every weight, and writes its gradient, whole, however few samples it is for: its matrix products are timed
+alone, of all samples and of the kept ones. Where the format's arithmetic is fast, reading and writing is most of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -23,7 +23,7 @@ from simulations.mnist.training import SeedProgram
 
 __all__ = ["cases", "targets"]
 
-FULL, BASE, WEIGHTS = "full step", "batch, screening and optimizer", "weights' gradients alone, all samples"
+FULL, BASE, PRODUCTS = "full step", "batch, screening and optimizer", "backward products alone, all samples"
 RATES = (0.01, 0.03)
 SIZES = (StepSize(1_000, 1_024), StepSize(1_000, 1_024, "bfloat16"))
 N_ACTIONS, N_PIXELS = 10, 784
@@ -46,8 +46,10 @@ def targets(rows: Iterable[BenchmarkRow]) -> list[tuple[str, float, str]]:
             what = f"{case}: {_kept(rate)} / (screening + {100 * rate:g} % of full + optimizer)"
             found.append((what, time_of[case, _kept(rate)] / model, "≤ 1.2"))
         for rate in RATES:
-            what = f"{case}: {_weights(rate)} / all"
-            found.append((what, time_of[case, _weights(rate)] / time_of[case, WEIGHTS], "not promised"))
+            products = time_of[case, _products(rate)]
+            found.append((f"{case}: {_products(rate)} / all", products / time_of[case, PRODUCTS], "explains"))
+            what = f"{case}: {_kept(rate)} / (screening + these products + optimizer)"
+            found.append((what, time_of[case, _kept(rate)] / (time_of[case, BASE] + products), "explains"))
     return found
 
 
@@ -63,8 +65,8 @@ def _kept(rate: float) -> str:
     return f"{100 * rate:g} % kept"
 
 
-def _weights(rate: float) -> str:
-    return f"weights' gradients alone, {100 * rate:g} % of samples"
+def _products(rate: float) -> str:
+    return f"backward products alone, {100 * rate:g} % of samples"
 
 
 def _case(size: StepSize, data: Mnist) -> Case:
@@ -77,9 +79,9 @@ def _case(size: StepSize, data: Mnist) -> Case:
     base.update()
     base.step.optimizer.param_groups[0]["lr"] = 0.0
     runs[BASE] = partial(screen_and_step, base)
-    runs[WEIGHTS] = weight_gradients(size, size.batch_size)
+    runs[PRODUCTS] = backward_products(size, size.batch_size)
     for rate in RATES:
-        runs[_weights(rate)] = weight_gradients(size, max(1, round(rate * size.batch_size)))
+        runs[_products(rate)] = backward_products(size, max(1, round(rate * size.batch_size)))
     return Case(_name(size), "step", {name: (1, one_threaded(run)) for name, run in runs.items()})
 
 
@@ -87,17 +89,22 @@ def _program(size: StepSize, method: MnistConfig, data: Mnist) -> SeedProgram:
     return size.program(method, data, torch.device("cpu"))
 
 
-def weight_gradients(size: StepSize, samples: int) -> Callable[[], list[Tensor]]:
-    """Return what computes the gradients of all weight matrices, (out, in) each, from that many samples.
+def backward_products(size: StepSize, samples: int) -> Callable[[], list[Tensor]]:
+    """Return what computes the matrix products of a backward pass over that many samples.
 
-    Inputs and gradients of the layers' outputs are normal draws: the time of a product does not depend on them.
+    They are the gradients of all weight matrices, (out, in) each, and those of the inputs of all layers but the
+    first, (samples, in). What is multiplied are normal draws: the time of a product does not depend on them.
     """
     generator, dtype = torch.Generator().manual_seed(0), getattr(torch, size.dtype)
     widths = (N_PIXELS, size.width, size.width, N_ACTIONS)
-    inputs = [torch.randn(samples, width, generator=generator).to(dtype) for width in widths[:-1]]
-    outputs = [torch.randn(samples, width, generator=generator).to(dtype) for width in widths[1:]]
+
+    def drawn(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator).to(dtype)
+
+    layers = [(drawn(samples, n), drawn(samples, m), drawn(m, n)) for n, m in pairwise(widths)]
 
     def run() -> list[Tensor]:
-        return [gradient.T @ given for gradient, given in zip(outputs, inputs, strict=True)]
+        weights = [gradient.T @ inputs for inputs, gradient, _ in layers]
+        return weights + [gradient @ weight for _, gradient, weight in layers[1:]]
 
     return run
