@@ -19,7 +19,7 @@ from simulations.resuming.fingerprint import code_version
 from simulations.resuming.plans import RunPlan, require_takers
 from simulations.reversal.config import GATED, METHODS, PRESETS, ReversalConfig, preset_configs
 from simulations.reversal.gambles.payment import Payment
-from simulations.reversal.protocols.grid import STUDY, selected
+from simulations.reversal.protocols.grid import STUDY, cell_protocol, selected
 from simulations.reversal.scaling import SCALES, Scale, train_to_target
 from simulations.reversal.side_by_side.seeds import train
 from simulations.reversal.studies import STUDIES
@@ -159,16 +159,17 @@ def plan_reversal(
 
 
 def _only(configs: Sequence[ReversalConfig], study: str | None, only: Sequence[str]) -> list[ReversalConfig]:
-    """Return the runs of the methods that are named by their labels."""
+    """Return the runs of the methods that are named by their labels, and of the protocols that are named."""
     labels = list(dict.fromkeys(config.label for config in configs))
+    protocols = [str(cell_protocol(config)) for config in configs] if study == STUDY else [""] * len(configs)
+    names = [*labels, *dict.fromkeys(filter(None, protocols))]
     if study is None or study == SCALING:
         raise ValueError(f"a part can be taken of the studies {', '.join(STUDIES)} alone, got {', '.join(only)}")
     for label in only:
-        if label not in labels:
-            raise ValueError(
-                f"study {study} has the methods {'; '.join(labels)}, got {label!r}{nearest(label, labels)}"
-            )
-    return [config for config in configs if config.label in only]
+        if label not in names:
+            what = "methods and protocols" if study == STUDY else "methods"
+            raise ValueError(f"study {study} has the {what} {'; '.join(names)}, got {label!r}{nearest(label, names)}")
+    return [config for config, name in zip(configs, protocols, strict=True) if {config.label, name} & {*only}]
 
 
 def _true_preset(configs: Sequence[ReversalConfig], study: str | None) -> str:

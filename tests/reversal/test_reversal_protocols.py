@@ -65,13 +65,41 @@ def test_presets_take_their_part_of_the_grid(tmp_path):
         selected(CELLS, "paper", tmp_path)
     path = tmp_path / f"{KIND}-quick.parquet"
     chosen = PROTOCOLS[3]
-    frame = world(published_under(chosen))
-    save(frame, path, kind=KIND, config={}, sidecar={}, overwrite=False)
+    save(world(published_under(chosen), PROTOCOLS), path, kind=KIND, config={}, sidecar={}, overwrite=False)
     assert {cell_protocol(c) for c in selected(CELLS, "paper", tmp_path)} == {chosen}
-    nothing = world(published_under(None))
+    nothing = world(published_under(None), PROTOCOLS)
     save(nothing, path, kind=KIND, config={}, sidecar={}, overwrite=True)
     with pytest.raises(ResultError, match="keeps none of its protocols"):
         selected(CELLS, "paper", tmp_path)
+
+
+def test_parts_of_the_grid_are_put_together_and_what_they_lack_is_said(tmp_path):
+    chosen = PROTOCOLS[3]
+    for name, part in (("first", PROTOCOLS[:10]), ("second", PROTOCOLS[10:])):
+        with pytest.raises(
+            ResultError, match=r"(is not there|24 of 34 protocols, exact|24 of 34 protocols, .* first are missing)"
+        ):
+            selected(CELLS, "paper", tmp_path)
+        path = tmp_path / f"{KIND}-{name}-quick.parquet"
+        save(world(published_under(chosen), part), path, kind=KIND, config={}, sidecar={}, overwrite=False)
+    assert {cell_protocol(c) for c in selected(CELLS, "paper", tmp_path)} == {chosen}
+
+
+def test_a_part_is_methods_or_protocols(tmp_path):
+    options = dict.fromkeys(inspect.signature(plan_reversal).parameters, ())
+    options |= dict.fromkeys(("price", "temperature", "seeds", "updates", "workers"))
+    options |= {"study": "protocols", "device": "cpu", "overwrite": False, "checkpoint_seconds": 30.0}
+    options |= {"preset": "quick", "out": tmp_path / "t.parquet"}
+    chosen = Protocol("prefix", final_norm=False, head="default")
+    plan = plan_reversal(**options | {"only": [str(chosen)]})
+    assert {cell_protocol(config) for config in plan.configs} == {chosen}
+    assert len(plan.configs) == 3 * 10, "seven methods and the variants of PPO"
+    both = plan_reversal(**options | {"only": [str(chosen), "PPO(β=1)"]})
+    assert len(both.configs) == 3 * (10 + 3), "and of fraction, prefix and exact as they are"
+    twice = plan_reversal(**options | {"only": [str(chosen), "PPO(β=1), no final norm, default head"]})
+    assert twice.configs == plan.configs, "a cell that is named twice runs once"
+    with pytest.raises(ValueError, match=r"has the methods and protocols PG; .*prefix, 0.0001, .* got 'prefix'"):
+        plan_reversal(**options | {"only": ["prefix"]})
 
 
 def test_the_plan_of_a_preset_is_its_part(monkeypatch, tmp_path):
@@ -83,7 +111,7 @@ def test_the_plan_of_a_preset_is_its_part(monkeypatch, tmp_path):
         assert (plan.preset, len(plan.configs)) == (preset, cells * seeds)
         assert {config.updates for config in plan.configs} == {updates}
     path = tmp_path / f"{KIND}-quick.parquet"
-    save(world(published_under(PROTOCOLS[3])), path, kind=KIND, config={}, sidecar={}, overwrite=False)
+    save(world(published_under(PROTOCOLS[3]), PROTOCOLS), path, kind=KIND, config={}, sidecar={}, overwrite=False)
     monkeypatch.setattr(reversal_plan, "selected", lambda configs, preset: selected(configs, preset, tmp_path))
     plan = plan_reversal(**options | {"preset": "paper", "out": tmp_path / "t.parquet"})
     assert (plan.preset, len(plan.configs)) == ("paper", 7 * 10)

@@ -42,7 +42,10 @@ _OF_GROUPS = ("max-variance", "group-spread")
     ),
 )
 @click.option(
-    "--only", multiple=True, metavar="LABEL", help="Only this method of the study, as tables name it; repeatable."
+    "--only",
+    multiple=True,
+    metavar="LABEL",
+    help="Only this method of the study, as tables name it, or this protocol of study protocols; repeatable.",
 )
 @options.methods("pg, dg, token-gate, row-gate, ppo, pmpo", "simulations.reversal.config")
 @options.rates("the gates")

@@ -18,8 +18,9 @@ from pathlib import Path
 from simulations.errors import ResultError
 from simulations.networks.transformer import Architecture
 from simulations.results.tables import COMMITTED, load
+from simulations.results.whole_tables import largest, names
 from simulations.reversal.config import ReversalConfig
-from simulations.reversal.protocols.reproduction import kept_protocols, protocol_name
+from simulations.reversal.protocols.reproduction import PROTOCOL, kept_protocols, protocol_name, with_later
 
 __all__ = ["CELLS", "KIND", "PROTOCOLS", "STUDY", "Protocol", "cell_protocol", "selected"]
 
@@ -143,9 +144,16 @@ def selected(configs: Sequence[ReversalConfig], preset: str, directory: Path = C
     if preset == "smoke":
         return [config for config in configs if cell_protocol(config) == Protocol("prefix")]
     path = directory / f"{KIND}-quick.parquet"
-    if not path.exists():
+    whole = largest([load(part, kind=KIND) for part in sorted(directory.glob(f"{KIND}-*quick.parquet"))])
+    if whole is None:
         raise ResultError(f"preset paper trains what the quick table of study {STUDY} keeps, and {path} is not there")
-    found = {Protocol(*key) for key in kept_protocols(load(path, kind=KIND).frame)}
+    there = set(map(tuple, with_later(whole.frame)[PROTOCOL].to_numpy()))
+    if missing := [str(protocol) for protocol in PROTOCOLS if astuple(protocol) not in there]:
+        lacking = f"{len(missing)} of {len(PROTOCOLS)} protocols, {missing[0]} first"
+        raise ResultError(
+            f"preset paper trains what the whole quick table of study {STUDY} keeps: {lacking} are missing"
+        )
+    found = {Protocol(*key) for key in kept_protocols(whole.frame)}
     if not found:
-        raise ResultError(f"{path} keeps none of its protocols, so preset paper has nothing to train")
+        raise ResultError(f"{names(whole)} keeps none of its protocols, so preset paper has nothing to train")
     return [config for config in configs if cell_protocol(config) in found]

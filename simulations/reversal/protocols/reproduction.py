@@ -32,6 +32,7 @@ __all__ = [
     "ERRORS",
     "FIGURES",
     "KEPT",
+    "PROTOCOL",
     "Figure",
     "ProtocolReading",
     "kept_protocols",
@@ -39,6 +40,7 @@ __all__ = [
     "readings",
     "verdict",
     "verdict_table",
+    "with_later",
     "within",
 ]
 
@@ -144,6 +146,11 @@ def protocol_name(reward: str, final_norm: bool, head: str, baseline: str, learn
     return ", ".join([reward, f"{learning_rate:g}", *changes])
 
 
+def with_later(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the columns that older ones were written without."""
+    return table.assign(**{name: value for name, value in LATER.items() if name not in table})
+
+
 def readings(table: pd.DataFrame) -> list[ProtocolReading]:
     """Return every reading of a table of the study, update 0 left out.
 
@@ -151,7 +158,7 @@ def readings(table: pd.DataFrame) -> list[ProtocolReading]:
     of the whole group, whose steps are the same.
     """
     table = table[table["update"] > 0]
-    table = table.assign(**{name: value for name, value in LATER.items() if name not in table})
+    table = with_later(table)
     table["name"] = [_name(label) for label in table["label"]]
     errors = [error for error in ERRORS if error in table]
     cell = [*PROTOCOL, "name"]
