@@ -27,7 +27,7 @@ from simulations.benchmark import (
 )
 from simulations.benchmark.cases import BenchmarkRow, Case
 
-__all__ = ["cases", "main_table", "run", "target_table", "targets"]
+__all__ = ["cases", "main_table", "run", "steps", "target_table", "targets"]
 
 
 def cases(quick: bool) -> list[Case]:
@@ -36,20 +36,25 @@ def cases(quick: bool) -> list[Case]:
     return [case for subject in subjects for case in subject.cases(quick)]
 
 
-def run(repeats: int = 5, quick: bool = False) -> list[BenchmarkRow]:
+def run(
+    repeats: int = 5, quick: bool = False, progress: Callable[[int, str], None] = lambda _, __: None
+) -> list[BenchmarkRow]:
     """Time every variant of every case ``repeats`` times, interleaved, after one warm-up that measures memory.
 
-    Then time the compilation of the kernels, once, in processes of their own.
+    Then time the compilation of the kernels, once, in processes of their own. ``progress`` is told how many of the
+    ``steps(repeats)`` parts are done, and what is next.
     """
+    progress(0, "what is timed")
     todo = cases(quick)
-    peaks = {
-        (case.name, name): (case.memory or _peak_bytes)(call)
-        for case in todo
-        for name, (_, call) in case.variants.items()
-    }
+    peaks = {}
+    for case in todo:
+        progress(0, f"warm-up, {case.name}")
+        for name, (_, call) in case.variants.items():
+            peaks[case.name, name] = (case.memory or _peak_bytes)(call)
     seconds: dict[tuple[str, str], list[float]] = {key: [] for key in peaks}
-    for _ in range(repeats):
+    for number in range(1, repeats + 1):
         for case in todo:
+            progress(number, f"round {number}, {case.name}")
             for name, (_, call) in case.variants.items():
                 start = time.perf_counter()
                 call()
@@ -63,7 +68,13 @@ def run(repeats: int = 5, quick: bool = False) -> list[BenchmarkRow]:
             rows.append(
                 BenchmarkRow(case.name, name, case.unit, 1e6 * unit[name], median(seconds[key]), ratio, peaks[key])
             )
+    progress(steps(repeats) - 1, "compilation")
     return rows + compilation.rows(quick)
+
+
+def steps(repeats: int) -> int:
+    """Return in how many parts a run is: the warm-up, the rounds, and compilation."""
+    return repeats + 2
 
 
 def _peak_bytes(call: Callable[[], Any]) -> int:

@@ -12,8 +12,21 @@ SIMULATIONS = Path(compilation.__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
-def rows():
-    return suite.run(repeats=1, quick=True)
+def told():
+    return []
+
+
+@pytest.fixture(scope="module")
+def rows(told):
+    return suite.run(repeats=1, quick=True, progress=lambda done, words: told.append((done, words)))
+
+
+def test_progress_counts_the_parts_and_names_what_is_next(rows, told):
+    done = [number for number, _ in told]
+    assert done == sorted(done), "never back"
+    assert set(done) == set(range(suite.steps(1))), "every part is told of, and the last is under way"
+    assert told[1] == (0, "warm-up, the machine")
+    assert (told[-2][1].split(",")[0], told[-1][1]) == ("round 1", "compilation")
 
 
 def test_benchmark_runs_and_prints(rows):

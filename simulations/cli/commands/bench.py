@@ -26,13 +26,15 @@ def bench(repeats: int, quick: bool, json_file: Path | None, quiet: bool) -> int
     from simulations.benchmark import suite as benchmark
     from simulations.cli.json_files import write_json
     from simulations.results.atomic import require_writable
+    from simulations.resuming.runs import progress_bar
     from simulations.verification import report
 
     to_output = json_file == options.STANDARD_OUTPUT
     with options.user_input():
         if json_file is not None and not to_output:
             require_writable(json_file, overwrite=True)
-    rows = benchmark.run(repeats=repeats, quick=quick)
+    with progress_bar("bench", benchmark.steps(repeats), quiet=quiet) as shown:
+        rows = benchmark.run(repeats=repeats, quick=quick, progress=shown)
     out = report.console(stderr=to_output, quiet=quiet)
     out.print(benchmark.main_table(rows))
     if not quick:  # at small sizes the overhead of a call is all there is to see
