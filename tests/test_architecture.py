@@ -123,7 +123,7 @@ ROOMS = {
     "simulations.cli": {
         *GROUND, *EXPERIMENTS, "kondo_theory.words", "kondo_theory.claims", "kondo_theory.advice",
         "simulations.benchmark", "simulations.sweeps", "simulations.sweeps.named", "simulations.verification",
-        "paper_figs", "simulations.report",
+        "paper_figs", "simulations.report", "simulations.resuming",
     },
 }  # fmt: skip
 
