@@ -17,9 +17,8 @@ from torch import Tensor
 
 from simulations.benchmark.cases import BenchmarkRow, Case, one_threaded
 from simulations.mnist.config import MnistConfig
-from simulations.mnist.cost import StepSize, screen_and_step
+from simulations.mnist.cost import StepSize, resting_program, screen_and_step
 from simulations.mnist.images import Mnist, load_mnist
-from simulations.mnist.training import SeedProgram
 
 __all__ = ["cases", "targets"]
 
@@ -27,6 +26,7 @@ FULL, BASE, PRODUCTS = "full step", "batch, screening and optimizer", "backward 
 RATES = (0.01, 0.03)
 SIZES = (StepSize(1_000, 1_024), StepSize(1_000, 1_024, "bfloat16"))
 N_ACTIONS, N_PIXELS = 10, 784
+_CPU = torch.device("cpu")
 
 
 def cases(quick: bool) -> list[Case]:
@@ -72,21 +72,13 @@ def _products(rate: float) -> str:
 def _case(size: StepSize, data: Mnist) -> Case:
     methods = {FULL: MnistConfig("pg")} | {_kept(rate): MnistConfig("dg-k", rate=rate) for rate in RATES}
     runs: dict[str, Callable[[], Any]] = {
-        name: _program(size, method, data).update for name, method in methods.items()
+        name: size.program(method, data, _CPU).update for name, method in methods.items()
     }
-    # The optimizer follows the screening pass as in a step; at a learning rate of 0 the policy stays as it is.
-    base = _program(size, methods[_kept(RATES[0])], data)
-    base.update()
-    base.step.optimizer.param_groups[0]["lr"] = 0.0
-    runs[BASE] = partial(screen_and_step, base)
+    runs[BASE] = partial(screen_and_step, resting_program(size, data, _CPU))
     runs[PRODUCTS] = backward_products(size, size.batch_size)
     for rate in RATES:
         runs[_products(rate)] = backward_products(size, max(1, round(rate * size.batch_size)))
     return Case(_name(size), "step", {name: (1, one_threaded(run)) for name, run in runs.items()})
-
-
-def _program(size: StepSize, method: MnistConfig, data: Mnist) -> SeedProgram:
-    return size.program(method, data, torch.device("cpu"))
 
 
 def backward_products(size: StepSize, samples: int) -> Callable[[], list[Tensor]]:

@@ -39,6 +39,7 @@ __all__ = [
     "StepSize",
     "held_bytes",
     "measure",
+    "resting_program",
     "screen_and_step",
     "sizes",
     "too_large",
@@ -143,16 +144,26 @@ def _variants(size: StepSize, data: Mnist, device: torch.device, *, captured: bo
         if captured:
             recorded = size.program(MnistConfig("dg-k", rate=rate), data, device, captured=True)
             yield _Variant("screened, captured", rate, recorded, recorded.update)
-    # A program of its own, at a learning rate of 0: steps by one gradient for ever make a policy that no training
-    # has. The optimizer follows the screening pass as in a step: alone, its state would stay in the cache.
-    program = size.program(MnistConfig("dg-k", rate=0.03), data, device)
-    program.update()
-    program.step.optimizer.param_groups[0]["lr"] = 0.0
+    program = resting_program(size, data, device)
     yield _Variant(BASE, math.nan, program, partial(screen_and_step, program))
 
 
+def resting_program(size: StepSize, data: Mnist, device: torch.device) -> SeedProgram:
+    """Return a program whose steps change no parameter, for :func:`screen_and_step`.
+
+    At a learning rate of 0: steps by one gradient for ever make a policy that no training has.
+    """
+    program = size.program(MnistConfig("dg-k", rate=0.03), data, device)
+    program.update()
+    program.step.optimizer.param_groups[0]["lr"] = 0.0
+    return program
+
+
 def screen_and_step(program: SeedProgram) -> None:
-    """Do what a step takes whatever is kept: draw the batch, screen it, and take the optimizer's step."""
+    """Do what a step takes whatever is kept: draw the batch, screen it, and take the optimizer's step.
+
+    The optimizer follows the screening pass as in a step: alone, its state would stay in the cache.
+    """
     program.screen(program.batch()[2])
     program.step.optimizer.step()
 

@@ -67,12 +67,14 @@ class NetworkMoments:
         self.products = _numpy(jacobian.gram(self._tensor(arms[:, None, :] - policy)))
         self._across_own = _without(self.products, self.bandits.labels)
         coefficients = [self.bandits.coefficients(np.ones_like(policy)), arms[self.bandits.labels] - policy]
+        self._directions: dict[str, Tensor] = {}
         self.slopes: dict[str, FloatArray] = {}
         for name, gradient in zip(DIRECTIONS, jacobian.mean_gradient(self._tensor(coefficients)), strict=True):
             length = float(gradient.norm())
             if not length > 0:
                 raise ValueError(f"the mean gradient of {name} must have a direction, got length {length}")
-            change = _numpy(jacobian.logit_change(gradient / length))
+            self._directions[name] = gradient / length
+            change = _numpy(jacobian.logit_change(self._directions[name]))
             self.slopes[name] = change - np.sum(policy * change, axis=-1, keepdims=True)
 
     def weights(self, weighting: Weighting) -> tuple[FloatArray, FloatArray]:
@@ -113,13 +115,14 @@ class NetworkMoments:
         """
         weights = [self.weights(weighting) for weighting in weightings]
         means = self._tensor([self.bandits.coefficients(first) for first, _ in weights])
-        lengths = self._jacobian.mean_gradient(means).norm(dim=1).tolist()
+        gradients = self._jacobian.mean_gradient(means)
         rows: list[dict[str, Any]] = []
-        for weighting, (first, second), length in zip(weightings, weights, lengths, strict=True):
+        for weighting, (first, second), gradient in zip(weightings, weights, gradients, strict=True):
             rate = np.asarray(1.0 if weighting.kind in ("pg", "dg") else self.bandits.mean(first))
-            parts = self._parts(first, second, length)
-            for direction in DIRECTIONS:
-                moments = self._moments(self.slopes[direction], first, second, length, sum(parts.values()))
+            parts = self._parts(first, second, float(gradient.norm()))
+            for direction, unit in self._directions.items():
+                bias = float((gradient - (gradient @ unit) * unit).norm())
+                moments = self._moments(self.slopes[direction], first, second, bias, sum(parts.values()))
                 row = _describe(weighting) | {"direction": direction, "backward_rate": float(rate)}
                 row |= {name: float(value) for name, value in vars(moments).items()} | parts
                 row["efficiency"] = float(moments.efficiency(batch_size))
@@ -149,14 +152,13 @@ class NetworkMoments:
         }
 
     def _moments(
-        self, slopes: FloatArray, first: FloatArray, second: FloatArray, length: float, total: float
+        self, slopes: FloatArray, first: FloatArray, second: FloatArray, bias: float, total: float
     ) -> GradientMoments:
-        """Return the moments along and across u, given ‖E g‖ and the trace of the covariance."""
+        """Return the moments along and across u, given ‖E g‖ across it and the trace of the covariance."""
         value = self.bandits.advantage * slopes
         signal = self.bandits.mean(first * value)
         # About the mean, so that a variance far below the squared signal keeps its accuracy.
         parallel = self.bandits.mean((second - first**2) * value**2 + (first * value - signal) ** 2)
-        bias = np.sqrt(max(0.0, length**2 - signal**2))
         size = np.hypot(signal, bias)
         fields = signal, bias, parallel, max(0.0, total - parallel), signal / size if size > 0 else np.nan
         return GradientMoments(*(np.asarray(field, dtype=np.float64) for field in fields))

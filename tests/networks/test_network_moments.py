@@ -98,9 +98,7 @@ def test_every_rule_against_gradients_one_by_one(seed):
             brute = enumerated(policy, images, labels, moments.weights(weighting), direction)
             found = rows[weighting.label, direction]
             for name in MOMENTS:
-                # the bias is the root of a difference of squares: what rounding leaves of it is near 1e-9
-                least = 1e-8 if name == "perpendicular_bias" else 1e-10
-                assert found[name] == pytest.approx(brute[name], rel=1e-10, abs=least), (weighting.label, name)
+                assert found[name] == pytest.approx(brute[name], rel=1e-10, abs=1e-10), (weighting.label, name)
             power = brute["signal"] ** 2 + brute["perpendicular_bias"] ** 2
             noise = (brute["var_parallel"] + brute["var_perpendicular"]) / 100
             assert found["efficiency"] == pytest.approx(brute["signal"] ** 2 / (power + noise), rel=1e-10)
