@@ -126,6 +126,7 @@ CHECKS: dict[str, Check] = {
         measure="simulations.verification.checks.mnist.approximate:approximate_delight"
     ),
     "reversal-quality": Check(measure="simulations.verification.checks.reversal.quality:quality"),
+    "reversal-protocols": Check(measure="simulations.verification.checks.reversal.protocols:protocols"),
     "reversal-token-trap": Check(measure="simulations.verification.checks.reversal.quality:token_trap"),
     "reversal-row-gate": Check(measure="simulations.verification.checks.reversal.quality:row_gate"),
     "reversal-screening": Check(measure="simulations.verification.checks.reversal.screening:screening"),

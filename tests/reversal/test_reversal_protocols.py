@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from protocol_worlds import PUBLISHED, published_under, world
 from tiny_runs import TINY
 
 from simulations.errors import ResultError
@@ -26,25 +27,7 @@ from simulations.reversal.protocols.reproduction import (
 from simulations.reversal.side_by_side.runs import run_many
 from simulations.reversal.training import tidy
 
-PUBLISHED = {"PG": 0.6, "PPO": 0.3, "PMPO": 0.1, "DG": 1e-4, "token gate(3 %)": 1e-4}
 SPARE = Protocol("prefix", final_norm=False, baseline="batch-mean")
-ERRORS = ("sequence_error", "greedy_sequence_error", "token_error", "greedy_token_error")
-
-
-def world(errors_of, protocols=PROTOCOLS[1:4], updates=(0, 50, 100, 150, 200)):
-    """A table of the study in which ``errors_of(protocol, update)`` gives the sequence error of each method."""
-    configs = [c for c in CELLS if cell_protocol(c) in protocols]
-    configs = [replace(config, seed=seed) for config in configs for seed in (0, 1)]
-    curves = []
-    for config in configs:
-        errors = [errors_of(cell_protocol(config), update).get(config.name, 0.9) for update in updates]
-        flat = dict.fromkeys(ERRORS, 0.0) | {"prefix_error": 0.0, "greedy_prefix_error": 0.0}
-        curves.append(pd.DataFrame({"update": updates, **flat, "sequence_error": errors}))
-    return tidy(configs, curves)
-
-
-def published_under(protocol, others=None):
-    return lambda each, update: PUBLISHED if each == protocol else (others or dict.fromkeys(PUBLISHED, 0.02))
 
 
 def test_the_cells_are_different_runs_with_labels_of_their_own():

@@ -35,6 +35,7 @@ __all__ = [
     "PROTOCOL",
     "Figure",
     "ProtocolReading",
+    "errors_at",
     "kept_protocols",
     "protocol_name",
     "readings",
@@ -51,6 +52,8 @@ ERRORS = tuple(f"{prefix}{kind}_error" for kind in ("sequence", "token", "prefix
 other two."""
 FACTOR = 2.0
 SMALL, SMALL_BOUND = 0.01, 1e-3
+_ALONE = "leave-one-out"
+"""The baseline that is tried with DG alone."""
 KEPT = 2
 """Protocols that are trained at the published size, at most."""
 
@@ -157,26 +160,46 @@ def readings(table: pd.DataFrame) -> list[ProtocolReading]:
     A protocol that lacks a figure's methods has none: one that was tried with DG alone reads the others of the mean
     of the whole group, whose steps are the same.
     """
-    table = table[table["update"] > 0]
-    table = with_later(table)
-    table["name"] = [_name(label) for label in table["label"]]
-    errors = [error for error in ERRORS if error in table]
-    cell = [*PROTOCOL, "name"]
-    table = table.sort_values([*cell, "seed", "update"], kind="stable")
-    rolled = table.groupby([*cell, "seed"], sort=False)[errors].rolling(FINAL_EVALUATIONS, min_periods=1).mean()
-    table[errors] = rolled.to_numpy()
+    table = _smoothed(table)
+    errors, cell = [error for error in ERRORS if error in table], [*PROTOCOL, "name"]
     medians = table.groupby([*cell, "update"])[errors].median()
     found: list[ProtocolReading] = []
     every = {key: part.droplevel([*PROTOCOL]) for key, part in medians.groupby(PROTOCOL)}
     for key, part in every.items():
         whole = part
-        if key[3] == "leave-one-out":
+        if key[3] == _ALONE:
             alike = every.get((*key[:3], "mean", key[4]))
             if alike is None:
                 continue
             whole = pd.concat([alike.drop("DG", level="name"), part])
         found += _of_protocol(key, whole)
     return found
+
+
+def errors_at(table: pd.DataFrame, reading: ProtocolReading, method: str) -> pd.DataFrame:
+    """Return a method's error in a reading, one row a seed: label, the columns ``PROTOCOL``, seed, and error.
+
+    Under ``leave-one-out`` all but DG are those of the mean of the whole group, as in :func:`readings`.
+    """
+    where = dict(zip(PROTOCOL, reading.protocol, strict=True))
+    if where["baseline"] == _ALONE and method != "DG":
+        where["baseline"] = "mean"
+    found = _smoothed(table)
+    found = found[(found["name"] == method) & (found["update"] == reading.update)]
+    found = found[(found[PROTOCOL] == pd.Series(where)).all(axis=1)]
+    return found.rename(columns={reading.error: "error"})[["label", *PROTOCOL, "seed", "error"]]
+
+
+def _smoothed(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without update 0 in which every error is the mean of three evaluations, the last ones so far."""
+    table = with_later(table[table["update"] > 0])
+    table = table.assign(name=[_name(label) for label in table["label"]])
+    errors = [error for error in ERRORS if error in table]
+    run = [*PROTOCOL, "name", "seed"]
+    table = table.sort_values([*run, "update"], kind="stable")
+    rolled = table.groupby(run, sort=False)[errors].rolling(FINAL_EVALUATIONS, min_periods=1).mean()
+    table[errors] = rolled.to_numpy()
+    return table
 
 
 def _name(label: str) -> str:

@@ -1,0 +1,117 @@
+"""Measurements on the grid of protocols: under which the published sequence errors of token reversal appear.
+
+The rule is :mod:`simulations.reversal.protocols.reproduction`; the grid is read from tables, never trained for a report.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import astuple
+
+import numpy as np
+import pandas as pd
+
+from simulations.results.table_sizes import sizes_of_runs
+from simulations.reversal.protocols.grid import KIND, PROTOCOLS, grid_tables
+from simulations.reversal.protocols.reproduction import (
+    FIGURES,
+    PROTOCOL,
+    ProtocolReading,
+    errors_at,
+    protocol_name,
+    readings,
+    verdict,
+)
+from simulations.reversal.tables import Curves, own_curves
+from simulations.verification.checks import Context
+from simulations.verification.checks.evidence import Measured, Value
+from simulations.verification.checks.labels import method_of
+from simulations.verification.checks.reversal.rows import over_seeds
+
+__all__ = ["COUNTED", "protocol_rows", "protocols"]
+
+COUNTED = "protocols with all five figures in their order, at the end of their runs"
+_EARLIER = "protocols with all five figures in their order at an earlier evaluation alone"
+
+
+def protocols(context: Context) -> list[Measured]:
+    """Return the rows of the claim ``reversal-protocols``."""
+    tables = context.tables.parts(KIND) or [*grid_tables(), *grid_tables(preset="paper")]
+    if not tables:
+        sizes = {"updates": 0, "seeds": 0, "protocols": 0}
+        return [Measured(COUNTED, *(math.nan,) * 3, 0, None, "no table of the grid", sizes)]
+    return protocol_rows(own_curves(tables))
+
+
+def protocol_rows(found: Curves) -> list[Measured]:
+    """Return how many protocols have the published figures, together and each, and the nearest one's errors."""
+    read = readings(found.frame)
+    ends = [each for each in read if each.last]
+    held, ever = _of([each for each in ends if each.holds]), _of([each for each in read if each.holds])
+    every = _of(ends)
+    rows = [
+        _count(COUNTED, held, every, found, {"figure": "all five, in order", "at": "the end"}),
+        _count(
+            _EARLIER,
+            [each for each in ever if each not in held],
+            every,
+            found,
+            {"figure": "all five, in order", "at": "an earlier evaluation"},
+        ),
+    ]
+    for figure in FIGURES:
+        with_it = _of([each for each in ends if figure in each.reproduced])
+        name = f"protocols with the error of {_short(figure)}, at the end of their runs"
+        rows.append(_count(name, with_it, every, found, {"figure": _short(figure), "at": "the end"}))
+    _, best = verdict(ends)
+    return rows if best is None else [*rows, *_errors(best, found)]
+
+
+def _short(figure: str) -> str:
+    """Return a figure's method without its rate."""
+    return figure.partition("(")[0]
+
+
+def _of(read: Sequence[ProtocolReading]) -> list[tuple[object, ...]]:
+    """Return the protocols of readings, each once."""
+    return list(dict.fromkeys(each.protocol for each in read))
+
+
+def _count(
+    quantity: str,
+    counted: Sequence[tuple[object, ...]],
+    every: Sequence[tuple[object, ...]],
+    found: Curves,
+    point: dict[str, Value],
+) -> Measured:
+    """Return a number of protocols, beside how many were tried; those of DG alone do not make the grid larger."""
+    tried = len({astuple(each) for each in PROTOCOLS} & {*every})
+    sizes = {**sizes_of_runs(found.frame), "protocols": tried}
+    named = tuple(protocol_name(*each) for each in counted)  # type: ignore[arg-type]
+    point = {**point, "tried": len(every), **({"protocols": named} if named else {})}
+    ends = (float(len(counted)),) * 3
+    return Measured(quantity, *ends, sizes["seeds"], None, found.origin(), sizes, found.sources(), point)
+
+
+def _errors(best: ProtocolReading, found: Curves) -> list[Measured]:
+    """Return each figure's error under a protocol, over seeds, beside the published one."""
+    reward, final_norm, head, baseline, learning_rate = best.protocol
+    where: dict[str, Value] = {"reward": reward, "final norm": "yes" if final_norm else "none", "head": head}
+    where |= {"b": baseline, "learning rate": learning_rate, "updates": best.update}
+    error = best.error.replace("_", " ")
+    rows = []
+    for figure, (method, _) in best.nearest.items():
+        runs = errors_at(found.frame, best, method)
+        point = {**where, **method_of(method), "figure": _short(figure), "error": error.removesuffix(" error")}
+        quantity = f"{error} under the nearest protocol, {_short(figure)}"
+        values = runs["error"].to_numpy(np.float64)
+        rows.append(
+            over_seeds(quantity, values, found, _curves_of(found.frame, runs), point, FIGURES[figure].published)
+        )
+    return rows
+
+
+def _curves_of(frame: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    columns = ["label", *(name for name in PROTOCOL if name in frame)]
+    return frame.merge(runs[columns].drop_duplicates(), on=columns)

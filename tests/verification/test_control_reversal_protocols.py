@@ -1,0 +1,85 @@
+"""reversal-protocols: one protocol with the published errors is enough, and near misses, or half a grid, are not."""
+
+import pytest
+from protocol_worlds import PUBLISHED, published_under, world
+
+from kondo_theory.claims import CLAIMS
+from simulations.reversal.protocols.grid import PROTOCOLS, Protocol
+from simulations.reversal.tables import Curves
+from simulations.verification.checks import Context
+from simulations.verification.checks.reversal import protocols as check
+from simulations.verification.verify import judge
+
+CLAIM = CLAIMS["reversal-protocols"]
+UPDATES = (0, 900, 950, 1_000)
+
+
+def rows_of(errors_of, protocols=PROTOCOLS, seeds=(0, 1, 2)):
+    return check.protocol_rows(Curves(world(errors_of, protocols, UPDATES, seeds).assign(origin="made up")))
+
+
+def verdict(errors_of, *more):
+    return judge(CLAIM, None, [], rows_of(errors_of, *more))
+
+
+def test_one_protocol_with_the_published_errors_is_enough():
+    rows = rows_of(published_under(PROTOCOLS[30]))
+    assert judge(CLAIM, None, [], rows)[0] == "holds in regime"
+    found = {row.quantity: row for row in rows}
+    assert len(found) == len(rows)
+    counted = found[check.COUNTED]
+    assert counted.value == 1
+    assert counted.parameters["protocols"] == (str(PROTOCOLS[30]),)
+    assert counted.all_sizes == {"updates": 1_000, "seeds": 3, "protocols": 34}
+    assert found["protocols with the error of PMPO, at the end of their runs"].value == 1
+    nearest = found["sequence error under the nearest protocol, PMPO"]
+    assert (nearest.value, nearest.published, nearest.seeds) == (0.1, 0.1, 3)
+    assert nearest.parameters["protocol"] == str(PROTOCOLS[30])
+
+
+@pytest.mark.control("reversal-protocols")
+@pytest.mark.parametrize("change", [{"PG": 0.29}, {"PMPO": 0.31}, {"DG": 2e-3}, {"PG": 0.5, "PPO": 0.55}])
+def test_negative_control_one_figure_off_or_another_order_fails_the_claim(change):
+    others = {"token gate(3 %)": 0.9, "zero-price": 0.9, "row gate(3 %)": 0.9}
+    found, reason = verdict(lambda each, update: PUBLISHED | change if each == PROTOCOLS[2] else others)
+    assert found == "fails"
+    assert "(0 of 1 hold)" in reason
+
+
+def test_negative_control_an_earlier_end_does_not_count():
+    rows = rows_of(lambda each, update: PUBLISHED if update < 1_000 else dict.fromkeys(PUBLISHED, 0.02))
+    assert judge(CLAIM, None, [], rows)[0] == "fails"
+    found = {row.quantity: row.value for row in rows}
+    assert found["protocols with all five figures in their order at an earlier evaluation alone"] == 34
+
+
+@pytest.mark.parametrize(
+    ("part", "seeds", "said"),
+    [
+        (PROTOCOLS[:-1], (0, 1, 2), "33 protocols; the rule asks for 34"),
+        (PROTOCOLS, (0, 1), "2 seeds; the rule asks for 3"),
+    ],
+)
+def test_a_part_of_the_grid_is_not_judged(part, seeds, said):
+    assert verdict(published_under(PROTOCOLS[1]), part, seeds) == ("not run", said)
+
+
+def test_protocols_of_dg_alone_do_not_complete_the_grid():
+    alone = Protocol("prefix", baseline="leave-one-out")
+    found, reason = verdict(published_under(alone), (*PROTOCOLS[:-1], alone))
+    assert (found, reason) == ("not run", "33 protocols; the rule asks for 34")
+
+
+def test_without_a_table_it_is_not_run(monkeypatch):
+    monkeypatch.setattr(check, "grid_tables", lambda **_: [])
+    found, reason = judge(CLAIM, None, [], check.protocols(Context("quick", "cpu", 1, print)))
+    assert found == "not run"
+    assert reason == "0 updates, 0 seeds and 0 protocols; the rule asks for 1,000, 3 and 34"
+
+
+def test_errors_of_a_reading_are_those_of_its_seeds():
+    def errors(protocol, update):
+        return PUBLISHED | {"PG": {900: 0.6, 950: 0.5, 1_000: 0.4}.get(update, 0.9)}
+
+    rows = {row.quantity: row for row in rows_of(errors, PROTOCOLS[:3])}
+    assert rows["sequence error under the nearest protocol, PG"].value == pytest.approx(0.5)
