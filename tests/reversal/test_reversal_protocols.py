@@ -3,7 +3,6 @@
 import inspect
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 from protocol_worlds import PUBLISHED, published_under, world
 from tiny_runs import TINY

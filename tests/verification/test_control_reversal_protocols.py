@@ -34,7 +34,9 @@ def test_one_protocol_with_the_published_errors_is_enough():
     assert found["protocols with the error of PMPO, at the end of their runs"].value == 1
     nearest = found["sequence error under the nearest protocol, PMPO"]
     assert (nearest.value, nearest.published, nearest.seeds) == (0.1, 0.1, 3)
-    assert nearest.parameters["protocol"] == str(PROTOCOLS[30])
+    said = [nearest.parameters[name] for name in ("reward", "learning rate", "b", "final norm", "head")]
+    assert said == ["fraction", 1e-3, "mean", "yes", "zero"]
+    assert str(PROTOCOLS[30]) == "fraction, 0.001"
 
 
 @pytest.mark.control("reversal-protocols")

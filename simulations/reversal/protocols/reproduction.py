@@ -184,9 +184,9 @@ def errors_at(table: pd.DataFrame, reading: ProtocolReading, method: str) -> pd.
     where = dict(zip(PROTOCOL, reading.protocol, strict=True))
     if where["baseline"] == _ALONE and method != "DG":
         where["baseline"] = "mean"
-    found = _smoothed(table)
+    table = with_later(table)
+    found = _smoothed(table[(table[PROTOCOL] == pd.Series(where)).all(axis=1)])
     found = found[(found["name"] == method) & (found["update"] == reading.update)]
-    found = found[(found[PROTOCOL] == pd.Series(where)).all(axis=1)]
     return found.rename(columns={reading.error: "error"})[["label", *PROTOCOL, "seed", "error"]]
 
 

@@ -1,6 +1,6 @@
 """Measurements on the grid of protocols: under which the published sequence errors of token reversal appear.
 
-The rule is :mod:`simulations.reversal.protocols.reproduction`; the grid is read from tables, never trained for a report.
+The rule is :mod:`simulations.reversal.protocols.reproduction`. The grid is read from tables, never trained here.
 """
 
 from __future__ import annotations
@@ -48,17 +48,12 @@ def protocol_rows(found: Curves) -> list[Measured]:
     """Return how many protocols have the published figures, together and each, and the nearest one's errors."""
     read = readings(found.frame)
     ends = [each for each in read if each.last]
-    held, ever = _of([each for each in ends if each.holds]), _of([each for each in read if each.holds])
-    every = _of(ends)
+    held = _of([each for each in ends if each.holds])
+    earlier = [each for each in _of([each for each in read if each.holds]) if each not in held]
+    every, whole = _of(ends), {"figure": "all five, in order"}
     rows = [
-        _count(COUNTED, held, every, found, {"figure": "all five, in order", "at": "the end"}),
-        _count(
-            _EARLIER,
-            [each for each in ever if each not in held],
-            every,
-            found,
-            {"figure": "all five, in order", "at": "an earlier evaluation"},
-        ),
+        _count(COUNTED, held, every, found, {**whole, "at": "the end"}),
+        _count(_EARLIER, earlier, every, found, {**whole, "at": "an earlier evaluation"}),
     ]
     for figure in FIGURES:
         with_it = _of([each for each in ends if figure in each.reproduced])
