@@ -21,18 +21,19 @@ CLAIMS = (
         regime=(
             "34 protocols: rewards `prefix`, `fraction` and `exact`; with and without final normalisation; heads "
             "that start at zero and as every linear layer; baselines, the mean of the 10 answers to a prompt and "
-            "that of the batch; Adam's learning rate 1e-4, 3e-4, 1e-3; beside them 13 in which DG alone differs, with the "
-            "mean of the other answers. 10 prompts × 10 answers a batch, 1,000 updates or more. PPO of 4 epochs and, "
-            "under four protocols, of one, and with its divergence in the loss; DG-K is any gate, on tokens or rows"
+            "that of the batch; Adam's learning rate 1e-4, 3e-4, 1e-3; beside them 13 in which DG alone differs, "
+            "with the mean of the other answers. 10 prompts × 10 answers a batch, 1,000 updates or more. PPO of 4 "
+            "epochs and, under four protocols, of one, and with its divergence in the loss; DG-K is any gate, on "
+            "tokens or rows"
         ),
         derived=False,
         rule=DecisionRule(
             statistic=(
                 "an error is the median over seeds of the mean of three evaluations, 3,000 answers; it may be of "
-                "wrong tokens, of answers with any, or one minus the reward, sampled or greedy, one kind for all five. "
-                "A figure above 0.01 is reproduced within a factor of two, one of 1e-4 at 1e-3 or below; of several "
-                "variants of a method the nearest counts. The protocols with all five in their order at the end of "
-                "their runs are counted"
+                "wrong tokens, of answers with any, or one minus the reward, sampled or greedy, one kind for all "
+                "five. A figure above 0.01 is reproduced within a factor of two, one of 1e-4 at 1e-3 or below; of "
+                "several variants of a method the nearest counts. The protocols with all five in their order at the "
+                "end of their runs are counted"
             ),
             undecided="never: protocols are counted",
             judged_from={"updates": 1_000, "seeds": 3, "protocols": 34},
