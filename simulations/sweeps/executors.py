@@ -27,6 +27,7 @@ __all__ = ["Executor", "executor"]
 _CONNECT_SECONDS = 10
 _WAIT_FOR_WORKERS_SECONDS = 60
 _LOOK_SECONDS = 10
+_POLL_SECONDS = 0.01
 _IN_FLIGHT = 2
 """Chunks handed out for each worker: one to compute, and one waiting so that the worker does not."""
 
@@ -124,7 +125,9 @@ def _run(client: Client, job: Job, chunks: Iterator[Chunk]) -> Iterator[ChunkRes
 
     for chunk in islice(chunks, room.chunks()):
         submit(chunk)
-    for future in finished:
+    while running:
+        room.wait(finished)
+        future = next(finished)
         chunk = running.pop(future.key)
         try:
             error = future.exception()
@@ -149,14 +152,37 @@ def _run(client: Client, job: Job, chunks: Iterator[Chunk]) -> Iterator[ChunkRes
 
 
 class _Room:
-    """How many chunks a cluster may hold, looked up now and then: workers come and go."""
+    """How many chunks a cluster may hold, and whether it has workers at all, looked up now and then."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self._found, self._looked = 0, -math.inf
+        self._found, self._looked, self._seen = 0, -math.inf, time.monotonic()
 
     def chunks(self) -> int:
-        now = time.monotonic()
-        if now - self._looked > _LOOK_SECONDS:
-            self._found, self._looked = _IN_FLIGHT * max(1, sum(self.client.nthreads().values())), now
-        return self._found
+        if time.monotonic() - self._looked > _LOOK_SECONDS:
+            self._look()
+        return _IN_FLIGHT * max(1, self._found)
+
+    def wait(self, finished: Any) -> None:
+        """Wait until a chunk is done; workers may all be away for a while, but not for ever.
+
+        Raises
+        ------
+        SweepError
+            If there is no worker and none comes.
+        """
+        while not finished.has_ready():
+            time.sleep(_POLL_SECONDS)
+            if time.monotonic() - self._looked > _LOOK_SECONDS:
+                self._look()
+            if time.monotonic() - self._seen > _WAIT_FOR_WORKERS_SECONDS + _LOOK_SECONDS:
+                raise SweepError("all Dask workers are gone: start some and run again to go on")
+
+    def _look(self) -> None:
+        try:
+            self._found = sum(self.client.nthreads().values())
+        except (CancelledError, OSError) as lost:
+            raise SweepError("the Dask scheduler was lost: run again to go on") from lost
+        self._looked = time.monotonic()
+        if self._found:
+            self._seen = self._looked

@@ -59,6 +59,21 @@ def test_a_cell_that_kills_every_dask_worker_is_reported_and_the_others_finish(
     assert set(load(tmp_path, partial=True).frame["a"]) == {0, 1, 2, 4, 5}
 
 
+def test_workers_that_go_for_good_end_the_sweep_in_one_line_and_what_is_done_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("simulations.sweeps.executors._WAIT_FOR_WORKERS_SECONDS", 1)
+    monkeypatch.setattr("simulations.sweeps.executors._LOOK_SECONDS", 0.2)
+    sweep = PRODUCT.with_values({"pause": (0.05,)})
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as cluster:
+
+        def send_home(done: int, total: int) -> None:
+            if done >= 5:
+                cluster.scale(0)
+
+        with pytest.raises(SweepError, match="all Dask workers are gone: start some and run again to go on"):
+            run_sweep(sweep, tmp_path, scheduler=cluster.scheduler_address, progress=send_home)
+    assert len(load(tmp_path, partial=True).frame) >= 5
+
+
 def test_no_scheduler_and_too_many_answers(tmp_path, monkeypatch):
     monkeypatch.setattr("simulations.sweeps.executors._CONNECT_SECONDS", 1)
     with pytest.raises(ValueError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
