@@ -127,20 +127,23 @@ def own_curves(tables: Sequence[Table]) -> Curves:
 def committed_curves(study: str, directory: Path = COMMITTED) -> Curves:
     """Return the committed curves of a study: of each method those at the published size, where there are some.
 
-    The tables are ``reversal-STUDY-quick.parquet`` and ``reversal-STUDY-paper*.parquet``: parts that were measured
-    one after the other, each with its own sidecar. Of two that have one method, the larger counts.
+    The tables are ``reversal-STUDY-quick.parquet`` and ``reversal-STUDY-paper*.parquet``, or parts
+    ``reversal-STUDY-PART-quick.parquet``: measured one after the other, each with its own sidecar. Of two that have
+    one method, the larger counts.
 
     Raises
     ------
     ResultError
         If there is none, or one is damaged or of another study.
     """
-    quick = directory / f"reversal-{study}-quick.parquet"
-    paths = [path for path in (quick, *sorted(directory.glob(f"reversal-{study}-paper*.parquet"))) if path.exists()]
-    if not paths:
-        raise ResultError(f"no curves of study {study} in {directory}: neither {quick.name} nor a paper one is there")
     kind = f"reversal-{study}"
-    return joined(map(read_curves, in_order([load(path, kind=kind) for path in paths], kind)))
+    quick = directory / f"{kind}-quick.parquet"
+    paths = [path for path in (quick, *sorted(directory.glob(f"{kind}-paper*.parquet"))) if path.exists()]
+    parts = map(load, sorted(directory.glob(f"{kind}-*-quick.parquet")))  # of a study with a longer name too
+    tables = in_order([*(load(path, kind=kind) for path in paths), *parts], kind)
+    if not tables:
+        raise ResultError(f"no curves of study {study} in {directory}: neither {quick.name} nor a paper one is there")
+    return joined(map(read_curves, tables))
 
 
 def step_times(own: Sequence[Table] = ()) -> dict[str, Table]:

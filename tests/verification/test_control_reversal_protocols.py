@@ -4,9 +4,9 @@ import pytest
 from protocol_worlds import PUBLISHED, published_under, world
 
 from kondo_theory.claims import CLAIMS
-from simulations.reversal.protocols.grid import PROTOCOLS, Protocol
-from simulations.reversal.tables import Curves
-from simulations.verification.checks import Context
+from simulations.results.tables import save
+from simulations.reversal.protocols.grid import KIND, PROTOCOLS, Protocol
+from simulations.reversal.tables import Curves, committed_curves
 from simulations.verification.checks.reversal import protocols as check
 from simulations.verification.verify import judge
 
@@ -72,11 +72,15 @@ def test_protocols_of_dg_alone_do_not_complete_the_grid():
     assert (found, reason) == ("not run", "33 protocols; the rule asks for 34")
 
 
-def test_without_a_table_it_is_not_run(monkeypatch):
-    monkeypatch.setattr(check, "grid_tables", lambda **_: [])
-    found, reason = judge(CLAIM, None, [], check.protocols(Context("quick", "cpu", 1, print)))
-    assert found == "not run"
-    assert reason == "0 updates, 0 seeds and 0 protocols; the rule asks for 1,000, 3 and 34"
+def test_parts_are_committed_one_by_one_and_put_together(tmp_path):
+    for name, part in (("one", PROTOCOLS[:20]), ("two", PROTOCOLS[20:])):
+        table = world(published_under(PROTOCOLS[3]), part, UPDATES, (0, 1, 2))
+        save(table, tmp_path / f"{KIND}-{name}-quick.parquet", kind=KIND, config={}, sidecar={}, overwrite=False)
+    other = world(published_under(None), PROTOCOLS[:1], UPDATES, (0, 1, 2))
+    path = tmp_path / f"{KIND}-ties-quick.parquet"
+    save(other, path, kind=f"{KIND}-ties", config={}, sidecar={}, overwrite=False)
+    rows = check.protocol_rows(committed_curves("protocols", tmp_path))
+    assert judge(CLAIM, None, [], rows)[0] == "holds in regime"
 
 
 def test_errors_of_a_reading_are_those_of_its_seeds():

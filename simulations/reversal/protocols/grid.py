@@ -17,12 +17,12 @@ from pathlib import Path
 
 from simulations.errors import ResultError
 from simulations.networks.transformer import Architecture
-from simulations.results.tables import COMMITTED, Table, load
+from simulations.results.tables import COMMITTED, load
 from simulations.results.whole_tables import largest, names
 from simulations.reversal.config import ReversalConfig
 from simulations.reversal.protocols.reproduction import PROTOCOL, kept_protocols, protocol_name, with_later
 
-__all__ = ["CELLS", "KIND", "PROTOCOLS", "STUDY", "Protocol", "cell_protocol", "grid_tables", "selected"]
+__all__ = ["CELLS", "KIND", "PROTOCOLS", "STUDY", "Protocol", "cell_protocol", "selected"]
 
 STUDY = "protocols"
 KIND = f"reversal-{STUDY}"
@@ -127,17 +127,6 @@ CELLS = (
 """Every run but for its seed and its length."""
 
 
-def grid_tables(directory: Path = COMMITTED, preset: str = "quick") -> list[Table]:
-    """Return the tables of the grid at a preset; it is measured in parts.
-
-    Raises
-    ------
-    ResultError
-        If one is damaged or of another study.
-    """
-    return [load(path, kind=KIND) for path in sorted(directory.glob(f"{KIND}-*{preset}.parquet"))]
-
-
 def selected(configs: Sequence[ReversalConfig], preset: str, directory: Path = COMMITTED) -> list[ReversalConfig]:
     """Return the runs of the grid that a preset trains.
 
@@ -155,7 +144,7 @@ def selected(configs: Sequence[ReversalConfig], preset: str, directory: Path = C
     if preset == "smoke":
         return [config for config in configs if cell_protocol(config) == Protocol("prefix")]
     path = directory / f"{KIND}-quick.parquet"
-    whole = largest(grid_tables(directory))
+    whole = largest([load(part, kind=KIND) for part in sorted(directory.glob(f"{KIND}-*quick.parquet"))])
     if whole is None:
         raise ResultError(f"preset paper trains what the quick table of study {STUDY} keeps, and {path} is not there")
     there = set(map(tuple, with_later(whole.frame)[PROTOCOL].to_numpy()))

@@ -5,7 +5,6 @@ The rule is :mod:`simulations.reversal.protocols.reproduction`. The grid is read
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import astuple
 
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from simulations.results.table_sizes import sizes_of_runs
-from simulations.reversal.protocols.grid import KIND, PROTOCOLS, grid_tables
+from simulations.reversal.protocols.grid import KIND, PROTOCOLS, STUDY
 from simulations.reversal.protocols.reproduction import (
     FIGURES,
     PROTOCOL,
@@ -23,7 +22,7 @@ from simulations.reversal.protocols.reproduction import (
     readings,
     verdict,
 )
-from simulations.reversal.tables import Curves, own_curves
+from simulations.reversal.tables import Curves, committed_curves, own_curves
 from simulations.verification.checks import Context
 from simulations.verification.checks.evidence import Measured, Value
 from simulations.verification.checks.labels import method_of
@@ -37,11 +36,8 @@ _EARLIER = "protocols with all five figures in their order at an earlier evaluat
 
 def protocols(context: Context) -> list[Measured]:
     """Return the rows of the claim ``reversal-protocols``."""
-    tables = context.tables.parts(KIND) or [*grid_tables(), *grid_tables(preset="paper")]
-    if not tables:
-        sizes = {"updates": 0, "seeds": 0, "protocols": 0}
-        return [Measured(COUNTED, *(math.nan,) * 3, 0, None, "no table of the grid", sizes)]
-    return protocol_rows(own_curves(tables))
+    own = context.tables.parts(KIND)
+    return protocol_rows(own_curves(own) if own else committed_curves(STUDY))
 
 
 def protocol_rows(found: Curves) -> list[Measured]:
