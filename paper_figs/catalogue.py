@@ -303,6 +303,11 @@ FIGURES = {
         "column",
         claims=("reversal-quality",),
     ),
+    "reversal-protocols": FigureEntry(
+        "sequence errors under every protocol of the grid, and the nearest one's training",
+        "paper_figs.reversal.protocols:reversal_protocols",
+        ("reversal-protocols",),
+    ),
     "reversal-token-trap": FigureEntry(
         "where the transformer's token gates stall, against predictions (and reversal-row-gate)",
         "paper_figs.reversal.trap:reversal_token_trap",

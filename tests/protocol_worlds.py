@@ -5,7 +5,7 @@ from functools import cache
 
 import pandas as pd
 
-from simulations.reversal.protocols.grid import CELLS, PROTOCOLS, cell_protocol
+from simulations.reversal.protocols import CELLS, PROTOCOLS, cell_protocol
 from simulations.reversal.training import tidy
 
 PUBLISHED = {"PG": 0.6, "PPO": 0.3, "PMPO": 0.1, "DG": 1e-4, "token gate(3 %)": 1e-4}

@@ -19,7 +19,7 @@ from simulations.resuming.fingerprint import code_version
 from simulations.resuming.plans import RunPlan, require_takers
 from simulations.reversal.config import GATED, METHODS, PRESETS, ReversalConfig, preset_configs
 from simulations.reversal.gambles.payment import Payment
-from simulations.reversal.protocols.grid import STUDY, cell_protocol, selected
+from simulations.reversal.protocols import STUDY, cell_protocol, selected
 from simulations.reversal.scaling import SCALES, Scale, train_to_target
 from simulations.reversal.side_by_side.seeds import train
 from simulations.reversal.studies import STUDIES

@@ -10,7 +10,7 @@ from typing import Any
 from kondo_theory.screening import SAMPLE_RULES
 from simulations.reversal.config import GATED, PRESETS, QUALITY_METHODS, ReversalConfig, preset_configs
 from simulations.reversal.gambles import study as gambling
-from simulations.reversal.protocols.grid import CELLS
+from simulations.reversal.protocols import CELLS
 from simulations.reversal.readings.speedup import HARDNESS
 
 __all__ = [

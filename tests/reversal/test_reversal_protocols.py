@@ -13,8 +13,8 @@ from simulations.results.tables import save
 from simulations.reversal import plan as reversal_plan
 from simulations.reversal.config import ReversalConfig
 from simulations.reversal.plan import plan_reversal
-from simulations.reversal.protocols.grid import CELLS, KIND, PROTOCOLS, Protocol, cell_protocol, selected
-from simulations.reversal.protocols.reproduction import (
+from simulations.reversal.protocols import CELLS, KIND, PROTOCOLS, Protocol, cell_protocol, selected
+from simulations.reversal.readings.protocols import (
     FIGURES,
     KEPT,
     kept_protocols,
@@ -32,6 +32,9 @@ SPARE = Protocol("prefix", final_norm=False, baseline="batch-mean")
 def test_the_cells_are_different_runs_with_labels_of_their_own():
     assert len(CELLS) == len(set(CELLS)) == len({(c.label, c.reward, c.learning_rate) for c in CELLS}) == 263
     assert CELLS[0] == ReversalConfig("pg", reward="prefix")
+    for cell in CELLS:
+        changes = str(cell_protocol(cell)).split(", ")[2:]
+        assert cell.label == ", ".join([cell.name, *changes]), "a protocol is named in the words of labels"
     names = {config.name for config in CELLS}
     assert {name for figure in FIGURES.values() for name in figure.names} == names
     tried = [p for p in PROTOCOLS if p.reward == "prefix"]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from tiny_runs import TINY
 
-from simulations.reversal import row_sides
 from simulations.reversal.config import ReversalConfig
+from simulations.reversal.diagnostics import row_sides
 from simulations.reversal.training import ReversalRun, run_one
 
 

@@ -8,8 +8,8 @@ import pytest
 from tiny_runs import TINY
 
 from kondo_theory.training import TrapSign
-from simulations.reversal import trap_sign
 from simulations.reversal.config import ReversalConfig
+from simulations.reversal.diagnostics import trap_sign
 from simulations.reversal.training import run_one
 
 

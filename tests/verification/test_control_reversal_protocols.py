@@ -5,7 +5,7 @@ from protocol_worlds import PUBLISHED, published_under, world
 
 from kondo_theory.claims import CLAIMS
 from simulations.results.tables import save
-from simulations.reversal.protocols.grid import KIND, PROTOCOLS, Protocol
+from simulations.reversal.protocols import KIND, PROTOCOLS, Protocol
 from simulations.reversal.tables import Curves, committed_curves
 from simulations.verification.checks.reversal import protocols as check
 from simulations.verification.verify import judge

@@ -91,8 +91,8 @@ def reversal(quiet: bool, **given: Any) -> int:
     """
     from simulations.reversal.experiment import SCALING, plan_reversal, run_reversal
     from simulations.reversal.plan import MEASURED
-    from simulations.reversal.protocols.grid import STUDY
-    from simulations.reversal.protocols.reproduction import verdict_table
+    from simulations.reversal.protocols import STUDY
+    from simulations.reversal.readings.protocols import verdict_table
     from simulations.reversal.summary import scaling_table, summary_table
 
     if given["study"] in MEASURED:

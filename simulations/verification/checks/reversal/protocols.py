@@ -1,6 +1,6 @@
 """Measurements on the grid of protocols: under which the published sequence errors of token reversal appear.
 
-The rule is :mod:`simulations.reversal.protocols.reproduction`. The grid is read from tables, never trained here.
+The rule is :mod:`simulations.reversal.readings.protocols`. The grid is read from tables, never trained here.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from simulations.results.table_sizes import sizes_of_runs
-from simulations.reversal.protocols.grid import KIND, PROTOCOLS, STUDY
-from simulations.reversal.protocols.reproduction import (
+from simulations.reversal.protocols import KIND, PROTOCOLS, STUDY
+from simulations.reversal.readings.protocols import (
     FIGURES,
     PROTOCOL,
     ProtocolReading,
-    errors_at,
+    errors_of,
     protocol_name,
     readings,
     verdict,
@@ -93,7 +93,8 @@ def _errors(best: ProtocolReading, found: Curves) -> list[Measured]:
     error = best.error.replace("_", " ")
     rows = []
     for figure, (method, _) in best.nearest.items():
-        runs = errors_at(found.frame, best, method)
+        runs = errors_of(found.frame, best, method)
+        runs = runs[runs["update"] == best.update]
         point = {**where, **method_of(method), "figure": _short(figure), "error": error.removesuffix(" error")}
         quantity = f"{error} under the nearest protocol, {_short(figure)}"
         values = runs["error"].to_numpy(np.float64)

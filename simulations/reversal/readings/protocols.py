@@ -24,8 +24,6 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from simulations.networks.transformer import Architecture
-from simulations.reversal.config import LATER, ReversalConfig
 from simulations.reversal.summary import FINAL_EVALUATIONS
 
 __all__ = [
@@ -35,13 +33,12 @@ __all__ = [
     "PROTOCOL",
     "Figure",
     "ProtocolReading",
-    "errors_at",
+    "errors_of",
     "kept_protocols",
     "protocol_name",
     "readings",
     "verdict",
     "verdict_table",
-    "with_later",
     "within",
 ]
 
@@ -143,15 +140,13 @@ class ProtocolReading:
 
 
 def protocol_name(reward: str, final_norm: bool, head: str, baseline: str, learning_rate: float) -> str:
-    """Return the reward, the learning rate and what is not this project's protocol, as labels say it."""
-    network = Architecture(final_norm=bool(final_norm), head=head)
-    changes = ReversalConfig("pg", baseline=baseline, network=network).label.split(", ")[1:]
-    return ", ".join([reward, f"{learning_rate:g}", *changes])
-
-
-def with_later(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with the columns that older ones were written without."""
-    return table.assign(**{name: value for name, value in LATER.items() if name not in table})
+    """Return the reward, the learning rate and what is not this project's protocol, in the words of labels."""
+    changes = (
+        (baseline != "mean", f"{baseline} baseline"),
+        (not final_norm, "no final norm"),
+        (head != "zero", f"{head} head"),
+    )
+    return ", ".join([reward, f"{learning_rate:g}", *(words for changed, words in changes if changed)])
 
 
 def readings(table: pd.DataFrame) -> list[ProtocolReading]:
@@ -176,23 +171,22 @@ def readings(table: pd.DataFrame) -> list[ProtocolReading]:
     return found
 
 
-def errors_at(table: pd.DataFrame, reading: ProtocolReading, method: str) -> pd.DataFrame:
-    """Return a method's error in a reading, one row a seed: label, the columns ``PROTOCOL``, seed, and error.
+def errors_of(table: pd.DataFrame, reading: ProtocolReading, method: str) -> pd.DataFrame:
+    """Return a method's errors of a reading's kind under its protocol: label, ``PROTOCOL``, seed, update, error.
 
     Under ``leave-one-out`` all but DG are those of the mean of the whole group, as in :func:`readings`.
     """
     where = dict(zip(PROTOCOL, reading.protocol, strict=True))
     if where["baseline"] == _ALONE and method != "DG":
         where["baseline"] = "mean"
-    table = with_later(table)
     found = _smoothed(table[(table[PROTOCOL] == pd.Series(where)).all(axis=1)])
-    found = found[(found["name"] == method) & (found["update"] == reading.update)]
-    return found.rename(columns={reading.error: "error"})[["label", *PROTOCOL, "seed", "error"]]
+    columns = ["label", *PROTOCOL, "seed", "update"]
+    return found[found["name"] == method].rename(columns={reading.error: "error"})[[*columns, "error"]]
 
 
 def _smoothed(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table without update 0 in which every error is the mean of three evaluations, the last ones so far."""
-    table = with_later(table[table["update"] > 0])
+    table = table[table["update"] > 0]
     table = table.assign(name=[_name(label) for label in table["label"]])
     errors = [error for error in ERRORS if error in table]
     run = [*PROTOCOL, "name", "seed"]

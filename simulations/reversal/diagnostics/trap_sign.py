@@ -1,6 +1,6 @@
 """The early sign of the token trap on committed runs of token reversal: does it come, when, and where it must not.
 
-    python -m simulations.reversal.trap_sign SEEDS
+    python -m simulations.reversal.diagnostics.trap_sign SEEDS
 
 trains the first updates of the runs of study token-trap anew, about 20 seconds each on one thread, and prints for
 token gates below the critical rate, which all stall, how many have the sign and when, and for those above it and for
@@ -124,7 +124,8 @@ def _span(values: list[float] | list[int]) -> str:
 
 
 def _seeds(arguments: list[str] | None = None) -> int:
-    parser = ArgumentParser("python -m simulations.reversal.trap_sign", description=(__doc__ or "").splitlines()[0])
+    name = "python -m simulations.reversal.diagnostics.trap_sign"
+    parser = ArgumentParser(name, description=(__doc__ or "").splitlines()[0])
     parser.add_argument("seeds", type=int, nargs="?", default=5, help="runs of each configuration, by default 5")
     seeds = int(parser.parse_args(arguments).seeds)
     if seeds < 1:

@@ -20,7 +20,7 @@ from simulations.networks.transformer import Architecture
 from simulations.results.tables import COMMITTED, load
 from simulations.results.whole_tables import largest, names
 from simulations.reversal.config import ReversalConfig
-from simulations.reversal.protocols.reproduction import PROTOCOL, kept_protocols, protocol_name, with_later
+from simulations.reversal.readings.protocols import PROTOCOL, kept_protocols, protocol_name
 
 __all__ = ["CELLS", "KIND", "PROTOCOLS", "STUDY", "Protocol", "cell_protocol", "selected"]
 
@@ -54,7 +54,7 @@ class Protocol:
     learning_rate: float = 3e-4
 
     def __str__(self) -> str:
-        """Name it, see :func:`~simulations.reversal.protocols.reproduction.protocol_name`."""
+        """Name it, see :func:`~simulations.reversal.readings.protocols.protocol_name`."""
         return protocol_name(*astuple(self))
 
     @property
@@ -131,7 +131,7 @@ def selected(configs: Sequence[ReversalConfig], preset: str, directory: Path = C
     """Return the runs of the grid that a preset trains.
 
     At ``smoke`` those of reward ``prefix`` with nothing else changed; at ``quick`` all; at ``paper`` those of the
-    protocols that :func:`~simulations.reversal.protocols.reproduction.kept_protocols` keeps of the committed quick
+    protocols that :func:`~simulations.reversal.readings.protocols.kept_protocols` keeps of the committed quick
     table.
 
     Raises
@@ -147,7 +147,7 @@ def selected(configs: Sequence[ReversalConfig], preset: str, directory: Path = C
     whole = largest([load(part, kind=KIND) for part in sorted(directory.glob(f"{KIND}-*quick.parquet"))])
     if whole is None:
         raise ResultError(f"preset paper trains what the quick table of study {STUDY} keeps, and {path} is not there")
-    there = set(map(tuple, with_later(whole.frame)[PROTOCOL].to_numpy()))
+    there = set(map(tuple, whole.frame[PROTOCOL].to_numpy()))
     if missing := [str(protocol) for protocol in PROTOCOLS if astuple(protocol) not in there]:
         lacking = f"{len(missing)} of {len(PROTOCOLS)} protocols, {missing[0]} first"
         raise ResultError(

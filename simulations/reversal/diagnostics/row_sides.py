@@ -1,6 +1,6 @@
 """Both sides of the condition for answers kept whole, read along the training of row gates on token reversal.
 
-    python -m simulations.reversal.row_sides SEEDS
+    python -m simulations.reversal.diagnostics.row_sides SEEDS
 
 trains the first updates of row gates and prints, window by window, the summed drift of the right tokens' logits over
 its error, the slope that must be below 1 for it to be positive, and the share of windows in which the condition that
@@ -121,7 +121,8 @@ def _span(values: list[float]) -> str:
 
 
 def _seeds(arguments: list[str] | None = None) -> int:
-    parser = ArgumentParser("python -m simulations.reversal.row_sides", description=(__doc__ or "").splitlines()[0])
+    name = "python -m simulations.reversal.diagnostics.row_sides"
+    parser = ArgumentParser(name, description=(__doc__ or "").splitlines()[0])
     parser.add_argument("seeds", type=int, nargs="?", default=2, help="runs of each configuration, by default 2")
     seeds = int(parser.parse_args(arguments).seeds)
     if seeds < 1:
