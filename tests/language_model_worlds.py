@@ -64,12 +64,15 @@ def steps(path, rounds=5, backward=20.0, few=1.0, memory=1.0, flops=1.0):
 def frozen(path, surprisal=1.5):
     """Return what rows by delight, by |advantage| and at random keep at the pretrained policy."""
     rng = np.random.default_rng(2)
+    drifts = {"PG": 1.0, "row gate(12.5 %)": 0.4}
+    drifts |= {"row gate(12.5 %, abs-advantage)": 0.8, "row gate(12.5 %, uniform)": 0.5}
     rows = [
         {"task": task, "block": block, "gate": gate, "kept_rows": 4.0, "kept_tokens": 20.0, "kept_reward": 1.0}
         | {"kept_surprisal": 60.0 * (surprisal if gate == "row gate(12.5 %)" else 1.0) * (1 + 0.05 * rng.normal())}
+        | {"drift": drift, "adam_drift": drift, "squared_length": 1.0}
         for task in ("reversal-3", "spelling")
         for block in range(5)
-        for gate in ("row gate(12.5 %)", "row gate(12.5 %, abs-advantage)", "row gate(12.5 %, uniform)")
+        for gate, drift in drifts.items()
     ]
     return Table(pd.DataFrame(rows), "language-model-frozen", {}, {}, path)
 

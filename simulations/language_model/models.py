@@ -18,7 +18,7 @@ from simulations.errors import InputError
 from simulations.language_model.config import parse_trainable
 from simulations.language_model.weights import require_extra
 
-__all__ = ["Learner", "Tail", "blocks_of", "make_learner"]
+__all__ = ["Learner", "Tail", "at_temperature", "blocks_of", "make_learner"]
 
 
 class Tail(nn.Module):
@@ -98,6 +98,32 @@ def blocks_of(model: Any) -> nn.ModuleList:
     if not isinstance(blocks, nn.ModuleList):
         raise InputError(f"the last blocks of a {type(model).__name__} are not known: train all, or lora-R")
     return blocks
+
+
+@torch.no_grad()
+def at_temperature(model: Any, temperature: float) -> Any:
+    """Make another temperature's policy of a model, for drawing and learning alike, and return it.
+
+    Its last norm, which its head alone reads, is scaled by 1/τ, and with it every logit.
+
+    Raises
+    ------
+    ValueError
+        If the temperature is not above 0.
+    InputError
+        If scaling its last norm does not scale its logits.
+    """
+    if not temperature > 0:
+        raise ValueError(f"temperature must be above 0, got {temperature}")
+    norm, tokens = getattr(model.base_model, "norm", None), torch.tensor([[0, 1]])
+    before = model(input_ids=tokens.to(model.device), use_cache=False).logits
+    if norm is not None:
+        for each in norm.parameters():
+            each.div_(temperature)
+    after = model(input_ids=tokens.to(model.device), use_cache=False).logits
+    if not torch.allclose(after, before / temperature, rtol=1e-4, atol=1e-4):
+        raise InputError(f"the logits of a {type(model).__name__} are not in proportion to its last norm")
+    return model
 
 
 def make_learner(model: Any, trainable: str, seed: int, *, reuse: bool = True) -> Learner:

@@ -11,7 +11,7 @@ from simulations.language_model.config import LanguageModelConfig, preset_config
 
 __all__ = ["MEASURED", "STUDIES", "Study"]
 
-MEASURED = ("cost", "frozen", "frozen-tasks", "answers")
+MEASURED = ("cost", "frozen", "frozen-tasks", "frozen-temperature", "answers")
 """The studies that are no lists of runs: seconds of a step; what gates do to the pretrained policy."""
 
 _PG = LanguageModelConfig("pg")
@@ -105,7 +105,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
         "learning-rate": Study(
             "a third and three times the learning rate of study learning, and the ones among which PG's was chosen",
             (
-                *(replace(each, learning_rate=rate) for each in _LEARNING[:4] for rate in (1e-4, 1e-3)),
+                *(replace(each, learning_rate=rate) for each in _LEARNING for rate in (1e-4, 1e-3)),
                 *(replace(_PG, learning_rate=rate) for rate in (3e-5, 3e-3)),
             ),
             (),

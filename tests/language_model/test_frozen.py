@@ -10,11 +10,13 @@ from tiny_models import CPU, directory, model, tiny, tokenizer
 
 from kondo_theory.training import AnswerStep
 from simulations.cli import main as cli
+from simulations.errors import InputError
 from simulations.language_model.frozen import study as frozen
 from simulations.language_model.frozen.directions import gradient
 from simulations.language_model.frozen.estimates import frozen_blocks
 from simulations.language_model.frozen.gates import GATES
 from simulations.language_model.frozen.study import Size, _half, _quarter, _squared_lengths
+from simulations.language_model.models import at_temperature
 from simulations.language_model.training import LanguageModelRun
 from simulations.results.tables import load
 
@@ -136,3 +138,36 @@ def test_the_command_goes_on_where_it_was_stopped(capsys, tmp_path, tmp_path_fac
     rows = frame[frame["gate"] != "gradient"]
     assert (rows["kept_rows"] <= rows["answers"]).all()
     assert frame["exact_squared_length"].notna().sum() == 2
+
+
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_a_policy_of_another_temperature_has_its_logits_and_its_gradient(temperature):
+    """Against logits that are divided by the temperature, in the parameters of the blocks."""
+    tokens, plain = torch.tensor([[3, 1, 4, 1, 5]]), model()
+    expected = (plain(input_ids=tokens).logits / temperature).log_softmax(-1)
+    expected[0, -1, 2].backward()
+    cooled = at_temperature(model(), temperature)
+    found = cooled(input_ids=tokens).logits.log_softmax(-1)
+    found[0, -1, 2].backward()
+    torch.testing.assert_close(found, expected)
+    for mine, theirs in zip(cooled.base_model.layers.parameters(), plain.base_model.layers.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, theirs.grad)
+
+
+def test_temperatures_and_models_that_cannot_be_are_refused():
+    with pytest.raises(ValueError, match="temperature must be above 0, got 0"):
+        at_temperature(model(), 0.0)
+    other = model()
+    other.base_model.norm = torch.nn.Identity()
+    with pytest.raises(InputError, match="not in proportion to its last norm"):
+        at_temperature(other, 0.5)
+
+
+def test_the_table_says_its_temperature():
+    surprisal = {}
+    for temperature in (0.5, 1.0):
+        size = Size(("tiny_tasks:letters",), 1, batches=1, probes=1, temperature=temperature)
+        found = frozen.measure("tiny_tasks:letters", 0, size, CPU, model=(model(blocks=7), tokenizer()))
+        assert found["temperature"].unique().tolist() == [temperature]
+        surprisal[temperature] = (found["kept_surprisal"] / found["kept_tokens"])[0]
+    assert surprisal[0.5] < surprisal[1.0]

@@ -110,7 +110,7 @@ def test_the_study_has_the_sizes_of_its_presets():
 
 def test_the_other_studies_have_fewer_seeds_and_share_nothing_with_the_first():
     sizes = {name: len(study.configs("paper")) for name, study in STUDIES.items()}
-    assert sizes == {"learning": 50, "methods": 13 * 2 * 2, "tasks": 5 * 5 * 2, "learning-rate": 10 * 2}
+    assert sizes == {"learning": 50, "methods": 13 * 2 * 2, "tasks": 5 * 5 * 2, "learning-rate": 12 * 2}
     every = [config for study in STUDIES.values() for config in study.configs("paper")]
     assert len(set(every)) == len(every)
     assert [config.seed for config in STUDIES["tasks"].configs("paper", [7])] == 25 * [7]
@@ -159,7 +159,8 @@ def test_a_table_is_labelled_by_what_it_holds(tmp_path, given, preset):
     [
         (
             {"study": "lerning"},
-            "one of learning, methods, tasks, learning-rate, cost, frozen, frozen-tasks, answers, got 'lerning'; "
+            "one of learning, methods, tasks, learning-rate, cost, frozen, frozen-tasks, frozen-temperature, "
+            "answers, got 'lerning'; "
             "did you mean 'learning'",
         ),
         ({"study": "learning", "method": "pg"}, "a study names its own methods and tasks"),

@@ -165,3 +165,14 @@ def test_negative_control_each_criterion_of_delight_can_be_missed(tmp_path, chan
 
 def test_runs_that_differ_much_leave_delight_open(tmp_path):
     assert of_delight(tmp_path, noise=0.1)[0] == "undecided"
+
+
+def test_alignments_are_compared_at_each_temperature(tmp_path):
+    warm = frozen(tmp_path / "warm.parquet")
+    cold = replace(warm, frame=warm.frame.assign(temperature=0.5))
+    rows = {row.quantity: row for table in (warm, cold) for row in learning.alignment_rows(table)}
+    assert len(rows) == 2 * 2 * 2
+    found = rows["alignment, row gate(12.5 %) − row gate(12.5 %, uniform), task spelling, temperature 0.5"]
+    assert (found.value, found.low, found.high) == pytest.approx((-0.1,) * 3)
+    assert found.parameters["temperature"] == 0.5
+    assert found.all_sizes == {"blocks": 5}

@@ -25,8 +25,16 @@ __all__ = ["language_model"]
 )
 @options.PRESET
 @options.study(
-    "Named runs: learning (default), …; cost: seconds of a step; frozen, frozen-tasks: gates before training.",
-    completion.keys_in("simulations.language_model.studies", "STUDIES", "cost", "frozen", "frozen-tasks", "answers"),
+    "Named runs: learning (default), …; cost: seconds of a step; frozen, -tasks, -temperature: before training.",
+    completion.keys_in(
+        "simulations.language_model.studies",
+        "STUDIES",
+        "cost",
+        "frozen",
+        "frozen-tasks",
+        "frozen-temperature",
+        "answers",
+    ),
 )
 @click.option(
     "--only", multiple=True, metavar="LABEL", help="Only this method of the study, as tables name it; repeatable."

@@ -17,7 +17,15 @@ import pandas as pd
 
 from simulations.results.tables import COMMITTED, load
 
-__all__ = ["ERRORS", "Estimate", "alignment_differences", "frozen_blocks", "gate_estimates", "row_residuals"]
+__all__ = [
+    "ERRORS",
+    "Estimate",
+    "alignment_difference",
+    "alignment_differences",
+    "frozen_blocks",
+    "gate_estimates",
+    "row_residuals",
+]
 
 ERRORS = 2.0
 """Standard errors that an estimate must be beyond a bound for a prediction."""
@@ -90,6 +98,11 @@ def alignment_differences(frame: pd.DataFrame) -> Iterator[tuple[tuple[str, str]
     sums = _by_block(frame)
     for pair in combinations([gate for gate in sums["drift"] if gate != "gradient"], 2):
         yield pair, _jackknife(sums, partial(_apart, pair=pair))
+
+
+def alignment_difference(frame: pd.DataFrame, gate: str, against: str) -> Estimate:
+    """Return a gate's alignment minus another's on one task, in parts of PG's."""
+    return _jackknife(_by_block(frame), partial(_apart, pair=(gate, against)))
 
 
 def row_residuals(blocks: pd.DataFrame) -> pd.DataFrame:

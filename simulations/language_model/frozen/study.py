@@ -35,6 +35,7 @@ from simulations.language_model.frozen.directions import (
     scaled_step,
 )
 from simulations.language_model.frozen.gates import GATES, batch_facts, kept_facts
+from simulations.language_model.models import at_temperature
 from simulations.language_model.sampling import Drawn
 from simulations.language_model.tasks import TASKS, problems
 from simulations.language_model.training import LanguageModelRun
@@ -50,21 +51,28 @@ _LEAST = 1e-8  # what roots of mean squares are held above: AdamW's ε
 
 @dataclass(frozen=True)
 class Size:
-    """What a preset measures: tasks, blocks of each, batches of a quarter, random directions of a batch."""
+    """What a preset measures: tasks, blocks of each, batches of a quarter, directions of a batch, temperature."""
 
     tasks: tuple[str, ...]
     blocks: int
     batches: int = 4
     probes: int = 2
+    temperature: float = 1.0
 
 
 _MAIN = ("reversal-3", "spelling")
+_COLD = 0.5
 _OTHERS = tuple(task for task in TASKS if task not in _MAIN)
 
 SIZES: Mapping[str, Mapping[str, Size]] = MappingProxyType(
     {
         "frozen": {"smoke": Size(_MAIN[:1], 1, 1), "quick": Size(_MAIN, 3), "paper": Size(_MAIN, 8)},
         "frozen-tasks": {"smoke": Size(_OTHERS[:1], 1, 1), "quick": Size(_OTHERS, 4, 2), "paper": Size(_OTHERS, 8)},
+        "frozen-temperature": {
+            "smoke": Size(_MAIN[:1], 1, 1, temperature=_COLD),
+            "quick": Size(_MAIN, 3, temperature=_COLD),
+            "paper": Size(_MAIN, 8, temperature=_COLD),
+        },
     }
 )
 """By study and preset; a table's kind is ``language-model-STUDY``."""
@@ -127,21 +135,25 @@ def measure(
     Returns
     -------
     DataFrame
-        One row a gate, and one named ``gradient``: ∇J itself. Means over batches: drift ⟨g, ∇J⟩; adam_drift, the
-        same with ∇J over the root of each coordinate's mean square in the other half; squared_length ‖g‖², and of PG
-        exact_squared_length; for gates that keep whole rows Σ A², Σ A·s and Σ s² over these, s the answer's
-        derivative along ∇J; and what is kept (:mod:`simulations.language_model.frozen.gates`).
+        One row a gate, and one named ``gradient``: ∇J itself; task, block and temperature in front. Means over
+        batches: drift ⟨g, ∇J⟩; adam_drift, the same with ∇J over the root of each coordinate's mean square in the
+        other half; squared_length ‖g‖², and of PG exact_squared_length; for gates that keep whole rows Σ A², Σ A·s
+        and Σ s² over these, s the answer's derivative along ∇J; and what is kept
+        (:mod:`simulations.language_model.frozen.gates`).
     """
     config = LanguageModelConfig("pg", task=task, seed=_SEED + block)
     with single_thread():
-        run = LanguageModelRun(config, device, *(model or load_directory(directory)))
+        network, tokenizer = model or load_directory(directory)
+        if size.temperature != 1:
+            network = at_temperature(network, size.temperature)
+        run = LanguageModelRun(config, device, network, tokenizer)
         generators = [torch.Generator(device).manual_seed(run.seeds[name]) for name in ("gate", "adapters")]
         quarters = [_quarter(run, number, size, generators[0]) for number in range(4)]
         found = [each for half in (0, 1) for each in _half(run, quarters, half, size, generators[1])]
     means = pd.DataFrame(found).groupby("gate", sort=False).mean().reset_index()
     exact = sum(float(each.sum()) for quarter in quarters for each in quarter.square) / len(quarters)
     means["exact_squared_length"] = [exact if gate == "PG" else math.nan for gate in means["gate"]]
-    for name, value in (("block", block), ("task", task)):
+    for name, value in (("temperature", size.temperature), ("block", block), ("task", task)):
         means.insert(0, name, value)
     return means
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from simulations.language_model.frozen.estimates import ERRORS, alignment_difference
 from simulations.language_model.tables import RUN, committed, ends, kind_of
 from simulations.results.sources import Source
 from simulations.results.tables import Table
@@ -17,7 +18,7 @@ from simulations.verification.checks import Context
 from simulations.verification.checks.evidence import Measured, Value
 from simulations.verification.checks.labels import method_of
 
-__all__ = ["Runs", "delight", "delight_rows", "kept_rows", "quality", "quality_rows", "runs_of"]
+__all__ = ["Runs", "alignment_rows", "delight", "delight_rows", "kept_rows", "quality", "quality_rows", "runs_of"]
 
 PG = "PG"
 ZERO_PRICE, EIGHTH = "zero-price rows", "row gate(12.5 %, abs-advantage)"
@@ -148,9 +149,12 @@ def _task(name: str) -> dict[str, Value]:
 
 def delight(context: Context) -> list[Measured]:
     """Return the rows of the claim ``language-model-delight``."""
-    runs, frozen = runs_of(context, "learning", "methods"), context.tables.find(kind_of("frozen"))
-    frozen = frozen or committed("frozen")
-    return [*delight_rows(runs), *kept_rows(frozen)]
+    runs = runs_of(context, "learning", "methods")
+    frozen, cold = (
+        context.tables.find(kind_of(study)) or committed(study) for study in ("frozen", "frozen-temperature")
+    )
+    rows = [*delight_rows(runs), *kept_rows(frozen)]
+    return [*rows, *(row for table in (frozen, cold) if table is not None for row in alignment_rows(table))]
 
 
 def delight_rows(runs: Runs | None) -> list[Measured]:
@@ -158,6 +162,24 @@ def delight_rows(runs: Runs | None) -> list[Measured]:
     pairs = ((DELIGHT, RANDOM), (DELIGHT, EIGHTH), (PER_TOKEN, DELIGHT), (PER_TOKEN, RANDOM), GROUPS)
     runs = runs or Runs(pd.DataFrame(columns=[*RUN, "reward", "mean"]), {})
     return [*(runs.difference(*pair) for pair in pairs), *(runs.difference(*pair, "mean") for pair in pairs[:3])]
+
+
+def alignment_rows(frozen: Table) -> list[Measured]:
+    """Return rows by delight's alignment at the pretrained policy less that of others, in parts of PG's."""
+    rows = []
+    for task, frame in frozen.frame.groupby("task", sort=False):
+        temperature = float(frame["temperature"].iloc[0]) if "temperature" in frame else 1.0
+        for against in (EIGHTH, RANDOM):
+            found = alignment_difference(frame, DELIGHT, against)
+            name = f"alignment, {DELIGHT} − {against}, task {task}, temperature {temperature:g}"
+            point = method_of(DELIGHT) | {f"{key} against": value for key, value in method_of(against).items()}
+            point["against"] = str(point.pop("method against"))
+            point |= {**_task(str(task)), "temperature": temperature, "measure": "alignment"}
+            ends = (found.value, *(found.value + sign * ERRORS * found.error for sign in (-1, 1)))
+            n_blocks = int(frame["block"].nunique())
+            sizes = {"blocks": n_blocks}
+            rows.append(Measured(name, *ends, n_blocks, None, frozen.origin, sizes, (frozen.source,), point))
+    return rows
 
 
 def kept_rows(frozen: Table | None) -> list[Measured]:
