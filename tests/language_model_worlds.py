@@ -28,7 +28,7 @@ def runs(path, study, seeds, end=END, share=SHARE, noise=0.01):
     last = np.array([end.get(label, 0.45) for label in labels]) + noise * np.random.default_rng(0).normal(size=runs)
     reward = START + np.outer(last - START, UPDATES / 100).ravel()
     rows = np.outer([share.get(label, 1.0) for label in labels], 32 * UPDATES).ravel()
-    frame = frame.assign(reward=reward, greedy_reward=reward, backward_rows=rows)
+    frame = frame.assign(reward=reward, greedy_reward=reward, backward_rows=rows, backward_positions=70 * rows)
     sidecar = {"seconds": [{"sampling": 100.0, "backward": 200.0, "evaluation": 9.0}] * runs}
     return Table(frame, f"language-model-{study}", {"preset": "paper"}, sidecar, path)
 
@@ -39,7 +39,7 @@ UPDATES = np.arange(0, 101, 25)
 @cache
 def _untrained(study, seeds):
     configs = STUDIES[study].configs("paper", range(seeds))
-    curve = pd.DataFrame({"update": UPDATES, "forward_rows": 32 * UPDATES})
+    curve = pd.DataFrame({"update": UPDATES, "forward_rows": 32 * UPDATES, "answer_tokens": 4.0})
     return tidy(configs, [curve] * len(configs)), len(configs)
 
 

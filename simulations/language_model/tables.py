@@ -61,7 +61,8 @@ def ends(tables: Sequence[Table]) -> pd.DataFrame:
 def with_run_seconds(table: Table) -> pd.DataFrame:
     """Return learning curves with the column ``seconds`` of training so far, evaluation apart.
 
-    A run's seconds, of its sidecar, are spread evenly over its updates.
+    A run's seconds, of its sidecar, are spread over its updates by what was done: sampling by the tokens of answers,
+    the second pass by the positions that went through it, the rest evenly.
 
     Raises
     ------
@@ -70,13 +71,31 @@ def with_run_seconds(table: Table) -> pd.DataFrame:
     """
     frames = []
     for part in table.parts or (table,):
-        spent, runs = part.sidecar.get("seconds"), part.frame[RUN].drop_duplicates()
-        if not isinstance(spent, list) or len(spent) != len(runs):
-            raise ResultError(f"{part.path} needs a sidecar with seconds of each of its {len(runs)} runs")
-        total = [sum(value for phase, value in each.items() if phase != "evaluation") for each in spent]
-        joined = part.frame.merge(runs.assign(seconds=total), on=RUN, how="left")
-        frames.append(joined.assign(seconds=joined["seconds"] * joined["update"] / joined["updates"]))
+        spent, runs = part.sidecar.get("seconds"), part.frame.groupby(RUN, sort=False)
+        if not isinstance(spent, list) or len(spent) != runs.ngroups:
+            raise ResultError(f"{part.path} needs a sidecar with seconds of each of its {runs.ngroups} runs")
+        frames += [_with_seconds(run, each) for (_, run), each in zip(runs, spent, strict=True)]
     return pd.concat(frames, ignore_index=True)
+
+
+def _with_seconds(run: pd.DataFrame, spent: dict[str, float]) -> pd.DataFrame:
+    """Return one run's curve with the seconds so far, given those of each phase at its end."""
+    run = run.sort_values("update")
+    updates = run["update"].diff().fillna(0)
+    done = {
+        "sampling": (updates * run["answer_tokens"].fillna(0)).cumsum(),
+        "backward": run["backward_positions"],
+    }
+    seconds = sum(
+        value * _share(done.get(phase, run["update"])) for phase, value in spent.items() if phase != "evaluation"
+    )
+    return run.assign(seconds=seconds)
+
+
+def _share(done: pd.Series[float]) -> pd.Series[float]:
+    """Return how much of all was done so far; a run that did nothing of it spent nothing on it."""
+    last = float(done.iloc[-1])
+    return done / last if last else 0 * done
 
 
 def timed_steps(table: Table) -> pd.DataFrame:

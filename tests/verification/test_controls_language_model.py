@@ -9,6 +9,9 @@ from kondo_theory.claims import CLAIMS
 from simulations.results.merging import MeasuredTables
 from simulations.verification.checks import Context
 from simulations.verification.checks.language_model import learning, savings
+from simulations.verification.checks.language_model import runs as runs_of_a_claim
+from simulations.verification.checks.language_model.runs import Runs
+from simulations.verification.checks.language_model.spending import spending_rows
 from simulations.verification.verify import judge
 
 MEASURES = {
@@ -22,7 +25,7 @@ RANDOM, DELIGHT, EIGHTH = "row gate(12.5 %, uniform)", "row gate(12.5 %)", "row 
 @pytest.fixture(autouse=True)
 def nothing_committed(tmp_path, monkeypatch):
     """Committed tables are not looked at: these tests are about what is given."""
-    for module in (savings, learning):
+    for module in (savings, learning, runs_of_a_claim):
         monkeypatch.setattr(module, "committed", lambda study: None)
 
 
@@ -110,9 +113,7 @@ def test_two_seeds_are_too_few_and_parts_with_more_seeds_are_put_together(tmp_pa
     few = {"PG", "zero-price rows"}
     frames = [table.frame[table.frame["seed"] < 2], table.frame[table.frame["seed"] == 2]]
     frames[1] = frames[1][frames[1]["label"].isin(few)]
-    found = learning.quality_rows(
-        learning.Runs.read([table_of(table, tmp_path, n, each) for n, each in enumerate(frames)])
-    )
+    found = learning.quality_rows(Runs.read([table_of(table, tmp_path, n, each) for n, each in enumerate(frames)]))
     seeds = {row.quantity: (row.seeds, row.sizes["seeds"]) for row in found}
     assert seeds["final reward, zero-price rows − PG"] == (6, 3), "pairs of two tasks, seeds"
     assert seeds[f"final reward, {EIGHTH} − PG"] == (4, 2)
@@ -125,7 +126,7 @@ def table_of(table, tmp_path, number, frame):
 def test_a_method_that_is_lacking_is_not_run(tmp_path):
     table = runs(tmp_path / "t.parquet", "learning", 3)
     frame = table.frame[table.frame["label"] != EIGHTH].reset_index(drop=True)
-    rows = learning.quality_rows(learning.Runs.read([table_of(table, tmp_path, 1, frame)]))
+    rows = learning.quality_rows(Runs.read([table_of(table, tmp_path, 1, frame)]))
     assert judge(CLAIMS["language-model-quality"], None, [], rows)[0] == "not run"
 
 
@@ -176,3 +177,14 @@ def test_alignments_are_compared_at_each_temperature(tmp_path):
     assert (found.value, found.low, found.high) == pytest.approx((-0.1,) * 3)
     assert found.parameters["temperature"] == 0.5
     assert found.all_sizes == {"blocks": 5}
+
+
+def test_methods_are_compared_where_they_have_spent_as_much(tmp_path):
+    """Zero price sends 0.55 of PG's rows backward and learns as fast an update; both take 300 seconds in all."""
+    found = Runs.read([runs(tmp_path / "learning.parquet", "learning", 3, noise=0.0)])
+    rows = {row.quantity: row for row in spending_rows(found)}
+    ahead = rows["reward at equal backward rows, zero-price rows − PG"]
+    assert ahead.value == pytest.approx(0.3 * (1 - 0.55))
+    assert (ahead.seeds, ahead.parameters["spent"]) == (2 * 3, "backward rows")
+    assert rows["reward at equal CPU seconds, zero-price rows − PG"].value == pytest.approx(0)
+    assert len(rows) == 4 * 2

@@ -2,95 +2,36 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from simulations.language_model.frozen.estimates import ERRORS, alignment_difference
-from simulations.language_model.tables import RUN, committed, ends, kind_of
-from simulations.results.sources import Source
+from simulations.language_model.tables import RUN, committed, kind_of
 from simulations.results.tables import Table
-from simulations.statistics import Interval, student
+from simulations.statistics import student
 from simulations.verification.checks import Context
-from simulations.verification.checks.evidence import Measured, Value
+from simulations.verification.checks.evidence import Measured
 from simulations.verification.checks.labels import method_of
+from simulations.verification.checks.language_model.runs import PG, Runs, absent, runs_of, task_point
+from simulations.verification.checks.language_model.spending import spending_rows
 
 __all__ = ["Runs", "alignment_rows", "delight", "delight_rows", "kept_rows", "quality", "quality_rows", "runs_of"]
 
-PG = "PG"
 ZERO_PRICE, EIGHTH = "zero-price rows", "row gate(12.5 %, abs-advantage)"
 DELIGHT, RANDOM = "row gate(12.5 %)", "row gate(12.5 %, uniform)"
 PER_TOKEN = "row gate(12.5 %, delight, surprisal per token)"
 GROUPS = ("group gate(25 %)", "row gate(25 %, uniform)")
 _JUDGED = (ZERO_PRICE, "row gate(25 %, abs-advantage)", EIGHTH)
-_PAIR = [name for name in RUN if name != "label"]
-
-
-@dataclass(frozen=True)
-class Runs:
-    """Where runs ended, as :func:`simulations.language_model.tables.ends` says it, and where they came from."""
-
-    frame: pd.DataFrame
-    sources: Mapping[str, Source]
-
-    @classmethod
-    def read(cls, tables: Sequence[Table]) -> Runs:
-        """Return the runs of tables that each have methods of their own."""
-        parts = [part for table in tables for part in table.parts or (table,)]
-        return cls(ends(tables), {part.origin: part.source for part in parts})
-
-    def row(self, quantity: str, found: Interval, runs: pd.DataFrame, parameters: Mapping[str, Value]) -> Measured:
-        """Return a row on some runs or pairs of runs, which says how many there are and where they came from."""
-        sizes = {
-            "updates": int(runs["updates"].min()),
-            "seeds": int(runs.groupby("task")["seed"].nunique().min()),
-        }
-        origins = pd.unique(runs[[name for name in runs if str(name).startswith("origin")]].to_numpy().ravel())
-        sources = tuple(self.sources[each] for each in origins if each in self.sources)
-        interval = (found.value, found.low, found.high)
-        return Measured(quantity, *interval, len(runs), None, ", ".join(origins), sizes, sources, parameters)
-
-    def of(self, label: str, task: str | None = None) -> pd.DataFrame:
-        """Return the runs of a method, one a row, on all tasks or on one."""
-        chosen = self.frame["label"] == label
-        return self.frame[chosen if task is None else chosen & (self.frame["task"] == task)]
-
-    def pairs(self, label: str, against: str, task: str | None = None) -> pd.DataFrame:
-        """Return the runs of two methods side by side, paired by all else; ``NAME against`` is the other's."""
-        return self.of(label, task).merge(self.of(against, task), on=_PAIR, suffixes=("", " against"))
-
-    def difference(self, label: str, against: str, column: str = "reward", task: str | None = None) -> Measured:
-        """Return the mean paired difference of two methods, over tasks and seeds or those of one task."""
-        what = {"reward": "final reward", "mean": "mean reward over training"}[column]
-        quantity = f"{what}, {label} − {against}" + (f", task {task}" if task else "")
-        point = method_of(label) | {"against": method_of(against)["method"]} | (_task(task) if task else {})
-        point |= {f"{name} against": value for name, value in method_of(against).items() if name in ("ρ", "rule")}
-        found = self.pairs(label, against, task)
-        if found.empty:
-            return absent(quantity, f"no runs of {label} and {against} with one task and seed", point)
-        return self.row(quantity, student(found[column] - found[f"{column} against"]), found, point)
-
-
-def absent(quantity: str, why: str, parameters: Mapping[str, Value]) -> Measured:
-    """Return a row without a number, too small for any rule."""
-    sizes = {"updates": 0, "seeds": 0, "blocks": 0}
-    return Measured(quantity, *(math.nan,) * 3, 0, None, why, sizes, parameters=parameters)
-
-
-def runs_of(context: Context, *studies: str) -> Runs | None:
-    """Return the runs of studies: tables given to the report, else the committed ones; None if there is none."""
-    found = [context.tables.find(kind_of(study)) or committed(study) for study in studies]
-    tables = [table for table in found if table is not None]
-    return Runs.read(tables) if tables else None
 
 
 def quality(context: Context) -> list[Measured]:
     """Return the rows of the claim ``language-model-quality``."""
     runs = runs_of(context, "learning", "methods")
-    return [absent("final reward", "no table of study learning", {})] if runs is None else quality_rows(runs)
+    if runs is None:
+        return [absent("final reward", "no table of study learning", {})]
+    return [*quality_rows(runs), *spending_rows(runs)]
 
 
 def quality_rows(runs: Runs) -> list[Measured]:
@@ -134,17 +75,11 @@ def _share(runs: Runs, tasks: Sequence[str]) -> Measured:
 
 def _final(runs: Runs, label: str, task: str) -> Iterator[Measured]:
     found = runs.of(label, task)
-    point = method_of(label) | _task(task)
+    point = method_of(label) | task_point(task)
     for name, column in (("final reward", "reward"), ("final greedy reward", "greedy_reward")):
         if len(found):
             actions = {"actions": "greedy" if column == "greedy_reward" else "sampled"}
             yield runs.row(f"{name}, {label}, task {task}", student(found[column]), found, point | actions)
-
-
-def _task(name: str) -> dict[str, Value]:
-    """Return a task as parameters: reversal-3 is the task reversal, of size 3."""
-    kind, _, size = name.rpartition("-")
-    return {"task": kind, "size of the task": int(size)} if size.isdigit() else {"task": name}
 
 
 def delight(context: Context) -> list[Measured]:
@@ -174,7 +109,7 @@ def alignment_rows(frozen: Table) -> list[Measured]:
             name = f"alignment, {DELIGHT} − {against}, task {task}, temperature {temperature:g}"
             point = method_of(DELIGHT) | {f"{key} against": value for key, value in method_of(against).items()}
             point["against"] = str(point.pop("method against"))
-            point |= {**_task(str(task)), "temperature": temperature, "measure": "alignment"}
+            point |= {**task_point(str(task)), "temperature": temperature, "measure": "alignment"}
             ends = (found.value, *(found.value + sign * ERRORS * found.error for sign in (-1, 1)))
             n_blocks = int(frame["block"].nunique())
             sizes = {"blocks": n_blocks}

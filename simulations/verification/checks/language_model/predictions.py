@@ -15,7 +15,7 @@ from simulations.statistics import Interval, student
 from simulations.verification.checks import Context
 from simulations.verification.checks.evidence import Measured, Value
 from simulations.verification.checks.labels import method_of
-from simulations.verification.checks.language_model.learning import Runs, absent
+from simulations.verification.checks.language_model.runs import Runs, absent
 
 __all__ = ["TOKENS", "compared_curves", "token_trap", "token_trap_rows"]
 
