@@ -44,6 +44,6 @@ def test_a_run_that_sends_nothing_backward_has_spent_nothing_there():
 
 @pytest.mark.parametrize("sidecar", [{}, {"seconds": []}, {"seconds": [SECONDS, SECONDS]}])
 def test_a_table_without_its_seconds_is_refused(sidecar):
-    with pytest.raises(ResultError, match="t.parquet needs a sidecar with seconds of each of its 1 runs"):
+    with pytest.raises(ResultError, match=r"t\.parquet needs a sidecar with seconds of each of its 1 runs"):
         with_run_seconds(table(sidecar))
     assert sizes_of(table(sidecar))["seeds"] == 1

@@ -110,7 +110,8 @@ def alignment_rows(frozen: Table) -> list[Measured]:
             point = method_of(DELIGHT) | {f"{key} against": value for key, value in method_of(against).items()}
             point["against"] = str(point.pop("method against"))
             point |= {**task_point(str(task)), "temperature": temperature, "measure": "alignment"}
-            ends = (found.value, *(found.value + sign * ERRORS * found.error for sign in (-1, 1)))
+            half = ERRORS * found.error
+            ends = found.value, found.value - half, found.value + half
             n_blocks = int(frame["block"].nunique())
             sizes = {"blocks": n_blocks}
             rows.append(Measured(name, *ends, n_blocks, None, frozen.origin, sizes, (frozen.source,), point))
