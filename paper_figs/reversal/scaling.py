@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paper_figs.marks import mark_measured, named, reference
+from paper_figs.marks import draw_published, mark_measured, named, reference
 from paper_figs.panels import caption, finding, legend_below, panels
 from paper_figs.reversal.style import reversal_style
 from paper_figs.style import shown
 from paper_figs.tables import measured
-from simulations.reversal.summary import AXES
+from simulations.reversal.summary import AXES, LONGEST, LONGEST_WITHIN
 
 __all__ = ["reversal_scaling"]
 
@@ -26,7 +27,7 @@ def reversal_scaling() -> Figure:
     figure, axes = panels(2, height=2.3)
     for ax, axis in zip(axes, AXES, strict=True):
         rows = frame[frame["axis"] == axis]
-        _sizes(ax, rows)
+        _sizes(ax, rows, LONGEST if axis == "length" else {})
         ax.set(ylabel=_LONGEST[axis])
         finding(ax, _found(rows, axis))
     labels = [str(label) for axis in AXES for label in frame[frame["axis"] == axis]["label"].unique()]
@@ -34,7 +35,7 @@ def reversal_scaling() -> Figure:
     caption(f"""The longest prompt of two kinds of token (a) and the largest vocabulary of prompts of ten (b) of token
         reversal that each method solved, to a token error below 5 %, within a budget of answers sampled (forward
         rows) or trained on (backward rows). Filled points: measured on networks, each of {frame["seed"].nunique()}
-        seeds; lines join the seeds of a method.""")
+        seeds; lines join the seeds of a method. Black stars: published, DG-K(3 %) beside the row gate.""")
     return figure
 
 
@@ -51,8 +52,8 @@ def _found(rows: pd.DataFrame, axis: str) -> str:
     return f"In {budget:,} {kind} rows {best} solves {sign} = {there.max():g}, {worst} {there.min():g}"
 
 
-def _sizes(ax: Axes, rows: pd.DataFrame) -> None:
-    """Draw each seed's largest size, one place a budget, beside those of the other methods."""
+def _sizes(ax: Axes, rows: pd.DataFrame, published: Mapping[str, int]) -> None:
+    """Draw each seed's largest size, one place a budget, beside those of the other methods; and published ones."""
     budgets = list(dict.fromkeys(zip(rows["spent"], rows["budget"], strict=True)))
     labels = list(rows["label"].unique())
     for beside, label in enumerate(labels):
@@ -62,8 +63,16 @@ def _sizes(ax: Axes, rows: pd.DataFrame) -> None:
             x = place + 0.2 * (beside - (len(labels) - 1) / 2)
             mark_measured(ax, [x] * len(of_budget), of_budget["largest"], style, ls="-", ms=4.5)
     names = [f"{budget:,}\n{str(spent).removesuffix('_rows')} rows" for spent, budget in budgets]
-    ax.set_xticks(range(len(budgets)), names)
-    ax.set_xlim(-0.5, len(budgets) - 0.5)
+    if published:
+        names.append(f"{LONGEST_WITHIN:,}\npublished")
+    for place, (label, size) in enumerate(published.items()):
+        x = len(budgets) + 0.2 * (place - (len(published) - 1) / 2)
+        draw_published(ax, {x: size})
+        ax.annotate(
+            label.replace("row gate(3 %)", "DG-K"), (x, size), (0, 4), textcoords="offset points", ha="center"
+        )
+    ax.set_xticks(range(len(names)), names)
+    ax.set_xlim(-0.5, len(names) - 0.5)
     most = int(rows["most"].iloc[0])
     if rows["largest"].max() == most:
         reference(ax, y=most)

@@ -20,6 +20,8 @@ from simulations.statistics import Interval, bootstrap
 __all__ = [
     "FINAL_EVALUATIONS",
     "LEARNT",
+    "LONGEST",
+    "LONGEST_WITHIN",
     "RUN",
     "TASK",
     "compared",
@@ -48,6 +50,10 @@ STALLED_SLOPE = 0.05
 
 AXES = {"length": "H, at M = 2", "vocab_size": "M, at H = 10"}
 """What grows in the search for the largest size, and at what."""
+LONGEST = {"PG": 5, "PPO": 8, "PMPO": 12, "DG": 27, "row gate(3 %)": 29}
+"""Published longest H at M = 2 [KG §5], by the label here; DG-K(3 %) stands at the row gate."""
+LONGEST_WITHIN = 1_000_000
+"""Rows, forward or backward, in which they were found."""
 
 FloatArray = NDArray[np.float64]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from simulations.errors import ResultError
 from simulations.mnist.tables import committed
 from simulations.results.table_sizes import sizes_of, sizes_of_searches
 from simulations.reversal.scaling import KIND, SCALES, measure
+from simulations.reversal.summary import LONGEST, LONGEST_WITHIN
 from simulations.verification.checks import Context, attributed
 from simulations.verification.checks.evidence import Measured, Value
 from simulations.verification.checks.labels import method_of
@@ -57,7 +59,9 @@ def scaling_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
         point: dict[str, Value] = {"budget": int(str(budget)), "spent": ROWS[str(spent)]}
         sizes = part.pivot(index="seed", columns="label", values="largest").astype(float)
         for label in sizes:
-            rows.append(_row(f"{within}, {label}", sizes[label].to_numpy(), origin, point | method_of(str(label))))
+            published = LONGEST.get(str(label)) if axis == "length" and budget == LONGEST_WITHIN else None
+            row = _row(f"{within}, {label}", sizes[label].to_numpy(), origin, point | method_of(str(label)))
+            rows.append(replace(row, published=published))
         for above, below in RATIOS:
             if above in sizes and below in sizes:
                 # Where even a size of one is not solved, that counts as half of it.
