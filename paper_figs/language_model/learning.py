@@ -9,22 +9,18 @@ from matplotlib.figure import Figure
 
 from paper_figs.arranging import stack_names
 from paper_figs.language_model.style import language_model_style, task_name
-from paper_figs.marks import draw_measured, reference
-from paper_figs.panels import caption, finding, panels
+from paper_figs.marks import draw_measured, named, reference
+from paper_figs.panels import caption, finding, legend_below, panels
 from paper_figs.style import method_style, shown
 from paper_figs.tables import language_model
 from paper_figs.wording import count, number
 from simulations.language_model.tables import ends, with_run_seconds
 from simulations.results.tables import Table
-from simulations.statistics import student
 
 __all__ = ["language_model_delight", "language_model_quality"]
 
 _TASKS = ("reversal-3", "spelling")
 _AXES = {"update": "updates", "backward_rows": "answers that went backward", "seconds": "CPU seconds"}
-_TICKS = (0, 0.25, 0.5, 0.75, 1)
-_ROOM = 1.6
-"""Top of an axis of rewards: five names stand above the curves."""
 _RULES = {"delight": "delight", "uniform": "uniform", "abs-advantage": "abs-advantage"}
 
 
@@ -39,27 +35,22 @@ def language_model_quality() -> Figure:
         for place, (column, name) in enumerate(_AXES.items()):
             ax = axes[3 * row + place]
             _against(ax, runs, column)
-            ax.set(xlabel=name, ylabel=f"reward, {task_name(task)}", ylim=(0, _ROOM), yticks=_TICKS)
+            ax.set(xlabel=name, ylabel=f"reward, {task_name(task)}", ylim=(0, 1))
             finding(ax, _said(runs, column))
-        labels = list(dict.fromkeys(runs["label"]))
-        names = {shown(label): language_model_style(label).colour for label in labels}
-        stack_names(axes[3 * row], (0.03, 0.98), names)
+    labels = list(dict.fromkeys(curves["label"]))
+    legend_below(axes, [named(shown(label), language_model_style(label), mark="curve") for label in labels])
     caption(f"""Reward of sampled answers of SmolLM2-135M over {count(curves["updates"])} updates of 32 answers,
         against updates, answers that went through the model a second time, and CPU seconds of training on one
         thread. Points: measured, means of {count(curves.groupby(["label", "task"])["seed"].nunique())} seeds with
-        95 % intervals by Student's t; 100 evaluation prompts, 500 at the end.""")
+        the range over them; 100 evaluation prompts, 500 at the end.""")
     return figure
 
 
 def _against(ax: Axes, runs: pd.DataFrame, column: str) -> None:
     for label, curve in runs.groupby("label", sort=False):
         points = curve.groupby("update")
-        found = [student(each["reward"]) for _, each in points]
-        value = np.array([each.value for each in found])
-        low, high = (np.array([getattr(each, end) for each in found]) for end in ("low", "high"))
-        few = ~np.isfinite(low)
-        low, high = np.where(few, value, low), np.where(few, value, high)
-        draw_measured(ax, points[column].mean(), value, low, high, language_model_style(str(label)))
+        middle, low, high = (points["reward"].agg(statistic) for statistic in ("mean", "min", "max"))
+        draw_measured(ax, points[column].mean(), middle, low, high, language_model_style(str(label)), ms=4)
 
 
 def _said(runs: pd.DataFrame, column: str) -> str:
@@ -87,8 +78,8 @@ def language_model_delight() -> Figure:
         _by_rule(ax, runs[runs["task"] == task])
         ax.set(ylabel=f"final reward, {task_name(task)}")
     caption(f"""Final reward of SmolLM2-135M trained on a share of the answers of each batch, by what ranks them:
-        points are means over {_seeds(tables)} seeds with 95 % intervals by Student's t, dotted the mean of PG.
-        Measured; 500 sampled answers.""")
+        points are means over {_seeds(tables)} seeds with the range over them, dotted the mean of PG. Measured; 500
+        sampled answers.""")
     return figure
 
 
@@ -104,10 +95,10 @@ def _by_rule(ax: Axes, runs: pd.DataFrame) -> None:
         for place, share in enumerate(shares):
             found = gates[(gates["rule"] == rule) & np.isclose(gates["rate"], share)]
             if len(found) > 1:
-                each = student(found["reward"])
-                x = place + 0.15 * (beside - 1)
-                draw_measured(ax, [x], [each.value], [each.low], [each.high], method_style(style), label=rule)
-                last[rule, share] = each.value
+                ends_at = found["reward"]
+                x, value = place + 0.15 * (beside - 1), float(ends_at.mean())
+                draw_measured(ax, [x], [value], [ends_at.min()], [ends_at.max()], method_style(style), label=rule)
+                last[rule, share] = value
     reference(ax, y=float(runs.loc[runs["label"] == "PG", "reward"].mean()))
     ax.set_xticks([0, 1], ["1/8 of the answers", "1/4"])
     ax.set(xlim=(-0.5, 1.5), ylim=(0, 1))
