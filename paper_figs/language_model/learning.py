@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from paper_figs.arranging import stack_names
 from paper_figs.language_model.style import language_model_style, task_name
-from paper_figs.marks import draw_measured, named, reference
-from paper_figs.panels import caption, finding, legend_below, panels
+from paper_figs.marks import draw_measured, reference
+from paper_figs.panels import caption, finding, panels
 from paper_figs.style import method_style, shown
 from paper_figs.tables import language_model
 from paper_figs.wording import count, number
@@ -21,6 +21,9 @@ __all__ = ["language_model_delight", "language_model_quality"]
 
 _TASKS = ("reversal-3", "spelling")
 _AXES = {"update": "updates", "backward_rows": "answers that went backward", "seconds": "CPU seconds"}
+_TICKS = (0, 0.25, 0.5, 0.75, 1)
+_ROOM = 1.5
+"""Top of an axis of rewards: five names stand above the curves."""
 _RULES = {"delight": "delight", "uniform": "uniform", "abs-advantage": "abs-advantage"}
 
 
@@ -35,10 +38,11 @@ def language_model_quality() -> Figure:
         for place, (column, name) in enumerate(_AXES.items()):
             ax = axes[3 * row + place]
             _against(ax, runs, column)
-            ax.set(xlabel=name, ylabel=f"reward, {task_name(task)}", ylim=(0, 1))
+            ax.set(xlabel=name, ylabel=f"reward, {task_name(task)}", ylim=(0, _ROOM), yticks=_TICKS)
             finding(ax, _said(runs, column))
-    labels = list(dict.fromkeys(curves["label"]))
-    legend_below(axes, [named(shown(label), language_model_style(label), mark="curve") for label in labels])
+        labels = list(dict.fromkeys(runs["label"]))
+        names = {shown(label): language_model_style(label).colour for label in labels}
+        stack_names(axes[3 * row], (0.03, 0.98), names)
     caption(f"""Reward of sampled answers of SmolLM2-135M over {count(curves["updates"])} updates of 32 answers,
         against updates, answers that went through the model a second time, and CPU seconds of training on one
         thread. Points: measured, means of {count(curves.groupby(["label", "task"])["seed"].nunique())} seeds with
