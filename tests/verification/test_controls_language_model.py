@@ -141,7 +141,7 @@ def of_delight(tmp_path, end=END, surprisal=1.5, noise=0.005):
 STUDIES = (("learning", 3), ("methods", 2))
 
 
-def test_rows_by_delight_that_are_worth_random_ones_meet_every_criterion(tmp_path):
+def test_rows_by_delight_that_teach_more_than_random_ones_meet_every_criterion(tmp_path):
     assert of_delight(tmp_path)[0] == "holds in regime"
 
 
@@ -149,12 +149,7 @@ def test_rows_by_delight_that_are_worth_random_ones_meet_every_criterion(tmp_pat
 @pytest.mark.parametrize(
     ("change", "missed"),
     [
-        ({"end": END | {RANDOM: 0.3}}, f"final reward, {DELIGHT} − {RANDOM} ≤ 0.05"),
-        ({"end": END | {EIGHTH: 0.38}}, f"final reward, {DELIGHT} − {EIGHTH} < 0"),
-        (
-            {"end": END | {"row gate(12.5 %, delight, surprisal per token)": 0.52}},
-            f"-0.05 ≤ final reward, row gate(12.5 %, delight, surprisal per token) − {DELIGHT} ≤ 0.05",
-        ),
+        ({"end": END | {RANDOM: 0.45}}, f"final reward, {DELIGHT} − {RANDOM} > 0"),
         ({"surprisal": 0.7}, f"surprisal of a kept token, {DELIGHT} / {EIGHTH} > 1"),
     ],
 )
@@ -162,6 +157,18 @@ def test_negative_control_each_criterion_of_delight_can_be_missed(tmp_path, chan
     verdict, reason = of_delight(tmp_path, **change)
     assert verdict == "contradicted"
     assert reason == f"missed: {missed} (3 of 4 hold)"
+
+
+@pytest.mark.control("language-model-delight")
+def test_negative_control_an_alignment_that_is_no_worse_fails_the_claim(tmp_path):
+    better = frozen(tmp_path / "frozen.parquet")
+    rows = better.frame["gate"] == DELIGHT
+    frame = better.frame.assign(drift=better.frame["drift"].mask(rows, 0.9))
+    tables = [runs(tmp_path / f"{study}.parquet", study, seeds, noise=0.005) for study, seeds in STUDIES]
+    verdict, reason = judged("language-model-delight", *tables, replace(better, frame=frame))
+    assert verdict == "contradicted"
+    assert "task spelling, temperature 1 < 0" in reason
+    assert "(2 of 4 hold)" in reason
 
 
 def test_runs_that_differ_much_leave_delight_open(tmp_path):
