@@ -24,7 +24,8 @@ _AXES = {"update": "updates", "backward_rows": "answers that went backward", "se
 _TICKS = (0, 0.25, 0.5, 0.75, 1)
 _ROOM = 1.5
 """Top of an axis of rewards: five names stand above the curves."""
-_RULES = {"delight": "delight", "uniform": "uniform", "abs-advantage": "abs-advantage"}
+_RULES = {"delight": "by delight", "uniform": "at random", "abs-advantage": "by |advantage|"}
+"""What ranks answers, and how it is called."""
 
 
 def language_model_quality() -> Figure:
@@ -95,17 +96,17 @@ def _seeds(tables: list[Table]) -> str:
 def _by_rule(ax: Axes, runs: pd.DataFrame) -> None:
     shares, last = (0.125, 0.25), {}
     gates = runs[(runs["method"] == "row-gate") & (runs["row_surprisal"] == "sum") & runs["rate"].isin(shares)]
-    for beside, (rule, style) in enumerate(_RULES.items()):
+    for beside, rule in enumerate(_RULES):
         for place, share in enumerate(shares):
             found = gates[(gates["rule"] == rule) & np.isclose(gates["rate"], share)]
             if len(found) > 1:
                 ends_at = found["reward"]
                 x, value = place + 0.15 * (beside - 1), float(ends_at.mean())
-                draw_measured(ax, [x], [value], [ends_at.min()], [ends_at.max()], method_style(style), label=rule)
+                draw_measured(ax, [x], [value], [ends_at.min()], [ends_at.max()], method_style(rule), label=rule)
                 last[rule, share] = value
     reference(ax, y=float(runs.loc[runs["label"] == "PG", "reward"].mean()))
     ax.set_xticks([0, 1], ["1/8 of the answers", "1/4"])
     ax.set(xlim=(-0.5, 1.5), ylim=(0, 1))
     gap = last.get(("delight", 0.125), np.nan) - last.get(("uniform", 0.125), np.nan)
     finding(ax, f"An eighth by delight ends {number(abs(gap))} {'above' if gap > 0 else 'below'} an eighth at random")
-    stack_names(ax, (0.98, 0.05), {f"by {rule}": method_style(style).colour for rule, style in _RULES.items()})
+    stack_names(ax, (0.98, 0.05), {name: method_style(rule).colour for rule, name in _RULES.items()})
