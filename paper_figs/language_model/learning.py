@@ -55,6 +55,7 @@ def _against(ax: Axes, runs: pd.DataFrame, column: str) -> None:
     for label, curve in runs.groupby("label", sort=False):
         points = curve.groupby("update")
         middle, low, high = (points["reward"].agg(statistic) for statistic in ("mean", "min", "max"))
+        low, high = np.minimum(low, middle), np.maximum(high, middle)  # a mean of equal rewards is rounded
         draw_measured(ax, points[column].mean(), middle, low, high, language_model_style(str(label)), ms=4)
 
 
@@ -102,7 +103,8 @@ def _by_rule(ax: Axes, runs: pd.DataFrame) -> None:
             if len(found) > 1:
                 ends_at = found["reward"]
                 x, value = place + 0.15 * (beside - 1), float(ends_at.mean())
-                draw_measured(ax, [x], [value], [ends_at.min()], [ends_at.max()], method_style(rule), label=rule)
+                low, high = min(value, ends_at.min()), max(value, ends_at.max())
+                draw_measured(ax, [x], [value], [low], [high], method_style(rule), label=rule)
                 last[rule, share] = value
     reference(ax, y=float(runs.loc[runs["label"] == "PG", "reward"].mean()))
     ax.set_xticks([0, 1], ["1/8 of the answers", "1/4"])

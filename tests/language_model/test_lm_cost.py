@@ -63,7 +63,8 @@ def test_memory_is_in_proportion_to_what_is_kept_at_once(counted):
     full, quarter, few = (counted["all", False, rate] for rate in (1.0, 0.25, 0.03))
     assert 0.2 < quarter["peak_bytes"] / full["peak_bytes"] < 0.3
     assert full["micro_peak_bytes"] < full["peak_bytes"] / 2, "a hundred positions of three hundred"
-    assert few["micro_peak_bytes"] == few["peak_bytes"] < quarter["peak_bytes"] / 4
+    assert few["micro_peak_bytes"] == pytest.approx(few["peak_bytes"], rel=1e-3), "one micro-batch, up to its indices"
+    assert few["peak_bytes"] < quarter["peak_bytes"] / 4
     assert counted["last-2", True, 1.0]["peak_bytes"] < full["peak_bytes"]
 
 

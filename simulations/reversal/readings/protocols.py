@@ -51,6 +51,7 @@ FACTOR = 2.0
 SMALL, SMALL_BOUND = 0.01, 1e-3
 _ALONE = "leave-one-out"
 """The baseline that is tried with DG alone."""
+_DEFAULTS = {"final_norm": True, "head": "zero", "baseline": "mean"}
 KEPT = 2
 """Protocols that are trained at the published size, at most."""
 
@@ -179,14 +180,20 @@ def errors_of(table: pd.DataFrame, reading: ProtocolReading, method: str) -> pd.
     where = dict(zip(PROTOCOL, reading.protocol, strict=True))
     if where["baseline"] == _ALONE and method != "DG":
         where["baseline"] = "mean"
+    table = _with_defaults(table)
     found = _smoothed(table[(table[PROTOCOL] == pd.Series(where)).all(axis=1)])
     columns = ["label", *PROTOCOL, "seed", "update"]
     return found[found["name"] == method].rename(columns={reading.error: "error"})[[*columns, "error"]]
 
 
+def _with_defaults(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the columns of protocols that ones without a choice have not."""
+    return table.assign(**{name: value for name, value in _DEFAULTS.items() if name not in table})
+
+
 def _smoothed(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table without update 0 in which every error is the mean of three evaluations, the last ones so far."""
-    table = table[table["update"] > 0]
+    table = _with_defaults(table[table["update"] > 0])
     table = table.assign(name=[_name(label) for label in table["label"]])
     errors = [error for error in ERRORS if error in table]
     run = [*PROTOCOL, "name", "seed"]
