@@ -54,8 +54,8 @@ def language_model_quality() -> Figure:
 def _against(ax: Axes, runs: pd.DataFrame, column: str) -> None:
     for label, curve in runs.groupby("label", sort=False):
         points = curve.groupby("update")
-        middle, low, high = (points["reward"].agg(statistic) for statistic in ("mean", "min", "max"))
-        low, high = np.minimum(low, middle), np.maximum(high, middle)  # a mean of equal rewards is rounded
+        middle, least, most = (points["reward"].agg(statistic) for statistic in ("mean", "min", "max"))
+        low, high = np.minimum(least, middle), np.maximum(most, middle)  # a mean of equal rewards is rounded
         draw_measured(ax, points[column].mean(), middle, low, high, language_model_style(str(label)), ms=4)
 
 

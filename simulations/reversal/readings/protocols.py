@@ -51,7 +51,7 @@ FACTOR = 2.0
 SMALL, SMALL_BOUND = 0.01, 1e-3
 _ALONE = "leave-one-out"
 """The baseline that is tried with DG alone."""
-_DEFAULTS = {"final_norm": True, "head": "zero", "baseline": "mean"}
+_DEFAULTS: Mapping[str, Any] = {"final_norm": True, "head": "zero", "baseline": "mean"}
 KEPT = 2
 """Protocols that are trained at the published size, at most."""
 
