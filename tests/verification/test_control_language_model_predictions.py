@@ -7,6 +7,7 @@ from kondo_theory.claims import CLAIMS
 from simulations.results.merging import MeasuredTables
 from simulations.verification.checks import Context
 from simulations.verification.checks.language_model import predictions
+from simulations.verification.checks.language_model import runs as runs_of_a_claim
 from simulations.verification.verify import judge
 
 CLAIM = "language-model-token-trap"
@@ -14,7 +15,7 @@ CLAIM = "language-model-token-trap"
 
 @pytest.fixture(autouse=True)
 def nothing_committed(monkeypatch):
-    monkeypatch.setattr(predictions, "committed", lambda study: None)
+    monkeypatch.setattr(runs_of_a_claim, "committed", lambda study: None)
 
 
 def judged(tmp_path, end=END, seeds=2, **foreseen):

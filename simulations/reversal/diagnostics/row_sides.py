@@ -9,7 +9,6 @@ is sufficient holds. The transformer's parameters are shared, so that what is re
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +19,7 @@ from kondo_theory.token_trap.row_balance import RowBalance, row_balance
 from kondo_theory.training import Selection
 from simulations.networks.rollouts import Rollout
 from simulations.reversal.config import ReversalConfig
+from simulations.reversal.diagnostics.arguments import asked_seeds
 from simulations.reversal.objectives import right_tokens
 from simulations.reversal.training import ReversalRun
 
@@ -121,13 +121,7 @@ def _span(values: list[float]) -> str:
 
 
 def _seeds(arguments: list[str] | None = None) -> int:
-    name = "python -m simulations.reversal.diagnostics.row_sides"
-    parser = ArgumentParser(name, description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("seeds", type=int, nargs="?", default=2, help="runs of each configuration, by default 2")
-    seeds = int(parser.parse_args(arguments).seeds)
-    if seeds < 1:
-        parser.error(f"seeds must be at least 1, got {seeds}")
-    return seeds
+    return asked_seeds("row_sides", __doc__, 2, arguments)
 
 
 if __name__ == "__main__":

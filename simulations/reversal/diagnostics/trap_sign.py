@@ -10,7 +10,6 @@ do; a run that is trained anew has the rewards of the committed one.
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +21,7 @@ from torch.nn.functional import pad
 from kondo_theory.training import Answers, Selection, TrapSign, answer_statistics
 from simulations.networks.rollouts import Rollout
 from simulations.reversal.config import ReversalConfig
+from simulations.reversal.diagnostics.arguments import asked_seeds
 from simulations.reversal.objectives import right_tokens
 from simulations.reversal.studies import ABOVE, BELOW, control, token_gate
 from simulations.reversal.training import ReversalRun
@@ -124,13 +124,7 @@ def _span(values: list[float] | list[int]) -> str:
 
 
 def _seeds(arguments: list[str] | None = None) -> int:
-    name = "python -m simulations.reversal.diagnostics.trap_sign"
-    parser = ArgumentParser(name, description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("seeds", type=int, nargs="?", default=5, help="runs of each configuration, by default 5")
-    seeds = int(parser.parse_args(arguments).seeds)
-    if seeds < 1:
-        parser.error(f"seeds must be at least 1, got {seeds}")
-    return seeds
+    return asked_seeds("trap_sign", __doc__, 5, arguments)
 
 
 if __name__ == "__main__":

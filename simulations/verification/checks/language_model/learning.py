@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 
 from simulations.language_model.frozen.estimates import ERRORS, alignment_difference
-from simulations.language_model.tables import RUN, committed, kind_of
+from simulations.language_model.tables import RUN
 from simulations.results.tables import Table
 from simulations.statistics import student
 from simulations.verification.checks import Context
-from simulations.verification.checks.evidence import Measured
+from simulations.verification.checks.evidence import Measured, Value
 from simulations.verification.checks.labels import method_of
-from simulations.verification.checks.language_model.runs import PG, Runs, absent, runs_of, task_point
+from simulations.verification.checks.language_model.runs import PG, Runs, absent, runs_of, table_of, task_point
 from simulations.verification.checks.language_model.spending import spending_rows
 
-__all__ = ["Runs", "alignment_rows", "delight", "delight_rows", "kept_rows", "quality", "quality_rows", "runs_of"]
+__all__ = ["alignment_rows", "delight", "delight_rows", "kept_rows", "quality", "quality_rows"]
 
 ZERO_PRICE, EIGHTH = "zero-price rows", "row gate(12.5 %, abs-advantage)"
 DELIGHT, RANDOM = "row gate(12.5 %)", "row gate(12.5 %, uniform)"
@@ -85,9 +85,7 @@ def _final(runs: Runs, label: str, task: str) -> Iterator[Measured]:
 def delight(context: Context) -> list[Measured]:
     """Return the rows of the claim ``language-model-delight``."""
     runs = runs_of(context, "learning", "methods")
-    frozen, cold = (
-        context.tables.find(kind_of(study)) or committed(study) for study in ("frozen", "frozen-temperature")
-    )
+    frozen, cold = (table_of(context, study) for study in ("frozen", "frozen-temperature"))
     rows = [*delight_rows(runs), *kept_rows(frozen)]
     return [*rows, *(row for table in (frozen, cold) if table is not None for row in alignment_rows(table))]
 
@@ -99,6 +97,12 @@ def delight_rows(runs: Runs | None) -> list[Measured]:
     return [*(runs.difference(*pair) for pair in pairs), *(runs.difference(*pair, "mean") for pair in pairs[:3])]
 
 
+def _against(label: str) -> dict[str, Value]:
+    """Return the parameters of rows by delight that are compared with another method."""
+    point = method_of(DELIGHT) | {f"{name} against": value for name, value in method_of(label).items()}
+    return point | {"against": str(point.pop("method against"))}
+
+
 def alignment_rows(frozen: Table) -> list[Measured]:
     """Return rows by delight's alignment at the pretrained policy less that of others, in parts of PG's."""
     rows = []
@@ -107,9 +111,7 @@ def alignment_rows(frozen: Table) -> list[Measured]:
         for against in (EIGHTH, RANDOM):
             found = alignment_difference(frame, DELIGHT, against)
             name = f"alignment, {DELIGHT} − {against}, task {task}, temperature {temperature:g}"
-            point = method_of(DELIGHT) | {f"{key} against": value for key, value in method_of(against).items()}
-            point["against"] = str(point.pop("method against"))
-            point |= {**task_point(str(task)), "temperature": temperature, "measure": "alignment"}
+            point = _against(against) | {**task_point(str(task)), "temperature": temperature, "measure": "alignment"}
             half = ERRORS * found.error
             ends = found.value, found.value - half, found.value + half
             n_blocks = int(frame["block"].nunique())
@@ -129,8 +131,7 @@ def kept_rows(frozen: Table | None) -> list[Measured]:
     """
     rows = []
     for against in (EIGHTH, RANDOM):
-        point = method_of(DELIGHT) | {f"{name} against": value for name, value in method_of(against).items()}
-        point["against"] = str(point.pop("method against"))
+        point = _against(against)
         names = (
             f"surprisal of a kept token, {DELIGHT} / {against}",
             f"tokens of a kept answer, {DELIGHT} / {against}",

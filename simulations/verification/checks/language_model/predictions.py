@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from simulations.language_model.predictions import Score, frozen_blocks, gate_estimates, score
-from simulations.language_model.tables import committed, kind_of
+from simulations.language_model.tables import kind_of
 from simulations.results.table_sizes import sizes_of_runs
 from simulations.results.tables import Table
 from simulations.statistics import Interval, student
 from simulations.verification.checks import Context
 from simulations.verification.checks.evidence import Measured, Value
 from simulations.verification.checks.labels import method_of
-from simulations.verification.checks.language_model.runs import Runs, absent
+from simulations.verification.checks.language_model.runs import Runs, absent, table_of, task_point
 
 __all__ = ["TOKENS", "compared_curves", "token_trap", "token_trap_rows"]
 
@@ -25,8 +25,8 @@ STUDIES = ("learning", "methods", "tasks")
 
 def token_trap(context: Context) -> list[Measured]:
     """Return the rows of the claim ``language-model-token-trap``."""
-    found = [context.tables.find(kind_of(study)) or committed(study) for study in STUDIES]
-    tables, frozen = [table for table in found if table is not None], context.tables.find(kind_of("frozen"))
+    tables = [table for study in STUDIES if (table := table_of(context, study)) is not None]
+    frozen = context.tables.find(kind_of("frozen"))
     blocks = frozen_blocks() if frozen is None else frozen.frame
     if not tables or blocks.empty:
         return [
@@ -97,13 +97,11 @@ def _alignments(blocks: pd.DataFrame, found: Score, origin: str) -> Iterator[Mea
         interval = (
             Interval(value, value - error, value + error) if np.isfinite(error) else Interval(value, -np.inf, np.inf)
         )
-        kind, _, size = task.rpartition("-")
-        point: dict[str, Value] = {"task": kind, "size of the task": int(size)} if size.isdigit() else {"task": task}
         quantity = f"alignment at the pretrained policy / that of PG, {gate}, task {task}"
         ends = (interval.value, interval.low, interval.high)
         blocks_there = {"blocks": int(number[task])}
         yield Measured(quantity, *ends, int(number[task]), None, f"{origin}; {note}", blocks_there,
-                       parameters=_gate(gate) | point | {"against": "PG"})  # fmt: skip
+                       parameters=_gate(gate) | task_point(task) | {"against": "PG"})  # fmt: skip
 
 
 def _gate(label: str) -> dict[str, Value]:

@@ -16,7 +16,7 @@ from simulations.verification.checks import Context
 from simulations.verification.checks.evidence import Measured, Value
 from simulations.verification.checks.labels import method_of
 
-__all__ = ["PG", "Runs", "absent", "runs_of", "task_point"]
+__all__ = ["PG", "Runs", "absent", "runs_of", "table_of", "task_point"]
 
 PG = "PG"
 _PAIR = [name for name in RUN if name != "label"]
@@ -74,10 +74,14 @@ def absent(quantity: str, why: str, parameters: Mapping[str, Value]) -> Measured
     return Measured(quantity, *(math.nan,) * 3, 0, None, why, sizes, parameters=parameters)
 
 
+def table_of(context: Context, study: str) -> Table | None:
+    """Return the table of a study: one given to the report, else the committed one; None if there is none."""
+    return context.tables.find(kind_of(study)) or committed(study)
+
+
 def runs_of(context: Context, *studies: str) -> Runs | None:
-    """Return the runs of studies: tables given to the report, else the committed ones; None if there is none."""
-    found = [context.tables.find(kind_of(study)) or committed(study) for study in studies]
-    tables = [table for table in found if table is not None]
+    """Return the runs of those of the studies that have tables; None if none has."""
+    tables = [table for study in studies if (table := table_of(context, study)) is not None]
     return Runs.read(tables) if tables else None
 
 

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from simulations.language_model.tables import FULL, committed, kind_of, timed_steps
+from simulations.language_model.tables import FULL, timed_steps
 from simulations.results.table_sizes import sizes_of
 from simulations.statistics import bootstrap
 from simulations.verification.checks import Context, attributed
 from simulations.verification.checks.evidence import Measured, Value
+from simulations.verification.checks.language_model.runs import table_of
 
 __all__ = ["savings", "savings_rows"]
 
@@ -25,7 +26,7 @@ _FloatArray = NDArray[np.float64]
 
 def savings(context: Context) -> list[Measured]:
     """Return the rows of the claim ``language-model-savings``."""
-    table = context.tables.find(kind_of("cost")) or committed("cost")
+    table = table_of(context, "cost")
     if table is None:
         return _not_measured()
     steps = timed_steps(table)
