@@ -53,8 +53,7 @@ def run_language_model(plan: LanguageModelPlan, command: str = "", *, quiet: boo
     identity = {"configuration": {"runs": todo.records}, "code": plan.code, "device": device}
     identity |= {"transformers": importlib.metadata.version("transformers")}
     with under_way(plan.checkpoints, identity) as checkpoints:
-        name = f"language model {plan.study or ''}".rstrip() + f" {plan.preset}"
-        with progress_bar(name, len(missing), quiet=quiet) as show:
+        with progress_bar(plan.out.stem, len(missing), quiet=quiet) as show:
             curves, seconds = _train(todo, checkpoints, show)
         every, spent = former.completed(plan.records, curves, seconds)
         sidecar = provenance(device) | {"seeds": sorted({each.seed for each in plan.configs}), "seconds": spent}

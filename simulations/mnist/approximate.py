@@ -11,7 +11,6 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +23,9 @@ from simulations.devices import clock, resolve, single_thread
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.images import Mnist, load_mnist
 from simulations.mnist.probe import Probe
-from simulations.mnist.runs import run_in_turn
+from simulations.mnist.runs import run_contenders
 from simulations.mnist.screeners import Distilled, Int8, LowPrecision, NoisyDelight, Screener, Stale
 from simulations.mnist.training import SeedProgram
-from simulations.resuming.checkpoints import CheckpointDirectory
 from simulations.resuming.parts import Measurement
 
 __all__ = [
@@ -38,7 +36,6 @@ __all__ = [
     "Contender",
     "RunSize",
     "run",
-    "run_study",
     "step_seconds",
     "write_table",
 ]
@@ -189,20 +186,6 @@ def _program(contender: Contender, size: RunSize, data: Mnist, device: torch.dev
     return SeedProgram(configs, data, device, screener)
 
 
-def run_study(
-    contenders: Sequence[Contender],
-    size: RunSize,
-    data: Mnist,
-    device: torch.device,
-    *,
-    checkpoints: CheckpointDirectory | None = None,
-    progress: Callable[[str], None] = lambda _: None,
-) -> pd.DataFrame:
-    """Train all contenders, one after the other, and join their tables; those in ``checkpoints`` are done."""
-    jobs = [(contender.label, partial(run, contender, size, data, device)) for contender in contenders]
-    return run_in_turn(jobs, checkpoints=checkpoints, progress=progress)
-
-
 def step_seconds(
     contenders: Sequence[Contender],
     size: RunSize,
@@ -258,7 +241,9 @@ def write_table(
     if measurement.is_finished():
         return out
     with measurement.in_parts() as parts:
-        frame = run_study(contenders, size, data, resolved, checkpoints=parts.checkpoints, progress=progress)
+        frame = run_contenders(
+            run, contenders, size, data, resolved, checkpoints=parts.checkpoints, progress=progress
+        )
         seconds = step_seconds(contenders, size, data, resolved, **TIMING[preset])
         rounded = {label: [float(f"{value:.4g}") for value in times] for label, times in seconds.items()}
         seeds = list(range(size.seeds))

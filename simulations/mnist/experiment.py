@@ -151,7 +151,7 @@ def run_mnist(plan: MnistPlan, command: str = "", *, quiet: bool = False) -> Pat
     data = load_mnist()  # before anything is written
     device = describe(resolve(plan.device))
     with under_way(plan.checkpoints, identity(missing, device, captured=plan.captured)) as checkpoints:
-        with progress_bar(f"mnist {plan.preset}", len(missing), quiet=quiet) as show:
+        with progress_bar(plan.out.stem, len(missing), quiet=quiet) as show:
             runs = run_many(
                 missing,
                 device=plan.device,

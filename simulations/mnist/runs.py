@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ __all__ = [
     "Runs",
     "identity",
     "programs",
+    "run_contenders",
     "run_in_turn",
     "run_many",
     "trained_and_read",
@@ -157,6 +159,37 @@ def _run_program(
         return members, train(configs, data, torch.device(device), checkpoint=checkpoint, program_of=program_of)
 
 
+def run_contenders(
+    run: Callable[..., pd.DataFrame],
+    contenders: Sequence[Any],
+    size: Any,
+    data: Mnist,
+    device: torch.device,
+    *,
+    checkpoints: CheckpointDirectory | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> pd.DataFrame:
+    """Run every contender of a study, one after the other, and join their tables.
+
+    Parameters
+    ----------
+    run : callable
+        ``run(contender, size, data, device)`` trains one and returns its rows.
+    contenders : sequence
+        Each with a ``label``.
+    size : dataclass
+        Of the study, at a preset.
+    data : Mnist
+    device : torch.device
+    checkpoints : CheckpointDirectory, optional
+        Open; contenders in it are done.
+    progress : callable
+        Told which contender begins.
+    """
+    jobs = [(contender.label, partial(run, contender, size, data, device)) for contender in contenders]
+    return run_in_turn(jobs, checkpoints=checkpoints, progress=progress)
+
+
 def run_in_turn(
     jobs: Sequence[tuple[str, Callable[[], pd.DataFrame]]],
     *,
@@ -217,7 +250,6 @@ def write_contenders(
     sizes: Mapping[str, Any],
     contenders: Sequence[Any],
     run: Callable[..., pd.DataFrame],
-    run_study: Callable[..., pd.DataFrame],
     device: str = "cpu",
     overwrite: bool = False,
     command: str = "",
@@ -235,8 +267,8 @@ def write_contenders(
         By preset: dataclasses that have the number of ``seeds``.
     contenders : sequence
         Each with a ``label``.
-    run, run_study : callable
-        What trains one contender, whose code the table depends on; and what trains all.
+    run : callable
+        What trains one contender, as in :func:`run_contenders`; the table depends on its code.
     device : str
     overwrite : bool
     command : str
@@ -254,5 +286,7 @@ def write_contenders(
     if measurement.is_finished():
         return out
     with measurement.in_parts() as parts:
-        frame = run_study(contenders, size, load_mnist(), resolved, checkpoints=parts.checkpoints, progress=progress)
+        frame = run_contenders(
+            run, contenders, size, load_mnist(), resolved, checkpoints=parts.checkpoints, progress=progress
+        )
         return parts.write(frame, seeds=list(range(size.seeds)), clock=clock(resolved)[1])

@@ -49,10 +49,9 @@ def run_reversal(plan: ReversalPlan, command: str = "", *, quiet: bool = False) 
         return plan.out
     whole, plan = plan, replace(plan, configs=tuple(plan.configs[index] for index in missing))
     device = describe(resolve(plan.device))
-    name = f"reversal {plan.study or ''}".rstrip() + f" {plan.preset}"
     total = len(searches(plan.scale)) if plan.study == SCALING else len(plan.configs)
     with under_way(plan.checkpoints, _identity(plan, device)) as checkpoints:
-        with progress_bar(name, total, quiet=quiet) as show:
+        with progress_bar(plan.out.stem, total, quiet=quiet) as show:
             if plan.study == SCALING:
                 frame, details = _search(plan, checkpoints, show)
             else:

@@ -10,9 +10,10 @@ from mnist_images import mnist
 
 from kondo_theory.approximate import noisy_keep
 from simulations.mnist import screeners as mnist_screeners
-from simulations.mnist.approximate import STUDIES, Contender, RunSize, run, run_study, step_seconds, write_table
+from simulations.mnist.approximate import STUDIES, Contender, RunSize, run, step_seconds, write_table
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.probe import Probe
+from simulations.mnist.runs import run_contenders
 from simulations.mnist.screeners import Distilled, Int8, LowPrecision, NoisyDelight, Screener, Stale
 from simulations.mnist.training import SeedProgram
 from simulations.networks.mlp import PolicyMLP, StackedMLP
@@ -260,7 +261,7 @@ def test_a_run_makes_no_tensor_on_the_default_device(data, contender):
 
 def test_contenders_have_names_of_their_own_and_the_table_is_tidy(data):
     assert len({contender.label for contender in ALL}) == len(ALL)
-    found = run_study((Contender(TENTH), Contender(TENTH, "int8")), TINY, data, CPU)
+    found = run_contenders(run, (Contender(TENTH), Contender(TENTH, "int8")), TINY, data, CPU)
     assert not found.duplicated(["label", "seed", "update"]).any()
     assert found["update"].unique().tolist() == [10, 20]
     assert (found["backward_samples"] == 5 * found["update"]).all()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,11 @@ from simulations.mnist.cascade.windows import NearPrice, found, near_price, pred
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.images import Mnist
 from simulations.mnist.probe import RATE, delight_of
-from simulations.mnist.runs import run_in_turn, write_contenders
+from simulations.mnist.runs import write_contenders
 from simulations.mnist.screeners import Distilled, Screener
 from simulations.mnist.training import SeedProgram
 from simulations.networks.mlp import StackedMLP
 from simulations.randomness.seed_streams import draw_actions
-from simulations.resuming.checkpoints import CheckpointDirectory
 
 __all__ = [
     "CONTENDERS",
@@ -44,7 +42,6 @@ __all__ = [
     "CascadeSize",
     "rows_of",
     "run",
-    "run_study",
     "score_cost",
     "write_table",
 ]
@@ -207,22 +204,6 @@ def _by_gaussian_delight(
         yield row("window", e, offset, width, told)
 
 
-def run_study(
-    contenders: Sequence[Contender],
-    size: CascadeSize,
-    data: Mnist,
-    device: torch.device,
-    *,
-    checkpoints: CheckpointDirectory | None = None,
-    progress: Callable[[str], None] = lambda _: None,
-) -> pd.DataFrame:
-    """Measure all contenders, one after the other, and join their tables; those in ``checkpoints`` are done."""
-    jobs = [(contender.label, partial(run, contender, size, data, device)) for contender in contenders]
-    return run_in_turn(jobs, checkpoints=checkpoints, progress=progress)
-
-
 def write_table(preset: str, out: Path, **options: Any) -> Path:
     """Run the study and write its table, as :func:`simulations.mnist.runs.write_contenders` says."""
-    return write_contenders(
-        preset, out, kind=KIND, sizes=SIZES, contenders=CONTENDERS, run=run, run_study=run_study, **options
-    )
+    return write_contenders(preset, out, kind=KIND, sizes=SIZES, contenders=CONTENDERS, run=run, **options)

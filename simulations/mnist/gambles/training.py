@@ -9,9 +9,7 @@ value E R = π(digit|x), which the mean of a large group of answers to the image
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +22,10 @@ from kondo_theory.training.policies import pick
 from kondo_theory.words import choice, unhandled
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.images import Mnist
-from simulations.mnist.runs import run_in_turn, trained_and_read, write_contenders
+from simulations.mnist.runs import trained_and_read, write_contenders
 from simulations.mnist.training import SeedProgram, confidence_advantage
 from simulations.networks.stacked import StackedScreening
 from simulations.randomness.seed_streams import Draws
-from simulations.resuming.checkpoints import CheckpointDirectory
 
 __all__ = [
     "CONTENDERS",
@@ -38,7 +35,6 @@ __all__ = [
     "GambleProgram",
     "GambleSize",
     "run",
-    "run_study",
     "write_table",
 ]
 
@@ -196,22 +192,6 @@ def run(contender: Contender, size: GambleSize, data: Mnist, device: torch.devic
     return trained_and_read(program, settings, "gambles", program.gambles)
 
 
-def run_study(
-    contenders: Sequence[Contender],
-    size: GambleSize,
-    data: Mnist,
-    device: torch.device,
-    *,
-    checkpoints: CheckpointDirectory | None = None,
-    progress: Callable[[str], None] = lambda _: None,
-) -> pd.DataFrame:
-    """Train all contenders, one after the other, and join their tables; those in ``checkpoints`` are done."""
-    jobs = [(contender.label, partial(run, contender, size, data, device)) for contender in contenders]
-    return run_in_turn(jobs, checkpoints=checkpoints, progress=progress)
-
-
 def write_table(preset: str, out: Path, **options: Any) -> Path:
     """Run the study and write its table, as :func:`simulations.mnist.runs.write_contenders` says."""
-    return write_contenders(
-        preset, out, kind=KIND, sizes=SIZES, contenders=CONTENDERS, run=run, run_study=run_study, **options
-    )
+    return write_contenders(preset, out, kind=KIND, sizes=SIZES, contenders=CONTENDERS, run=run, **options)

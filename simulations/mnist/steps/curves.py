@@ -5,9 +5,7 @@ The rate is 3 % of batches of 100; everything else is the protocol of :mod:`simu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +14,10 @@ import torch
 
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.images import Mnist
-from simulations.mnist.runs import SEEDS_A_PROGRAM, run_in_turn, write_contenders
+from simulations.mnist.runs import SEEDS_A_PROGRAM, write_contenders
 from simulations.mnist.steps.contenders import Contender, ContenderProgram
-from simulations.resuming.checkpoints import CheckpointDirectory
 
-__all__ = ["CONTENDERS", "KIND", "SIZES", "CurvesSize", "run", "run_study", "write_table"]
+__all__ = ["CONTENDERS", "KIND", "SIZES", "CurvesSize", "run", "write_table"]
 
 KIND = "mnist-curves"
 RATE = 0.03
@@ -75,22 +72,6 @@ def run(contender: Contender, size: CurvesSize, data: Mnist, device: torch.devic
     return pd.concat(frames, ignore_index=True)
 
 
-def run_study(
-    contenders: Sequence[Contender],
-    size: CurvesSize,
-    data: Mnist,
-    device: torch.device,
-    *,
-    checkpoints: CheckpointDirectory | None = None,
-    progress: Callable[[str], None] = lambda _: None,
-) -> pd.DataFrame:
-    """Train all contenders, one after the other, and join their tables; those in ``checkpoints`` are done."""
-    jobs = [(contender.label, partial(run, contender, size, data, device)) for contender in contenders]
-    return run_in_turn(jobs, checkpoints=checkpoints, progress=progress)
-
-
 def write_table(preset: str, out: Path, **options: Any) -> Path:
     """Run the study and write its table, as :func:`simulations.mnist.runs.write_contenders` says."""
-    return write_contenders(
-        preset, out, kind=KIND, sizes=SIZES, contenders=CONTENDERS, run=run, run_study=run_study, **options
-    )
+    return write_contenders(preset, out, kind=KIND, sizes=SIZES, contenders=CONTENDERS, run=run, **options)

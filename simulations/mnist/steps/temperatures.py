@@ -9,9 +9,8 @@ eight core minutes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,9 @@ from kondo_theory.gate import Gate, gate_probability
 from kondo_theory.training.selection import Selection
 from simulations.mnist.config import MnistConfig
 from simulations.mnist.images import Mnist
-from simulations.mnist.runs import run_in_turn, write_contenders
+from simulations.mnist.runs import write_contenders
 from simulations.mnist.training import SeedProgram, train
 from simulations.networks.stacked import StackedScreening
-from simulations.resuming.checkpoints import CheckpointDirectory
 
 __all__ = [
     "CONTENDERS",
@@ -37,7 +35,6 @@ __all__ = [
     "TemperatureSize",
     "expected_shares",
     "run",
-    "run_study",
     "write_table",
 ]
 
@@ -97,25 +94,9 @@ def run(method: MnistConfig, size: TemperatureSize, data: Mnist, device: torch.d
     return frame[[*settings, "seed", *columns]]
 
 
-def run_study(
-    contenders: Sequence[MnistConfig],
-    size: TemperatureSize,
-    data: Mnist,
-    device: torch.device,
-    *,
-    checkpoints: CheckpointDirectory | None = None,
-    progress: Callable[[str], None] = lambda _: None,
-) -> pd.DataFrame:
-    """Train all methods, one after the other, and join their tables; those in ``checkpoints`` are done."""
-    jobs = [(method.label, partial(run, method, size, data, device)) for method in contenders]
-    return run_in_turn(jobs, checkpoints=checkpoints, progress=progress)
-
-
 def write_table(preset: str, out: Path, **options: Any) -> Path:
     """Run the study and write its table, as :func:`simulations.mnist.runs.write_contenders` says."""
-    return write_contenders(
-        preset, out, kind=KIND, sizes=SIZES, contenders=CONTENDERS, run=run, run_study=run_study, **options
-    )
+    return write_contenders(preset, out, kind=KIND, sizes=SIZES, contenders=CONTENDERS, run=run, **options)
 
 
 class _Watched(SeedProgram):

@@ -49,14 +49,15 @@ def _rows_of(study: str, table: pd.DataFrame, origin: str) -> list[Measured]:
 def _measured(study: str, context: Context) -> pd.DataFrame:
     import torch
 
-    from simulations.mnist.approximate import SIZES, STUDIES, TIMING, run_study, step_seconds
+    from simulations.mnist.approximate import SIZES, STUDIES, TIMING, run, step_seconds
     from simulations.mnist.images import load_mnist
+    from simulations.mnist.runs import run_contenders
 
     def progress(done: str) -> None:
         context.progress(f"mnist-approximate-delight: {done}")
 
     device, data, size = torch.device(context.device), load_mnist(), SIZES[study][context.preset]
-    table = run_study(STUDIES[study], size, data, device, progress=progress)
+    table = run_contenders(run, STUDIES[study], size, data, device, progress=progress)
     if study == "noise":
         return table
     return training_seconds(table, step_seconds(STUDIES[study], size, data, device, **TIMING[context.preset]))
@@ -68,7 +69,7 @@ def screener_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
     Parameters
     ----------
     table : DataFrame
-        As :func:`simulations.mnist.approximate.run_study` makes it of the study "screeners", with ``seconds``.
+        As :func:`simulations.mnist.approximate.run` makes it, of study "screeners", with ``seconds``.
     origin : str
     """
     labels = list(table["label"].unique())
@@ -118,7 +119,7 @@ def noise_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
     Parameters
     ----------
     table : DataFrame
-        As :func:`simulations.mnist.approximate.run_study` makes it of the study "noise".
+        As :func:`simulations.mnist.approximate.run` makes it, of study "noise".
     origin : str
     """
     rise = {

@@ -44,14 +44,15 @@ def _rows_by(rows_of: Callable[[pd.DataFrame, str], list[Measured]], context: Co
 def _measured(context: Context) -> pd.DataFrame:
     import torch
 
-    from simulations.mnist.cascade.study import CONTENDERS, SIZES, run_study
+    from simulations.mnist.cascade.study import CONTENDERS, SIZES, run
     from simulations.mnist.images import load_mnist
+    from simulations.mnist.runs import run_contenders
 
     def progress(done: str) -> None:
         context.progress(f"cheap scores: {done}")
 
     size = SIZES["paper" if context.preset == "paper" else "smoke"]
-    return run_study(CONTENDERS, size, load_mnist(), torch.device(context.device), progress=progress)
+    return run_contenders(run, CONTENDERS, size, load_mnist(), torch.device(context.device), progress=progress)
 
 
 def window_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
@@ -62,7 +63,7 @@ def window_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
     Parameters
     ----------
     table : DataFrame
-        As :func:`simulations.mnist.cascade.study.run_study` makes it.
+        As :func:`simulations.mnist.cascade.study.run` makes it, of all contenders.
     origin : str
     """
     rows: list[Measured] = []
@@ -123,7 +124,7 @@ def price_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
     Parameters
     ----------
     table : DataFrame
-        As :func:`simulations.mnist.cascade.study.run_study` makes it.
+        As :func:`simulations.mnist.cascade.study.run` makes it, of all contenders.
     origin : str
     """
     rows: list[Measured] = []

@@ -37,13 +37,16 @@ def noise_aware_gate(context: Context) -> list[Measured]:
 def _measured(context: Context) -> pd.DataFrame:
     import torch
 
-    from simulations.mnist.gambles.training import CONTENDERS, SIZES, run_study
+    from simulations.mnist.gambles.training import CONTENDERS, SIZES, run
     from simulations.mnist.images import load_mnist
+    from simulations.mnist.runs import run_contenders
 
     def progress(done: str) -> None:
         context.progress(f"noise-aware-gate: {done}")
 
-    return run_study(CONTENDERS, SIZES[context.preset], load_mnist(), torch.device(context.device), progress=progress)
+    return run_contenders(
+        run, CONTENDERS, SIZES[context.preset], load_mnist(), torch.device(context.device), progress=progress
+    )
 
 
 def gamble_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
@@ -52,7 +55,7 @@ def gamble_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
     Parameters
     ----------
     table : DataFrame
-        As :func:`simulations.mnist.gambles.training.run_study` makes it.
+        As :func:`simulations.mnist.gambles.training.run` makes it, of all contenders.
     origin : str
     """
     labels = list(table["label"].unique())

@@ -85,12 +85,15 @@ def _measured_curves(context: Context) -> pd.DataFrame:
     import torch
 
     from simulations.mnist.images import load_mnist
-    from simulations.mnist.steps.curves import CONTENDERS, SIZES, run_study
+    from simulations.mnist.runs import run_contenders
+    from simulations.mnist.steps.curves import CONTENDERS, SIZES, run
 
     def progress(done: str) -> None:
         context.progress(f"gates at 3 %: {done}")
 
-    return run_study(CONTENDERS, SIZES[context.preset], load_mnist(), torch.device(context.device), progress=progress)
+    return run_contenders(
+        run, CONTENDERS, SIZES[context.preset], load_mnist(), torch.device(context.device), progress=progress
+    )
 
 
 def _measured_gains(context: Context) -> pd.DataFrame:
@@ -194,7 +197,7 @@ def curve_rows(table: pd.DataFrame, pairs: tuple[tuple[str, str], ...], origin: 
     Parameters
     ----------
     table : DataFrame
-        As :func:`simulations.mnist.steps.curves.run_study` makes it.
+        As :func:`simulations.mnist.steps.curves.run` makes it, of all contenders.
     pairs : tuple of pairs of str
         Labels: each gate, and what it is compared with.
     origin : str

@@ -62,13 +62,14 @@ def _images(context: Context) -> tuple[pd.DataFrame, Source]:
     import torch
 
     from simulations.mnist.images import load_mnist
-    from simulations.mnist.steps.temperatures import CONTENDERS, SIZES, run_study
+    from simulations.mnist.runs import run_contenders
+    from simulations.mnist.steps.temperatures import CONTENDERS, SIZES, run
 
     def progress(done: str) -> None:
         context.progress(f"gates over temperatures: {done}")
 
     device, size = torch.device(context.device), SIZES[context.preset]
-    return run_study(CONTENDERS, size, load_mnist(), device, progress=progress), context.source
+    return run_contenders(run, CONTENDERS, size, load_mnist(), device, progress=progress), context.source
 
 
 def shares_kept(runs: pd.DataFrame, of: str = "samples") -> pd.Series:
@@ -91,7 +92,7 @@ def share_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
     Parameters
     ----------
     table : DataFrame
-        As :func:`simulations.mnist.steps.temperatures.run_study` makes it.
+        As :func:`simulations.mnist.steps.temperatures.run` makes it, of all contenders.
     origin : str
     """
     hard = pd.DataFrame({rate: final_errors(table, label) for label, rate in _HARD.items()})
