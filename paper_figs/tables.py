@@ -178,6 +178,20 @@ def reversal_curves(study: str) -> Curves:
     return with_shared(joined(curves), study, reversal_curves)
 
 
+def reversal_scaling() -> Table:
+    """Return the table of reversal's study scaling: a user's own, or the committed one, put together from parts.
+
+    Raises
+    ------
+    ResultError
+        If there is none, or it cannot be read, or two of the user's own are equally large.
+    """
+    kind = "reversal-scaling"
+    own = _own().find(kind)
+    feed(kind, own)
+    return own or reversal_tables.committed_scaling() or _committed(kind, f"{kind}-quick")
+
+
 def step_times(device: str | None = None) -> dict[str, Table]:
     """Return the tables of an update's seconds by device, or of one device alone, as a figure asks for them."""
     own = _own().parts(STEP_TIMES)

@@ -9,11 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from paper_figs import tables
 from paper_figs.marks import draw_published, mark_measured, named, reference
 from paper_figs.panels import caption, finding, legend_below, panels
 from paper_figs.reversal.style import reversal_style
 from paper_figs.style import shown
-from paper_figs.tables import measured
 from simulations.reversal.summary import AXES, LONGEST, LONGEST_WITHIN
 
 __all__ = ["reversal_scaling"]
@@ -23,7 +23,7 @@ _LONGEST = {"length": "longest prompt, H", "vocab_size": "largest vocabulary, M"
 
 def reversal_scaling() -> Figure:
     """Show the largest size that each method solved within each budget: every seed a point, joined by a line."""
-    frame = measured("reversal-scaling", "reversal-scaling-paper", "reversal-scaling-quick").frame
+    frame = tables.reversal_scaling().frame
     figure, axes = panels(2, height=2.3)
     for ax, axis in zip(axes, AXES, strict=True):
         rows = frame[frame["axis"] == axis]

@@ -40,9 +40,10 @@ def study_kind(study: str | None) -> str:
 
 @dataclass(frozen=True)
 class ReversalPlan(RunPlan[ReversalConfig]):
-    """Runs of token reversal, or its search; ``preset`` is the largest whose sizes they have."""
+    """Runs of token reversal, or its search, of the methods ``only``; ``preset`` is the largest that they fill."""
 
     study: str | None = None
+    only: tuple[str, ...] = ()
 
     @property
     def code(self) -> str:
@@ -52,7 +53,8 @@ class ReversalPlan(RunPlan[ReversalConfig]):
     @property
     def scale(self) -> Scale:
         """The sizes of the search."""
-        return SCALES[self.preset]
+        whole = SCALES[self.preset]
+        return whole.only(self.only) if self.only else whole
 
     @property
     def sizes(self) -> dict[str, Any]:
@@ -137,7 +139,9 @@ def plan_reversal(
         configs = [] if study == SCALING else STUDIES[study].configs(preset, chosen_seeds, **changes)
     if study == STUDY:
         configs = selected(configs, preset)
-    if only:
+    if only and study == SCALING:
+        SCALES[choice("preset", preset, SCALES)].only(only)
+    elif only:
         configs = _only(configs, study, only)
     preset = preset if study == SCALING else _true_preset(configs, study)
     resolved = resolve(device)
@@ -152,7 +156,16 @@ def plan_reversal(
     if captured and any(config.payment != Payment() for config in configs):
         raise ValueError(f"study {study} has zero prompts and noise, which are not recorded, got --captured")
     plan = ReversalPlan(
-        preset, tuple(configs), resolved.type, workers, out, overwrite, checkpoint_seconds, captured, study=study
+        preset,
+        tuple(configs),
+        resolved.type,
+        workers,
+        out,
+        overwrite,
+        checkpoint_seconds,
+        captured,
+        study,
+        tuple(only),
     )
     plan.former()
     return plan
@@ -163,8 +176,9 @@ def _only(configs: Sequence[ReversalConfig], study: str | None, only: Sequence[s
     labels = list(dict.fromkeys(config.label for config in configs))
     protocols = [str(cell_protocol(config)) for config in configs] if study == STUDY else [""] * len(configs)
     names = [*labels, *dict.fromkeys(filter(None, protocols))]
-    if study is None or study == SCALING:
-        raise ValueError(f"a part can be taken of the studies {', '.join(STUDIES)} alone, got {', '.join(only)}")
+    if study is None:
+        studies = ", ".join((*STUDIES, SCALING))
+        raise ValueError(f"a part can be taken of the studies {studies} alone, got {', '.join(only)}")
     for label in only:
         if label not in names:
             what = "methods and protocols" if study == STUDY else "methods"

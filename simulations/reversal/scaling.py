@@ -9,14 +9,14 @@ rows that it spent.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import torch
 from joblib import Parallel, delayed
 
-from kondo_theory.words import unhandled
+from kondo_theory.words import nearest, unhandled
 from simulations.devices import single_thread
 from simulations.resuming.checkpoints import CheckpointDirectory, CheckpointFile, working_for
 from simulations.reversal.config import QUALITY_METHODS, ReversalConfig
@@ -63,7 +63,9 @@ class Scale:
     backward_rows: tuple[int, ...]
     seeds: int = 2
     most: int = 128
-    longest: tuple[ReversalConfig, ...] = field(default=_named("PG", "DG", "row gate(3 %)"), repr=False)
+    longest: tuple[ReversalConfig, ...] = field(
+        default=_named("PG", "PMPO", "DG", "row gate(3 %)", "zero-price"), repr=False
+    )
     broadest: tuple[ReversalConfig, ...] = field(
         default=(*_named("zero-price", "token gate(3 %)"), _ABOVE_CRITICAL), repr=False
     )
@@ -75,6 +77,28 @@ class Scale:
             budgets = getattr(self, spent)
             if list(budgets) != sorted(set(budgets)):
                 raise ValueError(f"budgets must rise, got {spent} {budgets}")
+
+    def only(self, names: Sequence[str]) -> Scale:
+        """Return the scale with the named searches alone: a method's, or one of its two as in ``PG, length``.
+
+        Raises
+        ------
+        ValueError
+            If there is no search of a name.
+        """
+        axes = dict(zip(AXES, (self.longest, self.broadest), strict=True))
+        known = [f"{method.label}, {axis}" for axis, methods in axes.items() for method in methods]
+        labels = {name.rsplit(", ", 1)[0] for name in known}
+        for name in names:
+            if name not in labels.union(known):
+                raise ValueError(
+                    f"study scaling has the searches {'; '.join(known)}, got {name!r}{nearest(name, known)}"
+                )
+        longest, broadest = (
+            tuple(method for method in methods if {method.label, f"{method.label}, {axis}"} & {*names})
+            for axis, methods in axes.items()
+        )
+        return replace(self, longest=longest, broadest=broadest)
 
 
 SCALES: Mapping[str, Scale] = MappingProxyType(
@@ -89,7 +113,7 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
         ),
     }
 )
-"""By preset: ``quick`` has what the claim compares, ``paper`` every method on both axes."""
+"""By preset: ``quick`` has what is published and what the claim compares, ``paper`` every method on both axes."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ __all__ = [
     "STEP_TIMES",
     "Curves",
     "committed_curves",
+    "committed_scaling",
     "joined",
     "own_curves",
     "read_curves",
@@ -144,6 +145,20 @@ def committed_curves(study: str, directory: Path = COMMITTED) -> Curves:
     if not tables:
         raise ResultError(f"no curves of study {study} in {directory}: neither {quick.name} nor a paper one is there")
     return joined(map(read_curves, tables))
+
+
+def committed_scaling(directory: Path = COMMITTED) -> Table | None:
+    """Return the committed table of study scaling, None if there is none: the largest, of parts put together.
+
+    The tables are ``reversal-scaling-PRESET.parquet`` and parts ``reversal-scaling-PART-PRESET.parquet``.
+
+    Raises
+    ------
+    ResultError
+        If one is damaged or of another study, or two hold the same searches and are equally large.
+    """
+    kind = "reversal-scaling"
+    return largest([load(path, kind=kind) for path in sorted(directory.glob(f"{kind}-*.parquet"))])
 
 
 def step_times(own: Sequence[Table] = ()) -> dict[str, Table]:

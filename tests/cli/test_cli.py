@@ -91,8 +91,8 @@ MISTAKES = [
         "got --study cost with --only: it takes --preset, --device, --out, --overwrite and no other",
     ),
     (
-        ("experiment", "reversal", "--study", "scaling", "--only", "PG"),
-        "a part can be taken of the studies quality, ",
+        ("experiment", "reversal", "--study", "scaling", "--only", "SARSA"),
+        "study scaling has the searches PG, length; ",
     ),
     (("experiment", "mnist", "--method", "ppo"), "method must be one of .*, got 'ppo'"),
     (("experiment", "mnist", "--method", "pg", "--rate", "0.1"), "a rate belongs to method dg-k"),

@@ -1,5 +1,6 @@
 """Which runs the options and studies of token reversal ask for, and the tables that come of them."""
 
+import shutil
 from dataclasses import replace
 
 import pandas as pd
@@ -15,6 +16,7 @@ from simulations.reversal.experiment import run_reversal
 from simulations.reversal.plan import plan_reversal
 from simulations.reversal.scaling import Scale
 from simulations.reversal.studies import STUDIES
+from simulations.reversal.tables import committed_scaling
 from simulations.sweeps.cells.reversal import reversal as cell
 
 OPTIONS = {
@@ -117,6 +119,20 @@ def test_the_scaling_study_writes_its_table(tmp_path, monkeypatch):
     assert next(iter(shown.columns[4].cells)) == str(found["PG", "length", "forward_rows"])
     again = run_reversal(replace(chosen, out=tmp_path / "again.parquet", workers=2))
     assert again.read_bytes() == table.path.read_bytes()
+    parts = tmp_path / "parts"
+    for number, only in enumerate((["PG, length"], ["PG, vocab_size", small[1].label])):
+        out = parts / f"reversal-scaling-{number}-smoke.parquet"
+        run_reversal(plan(tmp_path, study="scaling", only=only, out=out))
+    whole = committed_scaling(parts)
+    assert whole is not None
+    assert len(whole.parts) == 2
+    key = ["axis", "label", "seed", "spent"]
+    pd.testing.assert_frame_equal(*(each.sort_values(key, ignore_index=True) for each in (whole.frame, table.frame)))
+    shutil.copytree(parts, tmp_path / "twice")
+    run_reversal(
+        plan(tmp_path, study="scaling", only=["PG"], out=tmp_path / "twice" / "reversal-scaling-9-smoke.parquet")
+    )
+    assert len(committed_scaling(tmp_path / "twice").frame) == 8, "the part that is in another counts once"
 
 
 def test_a_part_of_a_study_can_be_run(tmp_path):
@@ -132,11 +148,14 @@ def test_a_part_of_a_study_can_be_run(tmp_path):
     for options, message in (
         ({"only": ["SARSA"]}, r"study quality has the methods PG; DG; zero-price; .*, got 'SARSA'"),
         (
-            {"study": "scaling", "only": ["PG"]},
-            "a part can be taken of the studies quality, token-trap, stall-escape, screening, screening-tasks, "
-            "neighbours, reward, tasks, speedup, learning-rate, temperature, gambling, protocols alone",
+            {"study": "scaling", "only": ["PG, width"]},
+            r"study scaling has the searches PG, length; .*, got 'PG, width'; did you mean 'PG, length'",
         ),
-        ({"methods": ["pg"], "only": ["PG"]}, "a part can be taken of the studies"),
+        (
+            {"methods": ["pg"], "only": ["PG"]},
+            "a part can be taken of the studies quality, token-trap, stall-escape, screening, screening-tasks, "
+            "neighbours, reward, tasks, speedup, learning-rate, temperature, gambling, protocols, scaling alone",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             plan(tmp_path, **options)

@@ -45,7 +45,8 @@ _OF_GROUPS = ("max-variance", "group-spread")
     "--only",
     multiple=True,
     metavar="LABEL",
-    help="Only this method of the study, as tables name it, or this protocol of study protocols; repeatable.",
+    help="Only this method of the study, as tables name it, or this protocol of study protocols, or this search of "
+    "study scaling, such as 'PG, length'; repeatable.",
 )
 @options.methods("pg, dg, token-gate, row-gate, ppo, pmpo", "simulations.reversal.config")
 @options.rates("the gates")

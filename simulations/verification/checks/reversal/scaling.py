@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from simulations.errors import ResultError
-from simulations.mnist.tables import committed
 from simulations.results.table_sizes import sizes_of, sizes_of_searches
 from simulations.reversal.scaling import KIND, SCALES, measure
 from simulations.reversal.summary import LONGEST, LONGEST_WITHIN
+from simulations.reversal.tables import committed_scaling
 from simulations.verification.checks import Context, attributed
 from simulations.verification.checks.evidence import Measured, Value
 from simulations.verification.checks.labels import method_of
@@ -38,7 +38,7 @@ def scaling(context: Context) -> list[Measured]:
     """
     found = context.tables.find(KIND)
     if found is None and context.preset != "paper":
-        found = committed(f"{KIND}-paper", f"{KIND}-quick")
+        found = committed_scaling()
         if found is None:
             raise ResultError(f"no table of kind {KIND} is committed: give one, or use preset paper to measure it")
     if found is not None:
