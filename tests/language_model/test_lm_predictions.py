@@ -167,10 +167,13 @@ def test_the_page_says_what_was_measured_and_predicted():
     assert len(shown) == len({gate for _, gate in outcomes})
     for line in shown:
         gate, *cells = (cell.strip() for cell in line.strip("|").split("|"))
-        for task, (_, drift, alignment, predicted) in zip(
-            ("reversal-3", "spelling"), (cells[:4], cells[4:]), strict=True
+        by_column = [cell.split(", ") * (1 if ", " in cell else 2) for cell in cells]
+        for task, (_, _, drift, alignment, predicted) in zip(
+            ("reversal-3", "spelling"), zip(*by_column, strict=True), strict=True
         ):
             row = table[task, gate]
             for name, text in (("drift", drift), ("alignment", alignment)):
-                assert text == f"{row[name]:.2f} ± {row[f'{name}_error']:.2f}".replace("-", "−"), (gate, task, name)
+                error = round(100 * row[f"{name}_error"])  # in units of the last digit
+                shown_error = f"({error})" if error else ""
+                assert text == f"{row[name]:.2f}{shown_error}".replace("-", "−"), (gate, task, name)
             assert predicted == outcomes[task, gate]
