@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
-__all__ = ["Interval", "bootstrap", "mean_and_error", "student"]
+__all__ = ["Interval", "bootstrap", "mean_and_error", "stratified", "student"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,34 @@ def student(values: ArrayLike, *, level: float = 0.95) -> Interval:
     if len(sample) == 1:
         return Interval(mean, -math.inf, math.inf)
     half = float(stdtrit(len(sample) - 1, (1 + level) / 2)) * float(sample.std(ddof=1)) / math.sqrt(len(sample))
+    return Interval(mean, mean - half, mean + half)
+
+
+def stratified(values: ArrayLike, strata: ArrayLike, *, level: float = 0.95) -> Interval:
+    """Return the mean over strata of their mean values, with its interval by Welch and Satterthwaite.
+
+    Strata, such as tasks, are fixed and count alike; what scatters are the values in each, such as seeds, with a
+    variance of their own; both are (n,). One stratum gives :func:`student`; one with a single value, no ends.
+
+    Raises
+    ------
+    ValueError
+        If there are no values, one is not finite, or strata are not as many.
+    """
+    sample, names = np.asarray(values, dtype=np.float64), np.asarray(strata)
+    if names.shape != sample.shape:
+        raise ValueError(f"strata must be as many as values, got {names.shape} and {sample.shape}")
+    parts = [sample[names == name] for name in dict.fromkeys(names.tolist())] or [sample]
+    means = [student(part).value for part in parts]
+    mean = float(np.mean(means))
+    if min(map(len, parts)) == 1:
+        return Interval(mean, -math.inf, math.inf)
+    squares = np.array([part.var(ddof=1) / len(part) for part in parts])
+    total = float(squares.sum())
+    if total == 0:
+        return Interval(mean, mean, mean)
+    freedom = total**2 / float(sum(square**2 / (len(part) - 1) for square, part in zip(squares, parts, strict=True)))
+    half = float(stdtrit(freedom, (1 + level) / 2)) * math.sqrt(total) / len(parts)
     return Interval(mean, mean - half, mean + half)
 
 

@@ -61,20 +61,30 @@ def steps(path, rounds=5, backward=20.0, few=1.0, memory=1.0, flops=1.0):
     return Table(frame, "language-model-cost", {}, sidecar, path)
 
 
-def frozen(path, surprisal=1.5):
+def frozen(path, surprisal=1.5, tokens=1.2, reward=1.0):
     """Return what rows by delight, by |advantage| and at random keep at the pretrained policy."""
     rng = np.random.default_rng(2)
     drifts = {"PG": 1.0, "row gate(12.5 %)": 0.4}
     drifts |= {"row gate(12.5 %, abs-advantage)": 0.8, "row gate(12.5 %, uniform)": 0.5}
+    by_delight = {"surprisal": 3 * surprisal, "tokens": 20 * tokens, "reward": reward}
+    others = {"surprisal": 3.0, "tokens": 20.0, "reward": 0.5}
     rows = [
-        {"task": task, "block": block, "gate": gate, "kept_rows": 4.0, "kept_tokens": 20.0, "kept_reward": 1.0}
-        | {"kept_surprisal": 60.0 * (surprisal if gate == "row gate(12.5 %)" else 1.0) * (1 + 0.05 * rng.normal())}
+        {"task": task, "block": block, "gate": gate, "kept_rows": 4.0}
+        | _kept(by_delight if gate == "row gate(12.5 %)" else others, rng)
         | {"drift": drift, "adam_drift": drift, "squared_length": 1.0}
         for task in ("reversal-3", "spelling")
         for block in range(5)
         for gate, drift in drifts.items()
     ]
     return Table(pd.DataFrame(rows), "language-model-frozen", {}, {}, path)
+
+
+def _kept(means, rng):
+    """Return what a gate keeps in a block: nats, tokens and reward of four answers."""
+    tokens, surprisal, reward = (
+        means[name] * (1 + 0.05 * rng.normal()) for name in ("tokens", "surprisal", "reward")
+    )
+    return {"kept_tokens": tokens, "kept_surprisal": surprisal * tokens, "kept_reward": 4 * reward}
 
 
 def aligned(path, end=END, blocks=5, **foreseen):

@@ -59,7 +59,7 @@ def ends(tables: Sequence[Table]) -> pd.DataFrame:
 
 
 def with_run_seconds(table: Table) -> pd.DataFrame:
-    """Return learning curves with the column ``seconds`` of training so far, evaluation apart.
+    """Return learning curves with the columns ``seconds`` of training so far, evaluation apart, and ``device``.
 
     A run's seconds, of its sidecar, are spread over its updates by what was done: sampling by the tokens of answers,
     the second pass by the positions that went through it, the rest evenly.
@@ -74,7 +74,8 @@ def with_run_seconds(table: Table) -> pd.DataFrame:
         spent, runs = part.sidecar.get("seconds"), part.frame.groupby(RUN, sort=False)
         if not isinstance(spent, list) or len(spent) != runs.ngroups:
             raise ResultError(f"{part.path} needs a sidecar with seconds of each of its {runs.ngroups} runs")
-        frames += [_with_seconds(run, each) for (_, run), each in zip(runs, spent, strict=True)]
+        timed = [_with_seconds(run, each) for (_, run), each in zip(runs, spent, strict=True)]
+        frames += [run.assign(device=part.device) for run in timed]
     return pd.concat(frames, ignore_index=True)
 
 

@@ -31,7 +31,7 @@ def test_what_was_foreseen_comes_true(tmp_path):
     (verdict, _), rows = judged(tmp_path)
     assert verdict == "holds in regime"
     found = {row.quantity: row for row in rows}
-    assert found["share of predicted outcomes that came true"].seeds == 2 * 5, "five gates on two tasks"
+    assert found["share of predicted outcomes that came true"].seeds == 2 * 4, "four gates but PG on two tasks"
     alignment = found["alignment at the pretrained policy / that of PG, token gate(3 %), task reversal-3"]
     assert (alignment.high < 0, alignment.origin.endswith("predicted: falls, found: falls")) == (True, True)
 

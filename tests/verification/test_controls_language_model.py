@@ -6,6 +6,7 @@ import pytest
 from language_model_worlds import END, SHARE, frozen, runs, steps
 
 from kondo_theory.claims import CLAIMS
+from simulations.language_model.tables import RUN
 from simulations.results.merging import MeasuredTables
 from simulations.verification.checks import Context
 from simulations.verification.checks.language_model import learning, savings
@@ -132,15 +133,15 @@ def test_a_method_that_is_lacking_is_not_run(tmp_path):
 # What delight picks.
 
 
-def of_delight(tmp_path, end=END, surprisal=1.5, noise=0.005):
-    tables = [runs(tmp_path / f"{study}.parquet", study, seeds, end, noise=noise) for study, seeds in STUDIES]
-    return judged("language-model-delight", *tables, frozen(tmp_path / "frozen.parquet", surprisal))
+def of_delight(tmp_path, **change):
+    tables = [runs(tmp_path / f"{study}.parquet", study, seeds) for study, seeds in STUDIES]
+    return judged("language-model-delight", *tables, frozen(tmp_path / "frozen.parquet", **change))
 
 
 STUDIES = (("learning", 3), ("methods", 2))
 
 
-def test_rows_by_delight_that_teach_more_than_random_ones_meet_every_criterion(tmp_path):
+def test_rows_by_delight_that_are_lucky_long_and_surprising_meet_every_criterion(tmp_path):
     assert of_delight(tmp_path)[0] == "holds in regime"
 
 
@@ -148,14 +149,15 @@ def test_rows_by_delight_that_teach_more_than_random_ones_meet_every_criterion(t
 @pytest.mark.parametrize(
     ("change", "missed"),
     [
-        ({"end": END | {RANDOM: 0.45}}, f"final reward, {DELIGHT} − {RANDOM} > 0"),
+        ({"tokens": 0.8}, f"tokens of a kept answer, {DELIGHT} / {EIGHTH} > 1"),
+        ({"reward": 0.3}, f"reward of a kept answer, {DELIGHT} − {RANDOM} > 0"),
         ({"surprisal": 0.7}, f"surprisal of a kept token, {DELIGHT} / {EIGHTH} > 1"),
     ],
 )
 def test_negative_control_each_criterion_of_delight_can_be_missed(tmp_path, change, missed):
     verdict, reason = of_delight(tmp_path, **change)
     assert verdict == "contradicted"
-    assert reason == f"missed: {missed} (3 of 4 hold)"
+    assert reason == f"missed: {missed} (4 of 5 hold)"
 
 
 @pytest.mark.control("language-model-delight")
@@ -163,15 +165,15 @@ def test_negative_control_an_alignment_that_is_no_worse_fails_the_claim(tmp_path
     better = frozen(tmp_path / "frozen.parquet")
     rows = better.frame["gate"] == DELIGHT
     frame = better.frame.assign(drift=better.frame["drift"].mask(rows, 0.9))
-    tables = [runs(tmp_path / f"{study}.parquet", study, seeds, noise=0.005) for study, seeds in STUDIES]
+    tables = [runs(tmp_path / f"{study}.parquet", study, seeds) for study, seeds in STUDIES]
     verdict, reason = judged("language-model-delight", *tables, replace(better, frame=frame))
     assert verdict == "contradicted"
     assert "task spelling, temperature 1 < 0" in reason
-    assert "(2 of 4 hold)" in reason
+    assert "(3 of 5 hold)" in reason
 
 
-def test_runs_that_differ_much_leave_delight_open(tmp_path):
-    assert of_delight(tmp_path, noise=0.1)[0] == "undecided"
+def test_answers_that_are_hardly_longer_leave_delight_open(tmp_path):
+    assert of_delight(tmp_path, tokens=1.01)[0] == "undecided"
 
 
 def test_alignments_are_compared_at_each_temperature(tmp_path):
@@ -194,3 +196,22 @@ def test_methods_are_compared_where_they_have_spent_as_much(tmp_path):
     assert (ahead.seeds, ahead.parameters["spent"]) == (2 * 3, "backward rows")
     assert rows["reward at equal CPU seconds, zero-price rows − PG"].value == pytest.approx(0)
     assert len(rows) == 4 * 2
+
+
+def test_seconds_of_two_devices_are_not_compared(tmp_path):
+    whole = runs(tmp_path / "learning.parquet", "learning", 2, noise=0.0)
+    parts = []
+    for device, chosen in (("cpu: a", whole.frame["label"] == "PG"), ("cpu: b", whole.frame["label"] != "PG")):
+        frame = whole.frame[chosen].reset_index(drop=True)
+        seconds = whole.sidecar["seconds"][: frame.groupby(RUN).ngroups]
+        parts.append(replace(whole, frame=frame, sidecar={"seconds": seconds, "device": device}))
+    rows = {row.quantity: row for row in spending_rows(Runs.read(parts))}
+    assert len(rows) == 4, "backward rows alone"
+    assert not any("seconds" in name for name in rows)
+
+
+def test_one_task_of_two_cannot_judge_quality(tmp_path):
+    table = runs(tmp_path / "t.parquet", "learning", 5)
+    frame = table.frame[table.frame["task"] == "spelling"].reset_index(drop=True)
+    rows = learning.quality_rows(Runs.read([replace(table, frame=frame)]))
+    assert judge(CLAIMS["language-model-quality"], None, [], rows) == ("not run", "1 task; the rule asks for 2")

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from kondo_theory.claims.registry import Criterion
-from simulations.statistics import bootstrap, mean_and_error
+from simulations.statistics import Interval, bootstrap, mean_and_error, stratified, student
 from simulations.verification.checks.evidence import Measured, Simulated
 from simulations.verification.evidence_json import measured_json, simulated_json
 
@@ -168,6 +168,28 @@ def test_bootstrap_handles_seeds_that_never_arrive():
 def test_bootstrap_refuses_bad_values(values):
     with pytest.raises(ValueError, match="non-empty vector without NaN"):
         bootstrap(values)
+
+
+def test_strata_count_alike_and_scatter_by_themselves():
+    """Against Welch's t-test of SciPy for two, Student's t for one; and its coverage at strata of unlike spread."""
+    rng = np.random.default_rng(5)
+    first, second = rng.normal(1, 0.2, 5), rng.normal(3, 1.5, 4)
+    names = ["a"] * 5 + ["b"] * 4
+    found = stratified(np.concatenate([first, second]), names)
+    interval = stats.ttest_ind(first, -second, equal_var=False).confidence_interval()  # of the sum of the means
+    assert (found.low, found.high) == pytest.approx((interval.low / 2, interval.high / 2))
+    assert found.value == pytest.approx((first.mean() + second.mean()) / 2)
+    assert stratified(first, ["a"] * 5) == student(first)
+    assert stratified([1.0, 2.0, 5.0], ["a", "a", "b"]) == Interval(3.25, -math.inf, math.inf)
+    assert stratified([1.0, 1.0, 5.0, 5.0], ["a", "a", "b", "b"]) == Interval(3.0, 3.0, 3.0)
+    draws = [np.concatenate([rng.normal(0, 0.1, 5), rng.normal(1, 1.0, 5)]) for _ in range(4_000)]
+    found = [(stratified(each, ["a"] * 5 + ["b"] * 5), student(each)) for each in draws]
+    covered, pooled = np.mean([[each.low < 0.5 < each.high for each in both] for both in found], axis=0)
+    error = math.sqrt(0.95 * 0.05 / len(draws))
+    assert abs(covered - 0.95) < 4 * error
+    assert abs(pooled - 0.95) > 4 * error, "a control: pairs of unlike tasks are not exchangeable"
+    with pytest.raises(ValueError, match=r"strata must be as many as values, got \(2,\) and \(3,\)"):
+        stratified([1, 2, 3], ["a", "b"])
 
 
 def test_mean_and_error():

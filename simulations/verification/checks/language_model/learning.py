@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import pandas as pd
 
 from simulations.language_model.frozen.estimates import ERRORS, alignment_difference
 from simulations.language_model.tables import RUN
 from simulations.results.tables import Table
-from simulations.statistics import student
+from simulations.statistics import stratified, student
 from simulations.verification.checks import Context
 from simulations.verification.checks.evidence import Measured, Value
 from simulations.verification.checks.labels import method_of
@@ -57,7 +56,7 @@ def _gained(runs: Runs, tasks: Sequence[str]) -> Measured:
     if not intervals:
         return absent(quantity, "no runs of PG", point)
     worst = min(intervals, key=lambda task: intervals[task].value)
-    return runs.row(quantity, intervals[worst], found[worst], point)
+    return runs.row(quantity, intervals[worst], found[worst], point, [each for each in found.values() if len(each)])
 
 
 def _share(runs: Runs, tasks: Sequence[str]) -> Measured:
@@ -66,7 +65,7 @@ def _share(runs: Runs, tasks: Sequence[str]) -> Measured:
     point = method_of(ZERO_PRICE) | {"against": PG, "extreme": "highest"}
     found = [pairs for task in tasks if len(pairs := runs.pairs(ZERO_PRICE, PG, task))]
     rows = [
-        runs.row(quantity, student(each["backward_rows"] / each["backward_rows against"]), each, point)
+        runs.row(quantity, student(each["backward_rows"] / each["backward_rows against"]), each, point, found)
         for each in found
     ]
     lacking = absent(quantity, "no runs of zero-price rows and PG with one task and seed", point)
@@ -153,7 +152,13 @@ def kept_rows(frozen: Table | None) -> list[Measured]:
         )
         sizes = {"blocks": int(mine.reset_index().groupby("task")["block"].nunique().min())}
         for name, each in zip(names, values, strict=True):
-            found = student(np.asarray(each, dtype=np.float64))
-            interval = (found.value, found.low, found.high)
-            rows.append(Measured(name, *interval, len(each), None, frozen.origin, sizes, (frozen.source,), point))
+            tasks = each.index.get_level_values("task")
+            for task in (None, *tasks.unique()):
+                part, quantity = (each, name) if task is None else (each[tasks == task], f"{name}, task {task}")
+                found = stratified(part, part.index.get_level_values("task"))
+                where = point | ({} if task is None else task_point(str(task)))
+                interval = (found.value, found.low, found.high)
+                rows.append(
+                    Measured(quantity, *interval, len(part), None, frozen.origin, sizes, (frozen.source,), where)
+                )
     return rows

@@ -82,7 +82,7 @@ def _gained(runs: Runs) -> Measured:
     found = {task: each for task, each in mine.groupby("task") if len(each) > 1} or dict(list(mine.groupby("task")))
     intervals = {task: student(each["gained"]) for task, each in found.items()}
     worst = max(intervals, key=lambda task: intervals[task].value)
-    return runs.row(quantity, intervals[worst], found[worst], point)
+    return runs.row(quantity, intervals[worst], found[worst], point, list(found.values()))
 
 
 def _alignments(blocks: pd.DataFrame, found: Score, origin: str) -> Iterator[Measured]:
@@ -93,7 +93,7 @@ def _alignments(blocks: pd.DataFrame, found: Score, origin: str) -> Iterator[Mea
         value, error = row["alignment"], 2 * row["alignment_error"]
         task, gate = str(row["task"]), str(row["gate"])
         said = observed.get((task, gate))
-        note = f"predicted: {said[0]}, found: {said[1]}" if said else "not trained, or undecided"
+        note = f"predicted: {said[0]}, found: {said[1]}" if said else "not counted: not trained, undecided, or PG"
         interval = (
             Interval(value, value - error, value + error) if np.isfinite(error) else Interval(value, -np.inf, np.inf)
         )

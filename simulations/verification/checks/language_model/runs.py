@@ -11,7 +11,7 @@ import pandas as pd
 from simulations.language_model.tables import RUN, committed, ends, kind_of
 from simulations.results.sources import Source
 from simulations.results.tables import Table
-from simulations.statistics import Interval, student
+from simulations.statistics import Interval, stratified
 from simulations.verification.checks import Context
 from simulations.verification.checks.evidence import Measured, Value
 from simulations.verification.checks.labels import method_of
@@ -36,12 +36,20 @@ class Runs:
         parts = [part for table in tables for part in table.parts or (table,)]
         return cls(ends(tables), {part.origin: part.source for part in parts}, tables)
 
-    def row(self, quantity: str, found: Interval, runs: pd.DataFrame, parameters: Mapping[str, Value]) -> Measured:
-        """Return a row on some runs or pairs of runs, which says how many there are and where they came from."""
-        sizes = {
-            "updates": int(runs["updates"].min()),
-            "seeds": int(runs.groupby("task")["seed"].nunique().min()),
-        }
+    def row(
+        self,
+        quantity: str,
+        found: Interval,
+        runs: pd.DataFrame,
+        parameters: Mapping[str, Value],
+        tasks: Sequence[pd.DataFrame] = (),
+    ) -> Measured:
+        """Return a row on some runs or pairs of runs, which says how many there are and where they came from.
+
+        ``tasks`` are the runs of every task, where those of the row are of the one with an extreme value.
+        """
+        seeds = [each["seed"].nunique() for each in tasks or [part for _, part in runs.groupby("task")]]
+        sizes = {"updates": int(runs["updates"].min()), "seeds": min(seeds), "tasks": len(seeds)}
         origins = pd.unique(runs[[name for name in runs if str(name).startswith("origin")]].to_numpy().ravel())
         sources = tuple(self.sources[each] for each in origins if each in self.sources)
         interval = (found.value, found.low, found.high)
@@ -57,7 +65,7 @@ class Runs:
         return self.of(label, task).merge(self.of(against, task), on=_PAIR, suffixes=("", " against"))
 
     def difference(self, label: str, against: str, column: str = "reward", task: str | None = None) -> Measured:
-        """Return the mean paired difference of two methods, over tasks and seeds or those of one task."""
+        """Return the mean paired difference of two methods, the mean over tasks or that of one."""
         what = {"reward": "final reward", "mean": "mean reward over training"}[column]
         quantity = f"{what}, {label} − {against}" + (f", task {task}" if task else "")
         point = method_of(label) | {"against": method_of(against)["method"]} | (task_point(task) if task else {})
@@ -65,12 +73,13 @@ class Runs:
         found = self.pairs(label, against, task)
         if found.empty:
             return absent(quantity, f"no runs of {label} and {against} with one task and seed", point)
-        return self.row(quantity, student(found[column] - found[f"{column} against"]), found, point)
+        interval = stratified(found[column] - found[f"{column} against"], found["task"])
+        return self.row(quantity, interval, found, point)
 
 
 def absent(quantity: str, why: str, parameters: Mapping[str, Value]) -> Measured:
     """Return a row without a number, too small for any rule."""
-    sizes = {"updates": 0, "seeds": 0, "blocks": 0}
+    sizes = {"updates": 0, "seeds": 0, "tasks": 0, "blocks": 0}
     return Measured(quantity, *(math.nan,) * 3, 0, None, why, sizes, parameters=parameters)
 
 
