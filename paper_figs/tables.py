@@ -179,17 +179,19 @@ def reversal_curves(study: str) -> Curves:
 
 
 def reversal_scaling() -> Table:
-    """Return the table of reversal's study scaling: a user's own, or the committed one, put together from parts.
+    """Return the table of reversal's study scaling: a user's own, completed by the committed ones.
 
     Raises
     ------
     ResultError
-        If there is none, or it cannot be read, or two of the user's own are equally large.
+        If there is none, or one cannot be read or is of another kind.
     """
     kind = "reversal-scaling"
-    own = _own().find(kind)
-    feed(kind, own)
-    return own or reversal_tables.committed_scaling() or _committed(kind, f"{kind}-quick")
+    own = _own().parts(kind)
+    found = reversal_tables.scaling_searches(own)
+    used = {} if found is None else {table.path: table for table in found.parts or (found,)}
+    feed(kind, *(table for table in own if table.path in used))
+    return found or _committed(kind, f"{kind}-quick")
 
 
 def step_times(device: str | None = None) -> dict[str, Table]:

@@ -8,6 +8,8 @@ import pandas as pd
 from simulations.reversal.protocols import CELLS, PROTOCOLS, cell_protocol
 from simulations.reversal.training import tidy
 
+EVERY = tuple(dict.fromkeys(map(cell_protocol, CELLS)))
+"""All protocols, those of DG alone too."""
 PUBLISHED = {"PG": 0.6, "PPO": 0.3, "PMPO": 0.1, "DG": 1e-4, "token gate(3 %)": 1e-4}
 ERRORS = ("greedy_sequence_error", "token_error", "greedy_token_error", "prefix_error", "greedy_prefix_error")
 
@@ -24,7 +26,8 @@ def flat_world(protocols, updates, seeds):
     """The table without sequence errors and with no other error, and its runs; made once, for its runs are many."""
     runs = [replace(cell, seed=seed) for cell in CELLS if cell_protocol(cell) in protocols for seed in seeds]
     curve = pd.DataFrame({"update": updates, **dict.fromkeys(ERRORS, 0.0)})
-    return tidy(runs, [curve] * len(runs)), runs
+    plain = curve.drop(columns=["prefix_error", "greedy_prefix_error"])  # as training writes it
+    return tidy(runs, [curve if run.reward == "prefix" else plain for run in runs]), runs
 
 
 def published_under(protocol, others=None):

@@ -73,7 +73,7 @@ def _sizes(ax: Axes, rows: pd.DataFrame, published: Mapping[str, int]) -> None:
         )
     ax.set_xticks(range(len(names)), names)
     ax.set_xlim(-0.5, len(names) - 0.5)
-    most = int(rows["most"].iloc[0])
+    most = int(rows["most"].max())
     if rows["largest"].max() == most:
         reference(ax, y=most)
         ax.text(-0.45, most, "largest that was tried", color="0.4", va="bottom")

@@ -24,8 +24,6 @@ _TASK: Mapping[str, Sequence[str]] = {
     "language-model": ("row_surprisal", "task", "trainable", "learning_rate"),
 }
 """By experiment, columns that tell runs of a label apart; on MNIST the learning rate is one for all methods."""
-_SEARCHED = ("axis", "spent", "budget")
-"""Columns that tell the searches of a method and a seed apart."""
 _BATCHES = ("updates", "eval_every", "prompts", "answers", "eval_prompts")
 _PROTOCOL: Mapping[str, Sequence[str]] = {
     "mnist": ("updates", "batch_size", "learning_rate", "eval_every", "hidden"),
@@ -115,8 +113,6 @@ def _runs(table: Table) -> set[Hashable]:
         columns = _axes(table)
     elif {"label", "seed", "update"} <= set(table.frame):
         columns = ["label", *_TASK[_experiment(table)], "seed"]
-    elif {"label", "seed", *_SEARCHED} <= set(table.frame):
-        columns = ["label", "seed", *_SEARCHED]
     else:
         return set()
     return set(map(tuple, table.frame[columns].astype(str).drop_duplicates().to_numpy()))

@@ -11,18 +11,20 @@ signs and Adam do not see (:func:`~simulations.reversal.objectives.advantage_of`
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from itertools import product
 from pathlib import Path
+
+import pandas as pd
 
 from simulations.errors import ResultError
 from simulations.networks.transformer import Architecture
 from simulations.results.tables import COMMITTED, load
-from simulations.results.whole_tables import largest, names
 from simulations.reversal.config import ReversalConfig
-from simulations.reversal.readings.protocols import PROTOCOL, kept_protocols, protocol_name
+from simulations.reversal.readings.protocols import kept_protocols, protocol_name
+from simulations.reversal.tables import joined, read_curves
 
-__all__ = ["CELLS", "KIND", "PROTOCOLS", "STUDY", "Protocol", "cell_protocol", "selected"]
+__all__ = ["CELLS", "KIND", "PROTOCOLS", "STUDY", "Protocol", "cell_protocol", "complete", "selected"]
 
 STUDY = "protocols"
 KIND = f"reversal-{STUDY}"
@@ -127,6 +129,17 @@ CELLS = (
 """Every run but for its seed and its length."""
 
 
+def complete(frame: pd.DataFrame) -> set[Protocol]:
+    """Return those of ``PROTOCOLS`` of which a table of learning curves has every run, DG's own baseline too."""
+    there = set(zip(frame["label"], frame["reward"], frame["learning_rate"], strict=True))
+    lacking = {
+        replace(cell_protocol(cell), baseline="mean") if cell.baseline == "leave-one-out" else cell_protocol(cell)
+        for cell in CELLS
+        if (cell.label, cell.reward, cell.learning_rate) not in there
+    }
+    return {*PROTOCOLS} - lacking
+
+
 def selected(configs: Sequence[ReversalConfig], preset: str, directory: Path = COMMITTED) -> list[ReversalConfig]:
     """Return the runs of the grid that a preset trains.
 
@@ -143,17 +156,19 @@ def selected(configs: Sequence[ReversalConfig], preset: str, directory: Path = C
         return list(configs)
     if preset == "smoke":
         return [config for config in configs if cell_protocol(config) == Protocol("prefix")]
-    path = directory / f"{KIND}-quick.parquet"
-    whole = largest([load(part, kind=KIND) for part in sorted(directory.glob(f"{KIND}-*quick.parquet"))])
-    if whole is None:
+    parts = [load(path) for path in sorted(directory.glob(f"{KIND}-*quick.parquet"))]
+    parts = [part for part in parts if part.kind == KIND]
+    if not parts:
+        path = directory / f"{KIND}-quick.parquet"
         raise ResultError(f"preset paper trains what the quick table of study {STUDY} keeps, and {path} is not there")
-    there = set(map(tuple, whole.frame[PROTOCOL].to_numpy()))
-    if missing := [str(protocol) for protocol in PROTOCOLS if astuple(protocol) not in there]:
+    frame = joined(map(read_curves, parts)).frame
+    if missing := [str(protocol) for protocol in PROTOCOLS if protocol not in complete(frame)]:
         lacking = f"{len(missing)} of {len(PROTOCOLS)} protocols, {missing[0]} first"
         raise ResultError(
             f"preset paper trains what the whole quick table of study {STUDY} keeps: {lacking} are missing"
         )
-    found = {Protocol(*key) for key in kept_protocols(whole.frame)}
+    found = {Protocol(*key) for key in kept_protocols(frame)}
     if not found:
-        raise ResultError(f"{names(whole)} keeps none of its protocols, so preset paper has nothing to train")
+        names = " and ".join(str(part.path) for part in parts)
+        raise ResultError(f"{names} keeps none of its protocols, so preset paper has nothing to train")
     return [config for config in configs if cell_protocol(config) in found]

@@ -24,11 +24,11 @@ __all__ = [
     "STEP_TIMES",
     "Curves",
     "committed_curves",
-    "committed_scaling",
     "joined",
     "own_curves",
     "read_curves",
     "replaced",
+    "scaling_searches",
     "step_times",
     "with_shared",
 ]
@@ -129,8 +129,8 @@ def committed_curves(study: str, directory: Path = COMMITTED) -> Curves:
     """Return the committed curves of a study: of each method those at the published size, where there are some.
 
     The tables are ``reversal-STUDY-quick.parquet`` and ``reversal-STUDY-paper*.parquet``, or parts
-    ``reversal-STUDY-PART-quick.parquet``: measured one after the other, each with its own sidecar. Of two that have
-    one method, the larger counts.
+    ``reversal-STUDY-PART-quick.parquet`` and ``-paper``: measured one after the other, each with its own sidecar. Of
+    two that have one method, the larger counts.
 
     Raises
     ------
@@ -140,25 +140,40 @@ def committed_curves(study: str, directory: Path = COMMITTED) -> Curves:
     kind = f"reversal-{study}"
     quick = directory / f"{kind}-quick.parquet"
     paths = [path for path in (quick, *sorted(directory.glob(f"{kind}-paper*.parquet"))) if path.exists()]
-    parts = map(load, sorted(directory.glob(f"{kind}-*-quick.parquet")))  # of a study with a longer name too
-    tables = in_order([*(load(path, kind=kind) for path in paths), *parts], kind)
+    parts = {*directory.glob(f"{kind}-*-quick.parquet"), *directory.glob(f"{kind}-*-paper.parquet")} - {*paths}
+    found = map(load, sorted(parts))  # of a study with a longer name too
+    tables = in_order([*(load(path, kind=kind) for path in paths), *found], kind)
     if not tables:
         raise ResultError(f"no curves of study {study} in {directory}: neither {quick.name} nor a paper one is there")
     return joined(map(read_curves, tables))
 
 
-def committed_scaling(directory: Path = COMMITTED) -> Table | None:
-    """Return the committed table of study scaling, None if there is none: the largest, of parts put together.
+def scaling_searches(own: Sequence[Table] = (), directory: Path = COMMITTED) -> Table | None:
+    """Return the table of study scaling, a user's own completed by the committed ones; None if there is none.
 
-    The tables are ``reversal-scaling-PRESET.parquet`` and parts ``reversal-scaling-PART-PRESET.parquet``.
+    The tables are ``reversal-scaling-PRESET.parquet`` and parts ``reversal-scaling-PART-PRESET.parquet``. Of two that
+    have one search, the user's own counts, then the one that tried larger sizes.
 
     Raises
     ------
     ResultError
-        If one is damaged or of another study, or two hold the same searches and are equally large.
+        If one is damaged or of another study.
     """
-    kind = "reversal-scaling"
-    return largest([load(path, kind=kind) for path in sorted(directory.glob(f"{kind}-*.parquet"))])
+    kind, search = "reversal-scaling", ["label", "seed", "axis", "spent", "budget"]
+    committed = [load(path, kind=kind) for path in sorted(directory.glob(f"{kind}-*.parquet"))]
+    tables = [table for group in (committed, own) for table in sorted(group, key=_most)]
+    if not tables:
+        return None
+    every = pd.concat([table.frame.assign(place=place) for place, table in enumerate(tables)], ignore_index=True)
+    kept = every.drop_duplicates(search, keep="last")
+    parts = [table for place, table in enumerate(tables) if (kept["place"] == place).any()]
+    if len(parts) == 1:
+        return parts[0]
+    return replace(parts[0], frame=kept.drop(columns="place").reset_index(drop=True), parts=tuple(parts))
+
+
+def _most(table: Table) -> int:
+    return int(table.frame["most"].max())
 
 
 def step_times(own: Sequence[Table] = ()) -> dict[str, Table]:

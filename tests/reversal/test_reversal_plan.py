@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from simulations.networks.transformer import Architecture
-from simulations.results.tables import load
+from simulations.results.tables import load, save
 from simulations.resuming.checkpoints import CheckpointDirectory
 from simulations.reversal import plan as reversal_plan
 from simulations.reversal import summary as reversal_summary
@@ -16,7 +16,7 @@ from simulations.reversal.experiment import run_reversal
 from simulations.reversal.plan import plan_reversal
 from simulations.reversal.scaling import Scale
 from simulations.reversal.studies import STUDIES
-from simulations.reversal.tables import committed_scaling
+from simulations.reversal.tables import scaling_searches
 from simulations.sweeps.cells.reversal import reversal as cell
 
 OPTIONS = {
@@ -123,7 +123,7 @@ def test_the_scaling_study_writes_its_table(tmp_path, monkeypatch):
     for number, only in enumerate((["PG, length"], ["PG, vocab_size", small[1].label])):
         out = parts / f"reversal-scaling-{number}-smoke.parquet"
         run_reversal(plan(tmp_path, study="scaling", only=only, out=out))
-    whole = committed_scaling(parts)
+    whole = scaling_searches(directory=parts)
     assert whole is not None
     assert len(whole.parts) == 2
     key = ["axis", "label", "seed", "spent"]
@@ -132,7 +132,17 @@ def test_the_scaling_study_writes_its_table(tmp_path, monkeypatch):
     run_reversal(
         plan(tmp_path, study="scaling", only=["PG"], out=tmp_path / "twice" / "reversal-scaling-9-smoke.parquet")
     )
-    assert len(committed_scaling(tmp_path / "twice").frame) == 8, "the part that is in another counts once"
+    assert len(scaling_searches(directory=tmp_path / "twice").frame) == 8, "the part that is in another counts once"
+    longer = load(table.path).frame.query("label == 'PG' and axis == 'length'").assign(most=9, largest=9)
+    options = {"kind": "reversal-scaling", "config": {}, "sidecar": {}}
+    save(longer, parts / "reversal-scaling-PG-paper.parquet", **options)
+    frame = scaling_searches(directory=parts).frame
+    assert len(frame) == 8
+    most = frame.set_index(["label", "axis"])["most"]
+    assert set(most["PG", "length"]) == {9}, "the search with larger sizes counts"
+    assert set(most["PG", "vocab_size"]) == {2}
+    own = scaling_searches([load(table.path)], parts)
+    assert (own.path, set(own.frame["most"])) == (table.path, {2}), "a user's own before the committed"
 
 
 def test_a_part_of_a_study_can_be_run(tmp_path):

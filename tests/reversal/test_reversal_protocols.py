@@ -4,7 +4,7 @@ import inspect
 from dataclasses import replace
 
 import pytest
-from protocol_worlds import PUBLISHED, published_under, world
+from protocol_worlds import EVERY, PUBLISHED, published_under, world
 from tiny_runs import TINY
 
 from simulations.errors import ResultError
@@ -15,15 +15,17 @@ from simulations.reversal.config import ReversalConfig
 from simulations.reversal.plan import plan_reversal
 from simulations.reversal.protocols import CELLS, KIND, PROTOCOLS, Protocol, cell_protocol, selected
 from simulations.reversal.readings.protocols import (
-    FIGURES,
     KEPT,
+    SCREENED,
+    errors_of,
     kept_protocols,
     readings,
     verdict,
     verdict_table,
-    within,
 )
+from simulations.reversal.readings.published import FIGURES, within
 from simulations.reversal.side_by_side.runs import run_many
+from simulations.reversal.tables import committed_curves
 from simulations.reversal.training import tidy
 
 SPARE = Protocol("prefix", final_norm=False, baseline="batch-mean")
@@ -50,23 +52,36 @@ def test_presets_take_their_part_of_the_grid(tmp_path):
         selected(CELLS, "paper", tmp_path)
     path = tmp_path / f"{KIND}-quick.parquet"
     chosen = PROTOCOLS[3]
-    save(world(published_under(chosen), PROTOCOLS), path, kind=KIND, config={}, sidecar={}, overwrite=False)
+    save(world(published_under(chosen), EVERY), path, kind=KIND, config={}, sidecar={}, overwrite=False)
     assert {cell_protocol(c) for c in selected(CELLS, "paper", tmp_path)} == {chosen}
-    nothing = world(published_under(None), PROTOCOLS)
+    nothing = world(published_under(None), EVERY)
     save(nothing, path, kind=KIND, config={}, sidecar={}, overwrite=True)
     with pytest.raises(ResultError, match="keeps none of its protocols"):
         selected(CELLS, "paper", tmp_path)
 
 
 def test_parts_of_the_grid_are_put_together_and_what_they_lack_is_said(tmp_path):
+    """A part without a choice has no columns of protocols, one without prefix none of its error."""
     chosen = PROTOCOLS[3]
-    missing = f"24 of 34 protocols, {PROTOCOLS[10]} first are missing"
-    for name, part, said in (("first", PROTOCOLS[:10], "is not there"), ("second", PROTOCOLS[10:], missing)):
+    default, alone = Protocol("prefix", learning_rate=1e-4), tuple(p for p in EVERY if p not in PROTOCOLS)
+    exact = tuple(p for p in PROTOCOLS if p.reward == "exact")
+    others = tuple(p for p in PROTOCOLS if p != default and p.reward != "exact")
+    for name, part, said in (
+        ("default", (default,), "is not there"),
+        ("exact", exact, "34 of 34 protocols"),
+        ("others", others, f"31 of 34 protocols, {Protocol('prefix')} first are missing"),
+        ("alone", alone, f"13 of 34 protocols, {Protocol('prefix')} first are missing"),
+    ):
         with pytest.raises(ResultError, match=said):
             selected(CELLS, "paper", tmp_path)
         path = tmp_path / f"{KIND}-{name}-quick.parquet"
         save(world(published_under(chosen), part), path, kind=KIND, config={}, sidecar={}, overwrite=False)
     assert {cell_protocol(c) for c in selected(CELLS, "paper", tmp_path)} == {chosen}
+    found = readings(committed_curves("protocols", tmp_path).frame)
+    assert {Protocol(*each.protocol) for each in found} == {*EVERY}
+    assert Protocol(*verdict(found)[1].protocol) == chosen
+    own = world(published_under(None), (default,))
+    assert len(errors_of(own, readings(own)[0], "PG")) == 2 * 2, "two seeds, two evaluations"
 
 
 def test_a_part_is_methods_or_protocols(tmp_path):
@@ -95,7 +110,7 @@ def test_the_plan_of_a_preset_is_its_part(monkeypatch, tmp_path):
         assert (plan.preset, len(plan.configs)) == (preset, cells * seeds)
         assert {config.updates for config in plan.configs} == {updates}
     path = tmp_path / f"{KIND}-quick.parquet"
-    save(world(published_under(PROTOCOLS[3]), PROTOCOLS), path, kind=KIND, config={}, sidecar={}, overwrite=False)
+    save(world(published_under(PROTOCOLS[3]), EVERY), path, kind=KIND, config={}, sidecar={}, overwrite=False)
     monkeypatch.setattr(reversal_plan, "selected", lambda configs, preset: selected(configs, preset, tmp_path))
     plan = plan_reversal(**options | {"preset": "paper", "out": tmp_path / "t.parquet"})
     assert (plan.preset, len(plan.configs)) == ("paper", 7 * 10)
@@ -131,11 +146,36 @@ def test_negative_control_one_figure_off_or_another_order_fails(change):
 
 def test_what_held_before_the_end_alone_is_said_so():
     def errors(protocol, update):
-        return PUBLISHED if protocol == PROTOCOLS[1] and update <= 100 else dict.fromkeys(PUBLISHED, 1e-5)
+        return PUBLISHED if protocol == PROTOCOLS[1] and update <= 150 else dict.fromkeys(PUBLISHED, 1e-5)
 
-    said, best = verdict(readings(world(errors)))
-    assert (said, best.update, Protocol(*best.protocol)) == ("holds when stopped", 50, PROTOCOLS[1])
-    assert verdict(readings(world(errors)), "DG")[0] == "holds", "a figure by itself is reproduced at the end"
+    found = readings(world(errors, updates=(0, 50, 100, 150, 200, 250, 300)))
+    assert {each.update for each in found} == {150, 200, 250, 300}, "three evaluations each"
+    said, best = verdict(found)
+    assert (said, best.update, Protocol(*best.protocol)) == ("holds when stopped", 150, PROTOCOLS[1])
+    assert verdict(found, "DG")[0] == "holds", "a figure by itself is reproduced at the end"
+
+
+def test_the_end_of_short_runs_is_one_when_longer_runs_replace_them():
+    """What held at 1,000 updates is not forgotten at 10,000, and a method that is longer than others ends nothing."""
+
+    def errors(protocol, update):
+        return PUBLISHED if update <= SCREENED else dict.fromkeys(PUBLISHED, 1e-5)
+
+    long = world(errors, PROTOCOLS[1:2], (0, *range(800, 1_201, 50)))
+    said, best = verdict(readings(long))
+    assert (said, best.update, best.last) == ("holds", SCREENED, False)
+    cut = long[(long["label"].str.startswith("PG")) | (long["update"] <= SCREENED)]
+    assert {each.update for each in readings(cut) if each.last} == {SCREENED}
+
+
+def test_any_variant_of_a_method_may_have_been_meant():
+    """PPO with one step is nearest to its figure and above PG, PPO itself is in order."""
+    variants = PUBLISHED | {"PG": 0.31, "PPO": 0.25, "PPO(1 epochs)": 0.311}
+    found = [each for each in readings(world(lambda *_: variants, (Protocol("prefix"),))) if each.last]
+    assert found[0].holds
+    assert found[0].nearest["PPO"] == ("PPO", 0.25)
+    alone = world(lambda *_: variants | {"PPO": 0.9}, (Protocol("prefix"),))
+    assert not any(each.holds for each in readings(alone))
 
 
 def test_short_runs_below_a_figure_are_dropped_and_the_nearest_are_kept_first():
@@ -155,6 +195,11 @@ def test_with_the_mean_of_the_others_dg_alone_is_its_own():
     found = [each for each in readings(table) if each.last and each.error == "sequence_error"]
     assert {Protocol(*each.protocol): each.nearest["DG"][1] for each in found} == {PROTOCOLS[0]: 0.02, alone: 1e-4}
     assert [Protocol(*each.protocol) for each in found if each.holds] == [alone]
+    assert [Protocol(*key) for key in kept_protocols(table)] == [PROTOCOLS[0]], "both are one protocol in long runs"
+    lent = world(lambda *_: PUBLISHED | {"PPO": 0.9, "PPO(1 epochs)": 0.9, "PPO(β=1)": 0.3}, [PROTOCOLS[0], alone])
+    assert {Protocol(*each.protocol) for each in readings(lent) if each.holds} == {PROTOCOLS[0]}, (
+        "a divergence is not lent"
+    )
 
 
 def test_cells_train_and_are_read(tmp_path):
@@ -171,7 +216,7 @@ def test_cells_train_and_are_read(tmp_path):
     assert (table["sequence_error"] >= table["prefix_error"]).all()
     found = readings(table)
     assert {Protocol(*each.protocol) for each in found} == {Protocol("prefix"), SPARE}
-    assert len(found) == 2 * 6 * 2
+    assert len(found) == 2 * 6, "the mean of both evaluations"
     shown = verdict_table(table)
     assert len(shown.rows) == 1 + len(FIGURES)
     assert set(shown.columns[3].cells) <= {"prefix, 0.0003", "prefix, 0.0003, batch-mean baseline, no final norm"}

@@ -37,6 +37,10 @@ def test_the_scaling_claim_is_judged_by_its_ratios(tmp_path, monkeypatch):
         "not run",
         f"10,000 forward rows and 1 seed; {asked} 100,000 and 2",
     )
+    part = table[table["label"] == "PG"]
+    path = save(part, tmp_path / "part.parquet", kind="reversal-scaling", config={"preset": "quick"}, sidecar={})
+    found = scaling(replace(context("smoke"), tables=MeasuredTables([load(path)])))
+    assert judge(claim, None, [], found)[0] in ("holds in regime", "fails"), "a part of a user's own is completed"
     path = save(table, tmp_path / "scaling.parquet", kind="reversal-scaling", config={"preset": "quick"}, sidecar={})
     found = scaling(replace(context("smoke"), tables=MeasuredTables([load(path)])))
     assert [(row.quantity, row.value) for row in found] == [(row.quantity, row.value) for row in rows]

@@ -2,36 +2,38 @@
 
 Published, sequence error at H = 10 and M = 2 [KG §5]: PG about 0.6, PPO 0.3, PMPO 0.1, DG and DG-K(3 %) 1e-4. What
 is called an error is open as well, and so is the number of updates. A reading is the errors of a protocol's methods,
-of one kind, after a number of updates: the median over seeds of the mean of three evaluations, the
-untrained policy's not among them.
+of one kind, after a number of updates: the median over seeds of the mean of three evaluations (of all, where a run
+has fewer), the untrained policy's not among them. Runs end at the last update that all figures have methods at; that
+of the short runs, ``SCREENED``, is an end as well.
 
 * A figure above 0.01 is reproduced within a factor of 2. One of 1e-4 is, at 1e-3 or below: a seed's three evaluations
   have 3,000 answers, 0.3 of which are wrong at 1e-4, so a bound nearer to it would ask for luck.
 * A protocol reproduces the published result if one reading has all five figures and their order, PG > PPO > PMPO and
-  then DG and DG-K. PG's figure alone says little: an untrained policy is within the factor.
+  then DG and DG-K, by some choice among the variants of a method. PG's figure alone says little: an untrained policy
+  is within the factor.
 * It is kept for the long runs unless PG, PPO or PMPO is below half of its figure already, for errors fall. Those with
-  the most figures are first, then the nearest; the first ``KEPT`` are trained on.
+  the most figures are first, then the nearest; the first ``KEPT`` are trained on. One that was tried with DG alone
+  stands for the protocol that the other methods were trained under.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
+from itertools import product
 from typing import Any
 
 import pandas as pd
 from rich.table import Table
 
+from simulations.reversal.readings.published import FACTOR, FIGURES, SMALL, distance, within
 from simulations.reversal.summary import FINAL_EVALUATIONS
 
 __all__ = [
     "ERRORS",
-    "FIGURES",
     "KEPT",
     "PROTOCOL",
-    "Figure",
+    "SCREENED",
     "ProtocolReading",
     "errors_of",
     "kept_protocols",
@@ -39,7 +41,7 @@ __all__ = [
     "readings",
     "verdict",
     "verdict_table",
-    "within",
+    "with_defaults",
 ]
 
 PROTOCOL = ["reward", "final_norm", "head", "baseline", "learning_rate"]
@@ -47,46 +49,15 @@ PROTOCOL = ["reward", "final_norm", "head", "baseline", "learning_rate"]
 ERRORS = tuple(f"{prefix}{kind}_error" for kind in ("sequence", "token", "prefix") for prefix in ("", "greedy_"))
 """What may have been called the error, by column; ``prefix`` is one minus that reward, and the others one minus the
 other two."""
-FACTOR = 2.0
-SMALL, SMALL_BOUND = 0.01, 1e-3
+SCREENED = 1_000
+"""Updates of the short runs."""
 _ALONE = "leave-one-out"
 """The baseline that is tried with DG alone."""
+_DIVERGENCE = "PPO(β"
+"""What begins the names of methods whose steps do not scale with the advantage."""
 _DEFAULTS: Mapping[str, Any] = {"final_norm": True, "head": "zero", "baseline": "mean"}
 KEPT = 2
 """Protocols that are trained at the published size, at most."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A published error, and the methods that may have been meant."""
-
-    published: float
-    names: tuple[str, ...]
-
-
-FIGURES: Mapping[str, Figure] = MappingProxyType(
-    {
-        "PG": Figure(0.6, ("PG",)),
-        "PPO": Figure(0.3, ("PPO", "PPO(1 epochs)", "PPO(β=0.1)", "PPO(β=1)")),
-        "PMPO": Figure(0.1, ("PMPO",)),
-        "DG": Figure(1e-4, ("DG",)),
-        "DG-K(3 %)": Figure(1e-4, ("token gate(3 %)", "zero-price", "row gate(3 %)")),
-    }
-)
-
-
-def within(error: float, published: float) -> bool:
-    """Return whether an error reproduces a published one."""
-    if published < SMALL:
-        return error <= SMALL_BOUND
-    return published / FACTOR <= error <= published * FACTOR
-
-
-def distance(error: float, published: float) -> float:
-    """Return how many powers of ten an error is from a published one; 0 at or below the bound of a small one."""
-    if published < SMALL:
-        return max(0.0, math.log10(max(error, SMALL_BOUND) / SMALL_BOUND))
-    return abs(math.log10(max(error, SMALL_BOUND) / published))
 
 
 @dataclass(frozen=True)
@@ -101,16 +72,45 @@ class ProtocolReading:
         One of ``ERRORS``.
     update : int
     last : bool
-        It is the runs' last evaluation.
-    nearest : mapping of str to (str, float)
-        Of each figure the method that is nearest to it, and its error.
+        It is the last evaluation that all figures have.
+    errors : mapping of str to mapping of str to float
+        Of each figure the methods that may have been meant, and their errors.
     """
 
     protocol: tuple[Any, ...]
     error: str
     update: int
     last: bool
-    nearest: Mapping[str, tuple[str, float]]
+    errors: Mapping[str, Mapping[str, float]]
+
+    @property
+    def end(self) -> bool:
+        """Whether it is an end of runs: the last one, or that of the short runs."""
+        return self.last or self.update == SCREENED
+
+    @property
+    def nearest(self) -> dict[str, tuple[str, float]]:
+        """Of each figure the method that is nearest to it, the first among equals, and its error.
+
+        Where the published result is there, the methods that give it.
+        """
+        return self._published or {
+            name: min(there.items(), key=lambda each: distance(each[1], FIGURES[name].published))
+            for name, there in self.errors.items()
+        }
+
+    @property
+    def _published(self) -> dict[str, tuple[str, float]] | None:
+        """A choice of methods with all figures, in their order; None if there is none."""
+        there = [
+            [each for each in methods.items() if within(each[1], FIGURES[name].published)]
+            for name, methods in self.errors.items()
+        ]
+        for choice in product(*there):
+            pg, ppo, pmpo, *rest = (error for _, error in choice)
+            if pg > ppo > pmpo > max(rest):
+                return dict(zip(self.errors, choice, strict=True))
+        return None
 
     @property
     def reproduced(self) -> list[str]:
@@ -118,15 +118,9 @@ class ProtocolReading:
         return [name for name, (_, error) in self.nearest.items() if within(error, FIGURES[name].published)]
 
     @property
-    def ordered(self) -> bool:
-        """Whether the errors are in the published order."""
-        pg, ppo, pmpo, *rest = (error for _, error in self.nearest.values())
-        return pg > ppo > pmpo > max(rest)
-
-    @property
     def holds(self) -> bool:
         """Whether it is the published result."""
-        return len(self.reproduced) == len(FIGURES) and self.ordered
+        return self._published is not None
 
     @property
     def open(self) -> bool:
@@ -154,7 +148,7 @@ def readings(table: pd.DataFrame) -> list[ProtocolReading]:
     """Return every reading of a table of the study, update 0 left out.
 
     A protocol that lacks a figure's methods has none: one that was tried with DG alone reads the others of the mean
-    of the whole group, whose steps are the same.
+    of the whole group, whose steps are the same, but for PPO's with its divergence in the loss.
     """
     table = _smoothed(table)
     errors, cell = [error for error in ERRORS if error in table], [*PROTOCOL, "name"]
@@ -167,7 +161,8 @@ def readings(table: pd.DataFrame) -> list[ProtocolReading]:
             alike = every.get((*key[:3], "mean", key[4]))
             if alike is None:
                 continue
-            whole = pd.concat([alike.drop("DG", level="name"), part])
+            names = alike.index.get_level_values("name")
+            whole = pd.concat([alike[(names != "DG") & ~names.str.startswith(_DIVERGENCE)], part])
         found += _of_protocol(key, whole)
     return found
 
@@ -180,27 +175,34 @@ def errors_of(table: pd.DataFrame, reading: ProtocolReading, method: str) -> pd.
     where = dict(zip(PROTOCOL, reading.protocol, strict=True))
     if where["baseline"] == _ALONE and method != "DG":
         where["baseline"] = "mean"
-    table = _with_defaults(table)
+    table = with_defaults(table)
     found = _smoothed(table[(table[PROTOCOL] == pd.Series(where)).all(axis=1)])
     columns = ["label", *PROTOCOL, "seed", "update"]
     return found[found["name"] == method].rename(columns={reading.error: "error"})[[*columns, "error"]]
 
 
-def _with_defaults(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with the columns of protocols that ones without a choice have not."""
-    return table.assign(**{name: value for name, value in _DEFAULTS.items() if name not in table})
+def with_defaults(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the columns of protocols; a part that has none of them was measured with the defaults."""
+    columns = {name: table.get(name, pd.Series(value, table.index)) for name, value in _DEFAULTS.items()}
+    return table.assign(
+        **{
+            name: column.astype(object).where(column.notna(), _DEFAULTS[name]).astype(type(_DEFAULTS[name]))
+            for name, column in columns.items()
+        }
+    )
 
 
 def _smoothed(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table without update 0 in which every error is the mean of three evaluations, the last ones so far."""
-    table = _with_defaults(table[table["update"] > 0])
+    table = with_defaults(table[table["update"] > 0])
     table = table.assign(name=[_name(label) for label in table["label"]])
     errors = [error for error in ERRORS if error in table]
     run = [*PROTOCOL, "name", "seed"]
     table = table.sort_values([*run, "update"], kind="stable")
     rolled = table.groupby(run, sort=False)[errors].rolling(FINAL_EVALUATIONS, min_periods=1).mean()
     table[errors] = rolled.to_numpy()
-    return table
+    runs = table.groupby(run, sort=False)["update"]
+    return table[runs.cumcount() + 1 >= runs.transform("size").clip(upper=FINAL_EVALUATIONS)]
 
 
 def _name(label: str) -> str:
@@ -210,25 +212,18 @@ def _name(label: str) -> str:
 
 
 def _of_protocol(key: tuple[Any, ...], medians: pd.DataFrame) -> Iterator[ProtocolReading]:
-    last = int(medians.index.get_level_values("update").max())
     for error in medians.columns:
-        by_update = medians[error].unstack("name").dropna(how="all")
-        for update, row in by_update.iterrows():
-            values = _nearest({str(name): value for name, value in row.dropna().items()})
-            if values is not None:
-                yield ProtocolReading(key, str(error), int(str(update)), int(str(update)) == last, values)
-
-
-def _nearest(errors: Mapping[str, float]) -> dict[str, tuple[str, float]] | None:
-    """Return of each figure the method nearest to it, the first among equals; None where a figure has none."""
-    values = {}
-    for name, figure in FIGURES.items():
-        there = [(distance(errors[method], figure.published), method) for method in figure.names if method in errors]
-        if not there:
-            return None
-        method = min(there, key=lambda each: each[0])[1]
-        values[name] = method, errors[method]
-    return values
+        whole = {}
+        for update, row in medians[error].unstack("name").dropna(how="all").iterrows():
+            values = {str(name): float(value) for name, value in row.dropna().items()}
+            figures = {
+                name: {method: values[method] for method in figure.names if method in values}
+                for name, figure in FIGURES.items()
+            }
+            if all(figures.values()):
+                whole[int(str(update))] = figures
+        for update, figures in whole.items():
+            yield ProtocolReading(key, str(error), update, update == max(whole), figures)
 
 
 def kept_protocols(table: pd.DataFrame) -> list[tuple[Any, ...]]:
@@ -238,7 +233,12 @@ def kept_protocols(table: pd.DataFrame) -> list[tuple[Any, ...]]:
     """
     ends = [each for each in readings(table) if each.last and each.open]
     ends.sort(key=lambda each: (-len(each.reproduced), each.distance, each.protocol[0] != "prefix"))
-    return list(dict.fromkeys(each.protocol for each in ends))[:KEPT]
+    return list(dict.fromkeys(_trained_under(each.protocol) for each in ends))[:KEPT]
+
+
+def _trained_under(protocol: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the protocol that all methods were trained under."""
+    return tuple("mean" if value == _ALONE else value for value in protocol)
 
 
 def verdict(found: Sequence[ProtocolReading], figure: str | None = None) -> tuple[str, ProtocolReading | None]:
@@ -254,7 +254,7 @@ def verdict(found: Sequence[ProtocolReading], figure: str | None = None) -> tupl
             return each.distance - len(each.reproduced) * 10
         return distance(each.nearest[figure][1], FIGURES[figure].published)
 
-    ends = [each for each in true if each.last]
+    ends = [each for each in true if each.end]
     said = "holds" if ends else "holds when stopped" if true else "fails"
     return said, min(ends or true or found, key=off, default=None)
 
@@ -262,7 +262,7 @@ def verdict(found: Sequence[ProtocolReading], figure: str | None = None) -> tupl
 def verdict_table(table: pd.DataFrame) -> Table:
     """Return the verdict on each figure and on all together, as a table for the terminal."""
     found = readings(table)
-    ends = [each for each in found if each.last]
+    ends = [each for each in found if each.end]
     shown = Table("published", "verdict", "at the end", "protocol", "updates", "error", "measured")
     shown.title = "published errors; at the end: protocols with it at the last evaluation, by some error, of all"
     for figure in (None, *FIGURES):

@@ -6,23 +6,24 @@ The rule is :mod:`simulations.reversal.readings.protocols`. The grid is read fro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from simulations.results.table_sizes import sizes_of_runs
-from simulations.reversal.protocols import KIND, PROTOCOLS, STUDY
+from simulations.reversal.protocols import KIND, STUDY, complete
 from simulations.reversal.readings.protocols import (
-    FIGURES,
     PROTOCOL,
     ProtocolReading,
     errors_of,
     protocol_name,
     readings,
     verdict,
+    with_defaults,
 )
-from simulations.reversal.tables import Curves, committed_curves, own_curves
+from simulations.reversal.readings.published import FIGURES
+from simulations.reversal.tables import Curves, committed_curves, joined, own_curves
 from simulations.verification.checks import Context
 from simulations.verification.checks.evidence import Measured, Value
 from simulations.verification.checks.labels import method_of
@@ -37,18 +38,21 @@ _EARLIER = "protocols with all five figures in their order at an earlier evaluat
 def protocols(context: Context) -> list[Measured]:
     """Return the rows of the claim ``reversal-protocols``."""
     own = context.tables.parts(KIND)
-    return protocol_rows(own_curves(own) if own else committed_curves(STUDY))
+    return protocol_rows(joined([committed_curves(STUDY), *([own_curves(own)] if own else [])]))
 
 
 def protocol_rows(found: Curves) -> list[Measured]:
     """Return how many protocols have the published figures, together and each, and the nearest one's errors."""
+    found = replace(found, frame=with_defaults(found.frame))
     read = readings(found.frame)
-    ends = [each for each in read if each.last]
+    ends = [each for each in read if each.end]
     held = _of([each for each in ends if each.holds])
     earlier = [each for each in _of([each for each in read if each.holds]) if each not in held]
     every, whole = _of(ends), {"figure": "all five, in order"}
+    after = {each.protocol: each.update for each in ends if each.holds}
+    updates: dict[str, Value] = {"updates": tuple(str(after[each]) for each in held)} if held else {}
     rows = [
-        _count(COUNTED, held, every, found, {**whole, "at": "the end"}),
+        _count(COUNTED, held, every, found, {**whole, "at": "the end", **updates}),
         _count(_EARLIER, earlier, every, found, {**whole, "at": "an earlier evaluation"}),
     ]
     for figure in FIGURES:
@@ -76,9 +80,8 @@ def _count(
     found: Curves,
     point: dict[str, Value],
 ) -> Measured:
-    """Return a number of protocols, beside how many were tried; those of DG alone do not make the grid larger."""
-    tried = len({astuple(each) for each in PROTOCOLS} & {*every})
-    sizes = {**sizes_of_runs(found.frame), "protocols": tried}
+    """Return a number of protocols, beside how many were tried with all their methods, which the rule asks for."""
+    sizes = {**sizes_of_runs(found.frame), "protocols": len(complete(found.frame))}
     named = tuple(protocol_name(*each) for each in counted)  # type: ignore[arg-type]
     point = {**point, "tried": len(every), **({"protocols": named} if named else {})}
     ends = (float(len(counted)),) * 3

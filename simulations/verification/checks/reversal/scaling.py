@@ -13,7 +13,7 @@ from simulations.errors import ResultError
 from simulations.results.table_sizes import sizes_of, sizes_of_searches
 from simulations.reversal.scaling import KIND, SCALES, measure
 from simulations.reversal.summary import LONGEST, LONGEST_WITHIN
-from simulations.reversal.tables import committed_scaling
+from simulations.reversal.tables import scaling_searches
 from simulations.verification.checks import Context, attributed
 from simulations.verification.checks.evidence import Measured, Value
 from simulations.verification.checks.labels import method_of
@@ -36,11 +36,10 @@ def scaling(context: Context) -> list[Measured]:
 
     ``kondo experiment reversal --study scaling`` measures the same, and can be resumed.
     """
-    found = context.tables.find(KIND)
+    own = context.tables.parts(KIND)
+    found = scaling_searches(own) if own or context.preset != "paper" else None
     if found is None and context.preset != "paper":
-        found = committed_scaling()
-        if found is None:
-            raise ResultError(f"no table of kind {KIND} is committed: give one, or use preset paper to measure it")
+        raise ResultError(f"no table of kind {KIND} is committed: give one, or use preset paper to measure it")
     if found is not None:
         return attributed(scaling_rows(found.frame, found.origin), found.source, sizes_of(found))
     rows = []
@@ -66,8 +65,10 @@ def scaling_rows(table: pd.DataFrame, origin: str) -> list[Measured]:
             if above in sizes and below in sizes:
                 # Where even a size of one is not solved, that counts as half of it.
                 over, under = (sizes[label].clip(lower=0.5).to_numpy() for label in (above, below))
-                most = float(part["most"].iloc[0])
-                low, high = over / np.where(under < most, under, np.inf), np.where(over < most, over, np.inf) / under
+                tried = (float(part.loc[part["label"] == label, "most"].min()) for label in (above, below))
+                most_over, most_under = tried
+                low = over / np.where(under < most_under, under, np.inf)
+                high = np.where(over < most_over, over, np.inf) / under
                 where = point | method_of(below) | method_of(above) | {"against": method_of(below)["method"]}
                 rows.append(_row(f"{within}, {above} / {below}", over / under, origin, where, low, high))
     return rows
