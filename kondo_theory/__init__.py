@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from kondo_theory.moments import gradient_moments
     from kondo_theory.screening import RULES, screen_context
     from kondo_theory.token_trap import critical_rate, stall_point
-    from kondo_theory.training import Answers, AnswerStep, ScreenedStep, measure_flops
+    from kondo_theory.training import Answers, AnswerStep, ScreenedStep, Screening, StreamingGate, measure_flops
 
 __version__ = "0.1.0"
 
@@ -55,7 +55,7 @@ _NAMES = {
     "moments": ("gradient_moments",),
     "screening": ("RULES", "screen_context"),
     "token_trap": ("critical_rate", "stall_point"),
-    "training": ("AnswerStep", "Answers", "ScreenedStep", "measure_flops"),
+    "training": ("AnswerStep", "Answers", "ScreenedStep", "Screening", "StreamingGate", "measure_flops"),
 }
 """Each room, and what the door takes from it; the imports above say the same to type checkers (a test compares)."""
 
@@ -68,6 +68,8 @@ __all__ = [
     "Answers",
     "Gate",
     "ScreenedStep",
+    "Screening",
+    "StreamingGate",
     "advantage",
     "advice",
     "advise",

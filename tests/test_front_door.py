@@ -35,6 +35,8 @@ NAMES = {
         "AnswerStep",
         "Answers",
         "ScreenedStep",
+        "Screening",
+        "StreamingGate",
         "measure_flops",
         "RULES",
         "screen_context",

@@ -29,8 +29,9 @@ __all__ = [
 
 _CAUSES = (
     "dropout; batch normalisation without running statistics; a normaliser that updates in its forward pass;"
-    " parameters that changed in between; a table that all rows share, indexed as rows; arithmetic inside the policy"
-    " that is coarser than its logits' dtype (then give a tolerance)"
+    " parameters that changed in between; observations that were written to since, as a NumPy buffer that they share;"
+    " autocast around one pass alone; a table that all rows share, indexed as rows; arithmetic inside the policy that"
+    " is coarser than its logits' dtype (then give a tolerance)"
 )
 
 

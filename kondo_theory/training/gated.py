@@ -16,6 +16,7 @@ from kondo_theory.training.agreement import require_tolerance, rounding
 from kondo_theory.training.policies import (
     require_graph,
     require_independent_rows,
+    require_optimized,
     require_trainable,
     zero_gradient,
 )
@@ -52,6 +53,7 @@ class GatedStep:
         ranks: Ranks | None = None,
     ) -> None:
         require_trainable(policy)
+        require_optimized(policy, optimizer)
         require_independent_rows(policy)
         require_joined(policy, ranks)
         require_gate(gate)

@@ -57,10 +57,26 @@ def _sizes(observations: Observations, place: str) -> Iterator[tuple[str, int | 
 
 
 def take_rows(observations: Observations, rows: Tensor | slice) -> Observations:
-    """Return the given rows of a tensor, or of every tensor in a tuple, list or mapping."""
+    """Return the given rows of a tensor, or of every tensor in a tuple, list or mapping.
+
+    A mapping stays of its type, so that what can be read as an attribute still can, where the type takes a mapping.
+    """
     if isinstance(observations, Tensor):
         return observations[rows]
     if isinstance(observations, Mapping):
-        return {key: take_rows(value, rows) for key, value in observations.items()}
+        return _like(observations, {key: take_rows(value, rows) for key, value in observations.items()})
     parts = [take_rows(value, rows) for value in observations]
     return type(observations)(*parts) if hasattr(observations, "_fields") else tuple(parts)
+
+
+def _like(observations: Mapping[Any, Any], values: dict[Any, Any]) -> Mapping[Any, Any]:
+    """Return a mapping of the same type with other values."""
+    kind: Any = type(observations)
+    if kind is dict:
+        return values
+    try:
+        found = kind(values)
+    except (TypeError, ValueError):
+        return values
+    same = isinstance(found, Mapping) and found.keys() == values.keys()
+    return found if same and all(found[key] is values[key] for key in values) else values

@@ -18,9 +18,11 @@ __all__ = [
     "log_probabilities",
     "logits_of",
     "pick",
+    "require_gradients",
     "require_graph",
     "require_independent_rows",
     "require_numbers",
+    "require_optimized",
     "require_trainable",
     "wide",
     "zero_gradient",
@@ -31,11 +33,22 @@ _MOST_CATEGORIES = 2**24
 
 
 def require_trainable(policy: nn.Module) -> None:
-    """Refuse a policy without a parameter that learns."""
+    """Refuse what is no module, and a policy without a parameter that learns."""
+    if not isinstance(policy, nn.Module):
+        raise TypeError(f"the policy must be a torch module, got {type(policy).__name__}")
     if not any(parameter.requires_grad for parameter in policy.parameters()):
         raise ValueError(
             f"the policy {type(policy).__name__} has no trainable parameter: at least one must have requires_grad"
         )
+
+
+def require_optimized(policy: nn.Module, optimizer: Any) -> None:
+    """Refuse an optimizer of torch that has none of a policy's parameters; others may have copies of their own."""
+    if not type(optimizer).__module__.startswith("torch.optim"):
+        return
+    held = {id(each) for group in optimizer.param_groups for each in group["params"]}
+    if not any(each.requires_grad and id(each) in held for each in policy.parameters()):
+        raise ValueError("the optimizer must have parameters of the policy that learn, got none of them")
 
 
 def require_independent_rows(policy: nn.Module) -> None:
@@ -160,6 +173,12 @@ def require_graph(log_prob: Tensor) -> None:
         raise ValueError(
             "the policy's logits must depend on a trainable parameter: it was frozen since, or cuts the graph"
         )
+
+
+def require_gradients() -> None:
+    """Refuse inference mode, in which no graph can be made."""
+    if torch.is_inference_mode_enabled():
+        raise ValueError("a step must be taken outside of torch.inference_mode, in which there are no gradients")
 
 
 def zero_gradient(policy: nn.Module, output: Tensor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -49,7 +50,7 @@ class Screening:
         return one_line(self, ("actions", "surprisal", "log_policy", "log_prob"))
 
 
-def require_vectors(size: int, screening: Screening, check: bool, **vectors: Tensor | None) -> None:
+def require_vectors(size: int, screening: Screening, check: bool, **vectors: Any) -> None:
     """Refuse what would broadcast to another gradient: everything must be a vector of the batch's length.
 
     Parameters
@@ -72,6 +73,9 @@ def require_vectors(size: int, screening: Screening, check: bool, **vectors: Ten
     for name, vector in (vectors | {"actions": screening.actions, "surprisal": screening.surprisal}).items():
         if vector is None:
             continue
+        if not isinstance(vector, Tensor):
+            hint = ": of a pair the first, such as group_advantage(…)[0]" if isinstance(vector, tuple) else ""
+            raise TypeError(f"{name} must be a tensor, got {type(vector).__name__}{hint}")
         if tuple(vector.shape) != (size,):
             raise ValueError(f"{name} must be a vector of the batch's length {size}, got {tuple(vector.shape)}")
         if name == "actions":

@@ -121,7 +121,7 @@ class Selection:
 
 def require_gate(gate: Any) -> None:
     """Refuse what is no gate, such as the rate of one."""
-    if not (gate is None or isinstance(gate, StreamingGate) or callable(gate)):
+    if not (gate is None or isinstance(gate, Gate | StreamingGate)):
         raise TypeError(f"gate must be a Gate, a StreamingGate or None, got {gate!r}")
 
 

@@ -16,6 +16,7 @@ from kondo_theory.training.policies import (
     draw,
     log_probabilities,
     pick,
+    require_gradients,
     require_independent_rows,
     require_numbers,
     wide,
@@ -87,9 +88,9 @@ class ScreenedStep(QuickRowStep):
     Raises
     ------
     ValueError
-        If no parameter of the policy is trainable, it has a batch normalisation layer that uses the batch's
-        statistics, the tolerance is negative or NaN, the normaliser's name is unknown, or nobody averages the
-        gradients over the given ranks.
+        If no parameter of the policy is trainable or the optimizer's, it has a batch normalisation layer that uses
+        the batch's statistics, the tolerance is negative or NaN, the normaliser's name is unknown, or nobody averages
+        the gradients over the given ranks.
 
     Examples
     --------
@@ -299,6 +300,7 @@ class ScreenedStep(QuickRowStep):
         clear: bool,
     ) -> None:
         """Write the gradient for coefficients (B,), and count it."""
+        require_gradients()
         size, whole = len(selection.keep), len(selection.keep) if self.ranks is None else selection.n_valid
         rows = None if self.gate is None else selection.rows
         n_kept = size if rows is None else len(rows)

@@ -36,6 +36,8 @@ class Tail(nn.Module):
         What goes into the first of these blocks, for each token of the batch that is going to be read.
     """
 
+    reads_sources = True
+
     def __init__(self, model: Any, blocks: int) -> None:
         super().__init__()
         body = _shared(model.base_model)

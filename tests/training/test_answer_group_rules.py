@@ -36,7 +36,8 @@ def test_an_answer_step_keeps_the_subset_of_largest_variance_of_each_group(k):
     for rewards, mine in zip(REWARDS[:2], kept[:2], strict=True):
         best = max(float(rewards[list(chosen)].var(correction=0)) for chosen in combinations(range(4), k))
         assert float(rewards[mine].var(correction=0)) == pytest.approx(best, rel=1e-12)
-    step = AnswerStep(small_model(), sgd(small_model().parameters()), Gate(price=0.5 - k), rule="max-variance")
+    model = small_model()
+    step = AnswerStep(model, sgd(model.parameters()), Gate(price=0.5 - k), rule="max-variance")
     assert torch.equal(step.select(answers_of(3, 4), advantage, groups=4).keep, selection.keep)
     assert step.counts.screened_positions == 0, "it looks at advantages alone: no forward pass"
 

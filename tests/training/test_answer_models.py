@@ -155,25 +155,6 @@ def test_any_causal_model_has_the_gradient_of_the_masked_full_batch(name, level)
     assert relative_error(own_gradients(model), expected) < (1e-6 if "single" in name else 1e-10)
 
 
-class Placed(Wrapped):
-    """It asks where its tokens stand in the batch, and takes them from there."""
-
-    def forward(self, input_ids, sources):
-        assert torch.equal(ragged().tokens.flatten()[sources], input_ids)
-        return super().forward(ragged().tokens.flatten()[sources])
-
-
-def test_a_model_that_asks_is_told_where_its_tokens_stand():
-    model = Placed()
-    step, selection = update(model, Gate(price=1e9))
-    assert step.counts.backward_rows == 0
-    assert not any(each.any() for each in own_gradients(model))
-    step, selection = update(model, micro_tokens=50)
-    assert step._model._head is not None
-    expected = masked_gradients(Wrapped(), ragged(), advantages(), selection.keep, ragged().answered.sum())
-    assert relative_error(own_gradients(model), expected) < 1e-10
-
-
 @pytest.mark.long
 @pytest.mark.parametrize(
     "compiled", [lambda m: torch.compile(m, backend="eager"), lambda m: m.compile(backend="eager")]

@@ -1,7 +1,9 @@
 """Steps on answers in a loop: what an error leaves, several updates on a batch, what waits, other devices."""
 
 import contextlib
+import copy
 import dataclasses
+import pickle
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ from torch import nn
 
 from kondo_theory.gate import Gate
 from kondo_theory.training import Answers, AnswerStep
-from kondo_theory.training.answers import ppo_loss, select_answers
+from kondo_theory.training.answers import policy_loss, ppo_loss, select_answers
 from kondo_theory.training.answers.rules import LEVELS
 
 
@@ -92,16 +94,71 @@ def test_a_loss_that_is_no_number_is_refused_before_it_is_written():
     assert own_gradients(model) == [None] * len(before)
 
 
+@pytest.mark.parametrize("loss", [ppo_loss(0.2), policy_loss], ids=["PPO", "policy gradient"])
 @pytest.mark.parametrize("screened_once", [True, False])
-def test_several_updates_on_one_batch_keep_the_ratio_to_the_policy_that_was_screened(screened_once):
+def test_several_updates_on_one_batch_keep_the_ratio_to_the_policy_that_was_screened(screened_once, loss):
+    """Without a ratio answers are ranked by the policy as it is, and screened again each time."""
     model = small_model()
-    step = AnswerStep(model, sgd(model.parameters()), Gate(rate=1.0), loss=ppo_loss(0.2))
+    step = AnswerStep(model, sgd(model.parameters()), Gate(rate=1.0), loss=loss)
     answers, gaps = step.screen(ragged()) if screened_once else ragged(), []
     for _ in range(3):
         step.update(answers, advantages())
         gaps.append(step.counts.largest_gap)
     assert gaps[0] < 1e-12
-    assert (gaps[1] > 1e-4) == screened_once, "answers without log-probabilities are screened again each time"
+    assert (gaps[1] > 1e-4) == (screened_once or loss is not policy_loss)
+
+
+@pytest.mark.parametrize("screens", [True, False])
+def test_answers_that_are_written_to_are_another_batch(screens):
+    """Buffers that are filled again: neither their masks nor their screening are those of before."""
+    first, second = ragged(seed=0), ragged(seed=3, padding="left")
+    buffers = [each.clone() for each in (first.tokens, first.attention_mask.long(), first.answer_mask.long())]
+    answers = Answers(*buffers)
+    options = {} if screens else {"rule": "abs-advantage"}
+    options |= {"loss": ppo_loss(0.2)} if screens else {}
+    model, expected = small_model(), small_model()
+    step, plain = (
+        AnswerStep(each, torch.optim.SGD(each.parameters(), lr=0.0), Gate(rate=0.5), **options)
+        for each in (model, expected)
+    )
+    step.update(answers, advantages())
+    for buffer, new in zip(buffers, (second.tokens, second.attention_mask, second.answer_mask), strict=True):
+        buffer.copy_(new)
+    selection = step.update(answers, advantages())
+    assert not bool((selection.keep & ~second.answered).any())
+    plain.update(second, advantages())
+    assert relative_error(own_gradients(model), own_gradients(expected)) < 1e-12
+
+
+@pytest.mark.parametrize(
+    "loss", [lambda new, old, c: -(new * c).mean(), lambda new, old, c: -(new[:, None] * c)], ids=["mean", "square"]
+)
+def test_a_loss_that_is_not_of_each_token_is_refused(loss):
+    model = small_model()
+    with pytest.raises(ValueError, match=r"the loss must have a number for each token, shape \(\d+,\), got \("):
+        AnswerStep(model, sgd(model.parameters()), Gate(rate=0.5), loss=loss).update(ragged(), advantages())
+    assert not any(each is not None for each in own_gradients(model))
+
+
+def test_a_step_can_be_pickled_and_copied():
+    model = small_model()
+    step = AnswerStep(model, sgd(model.parameters()), Gate(rate=0.5))
+    step.update(ragged(), advantages())
+    for again in (pickle.loads(pickle.dumps(step)), copy.deepcopy(step)):
+        assert again.counts == step.counts
+        answers = ragged()
+        again.update(answers, advantages())
+        assert again.screened(answers).log_prob is not None
+
+
+def test_a_step_within_inference_mode_is_refused_in_its_own_words():
+    model = small_model()
+    step = AnswerStep(model, sgd(model.parameters()), Gate(rate=0.5))
+    with (
+        torch.inference_mode(),
+        pytest.raises(ValueError, match=r"a step must be taken outside of torch\.inference_mode"),
+    ):
+        step.update(ragged(), advantages())
 
 
 def test_answers_that_are_gone_leave_no_screening_behind():

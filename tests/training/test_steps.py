@@ -9,6 +9,7 @@ from steps import ONE_POLICY, STEPS, Answering, N, Screened, Sequence, Stacked
 from waiting import Waits
 
 from kondo_theory.gate import Gate
+from kondo_theory.training import AnswerStep, ScreenedStep
 from simulations.networks import stacked
 
 GATES = (None, Gate(rate=0.25), Gate(price=0.0), Gate(price=-1e9), Gate(price=0.0, temperature=0.5))
@@ -115,9 +116,25 @@ def test_a_policy_with_nothing_to_train_is_refused(kind):
 
 
 @pytest.mark.parametrize("kind", ONE_POLICY)
-def test_a_rate_in_place_of_a_gate_is_refused_at_once(kind):
-    with pytest.raises(TypeError, match=r"gate must be a Gate, a StreamingGate or None, got 0\.03"):
-        kind(0.03)
+@pytest.mark.parametrize("gate", [0.03, lambda score: score > 0], ids=["rate", "function"])
+def test_a_rate_in_place_of_a_gate_is_refused_at_once(kind, gate):
+    with pytest.raises(TypeError, match=r"gate must be a Gate, a StreamingGate or None, got (0\.03|<function)"):
+        kind(gate)
+
+
+@pytest.mark.parametrize("step", [ScreenedStep, AnswerStep])
+def test_an_optimizer_of_another_policy_is_refused(step):
+    policy, other = torch.nn.Linear(2, 3), torch.nn.Linear(2, 3)
+    with pytest.raises(ValueError, match="the optimizer must have parameters of the policy that learn, got none"):
+        step(policy, torch.optim.SGD(other.parameters(), lr=0.1), Gate(rate=0.1))
+    step(policy, torch.optim.SGD([policy.bias, *other.parameters()], lr=0.1), Gate(rate=0.1))
+
+
+@pytest.mark.parametrize("step", [ScreenedStep, AnswerStep])
+def test_what_is_no_module_is_refused(step):
+    policy = torch.nn.Linear(2, 3)
+    with pytest.raises(TypeError, match="the policy must be a torch module, got function"):
+        step(lambda each: policy(each), torch.optim.SGD(policy.parameters(), lr=0.1), Gate(rate=0.1))
 
 
 def test_a_frozen_layer_that_would_be_trained_all_the_same_is_refused():

@@ -54,10 +54,34 @@ def test_the_loop_on_answers_keeps_a_quarter_and_never_what_has_no_advantage():
     assert not kept[:SIZE].any()
 
 
+def test_the_loop_in_half_precision_has_the_gradient_of_the_loop_without():
+    """bfloat16 in place of float16, whose products some CPUs do not have; the scale does not matter."""
+    space = names() | {"device": "cpu"}
+    space["model"].float()
+    advantage = space["advantage"].float()
+    whole = replace(space["whole"], log_prob=space["whole"].log_prob.float())
+    space["step"] = AnswerStep(space["model"], space["optimizer"], Gate(rate=0.25), rule="abs-advantage")
+    space |= {"answers": whole, "advantage": advantage}
+    code = snippet("Answers of a language model", 1)
+    assert "float16" in code
+    before = [each.detach().clone() for each in space["model"].parameters()]
+    exec(code.replace("float16", "bfloat16"), space)
+    assert space["step"].counts.updates == 1
+    moved = torch.cat([(each - old).flatten() for each, old in zip(space["model"].parameters(), before, strict=True)])
+    plain = names()
+    plain["model"].float()
+    step = AnswerStep(plain["model"], plain["optimizer"], Gate(rate=0.25), rule="abs-advantage")
+    selection = step.select(whole, advantage)
+    step.backward(whole, advantage, selection)
+    torch.nn.utils.clip_grad_norm_(plain["model"].parameters(), 1.0)
+    slopes = torch.cat([each.grad.flatten() for each in plain["model"].parameters()])
+    assert torch.linalg.vector_norm(moved + 0.1 * slopes) < 0.05 * torch.linalg.vector_norm(moved)
+
+
 def test_several_updates_on_a_batch_need_one_screening():
     space = names()
     space["answers"] = replace(space["whole"], log_prob=None)
-    exec(snippet("Answers of a language model", 1), space | {"AnswerStep": AnswerStep, "Gate": Gate}, space)
+    exec(snippet("Answers of a language model", 2), space | {"AnswerStep": AnswerStep, "Gate": Gate}, space)
     assert space["step"].counts.updates == 4
     assert space["answers"].log_prob is not None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -83,17 +82,23 @@ class Answers:
             allowed = "int32 or int64" if name == "tokens" else "boolean or integers of 0 and 1"
             raise TypeError(f"{name} must be {allowed}, got {value.dtype}")
 
-    @cached_property
+    @property
+    def state(self) -> tuple[int | None, ...]:
+        """What changes when somebody writes to the tokens or a mask through torch."""
+        tensors = (self.tokens, self.attention_mask, self.answer_mask)
+        return tuple(None if each.is_inference() else each._version for each in tensors)
+
+    @property
     def attended(self) -> Tensor:
         """``attention_mask``, boolean (B, L)."""
         return self.attention_mask.bool()
 
-    @cached_property
+    @property
     def answered(self) -> Tensor:
         """``answer_mask``, boolean (B, L)."""
         return self.answer_mask.bool()
 
-    @cached_property
+    @property
     def present(self) -> Tensor:
         """Which rows are answers, boolean (B,): those with an answer token."""
         return self.answered.any(1)

@@ -4,9 +4,9 @@ Both are found out once: the call from the signature of ``forward``, the head fr
 head is a module whose output *is* the model's logits, the same tensor, not written to since, and that acts on each
 position by itself: a linear layer, or what ``get_output_embeddings`` of a Hugging Face model returns, wrapped for
 LoRA or not. Then the model runs without it, and it is applied to the hidden states that count, a chunk at a time.
-Where something follows the head (logits that are scaled, capped or masked, in place or by a hook), where it drops out
-or the model is compiled, the model makes the logits of a micro-batch itself, and from there on they are read by
-chunks as well.
+Where something follows the head (logits that are scaled, capped or masked, in place or by a hook), where it draws or
+keeps anything in its forward pass, where hooks look at its gradients, where it runs within a checkpoint or the model
+is compiled, the model makes the logits of a micro-batch itself, and from there on they are read by chunks as well.
 """
 
 from __future__ import annotations
@@ -19,11 +19,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from kondo_theory.training.answers.heads import is_hooked, is_recomputed, learns_alone, repeats
 from kondo_theory.training.answers.packing import MicroBatch
-from kondo_theory.training.answers.token_log_prob import Autocast, TokenLogProb, token_log_prob
+from kondo_theory.training.answers.token_log_prob import TokenLogProb, token_log_prob
 from kondo_theory.training.policies import fresh_casts, logits_of
 
 __all__ = ["CausalModel"]
+
+
+class _WithinCheckpointError(Exception):
+    """The head runs within a checkpoint, whose backward pass would call it again."""
 
 
 class CausalModel:
@@ -34,18 +39,18 @@ class CausalModel:
     model : nn.Module
         Returns logits (B, L, V), or an object with ``.logits``. Called with ``input_ids=`` if its ``forward`` names
         that, and with the tokens alone otherwise; ``use_cache=False`` goes along where it is named too. Rows are
-        aligned at their first token, so no mask and no positions are needed. A ``forward`` that names ``sources``
-        gets the places of the tokens in the flattened batch, (R, N): it may know something of them already.
+        aligned at their first token, so no mask and no positions are needed. A model with a true attribute
+        ``reads_sources`` is called with ``sources=`` as well, the places of the tokens in the flattened batch, (R,
+        N): it may know something of them already.
     chunk_tokens : int
         Tokens whose logits exist at once.
     """
 
     def __init__(self, model: nn.Module, chunk_tokens: int) -> None:
         self.model, self.chunk_tokens = model, chunk_tokens
-        named = inspect.signature(_innermost(model).forward).parameters
-        self._by_name = "input_ids" in named
-        self._by_source = "sources" in named
-        self._options = {"use_cache": False} if self._by_name and "use_cache" in named else {}
+        self._by_name = _takes(model, "input_ids")
+        self._by_source = bool(getattr(_innermost(model), "reads_sources", False))
+        self._options = {"use_cache": False} if self._by_name and _takes(model, "use_cache") else {}
         self._head: nn.Module | None = None
         self._n_logits = 0  # unknown
 
@@ -67,10 +72,13 @@ class CausalModel:
             raise ValueError(f"answer tokens must be below {self._n_logits}, the model's logits, got {highest}")
         options: dict[str, Any] = {"with_entropy": with_entropy, "with_largest": with_largest}
         with fresh_casts():
-            if self._head is None:
-                logits = logits_of(self._call(batch.tokens, batch.sources), *batch.tokens.shape).flatten(0, 1)
-                return self._read(logits, batch, lambda chosen: chosen, (), options)
-            return self._behind_the_body(self._head, batch, options)
+            if self._head is not None and not is_hooked(self._head):
+                try:
+                    return self._behind_the_body(self._head, batch, options)
+                except _WithinCheckpointError:
+                    self._head = None
+            logits = logits_of(self._call(batch.tokens, batch.sources), *batch.tokens.shape).flatten(0, 1)
+            return self._read(logits, batch, lambda chosen: chosen, (), options)
 
     def _call(self, tokens: Tensor, sources: Tensor | None = None) -> Any:
         options = self._options | ({"sources": sources} if self._by_source else {})
@@ -99,6 +107,8 @@ class CausalModel:
         handed: list[tuple[Tensor, int | None]] = []
 
         def withhold(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+            if is_recomputed():
+                raise _WithinCheckpointError
             hidden.append(args[0])
             return (args[0][:, :0], *args[1:])
 
@@ -127,8 +137,9 @@ class CausalModel:
 
         def note(module: nn.Module, args: Any, output: Any) -> None:
             alone = len(args) == 1 and isinstance(args[0], Tensor) and args[0].shape[:-1] == tokens.shape
-            alone = alone and _learns_alone(module, args[0])
-            calls.append((module, alone, output, output._version if isinstance(output, Tensor) else None))
+            alone = alone and learns_alone(module, args[0]) and repeats(module, args[0])  # unsharded, for now
+            version = output._version if isinstance(output, Tensor) else None
+            calls.append((module, alone, output, version))
 
         devices = sorted({each.device for each in self.model.parameters() if each.device.type == "cuda"}, key=str)
         with ExitStack() as stack:
@@ -141,30 +152,13 @@ class CausalModel:
                     # Before other hooks: what they make of the output is not the head's.
                     stack.callback(module.register_forward_hook(note, prepend=True).remove)
             logits = logits_of(self._call(tokens, sources), *tokens.shape)
-        self._n_logits = logits.shape[-1]
-        heads = [each for each in calls if each[2] is logits and each[3] == logits._version]
-        if not heads:
-            return None
-        head, alone, *_ = heads[-1]  # the outermost, of wrappers that hand on what is in them
-        if sum(module is head for module, *_ in calls) != 1 or any(map(_drops_out, head.modules())):
-            return None  # called twice, or another when its backward pass computes the logits again
-        return head if alone else None
-
-
-def _learns_alone(module: nn.Module, hidden: Tensor) -> bool:
-    """Return whether a gradient goes from a module's output to its own parameters that learn and to nothing else.
-
-    The backward pass of a head asks for those alone: what it borrows from elsewhere would be left without.
-    """
-    with torch.enable_grad(), Autocast.of(hidden)():
-        output = module.forward(hidden.detach())
-    nodes, reached = {output.grad_fn}, set()
-    while nodes:
-        node = nodes.pop()
-        if hasattr(node, "variable"):
-            reached.add(node.variable)
-        nodes.update(before for before, _ in getattr(node, "next_functions", ()))
-    return reached == {each for each in module.parameters() if each.requires_grad}
+            self._n_logits = logits.shape[-1]
+            heads = [each for each in calls if each[2] is logits and each[3] == logits._version]
+            if not heads:
+                return None
+            head, alone, *_ = heads[-1]  # the outermost, of wrappers that hand on what is in them
+            once = sum(module is head for module, *_ in calls) == 1
+            return head if alone and once else None
 
 
 def _version(tensor: Tensor) -> int | None:
@@ -180,11 +174,6 @@ def _require_same(returned: Tensor, log_prob: Tensor) -> None:
         )
 
 
-def _drops_out(module: nn.Module) -> bool:
-    """Return whether a module is dropout, on or off for now: it may be on in a later pass."""
-    return isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0
-
-
 def _uncompiled(model: nn.Module) -> Iterator[nn.Module]:
     """Yield the modules that no compiled one holds: within those, hooks would be compiled too."""
     if not (hasattr(model, "_orig_mod") or getattr(model, "_compiled_call_impl", None)):
@@ -193,10 +182,25 @@ def _uncompiled(model: nn.Module) -> Iterator[nn.Module]:
             yield from _uncompiled(child)
 
 
+def _takes(model: nn.Module, name: str) -> bool:
+    """Return whether a model's ``forward`` names an argument, or hands it on to one that does."""
+    named = inspect.signature(model.forward).parameters
+    inner = _inner(model)
+    hands_on = any(each.kind is each.VAR_KEYWORD for each in named.values())
+    return name in named or (hands_on and inner is not None and _takes(inner, name))
+
+
 def _innermost(model: nn.Module) -> nn.Module:
-    """Return the model behind wrappers: of data parallelism, compilation, low-rank adapters."""
+    """Return the model behind all wrappers."""
+    inner = _inner(model)
+    return model if inner is None else _innermost(inner)
+
+
+def _inner(model: nn.Module) -> nn.Module | None:
+    """Return the model behind a wrapper: of data parallelism, compilation, low-rank adapters; None if it is none."""
     for name in ("module", "_orig_mod"):
         if isinstance(inner := getattr(model, name, None), nn.Module):
-            return _innermost(inner)
+            return inner
     base = getattr(model, "get_base_model", None)
-    return _innermost(base()) if callable(base) and base() is not model else model
+    found = base() if callable(base) else None
+    return found if isinstance(found, nn.Module) and found is not model else None

@@ -32,7 +32,8 @@ def group_places(groups: int | Tensor | None, answers: Answers) -> Tensor:
     if groups is None:
         raise ValueError("groups must be given: the size of the groups, neighbours, or an integer for each row")
     if not isinstance(groups, Tensor) or groups.dtype.is_floating_point or groups.dtype.is_complex:
-        raise TypeError(f"groups must be a size or an integer tensor, got {getattr(groups, 'dtype', type(groups))}")
+        what = groups.dtype if isinstance(groups, Tensor) else type(groups).__name__
+        raise TypeError(f"groups must be a size or an integer tensor, got {what}")
     if tuple(groups.shape) != (B,):
         raise ValueError(f"groups must have a number for each of the {B} rows, got shape {tuple(groups.shape)}")
     return torch.searchsorted(groups.sort().values, groups)

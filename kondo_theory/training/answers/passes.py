@@ -18,7 +18,7 @@ from kondo_theory.training.answers.counts import AnswerCounts
 from kondo_theory.training.answers.losses import TokenLoss, policy_loss
 from kondo_theory.training.answers.packing import MicroBatch, first_row, pack, to_host
 from kondo_theory.training.gated import GatedStep
-from kondo_theory.training.policies import require_graph, require_independent_rows
+from kondo_theory.training.policies import require_gradients, require_graph, require_independent_rows
 from kondo_theory.training.ranks.group import without_reduction
 
 __all__ = ["AnswerPasses"]
@@ -39,11 +39,23 @@ class AnswerPasses(GatedStep):
         self.loss, self.micro_tokens = loss, micro_tokens
         self.counts = AnswerCounts()
         self._model = CausalModel(model, chunk_tokens)
-        self._screened: WeakKeyDictionary[Answers, Answers] = WeakKeyDictionary()
+        self._screened: WeakKeyDictionary[Answers, tuple[Answers, object]] = WeakKeyDictionary()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_screened"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _screened=WeakKeyDictionary())
 
     def screened(self, answers: Answers) -> Answers:
         """Return the answers as ``select`` screened them last; themselves where it did not."""
-        return self._screened.get(answers, answers)
+        return self._screened.get(answers, (answers, None))[0]
+
+    def _screen_once(self, answers: Answers, *, with_entropy: bool) -> None:
+        """Screen answers, unless the loss has ratios to the policy that did before, and they are what they were."""
+        _, state = self._screened.get(answers, (answers, None))
+        if self.loss is policy_loss or state != answers.state:
+            self._screened[answers] = self._screen(answers, with_entropy=with_entropy), answers.state
 
     def _screen(self, answers: Answers, *, with_entropy: bool) -> Answers:
         """Return the answers with the model's own log-probabilities."""
@@ -73,6 +85,7 @@ class AnswerPasses(GatedStep):
         clear: bool,
     ) -> None:
         """Write the gradient of the kept tokens' losses for coefficients (B, L), by micro-batches, and count it."""
+        require_gradients()
         screened, (kept, attended) = self.screened(answers), to_host(keep, answers.attended)
         batches = list(pack(answers, kept, attended, self.micro_tokens))
         flat = coefficient.flatten()
@@ -112,7 +125,11 @@ class AnswerPasses(GatedStep):
             old = screened.log_prob.detach().flatten()[batch.places]
             logits = read.log_prob if read.largest is None else read.largest
             compare_passes(self.counts, read.log_prob, old, self._allowed_gap(logits.unsqueeze(-1), own=own))
-        return self.loss(read.log_prob, old, coefficient).sum()
+        losses = self.loss(read.log_prob, old, coefficient)
+        if losses.shape != coefficient.shape:
+            shapes = f"shape {tuple(coefficient.shape)}, got {tuple(losses.shape)}"
+            raise ValueError(f"the loss must have a number for each token, {shapes}; the step divides their sum")
+        return losses.sum()
 
 
 def _spread(answers: Answers, batches: Sequence[MicroBatch], values: Sequence[Tensor | None]) -> Tensor:

@@ -73,8 +73,9 @@ class AnswerStep(LoggedAnswerStep):
     loss : callable
         The loss of each token: :func:`~kondo_theory.training.answers.policy_loss`,
         :func:`~kondo_theory.training.answers.ppo_loss`, :func:`~kondo_theory.training.answers.truncated_loss`, or
-        another like them. Importance ratios are against ``Answers.log_prob``, or the step's own screening; for
-        several updates on a batch without a sampler's, screen it once: ``answers = step.screen(answers)``.
+        another like them. Importance ratios are against ``Answers.log_prob`` or, without it, the step's own
+        screening: the first of the same ``Answers``, until their tokens or masks are written to. Where the rule needs
+        none, screen them: ``answers = step.screen(answers)``.
     micro_tokens : int
         The most positions of a micro-batch, padding included; a longer row is one by itself.
     chunk_tokens : int
@@ -100,10 +101,10 @@ class AnswerStep(LoggedAnswerStep):
     Raises
     ------
     ValueError
-        If a name is unknown, a number of tokens is below 1, no parameter of the model is trainable, it has a batch
-        normalisation layer that uses the batch's statistics, the tolerance is negative or NaN, the rule does not fit
-        the level or the gate, nobody averages the gradients over the given ranks, or the rule needs the batches of
-        all of them.
+        If a name is unknown, a number of tokens is below 1, no parameter of the model is trainable or the
+        optimizer's, it has a batch normalisation layer that uses the batch's statistics, the tolerance is negative or
+        NaN, the rule does not fit the level or the gate, nobody averages the gradients over the given ranks, or the
+        rule needs the batches of all of them.
 
     Examples
     --------
@@ -199,7 +200,7 @@ class AnswerStep(LoggedAnswerStep):
         if groups is not None:
             self.counts.add_groups(*groups_without_spread(groups, answers, advantage))
         if answers.log_prob is None and self.gate is not None and needs_log_prob(self.rule):
-            self._screened[answers] = self._screen(answers, with_entropy=needs_entropy(self.rule))
+            self._screen_once(answers, with_entropy=needs_entropy(self.rule))
         ranked = rank_answers(
             self.screened(answers),
             advantage,
