@@ -81,7 +81,7 @@ CLAIMS = (
         ),
         derived=False,
         rule=DecisionRule(
-            statistic=f"{MEDIAN_RULE}; {_FINAL}",
+            statistic=f"{MEDIAN_RULE}; {_FINAL}; a mean error is over its evaluations from update 50 on",
             undecided="an interval that straddles its margin",
             judged_from={"updates": 400, "seeds": 2},
             criteria=(

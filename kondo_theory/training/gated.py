@@ -18,6 +18,7 @@ from kondo_theory.training.policies import (
     require_independent_rows,
     require_optimized,
     require_trainable,
+    wide,
     zero_gradient,
 )
 from kondo_theory.training.ranks.group import Ranks, of_its_own, require_joined
@@ -83,10 +84,10 @@ class GatedStep:
         return select_over_ranks(score, self.gate, self.gate_generator, self.ranks, check=check, **given)
 
     def _all_samples(self, advantage: Tensor) -> Selection:
-        """Keep whatever has a number for an advantage, (n,): with ranks, as a part of those of all."""
+        """Keep whatever has a finite advantage, (n,): with ranks, as a part of those of all."""
         if self.ranks is None:
-            return select_samples(advantage, None, check=False)
-        return select_over_ranks(advantage, None, None, self.ranks, check=False)
+            return select_samples(advantage, None, coefficient=advantage, check=False)
+        return select_over_ranks(advantage, None, None, self.ranks, coefficient=advantage, check=False)
 
     def _total(self, number: Tensor) -> Tensor:
         """Return a number summed over the ranks, if there are several."""
@@ -176,7 +177,7 @@ class GatedStep:
 
 def _inner(one: Tensor, other: Tensor) -> Tensor:
     """Return Σ one · other, 0-d; of sharded gradients over all their shards."""
-    product: Any = (one * other).sum()
+    product: Any = (one.to(wide(one.dtype)) * other).sum()
     whole: Tensor = product.full_tensor() if hasattr(product, "full_tensor") else product  # of a DTensor
     return whole
 

@@ -66,7 +66,9 @@ def take_rows(observations: Observations, rows: Tensor | slice) -> Observations:
     if isinstance(observations, Mapping):
         return _like(observations, {key: take_rows(value, rows) for key, value in observations.items()})
     parts = [take_rows(value, rows) for value in observations]
-    return type(observations)(*parts) if hasattr(observations, "_fields") else tuple(parts)
+    if hasattr(observations, "_fields"):
+        return type(observations)(*parts)
+    return parts if isinstance(observations, list) else tuple(parts)
 
 
 def _like(observations: Mapping[Any, Any], values: dict[Any, Any]) -> Mapping[Any, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from kondo_theory.training.observations import Observations, take_rows
 from kondo_theory.training.policies import fresh_casts, log_probabilities, logits_of, pick, require_graph
 
-__all__ = ["first_row_logits", "row_log_prob", "row_logits"]
+__all__ = ["any_row_logits", "row_log_prob", "row_logits"]
 
 
 def row_logits(policy: nn.Module, observations: Observations, size: int) -> Tensor:
@@ -16,9 +17,14 @@ def row_logits(policy: nn.Module, observations: Observations, size: int) -> Tens
         return logits_of(policy(observations), size)
 
 
-def first_row_logits(policy: nn.Module, observations: Observations) -> Tensor:
-    """Return the logits (1, K) of the first row: what a policy depends on, where no row is kept."""
-    return row_logits(policy, take_rows(observations, slice(0, 1)), 1)
+def any_row_logits(policy: nn.Module, observations: Observations, scored: Tensor) -> Tensor:
+    """Return the logits (1, K) of a row: what a policy depends on, where none is kept.
+
+    It is the first of those that are ``scored``, (B,) boolean, if there is one: in a row that is no number a gradient
+    of zero would be none either.
+    """
+    row = scored.to(torch.uint8).argmax().unsqueeze(0)
+    return row_logits(policy, take_rows(observations, row), 1)
 
 
 def row_log_prob(

@@ -5,6 +5,8 @@ It is longer than 300 lines because every option and call of the step is documen
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -24,7 +26,7 @@ from kondo_theory.training.policies import (
 from kondo_theory.training.quick.step import QuickRowStep
 from kondo_theory.training.ranks.group import Ranks
 from kondo_theory.training.records import Screening, StepCounts, require_vectors
-from kondo_theory.training.rows import first_row_logits, row_log_prob, row_logits
+from kondo_theory.training.rows import any_row_logits, row_log_prob, row_logits
 from kondo_theory.training.selection import Selection
 from kondo_theory.training.streaming import StreamingGate
 from kondo_theory.words import choice
@@ -215,8 +217,8 @@ class ScreenedStep(QuickRowStep):
         """Add the gradient of −(scale/n) Σ_kept weight · U · log π(a) to the parameters' own; n: ``normalise``.
 
         Earlier gradients are not cleared. Where nothing is kept the sum is zero: the parameters that the policy uses
-        get a gradient of zero if they have none, and all others stay as they are. After an error everything is as
-        before.
+        get a gradient of zero if they have none, and all others stay as they are. After an error of the step's own
+        everything is as before.
 
         Parameters
         ----------
@@ -232,7 +234,8 @@ class ScreenedStep(QuickRowStep):
             Soft weights of the samples (the delightful policy gradient's σ(χ/η)); by default one.
         scale : float or 0-d tensor
             A loss scale, or the batch's share of those that are accumulated: 1/2 for each of two halves; if the sum
-            is divided by the kept, its share of these.
+            is divided by the kept, its share of these. Over ranks a part of one selection has 1: the sum is divided
+            by what the whole selection is.
 
         Raises
         ------
@@ -240,8 +243,8 @@ class ScreenedStep(QuickRowStep):
             If a dtype does not fit, or the policy does not return logits.
         ValueError
             If the shapes do not match, the scale is not finite, the policy changed since :meth:`act` kept its graph
-            or, with ``check``, the actions did, a value is NaN or infinite, a surprisal is negative, or the two
-            forward passes disagree.
+            (in a way that torch counts: a fused optimizer, or a change of ``.data``, is not seen) or, with ``check``,
+            the actions did, a value is NaN or infinite, a surprisal is negative, or the two forward passes disagree.
         RuntimeError
             By torch, without a gate, if the graph of :meth:`act` has served before.
         """
@@ -263,7 +266,7 @@ class ScreenedStep(QuickRowStep):
     ) -> Tensor:
         """Gate the batch, clear the gradients, backpropagate the kept rows, step the optimizer.
 
-        After an error everything is as before: parameters, gradients and optimizer.
+        After an error of the step's own everything is as before: parameters, gradients and optimizer.
 
         Parameters, errors
             Those of :meth:`select` and :meth:`backward`.
@@ -316,7 +319,8 @@ class ScreenedStep(QuickRowStep):
             return
         with torch.enable_grad():
             if n_kept == 0:
-                loss = first_row_logits(self.policy, observations)
+                scored = selection.score > -math.inf if len(selection.score) == size else selection.keep
+                loss = any_row_logits(self.policy, observations, scored)
             else:
                 log_prob = self._second_pass(observations, screening, rows) if rerun else self._first_pass(screening)
                 coefficient = coefficient.masked_fill(~selection.keep, 0.0) if rows is None else coefficient[rows]
@@ -351,5 +355,6 @@ class ScreenedStep(QuickRowStep):
 
 
 def _coefficient(advantage: Tensor, weight: Tensor | None) -> Tensor:
-    """Return what log π(a) is multiplied by, (B,), without a graph."""
-    return advantage.detach() if weight is None else advantage.detach() * weight.detach()
+    """Return what log π(a) is multiplied by, (B,), without a graph; a product of 16 bits could overflow or vanish."""
+    advantage = advantage.detach()
+    return advantage if weight is None else advantage.to(wide(advantage.dtype)) * weight.detach()

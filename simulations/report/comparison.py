@@ -104,8 +104,8 @@ mnist --study neighbours --preset quick` measured; a test says when it is old.
 * *1/c*, where backward passes cost: S²/(ρE‖g‖²), S along u and c the cost of signal of `optimal-gate`, the backward
   passes to a signal as large as the noise. *ρ/c*, where forward passes cost: S²/E‖g‖², with backward passes for
   nothing. Both are over PG's, {early:.1f} and {late:.1f} thousandths. E‖g‖² = B·Var(ĝ) + ‖E ĝ‖², ĝ the mean of a
-  batch of B. What looks at nothing (`uniform`, `uniform-weighted`) can drop before the forward pass: its ρ/c is then
-  1.0.
+  batch of B. A path along which S is negative counts as none.
+  What looks at nothing (`uniform`, `uniform-weighted`) can drop before the forward pass: its ρ/c is then 1.0.
 * `mnist-screening` counts S/ρ, the length along u for a backward pass: by that surprisal has {surprisal} times
   delight's at 95 %, by 1/c {surprisal_here}.
 * *Stalls on tokens*: alike / learnt / free, as in the second table of [rules.md](rules.md), at 10 % and M = 10. Of

@@ -258,8 +258,8 @@ CLAIMS = (
         ),
         derived=False,
         rule=DecisionRule(
-            statistic=MEDIAN_RULE
-            + "; bisection takes it that what is solved at a size is solved below it, 1, 2 and 4 apart",
+            statistic="median over seeds with their range"
+            "; bisection takes it that what is solved at a size is solved below it, 1, 2 and 4 apart",
             undecided="an interval, from the worse seed to the better, that straddles its margin",
             judged_from={"forward rows": 100_000, "backward rows": 10_000, "seeds": 2},
             criteria=(

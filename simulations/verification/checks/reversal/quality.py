@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -127,11 +128,11 @@ def token_trap_rows(found: Curves, fresh: Curves | None = None) -> list[Measured
     """Return whether token gates stall below the critical rate and learn above it, and at which rewards they stop.
 
     ``fresh``, runs of ``FRESH`` that were trained for this report, are judged with the others, each run by its own
-    control.
+    control; of a seed that the table has as well they are counted in its place.
     """
-    stall: dict[Setting, list[bool]] = {}
-    learn: dict[Setting, list[bool]] = {}
-    gaps: dict[Setting, list[float]] = {}
+    stall: dict[Setting, dict[Any, bool]] = {}
+    learn: dict[Setting, dict[Any, bool]] = {}
+    gaps: dict[Setting, dict[Any, float]] = {}
     rows = []
     parts = [(found, (*BELOW, *ABOVE), "")] + ([(fresh, FRESH, ", trained now")] if fresh else [])
     for part, settings, now in parts:
@@ -139,15 +140,17 @@ def token_trap_rows(found: Curves, fresh: Curves | None = None) -> list[Measured
         for setting in settings:
             if setting in ABOVE:
                 (here,) = runs.paired(setting, TOKEN)
-                learn.setdefault(setting, []).extend(here["learnt"])
+                learn.setdefault(setting, {}).update(here["learnt"])
                 name, point = f"final training reward, {setting}{now}", {"trained now": bool(now)}
                 rows.append(runs.row(name, here["final_reward"], setting, TOKEN, point))
                 continue
             here, controls = runs.paired(setting, TOKEN, ADVANTAGE)
-            stall.setdefault(setting, []).extend(stalled(here.loc[seed], controls.loc[seed]) for seed in here.index)
+            stall.setdefault(setting, {}).update(
+                {seed: stalled(here.loc[seed], controls.loc[seed]) for seed in here.index}
+            )
             predicted, exact = predicted_reward(setting), _exact_reward(setting)
             assert predicted is not None
-            gaps.setdefault(setting, []).extend((here["late_reward"] - predicted).abs())
+            gaps.setdefault(setting, {}).update((here["late_reward"] - predicted).abs())
             against = f"{setting} (predicted {predicted:.3f}; exact baseline {exact:.3f})"
             foreseen = {"predicted": predicted, "predicted, exact baseline": exact}
             rows += [
@@ -160,18 +163,23 @@ def token_trap_rows(found: Curves, fresh: Curves | None = None) -> list[Measured
                 )
             ]
     middle, low, high = (
-        max(float(statistic(gap)) for gap in gaps.values()) for statistic in (np.median, np.min, np.max)
+        max(float(statistic(list(gap.values()))) for gap in gaps.values())
+        for statistic in (np.median, np.min, np.max)
     )
     worst = {"side": "below", "setting": "worst"}
     every = _together([part for part, *_ in parts])
     below, above = (_at_any(every.frame, settings, TOKEN, ADVANTAGE) for settings in (BELOW, ABOVE))
     n_below = sum(map(len, stall.values()))
     return [
-        *shares("share of runs below the critical rate that stall", stall, every, below, {"side": "below"}),
-        *shares("share of runs above the critical rate that learn", learn, every, above, {"side": "above"}),
+        *shares("share of runs below the critical rate that stall", _lists(stall), every, below, {"side": "below"}),
+        *shares("share of runs above the critical rate that learn", _lists(learn), every, above, {"side": "above"}),
         taken_from(every, below, "|stalled reward − predicted|, worst setting", (middle, low, high), n_below, worst),
         *rows,
     ]
+
+
+def _lists(by_seed: Mapping[Setting, Mapping[Any, bool]]) -> dict[Setting, list[bool]]:
+    return {setting: list(runs.values()) for setting, runs in by_seed.items()}
 
 
 def _together(parts: Sequence[Curves]) -> Curves:

@@ -162,7 +162,8 @@ def _final(runs: pd.DataFrame) -> FloatArray:
 
 
 def _mean_error(runs: pd.DataFrame) -> pd.Series:
-    return runs.groupby("seed")["token_error"].mean()
+    """Return the mean token error over the evaluations of training, by seed; that of the untrained policy is none."""
+    return runs[runs["update"] > 0].groupby("seed")["token_error"].mean()
 
 
 def _beside(label: str | None) -> dict[str, Value]:
