@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -84,6 +85,38 @@ def test_several_updates_on_a_batch_need_one_screening():
     exec(snippet("Answers of a language model", 2), space | {"AnswerStep": AnswerStep, "Gate": Gate}, space)
     assert space["step"].counts.updates == 4
     assert space["answers"].log_prob is not None
+
+
+def test_the_weights_of_several_epochs_have_the_gradient_of_the_clipped_surrogate():
+    driver = Screened(Gate(rate=0.5))
+    advantage = driver.screen()
+    policy, observations, drawn = driver.policy, driver.observations, driver.screening
+    space = {"step": driver.step, "policy": policy, "observations": observations, "advantage": advantage}
+    space |= {"actions": drawn.actions, "surprisal": drawn.surprisal}
+    last = []
+
+    def update(observations, screening, advantage, *, weight):
+        """What the step is asked for in the last epoch: its gradient, and that of the surrogate at its policy."""
+        selection = driver.step.select(screening, advantage, weight=weight)
+        log_policy = policy(observations).log_softmax(-1)
+        ratio = (log_policy.gather(1, drawn.actions[:, None])[:, 0] + drawn.surprisal).exp()
+        surrogate = torch.minimum(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage)
+        loss = -(surrogate * selection.keep).sum() / len(advantage)
+        expected = torch.autograd.grad(loss, list(policy.parameters()))
+        policy.zero_grad()
+        driver.step.backward(observations, screening, advantage, selection, weight=weight)
+        last.append((expected, [each.grad.clone() for each in policy.parameters()], float((weight == 0).sum())))
+        with torch.no_grad():
+            for each in policy.parameters():
+                each -= 3.0 * each.grad
+
+    space["step"] = SimpleNamespace(update=update)
+    exec(snippet("Several epochs, a critic, several heads", 0), space)
+    assert len(last) == 4
+    assert last[-1][2] > 0, "some are clipped"
+    for expected, found, _ in last:
+        for one, other in zip(expected, found, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
 
 
 def test_what_is_said_of_group_baselines():
