@@ -52,6 +52,7 @@ def test_a_cell_that_kills_every_dask_worker_is_reported_and_the_others_finish(
 
     It gives up on cells that wait on the same worker as well, at once where no failure is allowed.
     """
+    monkeypatch.setattr("simulations.sweeps.executors._WAIT_FOR_WORKERS_SECONDS", 600)  # they restart, slowly if busy
     monkeypatch.setattr(cluster.scheduler, "allowed_failures", allowed_failures)
     sweep = Sweep("deadly", cells.kills_always, ({"a": tuple(range(6))},))
     with pytest.raises(SweepError, match=r"a=3: killed its worker, again and again"):
