@@ -125,3 +125,23 @@ def test_negative_control_an_error_on_answers_that_moves_fails(label, error):
     found, reason = robust(on_answers=((label, error),))
     assert found == "fails"
     assert label in reason
+
+
+def test_methods_of_unlike_seeds_are_compared_at_those_that_both_have():
+    found = answers()
+    frame = found.frame
+    few = frame[(frame["label"] != "DG(η=3)") | (frame["seed"] == 0)]
+    more = frame[frame["label"] == "DG"].assign(seed=frame["seed"] + 100)
+    rows = {row.quantity: row for row in answer_rows(replace(found, frame=pd.concat([few, more], ignore_index=True)))}
+    assert rows["mean token error, DG(η=3) / DG"].seeds == 1
+    everyone = {row.quantity: row for row in answer_rows(found)}
+    assert rows["mean token error, DG(η=0.3) / DG"].value == everyone["mean token error, DG(η=0.3) / DG"].value
+
+
+def test_the_untrained_policy_is_no_part_of_a_mean_error():
+    found, name = answers(), "mean token error, DG(η=3) / DG"
+    chosen = found.frame["label"] == "DG(η=3)"
+    for update, moves in ((0, False), (50, True)):  # a control
+        error = found.frame["token_error"].mask(chosen & (found.frame["update"] == update), 0.9)
+        rows = answer_rows(replace(found, frame=found.frame.assign(token_error=error)))
+        assert (next(row.value for row in rows if row.quantity == name) != pytest.approx(1.0)) == moves

@@ -136,8 +136,8 @@ def answer_rows(found: Curves) -> list[Measured]:
     runs = {label: frame[frame["label"] == label] for label in there}
     rows = [row for label in there for row in _answers(label, runs[label], found)]
     for label in (label for label in there if label.startswith("DG(")):
-        both = pd.concat([runs[label], runs["DG"]])
-        ratio = _mean_error(runs[label]) / _mean_error(runs["DG"])
+        both = _at_common_seeds(runs[label], runs["DG"])
+        ratio = (_mean_error(runs[label]) / _mean_error(runs["DG"])).dropna()
         at = method_of(label) | _beside("DG")
         rows.append(over_seeds(f"mean token error, {label} / DG", ratio.to_numpy(np.float64), found, both, at))
     for label in (label for label in there if ", η=" in label):
@@ -159,6 +159,12 @@ def _answers(label: str, runs: pd.DataFrame, found: Curves) -> Iterator[Measured
 
 def _final(runs: pd.DataFrame) -> FloatArray:
     return final(runs, "token_error")
+
+
+def _at_common_seeds(runs: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    """Return the curves of two methods at the seeds that both have."""
+    seeds = {*runs["seed"]} & {*others["seed"]}
+    return pd.concat([each[each["seed"].isin(seeds)] for each in (runs, others)])
 
 
 def _mean_error(runs: pd.DataFrame) -> pd.Series:
