@@ -47,7 +47,8 @@ def language_model_quality() -> Figure:
     caption(f"""Reward of sampled answers of SmolLM2-135M over {count(curves["updates"])} updates of 32 answers,
         against updates, answers that went through the model a second time, and CPU seconds of training on one
         thread. Points: measured, means of {count(curves.groupby(["label", "task"])["seed"].nunique())} seeds with
-        the range over them; 100 evaluation prompts, 500 at the end.""")
+        the range over them; 100 evaluation prompts, 500 at the end. Runs were not all on one machine, nor alone on
+        it, so that seconds are a rough guide.""")
     return figure
 
 
