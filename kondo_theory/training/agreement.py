@@ -25,6 +25,7 @@ __all__ = [
     "require_tolerance",
     "rounding",
     "state_of",
+    "version_of",
 ]
 
 _CAUSES = (
@@ -209,6 +210,11 @@ def require_surprisal(surprisal: Tensor) -> None:
     raise ValueError(
         f"surprisal must be finite and at least 0, for it is -log of a probability, got {value:.6g}{hint}"
     )
+
+
+def version_of(tensor: Tensor) -> int | None:
+    """Return the version of a tensor, which moves with every change in place; None in inference mode, without one."""
+    return None if tensor.is_inference() else tensor._version
 
 
 def state_of(policy: Any) -> tuple[int, ...]:

@@ -162,7 +162,8 @@ def selected(configs: Sequence[ReversalConfig], preset: str, directory: Path = C
         path = directory / f"{KIND}-quick.parquet"
         raise ResultError(f"preset paper trains what the quick table of study {STUDY} keeps, and {path} is not there")
     frame = joined(map(read_curves, parts)).frame
-    if missing := [str(protocol) for protocol in PROTOCOLS if protocol not in complete(frame)]:
+    whole = complete(frame)
+    if missing := [str(protocol) for protocol in PROTOCOLS if protocol not in whole]:
         lacking = f"{len(missing)} of {len(PROTOCOLS)} protocols, {missing[0]} first"
         raise ResultError(
             f"preset paper trains what the whole quick table of study {STUDY} keeps: {lacking} are missing"

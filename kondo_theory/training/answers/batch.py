@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from kondo_theory.training.agreement import version_of
 from kondo_theory.training.display import one_line
 
 __all__ = ["Answers"]
@@ -85,8 +86,7 @@ class Answers:
     @property
     def state(self) -> tuple[int | None, ...]:
         """What changes when somebody writes to the tokens or a mask through torch."""
-        tensors = (self.tokens, self.attention_mask, self.answer_mask)
-        return tuple(None if each.is_inference() else each._version for each in tensors)
+        return tuple(map(version_of, (self.tokens, self.attention_mask, self.answer_mask)))
 
     @property
     def attended(self) -> Tensor:

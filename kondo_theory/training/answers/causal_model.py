@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from kondo_theory.training.agreement import version_of
 from kondo_theory.training.answers.heads import is_hooked, is_recomputed, learns_alone, repeats
 from kondo_theory.training.answers.packing import MicroBatch
 from kondo_theory.training.answers.token_log_prob import TokenLogProb, token_log_prob
@@ -116,7 +117,7 @@ class CausalModel:
             learning = tuple(each for each in module.parameters() if each.requires_grad)
             found.append(self._read(hidden[-1].flatten(0, 1), batch, module.forward, learning, options))
             made = found[-1].log_prob.view(1, -1, 1).clone()  # sharding wants no views as outputs
-            handed.append((made, _version(made)))
+            handed.append((made, version_of(made)))
             return made
 
         with ExitStack() as hooks:
@@ -126,7 +127,7 @@ class CausalModel:
         if len(found) != 1:
             raise RuntimeError(f"the model's head must be called once a forward pass, got {len(found)} calls")
         returned = logits_of(output, 1, len(batch.positions))
-        if not (returned is handed[0][0] and _version(returned) == handed[0][1] is not None):  # wrappers may copy
+        if not (returned is handed[0][0] and version_of(returned) == handed[0][1] is not None):  # wrappers may copy
             _require_same(returned, found[0].log_prob)
         return found[0]._replace(log_prob=returned[0, :, 0])
 
@@ -159,10 +160,6 @@ class CausalModel:
             head, alone, *_ = heads[-1]  # the outermost, of wrappers that hand on what is in them
             once = sum(module is head for module, *_ in calls) == 1
             return head if alone and once else None
-
-
-def _version(tensor: Tensor) -> int | None:
-    return None if tensor.is_inference() else tensor._version
 
 
 def _require_same(returned: Tensor, log_prob: Tensor) -> None:
