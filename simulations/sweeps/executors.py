@@ -27,6 +27,8 @@ __all__ = ["Executor", "executor"]
 _CONNECT_SECONDS = 10
 _WAIT_FOR_WORKERS_SECONDS = 60
 _LOOK_SECONDS = 10
+_LOOK_FOR_WORKERS_SECONDS = 1
+"""While there is none: those that a cell kills, and a nanny starts again, are there for moments."""
 _POLL_SECONDS = 0.01
 _IN_FLIGHT = 2
 """Chunks handed out for each worker: one to compute, and one waiting so that the worker does not."""
@@ -173,7 +175,7 @@ class _Room:
         """
         while not finished.has_ready():
             time.sleep(_POLL_SECONDS)
-            if time.monotonic() - self._looked > _LOOK_SECONDS:
+            if time.monotonic() - self._looked > (_LOOK_SECONDS if self._found else _LOOK_FOR_WORKERS_SECONDS):
                 self._look()
             if time.monotonic() - self._seen > _WAIT_FOR_WORKERS_SECONDS + _LOOK_SECONDS:
                 raise SweepError("all Dask workers are gone: start some and run again to go on")

@@ -3,6 +3,7 @@
 import os
 import signal
 
+import dask
 import pytest
 import sweep_cells as cells
 from distributed import Client, LocalCluster
@@ -10,6 +11,7 @@ from small_sweeps import DRAWS, HERE, PRODUCT
 
 from simulations.results.tables import load
 from simulations.sweeps import Sweep, run_sweep
+from simulations.sweeps.executors import _Room
 from simulations.sweeps.run import SweepError
 
 
@@ -17,7 +19,11 @@ from simulations.sweeps.run import SweepError
 def cluster():
     path = os.environ.get("PYTHONPATH", "")
     os.environ["PYTHONPATH"] = f"{HERE}{os.pathsep}{path}"  # worker processes import the tests' cells
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as found:
+    with (
+        # A worker that was lost a quarter of a minute ago and is away at that moment is let go for good otherwise.
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1h"}),
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as found,
+    ):
         yield found
     os.environ["PYTHONPATH"] = path
 
@@ -52,12 +58,46 @@ def test_a_cell_that_kills_every_dask_worker_is_reported_and_the_others_finish(
 
     It gives up on cells that wait on the same worker as well, at once where no failure is allowed.
     """
-    monkeypatch.setattr("simulations.sweeps.executors._WAIT_FOR_WORKERS_SECONDS", 600)  # they restart, slowly if busy
     monkeypatch.setattr(cluster.scheduler, "allowed_failures", allowed_failures)
     sweep = Sweep("deadly", cells.kills_always, ({"a": tuple(range(6))},))
     with pytest.raises(SweepError, match=r"a=3: killed its worker, again and again"):
         run_sweep(sweep, tmp_path, scheduler=cluster.scheduler_address)
     assert set(load(tmp_path, partial=True).frame["a"]) == {0, 1, 2, 4, 5}
+
+
+class Clock:
+    """A clock that only sleeping moves, the work that it ends, and workers who are there at some of its times."""
+
+    def __init__(self, there, ready):
+        self.now, self.there, self.ready = 0.0, there, ready
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def nthreads(self):
+        return {"tcp://host:1": 1} if self.there(self.now) else {}
+
+    def has_ready(self):
+        return self.now > self.ready
+
+
+@pytest.mark.parametrize("phase", range(5))
+def test_workers_that_come_and_go_are_no_loss_whenever_they_are_looked_for(monkeypatch, phase):
+    clock = Clock(lambda now: (now + phase) % 5 < 2, ready=400)
+    monkeypatch.setattr("simulations.sweeps.executors.time", clock)
+    _Room(clock).wait(clock)
+    assert clock.now > 400
+
+
+def test_workers_that_are_away_for_more_than_a_minute_are_lost(monkeypatch):
+    clock = Clock(lambda now: now < 100, ready=400)
+    monkeypatch.setattr("simulations.sweeps.executors.time", clock)
+    with pytest.raises(SweepError, match="all Dask workers are gone"):
+        _Room(clock).wait(clock)
+    assert 160 < clock.now < 190
 
 
 def test_workers_that_go_for_good_end_the_sweep_in_one_line_and_what_is_done_is_kept(tmp_path, monkeypatch):
