@@ -19,7 +19,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from kondo_theory.training.observations import Observations, batch_size
-from kondo_theory.training.policies import fresh_casts, log_probabilities, logits_of, require_trainable
+from kondo_theory.training.policies import (
+    fresh_casts,
+    log_probabilities,
+    logits_of,
+    require_gradients,
+    require_trainable,
+)
 
 __all__ = ["FlopsPerSample", "measure_flops"]
 
@@ -53,10 +59,11 @@ def measure_flops(policy: nn.Module, observations: Observations) -> FlopsPerSamp
     Raises
     ------
     TypeError, ValueError
-        If the policy does not give logits, or has nothing to train.
+        If the policy does not give logits, or has nothing to train, or in inference mode.
     NotImplementedError
         If it uses a kernel whose matrix products cannot be counted; the message names it.
     """
+    require_gradients("FLOPs must be counted")
     require_trainable(policy)
     size, parameters = batch_size(observations), [each for each in policy.parameters() if each.requires_grad]
     buffers = [(buffer, buffer.detach().clone()) for buffer in policy.buffers()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -43,9 +44,15 @@ def require_trainable(policy: nn.Module) -> None:
 
 
 def require_optimized(policy: nn.Module, optimizer: Any) -> None:
-    """Refuse an optimizer of torch that has none of a policy's parameters; others may have copies of their own."""
+    """Refuse an optimizer of torch that has none of a policy's parameters, or needs the loss again and again.
+
+    Optimizers of others may have copies of the parameters.
+    """
     if not type(optimizer).__module__.startswith("torch.optim"):
         return
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    if closure is not None and closure.default is inspect.Parameter.empty:
+        raise ValueError(f"the optimizer must step by gradients it is given, got {type(optimizer).__name__}")
     held = {id(each) for group in optimizer.param_groups for each in group["params"]}
     if not any(each.requires_grad and id(each) in held for each in policy.parameters()):
         raise ValueError("the optimizer must have parameters of the policy that learn, got none of them")
@@ -175,10 +182,10 @@ def require_graph(log_prob: Tensor) -> None:
         )
 
 
-def require_gradients() -> None:
+def require_gradients(what: str = "a step must be taken") -> None:
     """Refuse inference mode, in which no graph can be made."""
     if torch.is_inference_mode_enabled():
-        raise ValueError("a step must be taken outside of torch.inference_mode, in which there are no gradients")
+        raise ValueError(f"{what} outside of torch.inference_mode, in which there are no gradients")
 
 
 def zero_gradient(policy: nn.Module, output: Tensor) -> None:

@@ -90,9 +90,9 @@ class ScreenedStep(QuickRowStep):
     Raises
     ------
     ValueError
-        If no parameter of the policy is trainable or the optimizer's, it has a batch normalisation layer that uses
-        the batch's statistics, the tolerance is negative or NaN, the normaliser's name is unknown, or nobody averages
-        the gradients over the given ranks.
+        If no parameter of the policy is trainable or the optimizer's, the optimizer needs the loss several times a
+        step (LBFGS), the policy has a batch normalisation layer that uses the batch's statistics, the tolerance is
+        negative or NaN, the normaliser's name is unknown, or nobody averages the gradients over the given ranks.
 
     Examples
     --------

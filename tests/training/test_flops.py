@@ -142,6 +142,11 @@ def test_a_kernel_that_hides_its_products_is_refused_by_name(body, name):
         measure_flops(Policy(), torch.randn(B, T, D))
 
 
+def test_inference_mode_is_refused():
+    with torch.inference_mode(), pytest.raises(ValueError, match="FLOPs must be counted outside"):
+        measure_flops(PolicyMLP((D, 8, K), seed=0), torch.randn(B, D))
+
+
 def test_everything_is_left_as_it_was():
     policy = nn.Sequential(nn.Dropout(0.5), nn.Linear(D, K), nn.BatchNorm1d(K))
     policy(torch.randn(B, D)).sum().backward()

@@ -131,6 +131,13 @@ def test_an_optimizer_of_another_policy_is_refused(step):
 
 
 @pytest.mark.parametrize("step", [ScreenedStep, AnswerStep])
+def test_an_optimizer_that_needs_the_loss_several_times_is_refused(step):
+    policy = torch.nn.Linear(2, 3)
+    with pytest.raises(ValueError, match="the optimizer must step by gradients it is given, got LBFGS"):
+        step(policy, torch.optim.LBFGS(policy.parameters()), Gate(rate=0.1))
+
+
+@pytest.mark.parametrize("step", [ScreenedStep, AnswerStep])
 def test_what_is_no_module_is_refused(step):
     policy = torch.nn.Linear(2, 3)
     with pytest.raises(TypeError, match="the policy must be a torch module, got function"):

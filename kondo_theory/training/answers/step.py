@@ -102,9 +102,9 @@ class AnswerStep(LoggedAnswerStep):
     ------
     ValueError
         If a name is unknown, a number of tokens is below 1, no parameter of the model is trainable or the
-        optimizer's, it has a batch normalisation layer that uses the batch's statistics, the tolerance is negative or
-        NaN, the rule does not fit the level or the gate, nobody averages the gradients over the given ranks, or the
-        rule needs the batches of all of them.
+        optimizer's, the optimizer needs the loss several times a step (LBFGS), the model has a batch normalisation
+        layer that uses the batch's statistics, the tolerance is negative or NaN, the rule does not fit the level or
+        the gate, nobody averages the gradients over the given ranks, or the rule needs the batches of all of them.
 
     Examples
     --------
