@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from paper_figs.arranging import stack_names
 from paper_figs.language_model.style import language_model_style, task_name
-from paper_figs.marks import draw_measured, reference
-from paper_figs.panels import caption, finding, panels
+from paper_figs.marks import draw_measured, named, reference
+from paper_figs.panels import caption, finding, legend_below, panels
 from paper_figs.style import shown
 from paper_figs.tables import language_model
 from paper_figs.wording import count, number
@@ -26,10 +26,12 @@ def language_model_token_trap() -> Figure:
     blocks = language_model("frozen").frame
     predicted, runs = gate_estimates(blocks).set_index(["task", "gate"]), ends(tables)
     tasks = [task for task in runs["task"].unique() if task in predicted.index.get_level_values("task")]
-    figure, axes = panels(len(tasks), height=2.4)
+    figure, axes = panels(len(tasks), height=2.6)
+    shared: dict[str, Line2D] = {}
     for ax, task in zip(axes, tasks, strict=True):
-        _task(ax, predicted.loc[task], runs[runs["task"] == task])
+        shared |= _task(ax, predicted.loc[task], runs[runs["task"] == task])
         ax.set(xlabel="alignment at the pretrained policy over PG's", ylabel=f"reward gained, {task_name(task)}")
+    legend_below(axes, shared.values())
     caption(f"""Each gate's alignment at the pretrained policy, ⟨E g, ∇J⟩ over ‖∇J‖√E‖g‖² and over that of PG, with
         two standard errors ({count(blocks.groupby("task")["block"].nunique())} blocks of batches), against the
         reward that its runs gained, means of {count(runs.groupby(["label", "task"])["seed"].nunique())} seeds.
@@ -38,8 +40,8 @@ def language_model_token_trap() -> Figure:
     return figure
 
 
-def _task(ax: Axes, predicted: pd.DataFrame, runs: pd.DataFrame) -> None:
-    names, x, y = {}, [], []
+def _task(ax: Axes, predicted: pd.DataFrame, runs: pd.DataFrame) -> dict[str, Line2D]:
+    handles, x, y = {}, [], []
     for label, each in runs.groupby("label", sort=False):
         if label not in predicted.index:
             continue
@@ -51,9 +53,9 @@ def _task(ax: Axes, predicted: pd.DataFrame, runs: pd.DataFrame) -> None:
         x.append(at)
         y.append(gained)
         if style.colour != "0.45":
-            names[shown(label)] = style.colour
+            handles[str(label)] = named(shown(label), style)
     reference(ax, x=0)
     reference(ax, y=0)
     order = pd.Series(x).rank().corr(pd.Series(y).rank())
     finding(ax, f"Order of alignment and of gain agree with rank correlation {number(float(order))}")
-    stack_names(ax, (0.98, 0.05), names)
+    return handles

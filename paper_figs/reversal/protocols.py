@@ -30,6 +30,8 @@ __all__ = ["reversal_protocols"]
 _ROW = 0.13
 """Inches of a protocol."""
 _LEAST = 2.3
+_ASIDE = 0.25
+"""Of a row: methods of equal errors stand one below the other."""
 _SEQUENCE = "sequence_error"
 
 
@@ -86,9 +88,9 @@ def _grid(ax: Axes, ends: Sequence[ProtocolReading]) -> None:
     draw_published(ax, {figure.published: -1.0 for figure in FIGURES.values()})
     for published, names in _by_value().items():
         ax.annotate(names, (published, -1.0), (0, 4), textcoords="offset points", ha="center", va="bottom")
-    for figure in FIGURES:
+    for figure, aside in zip(FIGURES, np.linspace(-_ASIDE, _ASIDE, len(FIGURES)), strict=True):
         errors = [max(SEEN, reading.nearest[figure][1]) for reading in ends]
-        mark_measured(ax, errors, range(len(ends)), _style(figure), ms=4)
+        mark_measured(ax, errors, np.arange(len(ends)) + aside, _style(figure), ms=4)
     ax.set_yticks(range(-1, len(ends)), ["published", *(_short(reading) for reading in ends)])
     ax.set(xscale="log", xlabel="sequence error", ylim=(len(ends) - 0.4, -2.4))
     ax.grid(axis="y", color="0.92", linewidth=0.6)
