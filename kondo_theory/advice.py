@@ -25,7 +25,8 @@ from kondo_theory.words import one_line
 __all__ = ["ASSUMPTIONS", "Advice", "Option", "advise"]
 
 ASSUMPTIONS = {
-    "share": "the reward of an answer is the share of its tokens that are right",
+    "share": "the reward of an answer is the share of its tokens that are right; where only wholly right answers are "
+    "paid, and one answer is right, no gate on tokens by delight stalls",
     "independent": "tokens are right independently of each other, all with the same probability, and the wrong mass "
     "is spread evenly: a policy whose tokens depend on one another breaks the guarantees for whole answers",
     "large": "the batch is large: the noise of hundreds of answers leaks out of a shallow stall, not of a deep one",

@@ -432,6 +432,12 @@ FIGURES = {
         ("mnist-adam", "mnist-curves"),
         "page",
     ),
+    "all-or-nothing": FigureEntry(
+        "drift of a right logit where parts or whole answers are paid, and the token gate in training at both",
+        "paper_figs.tokens.all_or_nothing:all_or_nothing",
+        ("reversal-protocols",),
+        "page",
+    ),
 }
 
 

@@ -44,6 +44,7 @@ from kondo_theory.geometry.quality_cost import (
     surprisal,
 )
 from kondo_theory.token_trap import (
+    all_or_nothing,
     autoregressive_rows,
     groups,
     positions,
@@ -296,6 +297,7 @@ BROADCAST = {
     token_trap.drift: {"p": X, **TRAP, "rate": RATE, "gate": "token"},
     token_trap.low_rates_stall: SMALL,
     token_trap.stall_point: {"rate": RATE, **TRAP, "start": P},
+    all_or_nothing.all_or_nothing_drift: {"p": X, **SMALL, "rate": RATE, "group_size": (2, 3, 4)},
     autoregressive_rows.tied_drift: {"odds": (0.5, 0.9, 2.0), **AFTER, "rate": RATE},
     autoregressive_rows.tied_stall_point: {**AFTER, "rate": (0.1, 0.3, 0.9)},
     positions.masked_share: {"p": P, "n_open": TOKENS},
@@ -396,6 +398,7 @@ SCALARS = {
 """Arguments that must be scalars have one value, as a tuple."""
 
 SHAPES_OF_THEIR_OWN = {
+    all_or_nothing.expected_update: "of shapes (M,), (M, M), (M, M, M), …",
     autoregressive_rows.answer_law: "of shapes (M,), (M, M), (M, M, M), …",
     autoregressive_rows.enumerated_balance: "of shapes (M,), (M, M), (M, M, M), …",
     row_balance.row_balance: "(B, T) arrays",

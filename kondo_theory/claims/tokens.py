@@ -261,4 +261,30 @@ CLAIMS = (
             "late_condition": "α(T²−1)(M−2)/(M−1) − 4T(1−α)",
         },
     ),
+    Claim(
+        id="all-or-nothing",
+        statement=(
+            "Where only wholly right answers are paid, and one answer is right, no gate on tokens by delight stalls: "
+            "a paid answer has no wrong token. No right logit falls, and that of the least likely right token rises. "
+            "The top ρ move a right logit by {low} up to ρ = p^T, then by {middle}, and from ρ = p on by {high}."
+        ),
+        source="here",
+        regime=(
+            "T tokens, in the formulas independent and each right with p > 1/M; the signs for any policy with logits "
+            "of their own for each beginning, or independent tokens, and any gate that keeps no less of a larger "
+            "delight (a rate, a price, DG). Baseline the exact mean, and for the signs a group's too; large batches. "
+            "Nothing is learnt before an answer is right, which p^T of them are. Rewards that count parts have the "
+            "trap (token-trap), and so have several right answers: where the first word a comes with 9/10 and is "
+            "completed with 99/100, b with 1/10 and 1/5, the top 1 % of the tokens move the logit of a by "
+            "{two_right_answers}, the gradient by {two_right_gradient}"
+        ),
+        rule=SIMULATED,
+        formulas={
+            "low": "ρ(1−p)(1−p^T)",
+            "middle": "p^T(1−p)(1−ρ)",
+            "high": "p^T((1−p)² + p(ρ−p))",
+            "two_right_answers": "−801/500000",
+            "two_right_gradient": "711/10000",
+        },
+    ),
 )

@@ -158,6 +158,9 @@ CHECKS: dict[str, Check] = {
         simulate="simulations.verification.checks.bandits.updates.gates_under_adam:gates_under_adam",
         measure="simulations.verification.checks.mnist.steps:gates_under_adam",
     ),
+    "all-or-nothing": Check(
+        simulate="simulations.verification.checks.tokens.all_or_nothing:all_or_nothing",
+    ),
 }
 
 

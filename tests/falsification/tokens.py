@@ -10,6 +10,7 @@ from falsification.statements import probability, refuted, states
 from kondo_theory.screening import RULES
 from kondo_theory.token_trap import drift, low_rates_stall, stall_point, stalling_rates
 from kondo_theory.token_trap import rows as token_rows
+from kondo_theory.token_trap.all_or_nothing import all_or_nothing_drift, expected_update
 from kondo_theory.token_trap.autoregressive_rows import answer_law
 from kondo_theory.token_trap.positions import Positions, percentile_drifts, position_drifts
 from kondo_theory.token_trap.row_balance import row_balance
@@ -210,3 +211,36 @@ def _kept_with_ties(rng):
 def _idle_ties(rng):
     _, P, n, m, law, _ = _tied_batch(rng)
     return m / (P * n) - kept_with_ties(law, P, n, m, "advantage").moving
+
+
+def _policy(rng, concentration=0.7):
+    """Return an autoregressive policy of up to three tokens, from two to four words."""
+    M, T = int(rng.integers(2, 5)), int(rng.integers(1, 4))
+    return [rng.dirichlet(np.full(M, concentration), (M,) * t) for t in range(T)]
+
+
+@states("all-or-nothing", "no right logit falls, and that of the least likely right token rises")
+def _one_right_answer(rng):
+    policies = _policy(rng)
+    chances = [table[(0,) * (t + 1)] for t, table in enumerate(policies)]
+    found = expected_update(policies, rng.uniform(0.001, 1))
+    right = np.array([update[(0,) * (t + 1)] for t, update in enumerate(found)])
+    scale = np.prod(chances) * (1 - np.prod(chances))
+    return np.array([*(right + 1e-13), right[int(np.argmin(chances))] - 1e-9 * scale * (1 - min(chances))])
+
+
+@states("all-or-nothing", "the drift is positive with a group's mean as well, whatever p and the rate")
+def _paid_in_groups(rng):
+    M, T = _sizes(rng)
+    p, S = float(probability(rng)), int(rng.integers(2, 20))
+    return all_or_nothing_drift(p, T, M, rng.uniform(0.001, 1), S) + 1e-15
+
+
+@refuted("all-or-nothing", "no logit of a word that the gradient favours falls, whatever answers are paid")
+def _several_right_answers(rng):
+    policies = _policy(rng)
+    shape = policies[-1].shape
+    paid = rng.random(shape) < 0.4
+    gated, gradient = (expected_update(policies, rate, paid)[0] for rate in (rng.uniform(0.001, 0.2), 1.0))
+    best = int(np.argmax(gradient))
+    return float(gated[best]) + 1e-9

@@ -22,7 +22,7 @@ TITLE = r"Keep (\d+) of 100.*least (\d+) times fewer backward samples to (\d+) %
 SAID = (
     r"gate keeps {kept} digits of 100, needs {fewer} times fewer backward samples",
     r"gate at 3 % keeps the {word}\s+above its price",
-    r"reaches {error} % test error with at least {fewer} times fewer backward samples",
+    r"reaches {error} % test error with at least {fewer} times fewer\s+backward samples",
     r"{fewer} times fewer backward samples to {error} % error on MNIST",
     r"stops learning at the reward that theory predicts, within {near}, when",
 )
