@@ -26,6 +26,7 @@ def language_model_token_trap() -> Figure:
     blocks = language_model("frozen").frame
     predicted, runs = gate_estimates(blocks).set_index(["task", "gate"]), ends(tables)
     tasks = [task for task in runs["task"].unique() if task in predicted.index.get_level_values("task")]
+    blocks = blocks[blocks["task"].isin(tasks)]
     figure, axes = panels(len(tasks), height=2.6)
     shared: dict[str, Line2D] = {}
     for ax, task in zip(axes, tasks, strict=True):

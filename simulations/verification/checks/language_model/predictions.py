@@ -44,6 +44,8 @@ def compared_curves(tables: list[Table]) -> pd.DataFrame:
 def token_trap_rows(blocks: pd.DataFrame, tables: list[Table]) -> list[Measured]:
     """Return the rows: predictions that came true, the token gate by delight by itself, and every gate's alignment.
 
+    Alignments are those on tasks that were trained on.
+
     Parameters
     ----------
     blocks : DataFrame
@@ -65,7 +67,7 @@ def token_trap_rows(blocks: pd.DataFrame, tables: list[Table]) -> list[Measured]
         counted("share of predicted outcomes that came true", *_share(found.true_outcomes, len(found.outcomes))),
         counted("share of predicted orders that came true", *_share(found.true_orders, len(found.orders))),
         _gained(runs),
-        *_alignments(blocks, found, origin),
+        *_alignments(blocks[blocks["task"].isin(set(curves["task"]))], found, origin),
     ]
 
 
