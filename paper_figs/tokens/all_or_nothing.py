@@ -30,8 +30,8 @@ def all_or_nothing(n_tokens: int = 10, vocab_size: int = 2, rate: float = 0.03) 
     _drifts(drifts, n_tokens, vocab_size, rate)
     seeds, length = _curves(curves)
     caption(f"""The top {percent(rate, 1)} of tokens by delight, T = {n_tokens} tokens of M = {vocab_size}. (a) Drift
-        of a right token's logit in parts of the policy gradient's, independent tokens, exact mean as baseline, from the
-        uniform policy on: the reward is the share of right tokens, or 1 for a wholly right answer alone. Lines:
+        of a right token's logit in parts of the policy gradient's, independent tokens, exact mean as baseline, from
+        the uniform policy on: the reward is the share of right tokens, or 1 for a wholly right answer alone. Lines:
         exact. (b) Token reversal, H = {length}, M = 2, a transformer with the last layers of the released code,
         Adam 3e-4, the mean of 10 answers as baseline: share of sampled answers with a wrong token, where the reward
         is that of whole answers or of right beginnings. Filled points: measured on networks, {count(seeds)} seeds
