@@ -22,7 +22,7 @@ def cluster():
     with (
         # A worker that was lost a quarter of a minute ago and is away at that moment is let go for good otherwise.
         dask.config.set({"distributed.deploy.lost-worker-timeout": "1h"}),
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as found,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as found,
     ):
         yield found
     os.environ["PYTHONPATH"] = path
