@@ -24,6 +24,7 @@ from kondo_theory.token_trap.rows import (
     in_chunks,
     kept_shares,
     require_sizes,
+    require_whole,
     surprisals,
     top_drift,
 )
@@ -58,7 +59,8 @@ def all_or_nothing_drift(
     """
     probability = _domain.interval("p", p, 0, 1, "()")
     T, M = require_sizes(n_tokens, vocab_size)
-    rho, S = _domain.number("rate", rate, 0, 1, "(]"), _group_size(group_size)
+    rho = _domain.number("rate", rate, 0, 1, "(]")
+    S = None if group_size is None else require_whole("group_size", group_size, 2)
 
     def chunk(some: FloatArray) -> FloatArray:
         return top_drift(_atoms(some, T, M, S), rho)
@@ -133,15 +135,6 @@ def _atoms(p: FloatArray, T: int, M: int, S: int | None) -> Atoms:
         np.concatenate([above * right, below * right, below * wrong], axis=1),
         np.concatenate([above * (1 - column), below * (1 - column), -below * column], axis=1),
     )
-
-
-def _group_size(given: int | None) -> int | None:
-    if given is None:
-        return None
-    number = _domain.scalar("group_size", given)
-    if not (number >= 2 and np.isfinite(number) and number == np.floor(number)):
-        raise ValueError(f"group_size must be an integer ≥ 2, got {given!r}")
-    return int(number)
 
 
 def _paid(paid: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
+from kondo_theory.advantage import group_advantage
 from kondo_theory.token_trap.autoregressive_rows import answer_law
 from simulations.tokens.dependent import draw_answers, keep_top_answers
 
@@ -46,9 +47,11 @@ def updates(
     """
     words = draw_answers(policies, shape, rng).words
     reward = pay(words)
-    law = answer_law(policies)
-    exact = law.mass @ pay(law.words)
-    advantage = reward - (exact if group_size is None else _group_mean(reward, group_size))
+    if group_size is None:
+        law = answer_law(policies)
+        advantage = reward - law.mass @ pay(law.words)
+    else:
+        advantage, _ = group_advantage(reward, group_size)
     told = [words[..., : t + 1] for t in range(len(policies))]
     chance = np.stack(
         [table[tuple(np.moveaxis(some, -1, 0))] for table, some in zip(policies, told, strict=True)], -1
@@ -62,10 +65,6 @@ def updates(
         np.add.at(total, (batch, *np.moveaxis(told[t], -1, 0)), push[..., t] / shape[1])
         found.append(total - table * total.sum(axis=-1, keepdims=True))
     return found
-
-
-def _group_mean(reward: FloatArray, size: int) -> FloatArray:
-    return np.repeat(reward.reshape(len(reward), -1, size).mean(axis=2), size, axis=1)
 
 
 def chance_at_the_end(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from kondo_theory.token_trap import all_or_nothing as theory
 from simulations.statistics import mean_and_error
-from simulations.tokens.whole_answers import chance_at_the_end, updates
+from simulations.tokens.whole_answers import Pay, chance_at_the_end, updates
 from simulations.verification.checks import Context
 from simulations.verification.checks.evidence import Simulated, Value
 from simulations.verification.checks.tokens.autoregressive_rows import dependent_policy
@@ -49,29 +49,28 @@ LEARNED = 0.9
 _ROUNDING = 1e-12  # where a batch holds more paid tokens than are kept, the update does not depend on the draw
 
 
+def whole(words: NDArray[np.int64]) -> FloatArray:
+    """Pay answers of words 0 alone."""
+    return np.asarray((words == 0).all(axis=-1), dtype=np.float64)
+
+
 def all_or_nothing(
     context: Context,
     formula: Callable[..., FloatArray] = theory.all_or_nothing_drift,
     enumerated: Callable[..., Sequence[FloatArray]] = theory.expected_update,
-    pay: Callable[[NDArray[np.int64]], FloatArray] | None = None,
+    pay: Pay = whole,
 ) -> list[Simulated]:
     """Draw answers, gate their tokens, and compare the updates; then train where whole answers are paid, or parts.
 
     ``formula`` and ``enumerated`` are the predictions, and ``pay`` replaces the simulated rewards of one right
     answer: negative controls.
     """
-    one = pay or whole
-    rows = [_equal(context, index, formula, one) for index in range(len(POINTS))]
+    rows = [_equal(context, index, formula, pay) for index in range(len(POINTS))]
     for index in range(len(DEPENDENT)):
-        rows.extend(_dependent(context, index, enumerated, one))
+        rows.extend(_dependent(context, index, enumerated, pay))
     rows.extend(_two_answers(context, enumerated))
     rows.extend(_trained(context, index) for index in range(len(TRAINED)))
     return rows
-
-
-def whole(words: NDArray[np.int64]) -> FloatArray:
-    """Pay answers of words 0 alone."""
-    return np.asarray((words == 0).all(axis=-1), dtype=np.float64)
 
 
 def _either(words: NDArray[np.int64]) -> FloatArray:
@@ -82,9 +81,7 @@ def _rng(*key: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(9_700, spawn_key=key))
 
 
-def _equal(
-    context: Context, index: int, formula: Callable[..., FloatArray], pay: Callable[..., FloatArray]
-) -> Simulated:
+def _equal(context: Context, index: int, formula: Callable[..., FloatArray], pay: Pay) -> Simulated:
     """Return the drift of a right logit where all tokens are right with the same chance."""
     T, M, p, rate, S = POINTS[index]
     first = np.array([p, *[(1 - p) / (M - 1)] * (M - 1)])
@@ -100,17 +97,17 @@ def _equal(
 
 
 def _dependent(
-    context: Context, index: int, enumerated: Callable[..., Sequence[FloatArray]], pay: Callable[..., FloatArray]
+    context: Context, index: int, enumerated: Callable[..., Sequence[FloatArray]], pay: Pay
 ) -> Iterator[Simulated]:
     """Yield the drift of each right logit after the right beginning, where tokens depend on each other."""
     T, M, rate, seed = DEPENDENT[index]
     policies = dependent_policy(T, M, seed)
-    predicted = enumerated(policies, rate)
+    predicted, ungated = enumerated(policies, rate), theory.expected_update(policies, 1.0)
     found = updates(policies, pay, rate, (N_BATCHES[context.preset], BATCH), _rng(100, index))
     for t in range(T):
         at = (0,) * (t + 1)
         estimate, error = mean_and_error(found[t].reshape(len(found[t]), -1)[:, 0])
-        scale = float(theory.expected_update(policies, 1.0)[t][at])
+        scale = float(ungated[t][at])
         name = f"drift after the right beginning of {t}, T={T}, M={M}, ρ={rate:g}, logits of each beginning"
         point: dict[str, Value] = {"T": T, "M": M, "ρ": rate, "beginning": t, "logits": "of each beginning"}
         yield Simulated(name, float(predicted[t][at]), estimate, error + _ROUNDING, 0.01 * scale, point)
@@ -118,7 +115,7 @@ def _dependent(
 
 def _two_answers(context: Context, enumerated: Callable[..., Sequence[FloatArray]]) -> Iterator[Simulated]:
     """Yield the update of the first word's logit with two right answers, by the gate and by the policy gradient."""
-    paid: ArrayLike = np.array([[True, False], [True, False]])
+    paid = np.array([[True, False], [True, False]])
     for place, rate in enumerate((0.005, 1.0)):
         found = updates(TWO_ANSWERS, _either, rate, (N_BATCHES[context.preset], BATCH), _rng(200, place))
         estimate, error = mean_and_error(found[0][:, 0])
