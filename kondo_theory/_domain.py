@@ -67,6 +67,19 @@ def number(name: str, value: ArrayLike, low: float, high: float, ends: str) -> f
     return float(interval(name, scalar(name, value), low, high, ends))
 
 
+def integers(name: str, value: ArrayLike, least: float, most: float = np.inf) -> FloatArray:
+    """Return ``value`` as floats that are whole, from ``least`` to ``most``."""
+    array = real(name, value)
+    valid = (array >= least) & (array <= most) & np.isfinite(array) & (array == np.floor(array))
+    allowed = f"≥ {least:g}" if most == np.inf else f"in [{least:g}, {most:,g}]"
+    return require(name, array, valid, f"an integer {allowed}")
+
+
+def integer(name: str, value: ArrayLike, least: float, most: float = np.inf) -> int:
+    """Return ``value`` as one integer from ``least`` to ``most``, refusing arrays by name."""
+    return int(integers(name, scalar(name, value), least, most))
+
+
 def require(name: str, array: FloatArray, valid: NDArray[np.bool_] | np.bool_ | bool, allowed: str) -> FloatArray:
     """Return ``array`` if every entry is valid, else name the first one that is not."""
     if not np.all(valid):
@@ -83,8 +96,7 @@ def broadcast(**arrays: FloatArray) -> tuple[FloatArray, ...]:
 
 def arm_count(n_arms: ArrayLike) -> FloatArray:
     """Return K, whole numbers of at least two, as floats."""
-    array = real("n_arms", n_arms)
-    return require("n_arms", array, (array >= 2) & (array == np.floor(array)) & np.isfinite(array), "an integer ≥ 2")
+    return integers("n_arms", n_arms, 2)
 
 
 def probability_pair(p_correct: ArrayLike, p_error: ArrayLike | None) -> tuple[FloatArray, FloatArray]:

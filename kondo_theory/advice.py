@@ -167,7 +167,7 @@ def advise(
     T, M = require_sizes(n_tokens, vocab_size)
     p = require_start(start, M)
     rho = float(_domain.interval("rate", rate, 0, 1, "(]"))
-    H = int(_domain.require("prompt_tokens", _domain.real("prompt_tokens", prompt_tokens), prompt_tokens >= 0, "≥ 0"))
+    H = _domain.integer("prompt_tokens", prompt_tokens, 0)
 
     def stall(gate: str, rule: str) -> float | None:
         if group_size is None:

@@ -275,8 +275,7 @@ def guaranteed_recall(delight: ArrayLike, n_kept: int, relative_error: float) ->
     chi = _domain.finite("delight", delight)
     if chi.ndim != 1 or chi.size == 0:
         raise ValueError(f"delight must be a vector with at least one sample, got shape {chi.shape}")
-    k = np.asarray(_domain.number("n_kept", n_kept, 1, chi.size, "[]"))
-    kept = int(_domain.require("n_kept", k, k == np.floor(k), "an integer"))
+    kept = _domain.integer("n_kept", n_kept, 1, chi.size)
     delta = _domain.number("relative_error", relative_error, 0, 1, "[)")
     lowest = float(np.sort(chi)[-kept])
     stretch = (1 + delta) / (1 - delta)

@@ -212,7 +212,7 @@ def token_share(
     (H·P(row survives) + E[prefix])/(H + T): the prompt of H tokens is needed by every surviving row.
     """
     H = _domain.interval("prompt_length", prompt_length, 0, np.inf, "[)")
-    T = _token_count(n_tokens)
+    T = _domain.integers("n_tokens", n_tokens, 1)
     survivors = surviving_rows(rate, T, correlation, clustering)
     return np.asarray((H * survivors + expected_prefix(rate, T, correlation, clustering)) / (H + T))[()]
 
@@ -224,8 +224,8 @@ def surviving_rows_exact(n_rows: int, n_tokens: int, n_kept: int) -> float:
     1 − C(nT − T, k)/C(nT, k), above 1 − (1 − k/(nT))^T for T ≥ 2 and 0 < k < nT: exactly-k selection spreads keeps.
     Arguments broadcast.
     """
-    rows, tokens = int(_token_count(n_rows, "n_rows")), int(_token_count(n_tokens))
-    k = float(_domain.interval("n_kept", n_kept, 0, rows * tokens, "[]"))
+    rows, tokens = _domain.integer("n_rows", n_rows, 1), _domain.integer("n_tokens", n_tokens, 1)
+    k = _domain.integer("n_kept", n_kept, 0, rows * tokens)
     total = rows * tokens
     places = np.arange(tokens)
     if k > total - tokens:
@@ -237,18 +237,12 @@ def _nonnegative(name: str, value: ArrayLike) -> FloatArray:
     return _domain.interval(name, value, 0, np.inf, "[)")
 
 
-def _token_count(value: ArrayLike, name: str = "n_tokens") -> FloatArray:
-    array = _domain.real(name, value)
-    valid = (array >= 1) & (array == np.floor(array)) & np.isfinite(array)
-    return _domain.require(name, array, valid, "an integer ≥ 1")
-
-
 def _token_arguments(
     rate: ArrayLike, n_tokens: ArrayLike, correlation: ArrayLike
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     q = _domain.interval("rate", rate, 0, 1, "[]")
     r = _domain.interval("correlation", correlation, 0, 1, "[]")
-    q, T, r = np.broadcast_arrays(q, _token_count(n_tokens), r)
+    q, T, r = np.broadcast_arrays(q, _domain.integers("n_tokens", n_tokens, 1), r)
     return q, T, r
 
 

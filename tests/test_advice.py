@@ -75,8 +75,8 @@ def test_the_text_names_what_it_says():
     [
         ({"rate": 0.0}, r"rate must be in \(0, 1\], got 0.0"),
         ({"start": 0.01}, r"start must be in \[1/M, 1\) = \[0.1, 1\), got 0.01"),
-        ({"group_size": 1}, "group_size must be at least 2, got 1"),
-        ({"prompt_tokens": -1}, "prompt_tokens must be ≥ 0, got -1"),
+        ({"group_size": 1}, "group_size must be an integer ≥ 2, got 1"),
+        ({"prompt_tokens": -1}, "prompt_tokens must be an integer ≥ 0, got -1"),
         ({"backward_cost": -1.0}, "backward_cost"),
     ],
 )

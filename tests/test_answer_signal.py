@@ -111,9 +111,9 @@ def test_a_function_is_a_rule_too_and_two_draws_agree():
     ("call", "message"),
     [
         (lambda: answer_signal("luck", *BINARY, 4, 2), "rule must be one of delight, .* got 'luck'"),
-        (lambda: answer_signal("advantage", *BINARY, 1, 1), r"group_size must be in \[2, inf\), got 1\.0"),
-        (lambda: answer_signal("advantage", *BINARY, 4.5, 1), r"group_size must be a whole number, got 4\.5"),
-        (lambda: answer_signal("advantage", *BINARY, 4, 5), r"n_kept must be in \[1, 4\], got 5\.0"),
+        (lambda: answer_signal("advantage", *BINARY, 1, 1), r"group_size must be an integer ≥ 2, got 1\.0"),
+        (lambda: answer_signal("advantage", *BINARY, 4.5, 1), r"group_size must be an integer ≥ 2, got 4\.5"),
+        (lambda: answer_signal("advantage", *BINARY, 4, 5), r"n_kept must be an integer in \[1, 4\], got 5\.0"),
         (lambda: answer_signal("advantage", *BINARY, 4, 2, "median"), "mean must be one of group, kept"),
         (
             lambda: answer_signal("advantage", [0.0, 1.0, 2.0], [0.5, 0.5], 4, 2),

@@ -167,8 +167,8 @@ def test_logit_errors_are_bounded_relative_errors_of_the_surprisal():
         (lambda: top_rate_recall([1.0, 0.0], [0.5, 0.5], 0.1, 0.5, "relative"), "delight must be nonzero"),
         (lambda: top_rate_recall([1.0], [0.5, 0.5], 0.1, 0.5), "vectors of one length"),
         (lambda: undecided_band(1.0, 1.0), r"relative_error must be in \[0, 1\), got 1.0"),
-        (lambda: guaranteed_recall([1.0, 2.0], 3, 0.1), r"n_kept must be in \[1, 2\], got 3.0"),
-        (lambda: guaranteed_recall([1.0, 2.0], 1.5, 0.1), "n_kept must be an integer, got 1.5"),
+        (lambda: guaranteed_recall([1.0, 2.0], 3, 0.1), r"n_kept must be an integer in \[1, 2\], got 3.0"),
+        (lambda: guaranteed_recall([1.0, 2.0], 1.5, 0.1), r"n_kept must be an integer in \[1, 2\], got 1.5"),
         (lambda: surprisal_error_bound(-1.0), r"logit_error must be in \[0, inf\), got -1.0"),
     ],
 )

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from theory_calls import BROADCAST, OTHERWISE, SCALARS
 
 from kondo_theory import gambling, gate, moments, screening, token_trap
 from kondo_theory.advantage import group_advantage
@@ -129,8 +130,8 @@ def test_two_shapes_that_do_not_fit_are_named_and_shown():
         ({"x_start": 1.0}, r"^x_start must be in \(0, 1\), got 1\.0$"),
         ({"x_start": 0.0}, r"^x_start must be in \(0, 1\), got 0\.0$"),
         ({"x_start": 1.5}, r"^x_start must be in \(0, 1\), got 1\.5$"),
-        ({"n_steps": -1}, r"^n_steps must be a whole number ≥ 0, got -1\.0$"),
-        ({"n_steps": 2.5}, r"^n_steps must be a whole number ≥ 0, got 2\.5$"),
+        ({"n_steps": -1}, r"^n_steps must be an integer ≥ 0, got -1\.0$"),
+        ({"n_steps": 2.5}, r"^n_steps must be an integer ≥ 0, got 2\.5$"),
     ],
 )
 def test_the_expected_path_refuses_by_name_and_value(change, message):
@@ -163,3 +164,25 @@ def test_the_expected_path_is_eulers_of_the_mean_update():
         expected.append(z)
     np.testing.assert_allclose(path, expected, rtol=1e-13)
     assert gambling.expected_path(lambda x: 1.0, start, rate, 0).shape == (0,)
+
+
+HALVES = [
+    (function, name, call)
+    for function, call in [*BROADCAST.items(), *OTHERWISE, *SCALARS.items()]
+    for name, value in call.items()
+    if all(type(each) is int for each in (value if isinstance(value, tuple) else (value,)))
+]
+
+
+@pytest.mark.parametrize(("function", "name", "call"), HALVES, ids=lambda case: getattr(case, "__name__", None))
+def test_two_and_a_half_is_never_taken_for_two(function, name, call):
+    """A count with a half is refused by name, or the formula has a value between those of whole counts."""
+    call = {key: value[0] if isinstance(value, tuple) else value for key, value in call.items()}
+    try:
+        found, said = function(**call | {name: call[name] + 0.5}), None
+    except ValueError as error:
+        found, said = None, str(error)
+    if said is None:
+        assert not np.array_equal(found, function(**call))
+    else:
+        assert f"{name} must be an integer" in said

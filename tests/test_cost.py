@@ -134,7 +134,7 @@ def test_exactly_k_against_enumeration():
         (lambda: surviving_rows(0.5, 1.5), "n_tokens must be an integer ≥ 1, got 1.5"),
         (lambda: surviving_rows(0.5, 3, 1.5), r"correlation must be in \[0, 1\], got 1.5"),
         (lambda: surviving_rows(0.5, 3, 0.5, "block"), "clustering must be one of row, run, got 'block'"),
-        (lambda: surviving_rows_exact(2, 2, 5), r"n_kept must be in \[0, 4\], got 5.0"),
+        (lambda: surviving_rows_exact(2, 2, 5), r"n_kept must be an integer in \[0, 4\], got 5.0"),
     ],
 )
 def test_bad_arguments_are_refused_by_name(call, message):

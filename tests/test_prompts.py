@@ -68,12 +68,12 @@ def test_the_wait_is_that_of_the_law_of_visits(n_epochs, xi):
     ("call", "message"),
     [
         (lambda: idle_probability(1.2, 8), r"pass_rate must be in \[0, 1\], got 1\.2"),
-        (lambda: idle_probability(0.2, 2.5), r"group_size must be whole, got 2\.5"),
+        (lambda: idle_probability(0.2, 2.5), r"group_size must be an integer ≥ 1, got 2\.5"),
         (lambda: visit_share(0.2, 0.0), r"exploration must be in \(0, 1\], got 0\.0"),
         (lambda: visit_share(-0.2, 0.5), r"idle must be in \[0, 1\], got -0\.2"),
-        (lambda: visit_share(0.2, 0.5, 1.5), r"longest must be whole or infinite, got 1\.5"),
-        (lambda: visit_probability(-1, 0.5), r"n_idle must be in \[0, inf\), got -1\.0"),
-        (lambda: expected_wait(2.5, 0.5), r"n_epochs must be whole, got 2\.5"),
+        (lambda: visit_share(0.2, 0.5, 1.5), r"longest must be an integer ≥ 0 or ∞, got 1\.5"),
+        (lambda: visit_probability(-1, 0.5), r"n_idle must be an integer ≥ 0, got -1\.0"),
+        (lambda: expected_wait(2.5, 0.5), r"n_epochs must be an integer ≥ 0, got 2\.5"),
     ],
 )
 def test_bad_input_is_refused_by_name_and_value(call, message):

@@ -41,8 +41,7 @@ def spread_probabilities(centre: float, spread: float, n_contexts: int) -> Float
     One set of contexts: scalars only.
     """
     centre, spread = _domain.scalar("centre", centre), _domain.scalar("spread", spread)
-    count = np.asarray(_domain.scalar("n_contexts", n_contexts))
-    n_contexts = int(_domain.require("n_contexts", count, (count >= 1) & (count % 1 == 0), "a whole number ≥ 1"))
+    n_contexts = _domain.integer("n_contexts", n_contexts, 1)
     quantiles = ndtri((np.arange(n_contexts) + 0.5) / n_contexts)
     return np.asarray(expit(centre + spread * quantiles))
 

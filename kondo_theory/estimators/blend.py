@@ -190,7 +190,7 @@ def estimated_blend_error(
     ValueError, TypeError
         If an argument is out of its domain or not real.
     """
-    n = int(_domain.number("n_seen", n_seen, 1, 1e6, "[]"))
+    n = _domain.integer("n_seen", n_seen, 1, 1_000_000)
     best = zero_price_blend(p_correct, n_arms, baseline, batch_size)
     p, K, b, B = (np.asarray(each, dtype=np.float64)[..., None] for each in (p_correct, n_arms, baseline, batch_size))
     counts = np.arange(n + 1)

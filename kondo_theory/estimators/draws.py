@@ -132,8 +132,7 @@ def _scores(scores: ArrayLike) -> FloatArray:
 
 def _counts(n_draws: ArrayLike, n_sure: ArrayLike, n: int) -> tuple[int, int]:
     """Return k and c."""
-    k, c = _domain.scalar("n_draws", n_draws), _domain.scalar("n_sure", n_sure)
-    _domain.require("n_draws", np.asarray(k), k >= 1 and k % 1 == 0, "an integer of at least 1")
+    k, c = _domain.integer("n_draws", n_draws, 1), _domain.scalar("n_sure", n_sure)
     allowed = f"an integer from 0 to {n}, below n_draws unless it is {n}"
     _domain.require("n_sure", np.asarray(c), 0 <= c <= n and c % 1 == 0 and c <= k and (c < k or c == n), allowed)
-    return int(k), int(c)
+    return k, int(c)

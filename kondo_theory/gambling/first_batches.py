@@ -71,7 +71,11 @@ def first_batch(
     """
     sigma = _domain.number("noise", noise, 0, np.inf, "[)")
     s = _domain.number("noisy_share", noisy_share, 0, 1, "()")
-    T, M, n = _whole("n_tokens", n_tokens, 1), _whole("vocab_size", vocab_size, 2), _whole("n_answers", n_answers, 2)
+    T, M, n = (
+        _domain.integer("n_tokens", n_tokens, 1),
+        _domain.integer("vocab_size", vocab_size, 2),
+        _domain.integer("n_answers", n_answers, 2),
+    )
     p, right = 1 / M, np.arange(T + 1.0)
     mass = np.array([comb(T, k) * p**k * (1 - p) ** (T - k) for k in range(T + 1)])
     mean, own = (1 - 1 / n) * (right / T - p), p * (1 - p) / T * (n - 1) / n**2
@@ -107,10 +111,3 @@ def taken_in_noise(
 
     low, high = float(np.log(1e-3)), float(np.log(1e3))
     return float(np.exp(root(missing, low, high))) if missing(high) > 0 else float("inf")
-
-
-def _whole(name: str, value: int, least: int) -> int:
-    number = _domain.number(name, value, least, np.inf, "[)")
-    if number != int(number):
-        raise ValueError(f"{name} must be a whole number, got {value}")
-    return int(number)

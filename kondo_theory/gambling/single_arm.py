@@ -152,8 +152,7 @@ def expected_path(speed: Callable[[float], float], x_start: float, learning_rate
     """
     z = float(logit(_domain.number("x_start", x_start, 0, 1, "()")))
     learning_rate = _domain.number("learning_rate", learning_rate, 0, np.inf, "()")
-    steps = np.asarray(_domain.scalar("n_steps", n_steps))
-    path = np.empty(int(_domain.require("n_steps", steps, (steps >= 0) & (steps % 1 == 0), "a whole number ≥ 0")))
+    path = np.empty(_domain.integer("n_steps", n_steps, 0))
     for step in range(len(path)):
         x = float(expit(z))
         z -= 2 * learning_rate * x * float(expit(-z)) * speed(x)

@@ -129,8 +129,7 @@ def alignment_probability(
     context = SymmetricContext.of(p_correct, n_arms, baseline, p_error, below_one=True)
     right, wrong = context.weights(method, temperature)
     c = _domain.interval("cosine", cosine, 0, 1, "()")
-    N = _domain.finite("n_samples", n_samples)
-    _domain.require("n_samples", N, (N >= 1) & (np.floor(N) == N), "a whole number ≥ 1")
+    N = _domain.integers("n_samples", n_samples, 1)
     gain = right * context.complement * context.error  # parallel part of a success, over α
     drift, noise = wrong * context.baseline * context.p, wrong * context.baseline
     return np.asarray(_aligned(N, context.p, context.error, context.n_arms, gain, drift, noise, _odds(c)))[()]

@@ -248,8 +248,7 @@ def price_weights(p_correct: ArrayLike, rate: ArrayLike) -> tuple[FloatArray, Fl
 
 def _batch(batch_size: ArrayLike, n_kept: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Return B and k as floats, whole and with 1 ≤ k ≤ B."""
-    B, k = np.broadcast_arrays(_domain.finite("batch_size", batch_size), _domain.finite("n_kept", n_kept))
-    _domain.require("batch_size", B, (B >= 1) & (np.floor(B) == B), "an integer ≥ 1")
+    B, k = np.broadcast_arrays(_domain.integers("batch_size", batch_size, 1), _domain.finite("n_kept", n_kept))
     _domain.require("n_kept", k, (k >= 1) & (k <= B) & (k == np.floor(k)), "an integer from 1 to batch_size")
     return B, k
 

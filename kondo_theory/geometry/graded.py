@@ -106,10 +106,12 @@ def evenly_graded(n_arms: int, p_best: float, baseline: float) -> tuple[FloatArr
 
     The first arm has probability ``p_best``, the others share the rest; U = R − b. Scalars only.
     """
-    for name, value in (("n_arms", n_arms), ("p_best", p_best), ("baseline", baseline)):
-        _domain.scalar(name, value)
-    policy = np.array([p_best, *[(1 - p_best) / (n_arms - 1)] * (n_arms - 1)])
-    return policy, np.linspace(1.0, 0.0, n_arms) - baseline
+    K, p, b = (
+        _domain.integer("n_arms", n_arms, 2),
+        _domain.scalar("p_best", p_best),
+        _domain.scalar("baseline", baseline),
+    )
+    return np.array([p, *[(1 - p) / (K - 1)] * (K - 1)]), np.linspace(1.0, 0.0, K) - b
 
 
 def graded_worst_case(n: int) -> tuple[FloatArray, FloatArray]:
@@ -126,8 +128,7 @@ def graded_worst_case(n: int) -> tuple[FloatArray, FloatArray]:
     tends to −√(n₊n₋/((n₊+1)(n₋+1))): −1/2 at K = 3, −0.58 at K = 4, −2/3 at K = 5. A numerical search up to K = 6
     found nothing lower. ``n`` is a scalar only.
     """
-    count = np.asarray(_domain.scalar("n", n))
-    size = int(_domain.require("n", count, (count >= 1) & (np.floor(count) == count), "a whole number ≥ 1"))
+    size = _domain.integer("n", n, 1)
     policy = np.concatenate([[0.4], np.full(size, 0.1 / size), np.full(size, 0.5 / size)])
     rewards = np.concatenate([[0.3], np.ones(size), np.zeros(size)])
     return policy, rewards

@@ -218,9 +218,8 @@ def exact_batch_moments(
     ValueError, TypeError
         If an argument is out of its domain or not real.
     """
-    B, k = _domain.scalar("batch_size", batch_size), _domain.scalar("n_kept", n_kept)
-    _domain.require("batch_size", np.asarray(B), B >= 2 and B % 1 == 0, "an integer ≥ 2")
-    _domain.require("n_kept", np.asarray(k), 1 <= k < B and k % 1 == 0, "an integer from 1 to batch_size − 1")
+    B = _domain.integer("batch_size", batch_size, 2)
+    k = _domain.integer("n_kept", n_kept, 1, B - 1)
     ranks = beta(k + 1, B - k)
     middle, width = float(ranks.mean()), _WIDTH * float(ranks.std())
     inner = [x for x in (*np.atleast_1d(breaks), middle - width, middle, middle + width) if 0 < x < 1]

@@ -128,10 +128,12 @@ class SymmetricContext(Brief):
 
 def symmetric_arms(n_arms: int, p_correct: float, baseline: float) -> tuple[FloatArray, FloatArray]:
     """Return policy and advantage of a symmetric context, shapes (K,), the correct arm first. Scalars only."""
-    for name, value in (("n_arms", n_arms), ("p_correct", p_correct), ("baseline", baseline)):
-        _domain.scalar(name, value)
-    policy = np.array([p_correct, *[(1 - p_correct) / (n_arms - 1)] * (n_arms - 1)])
-    return policy, np.array([1 - baseline, *[-baseline] * (n_arms - 1)])
+    K, p, b = (
+        _domain.integer("n_arms", n_arms, 2),
+        _domain.scalar("p_correct", p_correct),
+        _domain.scalar("baseline", baseline),
+    )
+    return np.array([p, *[(1 - p) / (K - 1)] * (K - 1)]), np.array([1 - b, *[-b] * (K - 1)])
 
 
 def symmetric_moments(

@@ -135,8 +135,8 @@ def answer_signal(
     if levels.ndim != 1 or len(levels) != chance.shape[-1]:
         shapes = f"{chance.shape[-1]} outcomes, got shape {levels.shape}"
         raise ValueError(f"reward must have one value for each of the {shapes}")
-    G = _whole("group_size", group_size, 2, np.inf)
-    k = None if n_kept is None else _whole("n_kept", n_kept, 1, G)
+    G = _domain.integer("group_size", group_size, 2)
+    k = None if n_kept is None else _domain.integer("n_kept", n_kept, 1, G)
     _domain.choice("mean", mean, MEANS)
     counts = _counts(len(levels), G)
     R = np.array([np.repeat(levels, each) for each in counts])  # (groups, G)
@@ -193,9 +193,3 @@ def _log_multinomial(counts: FloatArray) -> FloatArray:
     """Return the log of the number of orders of each group, (groups,)."""
     log_factorial = np.array([lgamma(n + 1) for n in range(int(counts.sum(axis=1).max()) + 1)])
     return np.asarray(log_factorial[counts.sum(axis=1)] - log_factorial[counts].sum(axis=1))
-
-
-def _whole(name: str, value: int, low: int, high: float) -> int:
-    number = _domain.number(name, value, low, high, "[]" if np.isfinite(high) else "[)")
-    _domain.require(name, np.asarray(number), np.asarray(number == np.floor(number)), "a whole number")
-    return int(number)

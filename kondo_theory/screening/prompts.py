@@ -35,7 +35,7 @@ def idle_probability(pass_rate: ArrayLike, group_size: ArrayLike) -> FloatArray:
         If an argument is out of its domain or not real.
     """
     p = _domain.interval("pass_rate", pass_rate, 0, 1, "[]")
-    p, G = _domain.broadcast(pass_rate=p, group_size=_whole("group_size", group_size, 1))
+    p, G = _domain.broadcast(pass_rate=p, group_size=_domain.integers("group_size", group_size, 1))
     return np.asarray(p**G + (1 - p) ** G)[()]
 
 
@@ -52,7 +52,7 @@ def visit_probability(n_idle: ArrayLike, exploration: ArrayLike, longest: ArrayL
         m ≥ 0, whole or infinite: how many idle visits count at most.
     """
     z, e, m = _domain.broadcast(
-        n_idle=_whole("n_idle", n_idle, 0), exploration=_exploration(exploration), longest=_longest(longest)
+        n_idle=_domain.integers("n_idle", n_idle, 0), exploration=_exploration(exploration), longest=_longest(longest)
     )
     return np.asarray(e ** np.minimum(z, m))[()]
 
@@ -97,7 +97,9 @@ def expected_wait(n_epochs: ArrayLike, exploration: ArrayLike) -> FloatArray:
     exploration : (...) array
         ξ in (0, 1].
     """
-    T, e = _domain.broadcast(n_epochs=_whole("n_epochs", n_epochs, 0), exploration=_exploration(exploration))
+    T, e = _domain.broadcast(
+        n_epochs=_domain.integers("n_epochs", n_epochs, 0), exploration=_exploration(exploration)
+    )
     return np.asarray(1 + T * (1 - e) / e)[()]
 
 
@@ -107,9 +109,4 @@ def _exploration(value: ArrayLike) -> FloatArray:
 
 def _longest(value: ArrayLike) -> FloatArray:
     array = _domain.interval("longest", value, 0, np.inf, "[]")
-    return _domain.require("longest", array, array == np.floor(array), "whole or infinite")
-
-
-def _whole(name: str, value: ArrayLike, low: float) -> FloatArray:
-    array = _domain.interval(name, value, low, np.inf, "[)")
-    return _domain.require(name, array, array == np.floor(array), "whole")
+    return _domain.require("longest", array, array == np.floor(array), "an integer ≥ 0 or ∞")

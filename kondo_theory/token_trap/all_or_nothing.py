@@ -24,7 +24,6 @@ from kondo_theory.token_trap.rows import (
     in_chunks,
     kept_shares,
     require_sizes,
-    require_whole,
     surprisals,
     top_drift,
 )
@@ -60,7 +59,7 @@ def all_or_nothing_drift(
     probability = _domain.interval("p", p, 0, 1, "()")
     T, M = require_sizes(n_tokens, vocab_size)
     rho = _domain.number("rate", rate, 0, 1, "(]")
-    S = None if group_size is None else require_whole("group_size", group_size, 2)
+    S = None if group_size is None else _domain.integer("group_size", group_size, 2)
 
     def chunk(some: FloatArray) -> FloatArray:
         return top_drift(_atoms(some, T, M, S), rho)

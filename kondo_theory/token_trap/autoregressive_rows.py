@@ -125,7 +125,7 @@ def enumerated_balance(
     if group_size is None:
         own, mass, mean = np.arange(n), law.mass, np.full(n, law.mass @ reward)
     else:
-        S = int(_domain.require("group_size", _domain.real("group_size", group_size), group_size >= 2, "at least 2"))
+        S = _domain.integer("group_size", group_size, 2)
         if n**S > _MOST:
             raise ValueError(f"group_size must leave at most {_MOST:,} groups, got {n}^{S}")
         members = np.indices((n,) * S).reshape(S, -1)

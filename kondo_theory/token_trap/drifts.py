@@ -189,7 +189,7 @@ def critical_temperature(vocab_size: int) -> float:
     It passes 1 between M = 2,633 and 2,634. The maximum lies above p = 1/2: there the odds' logarithm still grows.
     ``vocab_size`` may be an array.
     """
-    _, M = require_sizes(1, vocab_size)
+    M = _domain.integer("vocab_size", vocab_size, 2)
     log_odds = np.linspace(0.0, 4.0, 4001)
     for _ in range(6):
         p = expit(log_odds)

@@ -77,7 +77,7 @@ def group_drift(
     if T > _MAX_TOKENS:
         raise ValueError(f"n_tokens must be at most {_MAX_TOKENS:,} with a group's mean, got {T:,}")
     rho = float(_domain.interval("rate", rate, 0, 1, "(]"))
-    S = int(_domain.require("group_size", _domain.real("group_size", group_size), group_size >= 2, "at least 2"))
+    S = _domain.integer("group_size", group_size, 2)
     atoms = _token_atoms if _domain.choice("gate", gate, ("token", "row")) == "token" else _row_atoms
     score_of = score_function(rule, of_groups=False)
     found = [top_drift(atoms(q, T, M, S, rho, score_of), rho)[0] for q in probability.ravel()]

@@ -28,7 +28,6 @@ from kondo_theory.token_trap.rows import (
     binomial_masses,
     kept_shares,
     policy_entropy,
-    require_sizes,
     surprisals,
 )
 from kondo_theory.token_trap.searching import Search
@@ -68,7 +67,7 @@ class Positions:
     judged: bool = True
 
     def __post_init__(self) -> None:
-        require_sizes(self.count, 2)
+        _domain.integer("count", self.count, 1)
         _domain.number("p", self.p, 0, 1, "()")
 
 
@@ -145,10 +144,9 @@ def open_rest_point(
     rule : str or callable
         A name in :data:`kondo_theory.screening.RULES`, or a function like them.
     """
-    n, M = require_sizes(n_open, vocab_size)
-    free = _domain.scalar("n_free", n_free)
-    _domain.require("n_free", np.asarray(free), free >= 0 and free % 1 == 0, "a whole number ≥ 0")
-    others = [Positions(int(free), judged=False)] if free else []
+    n, M = _domain.integer("n_open", n_open, 1), _domain.integer("vocab_size", vocab_size, 2)
+    free = _domain.integer("n_free", n_free, 0)
+    others = [Positions(free, judged=False)] if free else []
 
     def speed(p: FloatArray) -> FloatArray:
         drifts = [position_drifts([Positions(n, float(each)), *others], M, rate, rule)[0] for each in p]
@@ -211,7 +209,7 @@ def masked_share(p: float, n_open: int) -> float:
         n ≥ 1.
     """
     chance = _domain.number("p", p, 0, 1, "()")
-    n, _ = require_sizes(n_open, 2)
+    n = _domain.integer("n_open", n_open, 1)
     counts, mass = binomial_masses(n, np.array([chance]))
     return float(mass[0] @ np.maximum(counts - n * chance - 1, 0.0))
 
@@ -249,7 +247,7 @@ def _atoms(kinds: Sequence[Positions], vocab_size: int, rule: str | Rule) -> tup
     judged = sum(each.count for each in kinds if each.judged)
     if not judged:
         raise ValueError("kinds must have a judged position, got none")
-    _, M = require_sizes(1, vocab_size)
+    M = _domain.integer("vocab_size", vocab_size, 2)
     T, mean = sum(each.count for each in kinds), sum(each.count * each.p for each in kinds if each.judged) / judged
     parts, kind, entropy = [], [], []
     for place, each in enumerate(kinds):

@@ -33,7 +33,6 @@ __all__ = [
     "kept_shares",
     "policy_entropy",
     "require_sizes",
-    "require_whole",
     "row_drift",
     "surprisals",
     "token_atoms",
@@ -64,15 +63,7 @@ class Atoms(NamedTuple):
 
 def require_sizes(n_tokens: float, vocab_size: float) -> tuple[int, int]:
     """Return T ≥ 1 and M ≥ 2 as integers, or refuse them by name and value."""
-    return require_whole("n_tokens", n_tokens, 1), require_whole("vocab_size", vocab_size, 2)
-
-
-def require_whole(name: str, value: float, least: int) -> int:
-    """Return a scalar as an integer, or refuse it by name if it is none or below the least."""
-    number = _domain.scalar(name, value)
-    if not (number >= least and np.isfinite(number) and number == np.floor(number)):
-        raise ValueError(f"{name} must be an integer ≥ {least}, got {value!r}")
-    return int(number)
+    return _domain.integer("n_tokens", n_tokens, 1), _domain.integer("vocab_size", vocab_size, 2)
 
 
 @lru_cache(maxsize=64)

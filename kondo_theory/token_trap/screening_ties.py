@@ -78,7 +78,11 @@ def share_with_ties(
     ValueError, TypeError
         If an argument is out of its domain.
     """
-    T, P, n = _whole("n_tokens", n_tokens), _whole("n_prompts", n_prompts), _whole("n_answers", n_answers, 2)
+    T, P, n = (
+        _domain.integer("n_tokens", n_tokens, 1),
+        _domain.integer("n_prompts", n_prompts, 1),
+        _domain.integer("n_answers", n_answers, 2),
+    )
     _, mass = binomial_masses(T, np.array([_domain.number("p", p, 0, 1, "()")]))
     k = kept_count(_domain.number("rate", rate, 0, 1, "(]"), P * n * T)
     return kept_with_ties(mass[0], P, n, -(-k // T), rule)
@@ -106,7 +110,7 @@ def kept_with_ties(points: ArrayLike, n_prompts: int, n_answers: int, m: int, ru
     law = _domain.distribution("points", points)
     if law.ndim != 1:
         raise ValueError(f"points must be one distribution, (T + 1,), got shape {law.shape}")
-    P, n = _whole("n_prompts", n_prompts), _whole("n_answers", n_answers, 2)
+    P, n = _domain.integer("n_prompts", n_prompts, 1), _domain.integer("n_answers", n_answers, 2)
     place = _place(m, P * n)
     score_of = TIED_RULES[_domain.choice("rule", rule, TIED_RULES)]
     T = law.size - 1
@@ -148,7 +152,11 @@ def late_loss(n_tokens: int, n_prompts: int, n_answers: int, m: int, rule: str) 
     ValueError, TypeError
         If an argument is out of its domain.
     """
-    T, P, n = _whole("n_tokens", n_tokens), _whole("n_prompts", n_prompts), _whole("n_answers", n_answers, 2)
+    T, P, n = (
+        _domain.integer("n_tokens", n_tokens, 1),
+        _domain.integer("n_prompts", n_prompts, 1),
+        _domain.integer("n_answers", n_answers, 2),
+    )
     N = P * n
     place = _place(m, N)
     farthest = 1 if n > 2 else 2  # of two answers both are as far from their mean
@@ -157,15 +165,8 @@ def late_loss(n_tokens: int, n_prompts: int, n_answers: int, m: int, rule: str) 
     return float(T * (N - next(size for size in levels if size >= place)))
 
 
-def _whole(name: str, value: int, least: int = 1) -> int:
-    number = _domain.number(name, value, least, np.inf, "[)")
-    if number != int(number):
-        raise ValueError(f"{name} must be a whole number, got {value}")
-    return int(number)
-
-
 def _place(m: int, most: int) -> int:
-    place = _whole("m", m)
+    place = _domain.integer("m", m, 1)
     if place > most:
         raise ValueError(f"m must be at most the {most} answers, got {place}")
     return place

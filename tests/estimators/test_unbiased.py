@@ -172,7 +172,7 @@ def test_masks_against_every_mask_and_every_cut():
         (lambda: biased_below(0.3, 4, 0.0), "baseline must be positive"),
         (lambda: draws_variance([[1.0]], [1.0, 2.0], 1), r"gradients must have shape \(2, d\)"),
         (lambda: draws_variance([[1.0], [1.0]], [1.0, 2.0], 1, 1), "n_sure must be an integer from 0 to 2, below"),
-        (lambda: best_sure_count([1.0], 0), "n_draws must be an integer of at least 1"),
+        (lambda: best_sure_count([1.0], 0), "n_draws must be an integer ≥ 1"),
         (lambda: mask_variance([[1.0], [1.0]], [0.1, 0.2], "prefix"), "the step of keep over a prefix must be at"),
         (lambda: mask_variance([[1.0]], [0.1], "suffix"), "kind must be"),
         (lambda: mask_variance([1.0], [0.1]), r"gradients must have shape \(..., T, d\)"),

@@ -108,7 +108,7 @@ def test_the_first_batch_in_limits():
     assert first_batch(0.0, 0.1).clean_drift == pytest.approx(1.0)
     assert first_batch(50.0, 0.25, "abs-advantage", noisy_share=0.3).noisy == pytest.approx(1.0, abs=1e-3)
     assert first_batch(0.7, 1.0, noisy_share=0.3).noisy == pytest.approx(0.3)
-    with pytest.raises(ValueError, match="n_tokens must be a whole number, got 2"):
+    with pytest.raises(ValueError, match="n_tokens must be an integer ≥ 1, got 2"):
         first_batch(0.7, 0.1, n_tokens=2.5)
 
 

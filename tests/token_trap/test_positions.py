@@ -195,7 +195,7 @@ def test_the_documented_table_is_what_is_computed():
         (lambda: position_drifts([Positions(2)], 1, 0.5), "vocab_size must be an integer ≥ 2, got 1"),
         (lambda: percentile_drifts([Positions(2)], 5, -1.0), r"power must be in \[0, inf\), got -1\.0"),
         (lambda: Positions(2, 1.0), r"p must be in \(0, 1\), got 1\.0"),
-        (lambda: open_rest_point(2, 0.5, 5, 0.1), "n_free must be a whole number ≥ 0, got 0.5"),
+        (lambda: open_rest_point(2, 0.5, 5, 0.1), "n_free must be an integer ≥ 0, got 0.5"),
     ],
 )
 def test_bad_input_is_refused(call, message):

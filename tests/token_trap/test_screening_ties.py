@@ -52,7 +52,7 @@ def test_near_one_what_is_lost_has_the_slope_at_every_place(T, P, n, rule):
 def test_what_cannot_be_is_refused():
     for arguments, words in (
         ((0.5, 0, 2, 2, 0.1), "n_tokens must be"),
-        ((0.5, 2, 2.5, 2, 0.1), "n_prompts must be a whole number, got 2.5"),
+        ((0.5, 2, 2.5, 2, 0.1), "n_prompts must be an integer ≥ 1, got 2.5"),
         ((0.5, 2, 2, 1, 0.1), "n_answers must be"),
         ((1.0, 2, 2, 2, 0.1), "p must be"),
         ((0.5, 2, 2, 2, 0.0), "rate must be"),
