@@ -69,7 +69,7 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
         "sweep": "Compute a grid of cells into a directory; run again to resume.",
         "experiment": "Train networks and write their learning curves.",
         "data": "Fetch and check the MNIST images, or a language model's weights.",
-        "bench": "Time the kernels against plain NumPy.",
+        "bench": "Time kernels, training steps and selection on the CPU.",
         "advise": "Say which gate to put on answers that are rewarded as a whole.",
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 118},

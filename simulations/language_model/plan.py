@@ -83,7 +83,8 @@ def plan_language_model(
 ) -> LanguageModelPlan:
     """Check what was asked for, before anything runs.
 
-    Without a method the runs are those of a study, by default ``learning``, or only the methods of it that are named.
+    Without a method the runs are those of a study, by default ``learning``, or only its methods and, of a study that
+    is named, its tasks that are asked for.
 
     Raises
     ------
@@ -93,16 +94,16 @@ def plan_language_model(
     """
     varied = {"updates": updates, "trainable": trainable, "learning_rate": learning_rate}
     own = any(value is not None for value in (method, rate, price, rule, trainable, learning_rate))
-    study = _study(study, own=own or bool(tasks))
+    study = _study(study, own=own or (study is None and bool(tasks)))
     changes = {"model": name_of(model)} | {name: value for name, value in varied.items() if value is not None}
     chosen = None if seeds is None else parse_seeds(seeds)
     asked = LanguageModelConfig(method or "pg", rate=rate, price=price, rule=rule or "delight")
-    configs = _only(_runs(study, asked, tasks, preset, chosen, changes), study, only)
+    configs = _only(_runs(study, asked, tasks, preset, chosen, changes), study, only, tasks)
     for task in dict.fromkeys(config.task for config in configs):
         _require_task(task)
     preset, resolved = _true_preset(configs), resolve(device)
     workers = workers or (available_cores() if resolved.type == "cpu" else 1)
-    out = _table(out, study, only, preset)
+    out = _table(out, study, (*(tasks if study else ()), *only), preset)
     plan = LanguageModelPlan(
         preset,
         tuple(configs),
@@ -124,7 +125,7 @@ def _study(study: str | None, *, own: bool) -> str | None:
         allowed = (*STUDIES, *MEASURED)
         raise ValueError(f"study must be one of {', '.join(allowed)}, got {study!r}{nearest(study, allowed)}")
     if study is not None and own:
-        raise ValueError(f"a study names its own methods and tasks, got study {study} with others")
+        raise ValueError(f"a study names its own methods, got study {study} with others")
     return None if own else study or next(iter(STUDIES))
 
 
@@ -143,22 +144,27 @@ def _runs(
     return [run for task in named for run in preset_configs(preset, [asked], seeds, task=task, **changes)]
 
 
-def _table(out: Path | None, study: str | None, only: Sequence[str], preset: str) -> Path:
-    """Return where the table goes: by default it is named by the study, the part of it and the preset."""
-    part = "".join("-" + re.sub(r"\W+", "-", label).strip("-") for label in dict.fromkeys(only))
+def _table(out: Path | None, study: str | None, parts: Sequence[str], preset: str) -> Path:
+    """Return where the table goes: by default it is named by the study, the parts of it and the preset."""
+    part = "".join("-" + re.sub(r"\W+", "-", label).strip("-") for label in dict.fromkeys(parts))
     return table_path(out, f"language-model-{study or 'own'}{part}-{preset}")
 
 
 def _only(
-    configs: Sequence[LanguageModelConfig], study: str | None, only: Sequence[str]
+    configs: Sequence[LanguageModelConfig], study: str | None, only: Sequence[str], tasks: Sequence[str]
 ) -> list[LanguageModelConfig]:
-    """Return the runs of the methods that are named by their labels, all if none is."""
-    labels = list(dict.fromkeys(config.label for config in configs))
+    """Return the runs of a study's methods and tasks that are named, all if none is."""
     if only and study is None:
         raise ValueError(f"a part can be taken of a study alone, got {', '.join(only)}")
-    for label in only:
-        choice("a method of the study", label, labels)
-    return [config for config in configs if not only or config.label in only]
+    for what, named, there in (
+        ("method", only, [config.label for config in configs]),
+        ("task", tasks, [config.task for config in configs]),
+    ):
+        for each in named:
+            choice(f"a {what} of the study", each, list(dict.fromkeys(there)))
+    return [
+        config for config in configs if (not only or config.label in only) and (not tasks or config.task in tasks)
+    ]
 
 
 def _require_task(task: str) -> None:

@@ -146,6 +146,13 @@ def test_a_part_of_a_study_is_named_by_its_labels(tmp_path):
     found = plan(tmp_path, only=("PG", "token gate(3 %)"), out=None)
     assert [config.label for config in found.configs] == ["PG"] * 2 + ["token gate(3 %)"] * 2
     assert found.out.name == "language-model-learning-PG-token-gate-3-quick.parquet"
+    some = plan(tmp_path, study="tasks", preset="paper", tasks=("addition-2", "digits"), only=("PG",), out=None)
+    assert [(config.label, config.task) for config in some.configs] == [
+        *[("PG", "digits")] * 2,
+        *[("PG", "addition-2")] * 2,
+    ]
+    assert some.out.name == "language-model-tasks-addition-2-digits-PG-quick.parquet"
+    assert some.study == "tasks"
 
 
 @pytest.mark.parametrize(("given", "preset"), [({"updates": 10}, "smoke"), ({"seeds": "1"}, "smoke"), ({}, "quick")])
@@ -163,8 +170,8 @@ def test_a_table_is_labelled_by_what_it_holds(tmp_path, given, preset):
             "answers, got 'lerning'; "
             "did you mean 'learning'",
         ),
-        ({"study": "learning", "method": "pg"}, "a study names its own methods and tasks"),
-        ({"study": "learning", "tasks": ("digits",)}, "a study names its own methods and tasks"),
+        ({"study": "learning", "method": "pg"}, "a study names its own methods, got study learning with others"),
+        ({"study": "learning", "tasks": ("digits",)}, "a task of the study must be one of reversal-3, got 'digits'"),
         ({"only": ("PGG",)}, "a method of the study must be one of PG, .*, got 'PGG'; did you mean 'PG'"),
         ({"only": ("PG",), "tasks": ("digits",)}, "a part can be taken of a study alone"),
         ({"method": "row-gate"}, "a gate needs either a rate or a price"),

@@ -25,7 +25,8 @@ __all__ = ["language_model"]
 )
 @options.PRESET
 @options.study(
-    "Named runs: learning (default), …; cost: seconds of a step; frozen, -tasks, -temperature: before training.",
+    "Named runs: learning (default), methods, tasks, learning-rate; or cost: seconds of a step; frozen, -tasks, "
+    "-temperature: what gates would do before training; answers: the first ones, token by token.",
     completion.keys_in(
         "simulations.language_model.studies",
         "STUDIES",
@@ -50,7 +51,8 @@ __all__ = ["language_model"]
     "tasks",
     multiple=True,
     metavar="NAME",
-    help="reversal-3, -4, -6, spelling, addition-1, -2, digits, or your own module:function; repeatable.",
+    help="reversal-3, -4, -6, spelling, addition-1, -2, digits, or your own module:function; of a study only this "
+    "one; repeatable.",
     shell_complete=completion.keys_in("simulations.language_model.tasks", "TASKS"),
 )
 @click.option(
