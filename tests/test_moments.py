@@ -85,7 +85,7 @@ def test_graded_rewards_where_one_or_two_arms_have_nearly_all_the_mass(policy, k
     assert_agrees(*both_ways(policy, advantage, weight, bernoulli=True))
 
 
-@settings(derandomize=True, max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     logits=st.lists(st.floats(-25, 25), min_size=2, max_size=6),
     advantage=st.lists(st.floats(-3, 3), min_size=6, max_size=6),

@@ -115,7 +115,7 @@ def test_the_ends_and_pg():
 
 
 @given(st.floats(1e-6, 1 - 1e-6), st.floats(1e-6, 1 - 1e-6), st.floats(0.01, 300), st.floats(0.01, 100))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_drift_never_falls(x, y, r, eta):
     low, high = min(x, y), max(x, y)
     for values in (

@@ -7,7 +7,7 @@ import array_api_compat as api
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
@@ -54,9 +54,7 @@ def like(scores, values):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@settings(
-    max_examples=20, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_in_parts_is_the_definition(small_is_large, dtype, data):
     """Ties, both zeros, infinities, NaN; k from 1 to B; single batches and stacks, of long rows and of short ones."""
@@ -84,9 +82,7 @@ def test_in_parts_is_the_definition(small_is_large, dtype, data):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@settings(
-    max_examples=20, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_the_kth_largest_of_many_is_the_librarys(small_is_large, dtype, data):
     values = data.draw(st.lists(st.sampled_from(NUMBERS[1:]), min_size=9, max_size=60))

@@ -56,7 +56,7 @@ INSTANCES = {
 }
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(**INSTANCES)
 def test_conditions_on_the_direction(logits, levels, baseline):
     policy = np.exp(np.subtract(logits, max(logits)))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from kondo_theory.token_trap.row_balance import RowBalance, row_balance
 from kondo_theory.training import Selection
+from simulations.devices import single_thread
 from simulations.networks.rollouts import Rollout
 from simulations.reversal.config import ReversalConfig
 from simulations.reversal.diagnostics.arguments import asked_seeds
@@ -101,8 +102,11 @@ def _window(update: int, batches: list[Batch], answers: int) -> Window:
 
 def main(n_seeds: int) -> None:
     """Print what the windows of every set of runs say."""
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    with single_thread():
+        _print(n_seeds)
+
+
+def _print(n_seeds: int) -> None:
     for name, config in SETS.items():
         runs = [run_with_sides(replace(config, seed=seed), UPDATES, WINDOW) for seed in range(n_seeds)]
         print(name, flush=True)

@@ -19,6 +19,7 @@ from scipy.stats import beta
 from torch.nn.functional import pad
 
 from kondo_theory.training import Answers, Selection, TrapSign, answer_statistics
+from simulations.devices import single_thread
 from simulations.networks.rollouts import Rollout
 from simulations.reversal.config import ReversalConfig
 from simulations.reversal.diagnostics.arguments import asked_seeds
@@ -101,8 +102,11 @@ def interval(found: int, runs: int) -> tuple[float, float]:
 
 def main(n_seeds: int) -> None:
     """Print what the sign says of every set of runs."""
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    with single_thread():
+        _print(n_seeds)
+
+
+def _print(n_seeds: int) -> None:
     for name, configs in SETS.items():
         runs = [
             run_with_sign(replace(each, seed=seed), UPDATES, TrapSign())
