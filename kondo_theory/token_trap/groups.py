@@ -22,6 +22,7 @@ from kondo_theory.screening import Rule, score_function
 from kondo_theory.token_trap.rows import (
     Atoms,
     binomial_masses,
+    in_chunks,
     policy_entropy,
     require_sizes,
     surprisals,
@@ -32,6 +33,7 @@ from kondo_theory.token_trap.searching import Search, require_start
 __all__ = ["group_drift", "group_stall_point"]
 
 _EXACT_ATOMS = 200_000
+_ALONE = 1_000_000  # outcomes that stand for a chunk of their own
 _OTHERS = 512  # values of the other answers' mean, where it is not exact
 _LEFT_OUT = 30.0  # −log of the probability, relative to the rate, of what is left out there
 _MAX_TOKENS = 1_000_000
@@ -80,8 +82,8 @@ def group_drift(
     S = _domain.integer("group_size", group_size, 2)
     atoms = _token_atoms if _domain.choice("gate", gate, ("token", "row")) == "token" else _row_atoms
     score_of = score_function(rule, of_groups=False)
-    found = [top_drift(atoms(q, T, M, S, rho, score_of), rho)[0] for q in probability.ravel()]
-    return np.array(found).reshape(probability.shape)[()]
+    found = in_chunks(lambda q: top_drift(atoms(q, T, M, S, rho, score_of), rho), probability.ravel(), _width(T, S))
+    return found.reshape(probability.shape)[()]
 
 
 @elementwise("rate", "vocab_size", "n_tokens", "group_size", "start")
@@ -116,8 +118,9 @@ def group_stall_point(
     low = require_start(start, M)
     if low >= _LAST:
         return None
-    search = Search(chunk=8, sections=2, resolution=1e-12)
-    n_points = 501 if _is_exact(T, group_size) else 121
+    exact = _is_exact(T, group_size)
+    search = Search(chunk=8, growth=2 if exact else 1, sections=2, resolution=1e-12)
+    n_points = 501 if exact else 121
     if start is not None and speed(np.array([low]))[0] < 0:
         return search.stall_below(speed, _grid(1 / M, low, n_points), low)
     return search.first_fall(speed, _grid(low, _LAST, n_points))
@@ -131,46 +134,58 @@ def _is_exact(T: int, S: int) -> bool:
     return 2 * T * ((S - 1) * T + 1) <= _EXACT_ATOMS
 
 
-def _others(p: float, T: int, S: int, rate: float, most: int) -> tuple[FloatArray, FloatArray]:
-    """Return at most so many values of the other answers' mean reward, and their probabilities."""
+def _width(T: int, S: int) -> int:
+    """Return how many outcomes one probability has; where they are not exact, so many that each stands alone."""
+    return 2 * T * ((S - 1) * T + 1) if _is_exact(T, S) else _ALONE
+
+
+def _others(p: FloatArray, T: int, S: int, rate: float, most: int) -> tuple[FloatArray, FloatArray]:
+    """Return at most so many values of the other answers' mean reward, (m,), and their probabilities, (P, m)."""
     n = (S - 1) * T
     if n + 1 <= most:
-        counts, mass = binomial_masses(n, np.array([p]))
-        return counts / n, mass[0]
-    counts, mass = binomial_masses(n, np.array([p]), _LEFT_OUT - np.log(rate))
+        counts, mass = binomial_masses(n, p)
+        return counts / n, mass
+    counts, mass = binomial_masses(n, p, _LEFT_OUT - np.log(rate))
     starts = np.unique(np.linspace(0, counts.size, most + 1).astype(int)[:-1])
     stretches = np.add.reduceat(mass[0], starts)
     means = np.add.reduceat(mass[0] * counts, starts) / np.where(stretches > 0, stretches, 1.0)
-    return means / n, stretches
+    return means / n, stretches[None]
 
 
-def _outcomes(n: int, p: float, T: int, S: int, rate: float) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return counts of right tokens among n and their probabilities, and the others' means and theirs."""
+def _outcomes(
+    n: int, p: FloatArray, T: int, S: int, rate: float
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return counts of right tokens among n, (c,), their probabilities, (P, c), others' means, (m,), and theirs."""
     exact = _is_exact(T, S)
-    counts, mass = binomial_masses(n, np.array([p]), np.inf if exact else _LEFT_OUT - np.log(rate))
+    counts, mass = binomial_masses(n, p, np.inf if exact else _LEFT_OUT - np.log(rate))
     others, other_mass = _others(p, T, S, rate, (S - 1) * T + 1 if exact else _OTHERS)
-    return counts, mass[0], others, other_mass
+    return counts, mass, others, other_mass
 
 
-def _row_atoms(p: float, T: int, M: int, S: int, rate: float, score_of: Rule) -> Atoms:
+def _together(mass: FloatArray, other_mass: FloatArray) -> FloatArray:
+    """Return the probabilities of pairs, (P, c·m)."""
+    return np.asarray((mass[:, :, None] * other_mass[:, None, :]).reshape(len(mass), -1))
+
+
+def _row_atoms(p: FloatArray, T: int, M: int, S: int, rate: float, score_of: Rule) -> Atoms:
     counts, mass, others, other_mass = _outcomes(T, p, T, S, rate)
-    advantage = (1 - 1 / S) * (counts[:, None] / T - others)
-    right, wrong = (float(level[0]) for level in surprisals(np.array([p]), M))
-    surprisal = np.broadcast_to((counts * right + (T - counts) * wrong)[:, None], advantage.shape)
-    score = score_of(advantage, surprisal, np.full_like(advantage, T * policy_entropy(np.array([p]), M)[0]))
-    pull = advantage * (counts / T - p)[:, None]
-    return Atoms(*(part.reshape(1, -1) for part in (mass[:, None] * other_mass, score, pull)))
+    counts = np.repeat(counts, others.size)
+    shape, column = (p.size, counts.size), p[:, None]
+    advantage = np.broadcast_to((1 - 1 / S) * (counts / T - np.tile(others, counts.size // others.size)), shape)
+    right, wrong = (level[:, None] for level in surprisals(p, M))
+    entropy = np.broadcast_to(T * policy_entropy(p, M)[:, None], shape)
+    score = score_of(advantage, counts * right + (T - counts) * wrong, entropy)
+    return Atoms(_together(mass, other_mass), score, advantage * (counts / T - column))
 
 
-def _token_atoms(p: float, T: int, M: int, S: int, rate: float, score_of: Rule) -> Atoms:
+def _token_atoms(p: FloatArray, T: int, M: int, S: int, rate: float, score_of: Rule) -> Atoms:
     counts, mass, others, other_mass = _outcomes(T - 1, p, T, S, rate)
-    entropy = policy_entropy(np.array([p]), M)[0]
+    counts, others = np.repeat(counts, others.size), np.tile(others, counts.size)
+    shape, column, pairs = (p.size, counts.size), p[:, None], _together(mass, other_mass)
+    entropy = np.broadcast_to(policy_entropy(p, M)[:, None], shape)
     parts = []
-    for hit, level in zip((1, 0), surprisals(np.array([p]), M), strict=True):
-        advantage = (1 - 1 / S) * ((counts + hit)[:, None] / T - others)
-        weight = mass[:, None] * other_mass * (p if hit else 1 - p)
-        score = score_of(advantage, np.full_like(advantage, level[0]), np.full_like(advantage, entropy))
-        parts.append((weight, score, advantage * ((1 - p) if hit else -p)))
-    return Atoms(
-        *(np.concatenate([part.ravel() for part in parts_of])[None] for parts_of in zip(*parts, strict=True))
-    )
+    for hit, level in zip((1, 0), surprisals(p, M), strict=True):
+        advantage = np.broadcast_to((1 - 1 / S) * ((counts + hit) / T - others), shape)
+        score = score_of(advantage, np.broadcast_to(level[:, None], shape), entropy)
+        parts.append((pairs * (column if hit else 1 - column), score, advantage * ((1 - column) if hit else -column)))
+    return Atoms(*(np.concatenate(parts_of, axis=1) for parts_of in zip(*parts, strict=True)))

@@ -157,7 +157,7 @@ def open_rest_point(
     steps = np.arange(1, 2 * n) / (2 * n)
     grid = np.concatenate([odds[1:-1], np.linspace(low, high, 150), steps - _BESIDE, steps + _BESIDE])
     inside = np.unique(grid[(grid >= low) & (grid <= high)])
-    return Search(chunk=16, sections=8, resolution=1e-10).first_fall(speed, inside)
+    return Search(chunk=16, growth=1, sections=8, resolution=1e-10).first_fall(speed, inside)
 
 
 def surprisal_share(p: ArrayLike, right: ArrayLike, wrong: ArrayLike) -> FloatArray:
