@@ -61,7 +61,8 @@ def show_verdicts(report: Report, console: Console) -> None:
         derived = _derived(outcome.derived)
         agreed = sum(row.within is True for row in outcome.simulated)
         simulated = f"{agreed} of {len(outcome.simulated)}" if outcome.simulated else "–"
-        measured = str(len(outcome.measured)) if outcome.measured else "–"
+        known = sum(not math.isnan(row.value) for row in outcome.measured)
+        measured = str(known) if outcome.measured else "–"
         verdict = _coloured(outcome.verdict)
         source = outcome.claim.source.partition(";")[0]  # in full above, with the claim
         table.add_row(outcome.claim.id, source, derived, simulated, measured, verdict)

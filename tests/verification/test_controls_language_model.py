@@ -87,19 +87,26 @@ def test_gates_that_end_where_pg_does_meet_every_criterion(tmp_path):
     [
         *(
             ({"end": END | {label: 0.4}}, f"final reward, {label} − PG ≥ -0.05")
-            for label in ("zero-price rows", "row gate(25 %, abs-advantage)", EIGHTH)
+            for label in ("zero-price rows", "row gate(25 %, abs-advantage)")
         ),
         ({"end": dict.fromkeys(END, 0.25)}, "reward that PG gained, lowest of the tasks ≥ 0.1"),
-        (
-            {"share": SHARE | {"zero-price rows": 0.9}},
-            "share of answers that go backward, zero-price rows / PG, highest of the tasks ≤ 0.75",
-        ),
     ],
 )
 def test_negative_control_each_criterion_of_quality_on_a_language_model_can_be_missed(tmp_path, change, missed):
     verdict, reason = of_quality(tmp_path, **change)
     assert verdict == "contradicted"
-    assert reason == f"missed: {missed} (4 of 5 hold)"
+    assert reason == f"missed: {missed} (2 of 3 hold)"
+
+
+def test_an_eighth_that_learns_less_and_a_zero_price_that_saves_nothing_are_reported_not_judged(tmp_path):
+    change = {"end": END | {EIGHTH: 0.3}, "share": SHARE | {"zero-price rows": 1.0}}
+    assert of_quality(tmp_path, **change)[0] == "holds in regime"
+    rows = {
+        row.quantity: row
+        for row in learning.quality_rows(Runs.read([runs(tmp_path / "u.parquet", "learning", 5, **change)]))
+    }
+    assert rows[f"final reward, {EIGHTH} − PG"].value < -0.1
+    assert rows["share of answers that go backward, zero-price rows / PG, highest of the tasks"].value > 0.9
 
 
 def test_runs_that_differ_much_leave_quality_open(tmp_path):
@@ -125,7 +132,7 @@ def table_of(table, tmp_path, number, frame):
 
 def test_a_method_that_is_lacking_is_not_run(tmp_path):
     table = runs(tmp_path / "t.parquet", "learning", 3)
-    frame = table.frame[table.frame["label"] != EIGHTH].reset_index(drop=True)
+    frame = table.frame[table.frame["label"] != "zero-price rows"].reset_index(drop=True)
     rows = learning.quality_rows(Runs.read([table_of(table, tmp_path, 1, frame)]))
     assert judge(CLAIMS["language-model-quality"], None, [], rows)[0] == "not run"
 
