@@ -106,11 +106,8 @@ def evenly_graded(n_arms: int, p_best: float, baseline: float) -> tuple[FloatArr
 
     The first arm has probability ``p_best``, the others share the rest; U = R − b. Scalars only.
     """
-    K, p, b = (
-        _domain.integer("n_arms", n_arms, 2),
-        _domain.scalar("p_best", p_best),
-        _domain.scalar("baseline", baseline),
-    )
+    K = _domain.integer("n_arms", n_arms, 2)
+    p, b = _domain.scalar("p_best", p_best), _domain.scalar("baseline", baseline)
     return np.array([p, *[(1 - p) / (K - 1)] * (K - 1)]), np.linspace(1.0, 0.0, K) - b
 
 

@@ -128,11 +128,8 @@ class SymmetricContext(Brief):
 
 def symmetric_arms(n_arms: int, p_correct: float, baseline: float) -> tuple[FloatArray, FloatArray]:
     """Return policy and advantage of a symmetric context, shapes (K,), the correct arm first. Scalars only."""
-    K, p, b = (
-        _domain.integer("n_arms", n_arms, 2),
-        _domain.scalar("p_correct", p_correct),
-        _domain.scalar("baseline", baseline),
-    )
+    K = _domain.integer("n_arms", n_arms, 2)
+    p, b = _domain.scalar("p_correct", p_correct), _domain.scalar("baseline", baseline)
     return np.array([p, *[(1 - p) / (K - 1)] * (K - 1)]), np.array([1 - b, *[-b] * (K - 1)])
 
 

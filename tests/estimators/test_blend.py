@@ -113,7 +113,7 @@ def test_an_estimated_weight_by_hand():
         (lambda: best_blend([0.5, 0.5], [1, 0], [1, 1], 5), "the mean square of what is dropped must be positive"),
         (lambda: best_blend([0.5, 0.5], [1, 0], [1, 0.5], 5, soft=True, dropped_rate=0.5), "dropped_rate must be 1"),
         (lambda: zero_price_blend(0.3, 4, 0.0, 5), "baseline must be positive"),
-        (lambda: estimated_blend_error(0.3, 4, 0.4, 5, 0), r"n_seen must be in \[1"),
+        (lambda: estimated_blend_error(0.3, 4, 0.4, 5, 0), r"n_seen must be an integer in \[1"),
     ],
 )
 def test_bad_arguments_are_named(call, message):

@@ -1,5 +1,8 @@
 """Predictions on a language model are counted against runs: they come true, are reversed, or there are none."""
 
+from dataclasses import replace
+
+import pandas as pd
 import pytest
 from language_model_worlds import END, aligned, runs
 
@@ -11,6 +14,7 @@ from simulations.verification.checks.language_model import runs as runs_of_a_cla
 from simulations.verification.verify import judge
 
 CLAIM = "language-model-token-trap"
+TOKENS = predictions.TOKENS
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +61,24 @@ def test_orders_that_did_not_come_true_are_said_and_not_judged(tmp_path):
     orders = next(row for row in rows if row.quantity == "share of predicted orders that came true")
     assert verdict == "holds in regime"
     assert orders.value < 0.8
+
+
+def test_other_tasks_are_counted_apart_and_not_judged(tmp_path):
+    """On a task of study tasks the token gate learns, where it was to fall."""
+    frozen, other = (
+        aligned(tmp_path / "frozen.parquet"),
+        runs(tmp_path / "tasks.parquet", "tasks", 2, END | {TOKENS: 0.6}),
+    )
+    digits = frozen.frame[frozen.frame["task"] == "spelling"].assign(task="digits")
+    frozen = replace(frozen, frame=pd.concat([frozen.frame, digits], ignore_index=True))
+    tables = [runs(tmp_path / "runs.parquet", "learning", 2), frozen, other]
+    rows = predictions.token_trap(Context("quick", "cpu", 1, lambda _: None, MeasuredTables(tables)))
+    found = {row.quantity: row for row in rows}
+    assert judge(CLAIMS[CLAIM], None, [], rows)[0] == "holds in regime"
+    assert found["outcomes that are the reverse of the predicted"].value == 0
+    assert found["outcomes that are the reverse of the predicted, other tasks"].value == 1
+    assert found["reward that token gate(3 %) gained, task digits"].value == pytest.approx(0.4, abs=0.02)
+    assert found["alignment at the pretrained policy / that of PG, token gate(3 %), task digits"].high < 0
 
 
 def test_without_tables_or_with_one_seed_it_is_not_run(tmp_path, monkeypatch):

@@ -17,22 +17,24 @@ from simulations.verification.checks.evidence import Measured, Value
 from simulations.verification.checks.labels import method_of
 from simulations.verification.checks.language_model.runs import Runs, absent, table_of, task_point
 
-__all__ = ["TOKENS", "compared_curves", "token_trap", "token_trap_rows"]
+__all__ = ["TOKENS", "compared_curves", "other_rows", "token_trap", "token_trap_rows"]
 
 TOKENS = "token gate(3 %)"
-STUDIES = ("learning", "methods", "tasks")
+STUDIES = ("learning", "methods")
+OTHERS = "tasks"
+"""The study of other tasks, whose predictions came later and are reported apart."""
 
 
 def token_trap(context: Context) -> list[Measured]:
     """Return the rows of the claim ``language-model-token-trap``."""
     tables = [table for study in STUDIES if (table := table_of(context, study)) is not None]
-    frozen = context.tables.find(kind_of("frozen"))
+    frozen, others = context.tables.find(kind_of("frozen")), table_of(context, OTHERS)
     blocks = frozen_blocks() if frozen is None else frozen.frame
     if not tables or blocks.empty:
         return [
             absent("predictions that came true", "no table of study " + ("learning" if not tables else "frozen"), {})
         ]
-    return token_trap_rows(blocks, tables)
+    return [*token_trap_rows(blocks, tables), *(other_rows(blocks, others) if others is not None else ())]
 
 
 def compared_curves(tables: list[Table]) -> pd.DataFrame:
@@ -53,21 +55,37 @@ def token_trap_rows(blocks: pd.DataFrame, tables: list[Table]) -> list[Measured]
     tables : list of Table
         Of learning curves.
     """
-    runs, curves = Runs.read(tables), compared_curves(tables)
-    found = score(blocks, curves)
-    sizes = sizes_of_runs(curves) | {"predictions": len(found.outcomes)}
-    origin = ", ".join(table.origin for table in tables)
-    sources = tuple(table.source for table in tables)
+    curves = compared_curves(tables)
+    found, origin = score(blocks, curves), ", ".join(table.origin for table in tables)
+    return [
+        *_counted(found, curves, tables),
+        _gained(Runs.read(tables)),
+        *_alignments(blocks[blocks["task"].isin(set(curves["task"]))], found, origin),
+    ]
 
-    def counted(quantity: str, value: float, number: int) -> Measured:
-        return Measured(quantity, value, value, value, number, None, origin, sizes, sources)
+
+def other_rows(blocks: pd.DataFrame, others: Table) -> list[Measured]:
+    """Return the same of other tasks: what came true, the token gate on each, every gate's alignment."""
+    curves, runs = compared_curves([others]), Runs.read([others])
+    found = score(blocks, curves)
+    return [
+        *_counted(found, curves, [others], ", other tasks"),
+        *(_gained_on(runs, str(task)) for task in curves["task"].unique() if len(runs.of(TOKENS, str(task)))),
+        *_alignments(blocks[blocks["task"].isin(set(curves["task"]))], found, others.origin),
+    ]
+
+
+def _counted(found: Score, curves: pd.DataFrame, tables: list[Table], where: str = "") -> list[Measured]:
+    sizes = sizes_of_runs(curves) | {"predictions": len(found.outcomes)}
+    origin, sources = ", ".join(table.origin for table in tables), tuple(table.source for table in tables)
+
+    def row(quantity: str, value: float, number: int) -> Measured:
+        return Measured(f"{quantity}{where}", value, value, value, number, None, origin, sizes, sources)
 
     return [
-        counted("outcomes that are the reverse of the predicted", found.reversed, len(found.outcomes)),
-        counted("share of predicted outcomes that came true", *_share(found.true_outcomes, len(found.outcomes))),
-        counted("share of predicted orders that came true", *_share(found.true_orders, len(found.orders))),
-        _gained(runs),
-        *_alignments(blocks[blocks["task"].isin(set(curves["task"]))], found, origin),
+        row("outcomes that are the reverse of the predicted", found.reversed, len(found.outcomes)),
+        row("share of predicted outcomes that came true", *_share(found.true_outcomes, len(found.outcomes))),
+        row("share of predicted orders that came true", *_share(found.true_orders, len(found.orders))),
     ]
 
 
@@ -85,6 +103,16 @@ def _gained(runs: Runs) -> Measured:
     intervals = {task: student(each["gained"]) for task, each in found.items()}
     worst = max(intervals, key=lambda task: intervals[task].value)
     return runs.row(quantity, intervals[worst], found[worst], point, list(found.values()))
+
+
+def _gained_on(runs: Runs, task: str) -> Measured:
+    mine = runs.of(TOKENS, task)
+    return runs.row(
+        f"reward that {TOKENS} gained, task {task}",
+        student(mine["gained"]),
+        mine,
+        method_of(TOKENS) | task_point(task),
+    )
 
 
 def _alignments(blocks: pd.DataFrame, found: Score, origin: str) -> Iterator[Measured]:
