@@ -69,7 +69,7 @@ def other_rows(blocks: pd.DataFrame, others: Table) -> list[Measured]:
     curves, runs = compared_curves([others]), Runs.read([others])
     found = score(blocks, curves)
     return [
-        *_counted(found, curves, [others], ", other tasks"),
+        *(row for row in _counted(found, curves, [others], ", other tasks") if row.seeds),
         *(_gained_on(runs, str(task)) for task in curves["task"].unique() if len(runs.of(TOKENS, str(task)))),
         *_alignments(blocks[blocks["task"].isin(set(curves["task"]))], found, others.origin),
     ]
