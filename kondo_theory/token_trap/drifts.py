@@ -125,17 +125,16 @@ def stall_point(
         Where training starts, a probability in [1/M, 1): of a policy that was trained before.
     """
     T, M = require_sizes(n_tokens, vocab_size)
-    speed = _drift_of(T, M, rate, gate, temperature, rule)
+    speed = partial(token_rows.in_chunks, _drift_of(T, M, rate, gate, temperature, rule), width=2 * T)
     low = require_start(start, M)
     if gate in ("row", "zero-price") or low >= 1 - 1 / T:
         return None  # proved: the drift is positive throughout
-    width = 2 * T
     if start is not None and speed(np.array([low]))[0] < 0:
         return Search().stall_below(
             speed, np.union1d(_search_grid(T, M, 512), np.linspace(1 / M, low, _FINE_POINTS + 1)), low
         )
     coarse = _search_grid(T, M, 512, low)
-    negative = np.flatnonzero(token_rows.in_chunks(speed, coarse, width) < 0)
+    negative = np.flatnonzero(speed(coarse) < 0)
     if T > _EXACT_TOKENS and not negative.size:
         return None
     end = coarse[negative[0]] if negative.size else coarse[-1]

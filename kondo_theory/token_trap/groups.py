@@ -130,13 +130,17 @@ def _grid(low: float, high: float, n_points: int) -> FloatArray:
     return np.union1d(expit(np.linspace(logit(low), logit(high), n_points))[1:-1], np.linspace(low, high, n_points))
 
 
+def _n_atoms(T: int, S: int) -> int:
+    return 2 * T * ((S - 1) * T + 1)
+
+
 def _is_exact(T: int, S: int) -> bool:
-    return 2 * T * ((S - 1) * T + 1) <= _EXACT_ATOMS
+    return _n_atoms(T, S) <= _EXACT_ATOMS
 
 
 def _width(T: int, S: int) -> int:
     """Return how many outcomes one probability has; where they are not exact, so many that each stands alone."""
-    return 2 * T * ((S - 1) * T + 1) if _is_exact(T, S) else _ALONE
+    return _n_atoms(T, S) if _is_exact(T, S) else _ALONE
 
 
 def _others(p: FloatArray, T: int, S: int, rate: float, most: int) -> tuple[FloatArray, FloatArray]:

@@ -100,13 +100,9 @@ def _window(update: int, batches: list[Batch], answers: int) -> Window:
     return Window(update, float(right.mean()), row_balance(right, probability, advantage, keep, groups=prompts))
 
 
+@single_thread()
 def main(n_seeds: int) -> None:
     """Print what the windows of every set of runs say."""
-    with single_thread():
-        _print(n_seeds)
-
-
-def _print(n_seeds: int) -> None:
     for name, config in SETS.items():
         runs = [run_with_sides(replace(config, seed=seed), UPDATES, WINDOW) for seed in range(n_seeds)]
         print(name, flush=True)

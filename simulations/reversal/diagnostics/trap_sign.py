@@ -100,13 +100,9 @@ def interval(found: int, runs: int) -> tuple[float, float]:
     return low, high
 
 
+@single_thread()
 def main(n_seeds: int) -> None:
     """Print what the sign says of every set of runs."""
-    with single_thread():
-        _print(n_seeds)
-
-
-def _print(n_seeds: int) -> None:
     for name, configs in SETS.items():
         runs = [
             run_with_sign(replace(each, seed=seed), UPDATES, TrapSign())
